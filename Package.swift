@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .strictMemorySafety(),
+]
+
+let package = Package(
+  name: "repconv",
+  platforms: [.macOS(.v26)],
+  products: [
+    .executable(name: "repconv", targets: ["repconv"]),
+    .library(name: "Conversion", targets: ["Conversion"]),
+    .library(name: "CheckpointFiles", targets: ["CheckpointFiles"]),
+    .library(name: "Reparameterization", targets: ["Reparameterization"]),
+    .library(name: "RVD", targets: ["RVD"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+  ],
+  targets: [
+    // System libraries: a module map and a shim header, nothing else.
+    .systemLibrary(
+      name: "CDeflate", pkgConfig: "libdeflate",
+      providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
+    .systemLibrary(
+      name: "CZip", pkgConfig: "libzip",
+      providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
+
+    // In the order data flows: each target imports only targets above it.
+    .target(
+      name: "Checksums",
+      dependencies: ["CDeflate", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: settings),
+    .target(name: "Tensors", dependencies: ["Checksums"], swiftSettings: settings),
+    .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
+    .target(
+      name: "CheckpointFiles", dependencies: ["Checksums", "Tensors", "Pickle", "CZip"],
+      swiftSettings: settings),
+    .target(name: "Naming", dependencies: ["Tensors"], swiftSettings: settings),
+    .target(
+      name: "Reparameterization", dependencies: ["Tensors", "Naming"], swiftSettings: settings),
+    .target(name: "RVD", dependencies: ["Checksums", "Tensors"], swiftSettings: settings),
+    .target(
+      name: "Conversion",
+      dependencies: [
+        "Checksums", "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD",
+      ],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "repconv",
+      dependencies: [
+        "Conversion", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
+  ]
+)

@@ -1,0 +1,70 @@
+/// Bytes that can be read in any order, without knowing where they come from: a part of a file, a
+/// decompressed archive member, or memory.
+public protocol ByteSource: AnyObject, Sendable {
+  /// Bytes there are.
+  var count: Int { get }
+
+  /// The place of byte 0, for errors.
+  var location: Location { get }
+
+  /// Fills `buffer` with the bytes from `offset` on.
+  ///
+  /// - Throws: `ReadError.truncated` if there are not that many, or what the medium reports.
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(ReadError)
+
+  /// Compares all the bytes with the checksum recorded for them, if there is one; what has been read
+  /// in order already is not read again.
+  ///
+  /// - Throws: `ReadError.checksumMismatch`.
+  func verify() throws(ReadError)
+}
+
+extension ByteSource {
+  public func verify() throws(ReadError) {}
+
+  /// The place of the byte at `offset`.
+  public func location(at offset: Int) -> Location {
+    location.at((location.offset ?? 0) + offset)
+  }
+
+  /// Throws `truncated` unless `range` lies inside the bytes.
+  public func check(_ offset: Int, _ length: Int, field: String) throws(ReadError) {
+    guard offset >= 0, length >= 0, offset <= count, length <= count - offset else {
+      throw .truncated(
+        location(at: max(0, min(offset, count))), field: field, needed: length,
+        available: max(0, count - offset))
+    }
+  }
+
+  /// The bytes of `range` in memory.
+  ///
+  /// - Parameter field: what they are, for the error if they are not all there.
+  public func bytes(_ range: Range<Int>, field: String) throws(ReadError) -> [UInt8] {
+    try check(range.lowerBound, range.count, field: field)
+    var result = [UInt8](repeating: 0, count: range.count)
+    try unsafe result.withMutableBytes { (buffer) throws(ReadError) in
+      try unsafe read(into: buffer, at: range.lowerBound)
+    }
+    return result
+  }
+}
+
+/// Bytes in memory.
+public final class MemoryBytes: ByteSource {
+  public let location: Location
+  private let storage: [UInt8]
+
+  public init(_ bytes: [UInt8], location: Location) {
+    storage = bytes
+    self.location = location
+  }
+
+  public var count: Int { storage.count }
+
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(ReadError) {
+    try check(offset, buffer.count, field: "a read")
+    unsafe storage.withBytes { (bytes) in
+      unsafe buffer.copyMemory(from: .init(rebasing: bytes[offset..<offset + buffer.count]))
+    }
+  }
+}

@@ -1,0 +1,138 @@
+internal import Checksums
+internal import Synchronization
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// A file open for reading: all of its bytes, read in place with `pread`.
+public final class InputFile: ByteSource {
+  public let path: String
+  /// Bytes in the file when it was opened.
+  public let count: Int
+  private let descriptor: CInt
+
+  public var location: Location { Location(path: path) }
+
+  /// - Throws: `ReadError.inaccessible` if there is no such file, it is not a regular file, or it
+  ///   may not be read.
+  public init(path: String) throws(ReadError) {
+    self.path = path
+    descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw .inaccessible(
+        path: path, reason: lowercasedReason(errno),
+        remedy: errno == ENOENT
+          ? "Check the spelling and the current folder." : "Check the file's permissions.")
+    }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else {
+      let reason = lowercasedReason(errno)
+      close(descriptor)
+      throw .inaccessible(path: path, reason: reason, remedy: "Check the file system.")
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      let isFolder = status.st_mode & S_IFMT == S_IFDIR
+      throw .inaccessible(
+        path: path, reason: isFolder ? "it is a folder" : "it is not a regular file",
+        remedy: isFolder
+          ? "Name a checkpoint file inside it."
+          : "Save the stream to a file first: checkpoints are read in any order.")
+    }
+    count = Int(status.st_size)
+  }
+
+  deinit { close(descriptor) }
+
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(ReadError) {
+    try check(offset, buffer.count, field: "a read")
+    var done = 0
+    while done < buffer.count {
+      // Safe: the kernel writes at most the given count of bytes, all inside `buffer`.
+      let got = unsafe pread(
+        descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
+      if got < 0 && errno == EINTR { continue }
+      guard got >= 0 else {
+        throw .inaccessible(
+          path: path, reason: "reading at byte \(offset + done) failed: \(lowercasedReason(errno))",
+          remedy: "Check the disk or the network share.")
+      }
+      guard got > 0 else {
+        throw .truncated(
+          location.at(offset), field: "a read (the file shrank while it was open)",
+          needed: buffer.count, available: done)
+      }
+      done += got
+    }
+  }
+}
+
+/// A part of another source, with a checksum if one is recorded for it.
+///
+/// The checksum is computed while the bytes are read, as long as they are read in order; `verify`
+/// reads only what is left.
+public final class ByteRegion: ByteSource {
+  public let location: Location
+  public let count: Int
+  private let parent: any ByteSource
+  private let start: Int
+  private let recordedCRC: UInt32?
+  private let progress = Mutex((crc: CRC32(), covered: 0))
+
+  /// - Parameters:
+  ///   - location: the place of the first byte, for errors; by default its place in `parent`.
+  ///   - crc: the CRC-32 recorded for exactly these bytes.
+  /// - Throws: `ReadError.truncated` if `parent` does not have all of them.
+  public init(
+    of parent: any ByteSource, start: Int, count: Int, field: String, location: Location? = nil,
+    crc: UInt32? = nil
+  ) throws(ReadError) {
+    try parent.check(start, count, field: field)
+    self.parent = parent
+    self.start = start
+    self.count = count
+    self.location = location ?? parent.location(at: start)
+    recordedCRC = crc
+  }
+
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(ReadError) {
+    try check(offset, buffer.count, field: "a read")
+    try unsafe parent.read(into: buffer, at: start + offset)
+    guard recordedCRC != nil else { return }
+    progress.withLock { progress in
+      guard progress.covered == offset else { return }
+      unsafe progress.crc.update(UnsafeRawBufferPointer(buffer))
+      progress.covered += buffer.count
+    }
+  }
+
+  public func verify() throws(ReadError) {
+    guard let recordedCRC else { return }
+    var (crc, covered) = progress.withLock { $0 }
+    var chunk = [UInt8](repeating: 0, count: min(1 << 20, count - covered))
+    while covered < count {
+      let size = min(chunk.count, count - covered)
+      try unsafe chunk.withMutableBytes { (bytes) throws(ReadError) in
+        let part = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<size])
+        try unsafe parent.read(into: part, at: start + covered)
+        unsafe crc.update(UnsafeRawBufferPointer(part))
+      }
+      covered += size
+    }
+    progress.withLock { $0 = (crc, covered) }
+    guard crc.value == recordedCRC else {
+      throw .checksumMismatch(location, recorded: recordedCRC, computed: crc.value)
+    }
+  }
+}
+
+/// The operating system's words for an error number, fit for the middle of a sentence.
+func lowercasedReason(_ number: CInt) -> String {
+  let text = unsafe String(cString: strerror(number))
+  return text.prefix(1).lowercased() + text.dropFirst()
+}

@@ -1,0 +1,165 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// Why a file could not be written.
+@nonexhaustive
+public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The target is there already, and may not be replaced.
+  case exists(path: String)
+  /// The operating system would not create, write or rename.
+  case failed(path: String, reason: String)
+  /// The format cannot hold what should be written.
+  case cannotExpress(path: String, what: String, remedy: String)
+
+  public var description: String {
+    switch self {
+    case .exists(let path): "\(path): the file exists.\n  Use --force to replace it."
+    case .failed(let path, let reason):
+      "\(path): \(reason).\n  Nothing was written; check the folder, its permissions and the disk's free space."
+    case .cannotExpress(let path, let what, let remedy):
+      "\(path): \(what).\n  \(remedy)"
+    }
+  }
+}
+
+/// A file that appears under its name only when it is complete.
+///
+/// Bytes go to a hidden file beside the target; `commit` renames it. Without `commit` the target is
+/// never touched and the hidden file is removed.
+public final class OutputFile {
+  public let path: String
+  /// Bytes appended so far.
+  public private(set) var count = 0
+  private let temporaryPath: String
+  private let replaces: Bool
+  private var descriptor: CInt
+
+  /// - Parameter replace: whether an existing file may be replaced.
+  /// - Throws: `WriteError`.
+  public init(path: String, replace: Bool) throws(WriteError) {
+    self.path = path
+    replaces = replace
+    var status = stat()
+    if unsafe lstat(path, &status) == 0 {
+      guard status.st_mode & S_IFMT != S_IFDIR else {
+        throw .failed(path: path, reason: "it is a folder")
+      }
+      guard replace else { throw .exists(path: path) }
+    }
+    temporaryPath = OutputFile.temporarySibling(of: path)
+    descriptor = unsafe open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(errno))")
+    }
+  }
+
+  deinit { discard() }
+
+  private static func temporarySibling(of path: String) -> String {
+    let cut = path.utf8.lastIndex(of: UInt8(ascii: "/")).map(path.utf8.index(after:))
+    let folder = cut.map { String(path[..<$0]) } ?? ""
+    let name = cut.map { String(path[$0...]) } ?? path
+    return "\(folder).\(name).\(getpid()).partial"
+  }
+
+  /// Writes `bytes` after those written before.
+  public func append(_ bytes: UnsafeRawBufferPointer) throws(WriteError) {
+    try unsafe write(bytes, at: count)
+    count += bytes.count
+  }
+
+  public func append(_ bytes: [UInt8]) throws(WriteError) {
+    try unsafe bytes.withBytes { (buffer) throws(WriteError) in try unsafe append(buffer) }
+  }
+
+  /// Appends zero bytes until the count is a multiple of `alignment`.
+  public func pad(to alignment: Int) throws(WriteError) {
+    let rest = count % alignment
+    if rest != 0 { try append([UInt8](repeating: 0, count: alignment - rest)) }
+  }
+
+  /// Replaces bytes written before.
+  public func overwrite(_ bytes: [UInt8], at offset: Int) throws(WriteError) {
+    precondition(offset + bytes.count <= count)
+    try unsafe bytes.withBytes { (buffer) throws(WriteError) in
+      try unsafe write(buffer, at: offset)
+    }
+  }
+
+  private func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(WriteError) {
+    var done = 0
+    while done < bytes.count {
+      // Safe: the kernel reads at most the given count of bytes, all inside `bytes`.
+      let put = unsafe pwrite(
+        descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+      if put < 0 && errno == EINTR { continue }
+      guard put > 0 else {
+        throw .failed(path: path, reason: "writing failed: \(lowercasedReason(errno))")
+      }
+      done += put
+    }
+  }
+
+  /// Gives the complete file its name.
+  ///
+  /// - Parameter sync: also flush the file and its folder to the disk.
+  public func commit(sync: Bool = false) throws(WriteError) {
+    if sync && fsync(descriptor) != 0 {
+      throw .failed(path: path, reason: "flushing it failed: \(lowercasedReason(errno))")
+    }
+    let closed = close(descriptor)
+    descriptor = -1
+    guard closed == 0 else {
+      let reason = lowercasedReason(errno)
+      unsafe unlink(temporaryPath)
+      throw .failed(path: path, reason: "closing it failed: \(reason)")
+    }
+    // Without leave to replace, `link` rather than `rename`: it fails if the name was taken meanwhile.
+    if replaces {
+      guard unsafe rename(temporaryPath, path) == 0 else {
+        let reason = lowercasedReason(errno)
+        unsafe unlink(temporaryPath)
+        throw .failed(path: path, reason: "renaming it failed: \(reason)")
+      }
+    } else {
+      let linked = unsafe link(temporaryPath, path) == 0
+      let number = errno
+      if !linked && number != EEXIST, unsafe access(path, F_OK) != 0 {
+        // A file system without hard links.
+        guard unsafe rename(temporaryPath, path) == 0 else {
+          let reason = lowercasedReason(errno)
+          unsafe unlink(temporaryPath)
+          throw .failed(path: path, reason: "renaming it failed: \(reason)")
+        }
+      } else {
+        unsafe unlink(temporaryPath)
+        if !linked { throw .exists(path: path) }
+      }
+    }
+    if sync { try syncFolder() }
+  }
+
+  private func syncFolder() throws(WriteError) {
+    let cut = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+    let folder = cut.map { String(path[...$0]) } ?? "."
+    let folderDescriptor = unsafe open(folder, O_RDONLY | O_CLOEXEC)
+    guard folderDescriptor >= 0 else { return }
+    defer { close(folderDescriptor) }
+    guard fsync(folderDescriptor) == 0 else {
+      throw .failed(path: path, reason: "flushing its folder failed: \(lowercasedReason(errno))")
+    }
+  }
+
+  /// Removes what was written. Called by `deinit` unless `commit` was.
+  public func discard() {
+    guard descriptor >= 0 else { return }
+    close(descriptor)
+    descriptor = -1
+    unsafe unlink(temporaryPath)
+  }
+}

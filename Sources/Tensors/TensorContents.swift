@@ -1,0 +1,104 @@
+/// Memory that reading and computing reuse from one piece to the next; one for each thread.
+public struct Workspace {
+  package var floats: [Float] = []
+  package var doubles: [Double] = []
+  package var accumulator: [Double] = []
+
+  public init() {}
+}
+
+/// The elements of a tensor that is about to be written, computed or fetched piece by piece.
+public protocol TensorContents: Sendable {
+  /// Elements that are computed together: pieces begin and end at multiples of it.
+  var granularity: Int { get }
+
+  /// Fills `buffer` with the elements of `range`, counted in row-major order, packed and
+  /// little-endian.
+  func read(
+    _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
+  ) throws(ReadError)
+}
+
+/// A tensor to be written: what it is called, what it is, and where its elements come from.
+public struct OutputTensor: Sendable {
+  public var name: String
+  public var elementType: ElementType
+  public var shape: Shape
+  public var contents: any TensorContents
+
+  public init(name: String, elementType: ElementType, shape: Shape, contents: any TensorContents) {
+    self.name = name
+    self.elementType = elementType
+    self.shape = shape
+    self.contents = contents
+  }
+
+  /// The elements of `tensor` as they are.
+  public init(name: String, _ tensor: Tensor) {
+    self.init(name: name, elementType: tensor.elementType, shape: tensor.shape, contents: tensor)
+  }
+
+  /// Bytes of all elements, packed.
+  public var byteCount: Int { shape.elementCount * elementType.byteCount }
+
+  /// Hands out all elements in order, in pieces of about `pieceBytes`, each valid only during the call.
+  public func forEachPiece(
+    ofAbout pieceBytes: Int = 1 << 20, workspace: inout Workspace, buffer: inout [UInt8],
+    _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let size = elementType.byteCount
+    let unit = max(1, contents.granularity)
+    let step = max(1, pieceBytes / (unit * size)) * unit
+    var next = 0
+    while next < shape.elementCount {
+      let end = min(next + step, shape.elementCount)
+      let bytes = (end - next) * size
+      if buffer.count < bytes { buffer = [UInt8](repeating: 0, count: bytes) }
+      try unsafe buffer.withUnsafeMutableBytes { all in
+        let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: all[..<bytes])
+        try unsafe contents.read(next..<end, into: piece, workspace: &workspace)
+        try unsafe body(UnsafeRawBufferPointer(piece))
+      }
+      next = end
+    }
+  }
+}
+
+extension Tensor: TensorContents {
+  public var granularity: Int { 1 }
+
+  public func read(
+    _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
+  ) throws(ReadError) {
+    try unsafe read(range, into: buffer)
+  }
+}
+
+/// A tensor of a weight type as float32: exact for narrower types, rounded once to nearest for
+/// float64.
+public struct Float32Contents: TensorContents {
+  private let tensor: Tensor
+
+  /// - Precondition: `tensor.elementType.isWeightType`.
+  public init(_ tensor: Tensor) {
+    precondition(tensor.elementType.isWeightType)
+    self.tensor = tensor
+  }
+
+  public var granularity: Int { 1 }
+
+  public func read(
+    _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
+  ) throws(ReadError) {
+    if tensor.elementType == .float32 { return try unsafe tensor.read(range, into: buffer) }
+    if workspace.doubles.count < range.count {
+      workspace.doubles = [Double](repeating: 0, count: range.count)
+    }
+    try tensor.readNumbers(range, into: &workspace.doubles)
+    // Safe: `buffer` has room for `range.count` floats; `storeBytes` needs no alignment.
+    for index in 0..<range.count {
+      unsafe buffer.storeBytes(
+        of: Float(workspace.doubles[index]), toByteOffset: 4 * index, as: Float.self)
+    }
+  }
+}
