@@ -1,0 +1,51 @@
+/// Why the tensors of a file could not be given roles.
+@nonexhaustive
+public enum NamingError: Error, Equatable, Sendable {
+  /// No name in any state dict belongs to a block of a known dialect.
+  case noBlocks(path: String, found: [String])
+  /// Several state dicts are equally good; each with its number of tensors.
+  case ambiguous(path: String, candidates: [String])
+  /// `--key` names no state dict.
+  case noSuchKey(path: String, key: String, candidates: [String])
+  /// Two tensors have the same role once wrappers are taken off.
+  case collision(path: String, first: String, second: String)
+  /// A tensor cannot have the shape or element type its role asks for.
+  case misfit(path: String, name: String, role: String, found: String)
+  /// A block holds parameters that RepVGG blocks do not have.
+  case unknownInBlock(path: String, block: String, names: [String], known: [String])
+}
+
+extension NamingError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .noBlocks(let path, let found):
+      """
+      \(path): no re-parameterizable block of a known dialect in it.
+        \(found.isEmpty ? "It holds no tensors under names." : "Its names begin: " + found.joined(separator: ", ") + ".")
+        Known block names: \(Dialect.all.map { "\($0.name(of: .block(path: "…", .kernel(.dense)))) (\($0.name))" }.joined(separator: ", ")).
+      """
+    case .ambiguous(let path, let candidates):
+      """
+      \(path): it holds \(candidates.count) state dicts of equal standing: \(candidates.joined(separator: ", ")).
+        Choose one with --key NAME.
+      """
+    case .noSuchKey(let path, let key, let candidates):
+      """
+      \(path): it has no state dict '\(key)'.
+        \(candidates.isEmpty ? "It holds none." : "Those it has: " + candidates.joined(separator: ", ") + ".")
+      """
+    case .collision(let path, let first, let second):
+      """
+      \(path): '\(first)' and '\(second)' are the same parameter once prefixes are taken off.
+        Save the state dict of one network only.
+      """
+    case .misfit(let path, let name, let role, let found):
+      "\(path): '\(name)' should be \(role), but is \(found).\n  Check that the file comes from the code it seems to be from."
+    case .unknownInBlock(let path, let block, let names, let known):
+      """
+      \(path): block '\(block)' has parameters that a RepVGG block does not have: \(names.joined(separator: ", ")).
+        Nearest that it has: \(known.joined(separator: ", ")). It may be a variant of the block (as QARepVGG, with BatchNorm after the sum), which is not fused; or a name is misspelt.
+      """
+    }
+  }
+}

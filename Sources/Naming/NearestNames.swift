@@ -1,0 +1,25 @@
+/// The names most like `name`, best first: what to show when a name is missing or unknown.
+///
+/// - Parameter limit: how many at most.
+public func nearestNames(to name: String, in names: some Sequence<String>, limit: Int = 3) -> [String] {
+  let scored = names.lazy
+    .map { (name: $0, distance: editDistance(name, $0)) }
+    .filter { $0.distance <= max(3, name.utf8.count / 2) }
+  return scored.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(limit).map(\.name)
+}
+
+/// The number of bytes to insert, delete or replace to turn one text into the other (Levenshtein).
+private func editDistance(_ a: String, _ b: String) -> Int {
+  let (a, b) = (Array(a.utf8), Array(b.utf8))
+  var row = Array(0...b.count)
+  for i in a.indices {
+    var diagonal = row[0]
+    row[0] = i + 1
+    for j in b.indices {
+      let replaced = diagonal + (a[i] == b[j] ? 0 : 1)
+      diagonal = row[j + 1]
+      row[j + 1] = min(replaced, row[j] + 1, row[j + 1] + 1)
+    }
+  }
+  return row[b.count]
+}
