@@ -54,8 +54,16 @@ let package = Package(
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "Conversion", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Conversion", "Naming", "RVD", "Reparameterization", "Tensors",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
+      swiftSettings: settings),
+
+    .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: settings),
+    .testTarget(name: "TensorsTests", dependencies: ["Checksums", "Tensors"], swiftSettings: settings),
+    .testTarget(name: "NamingTests", dependencies: ["Naming", "Tensors"], swiftSettings: settings),
+    .testTarget(
+      name: "ReparameterizationTests", dependencies: ["Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
   ]
 )

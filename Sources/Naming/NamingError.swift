@@ -44,7 +44,7 @@ extension NamingError: CustomStringConvertible {
     case .unknownInBlock(let path, let block, let names, let known):
       """
       \(path): block '\(block)' has parameters that a RepVGG block does not have: \(names.joined(separator: ", ")).
-        Nearest that it has: \(known.joined(separator: ", ")). It may be a variant of the block (as QARepVGG, with BatchNorm after the sum), which is not fused; or a name is misspelt.
+        \(known.isEmpty ? "" : "Nearest that it has: \(known.joined(separator: ", ")). ")It may be a variant of the block (as QARepVGG, with BatchNorm after the sum), which is not fused; or a name is misspelt.
       """
     }
   }

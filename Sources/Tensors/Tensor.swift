@@ -73,6 +73,9 @@ public struct Tensor: Sendable {
     return true
   }
 
+  /// Whether `shape` is not the one the strides belong to, so that axes cannot be rearranged.
+  public var isReshaped: Bool { shape != axes }
+
   /// The same elements in the same row-major order under another shape.
   public func reshaped(to shape: Shape) -> Tensor {
     precondition(shape.elementCount == self.shape.elementCount)

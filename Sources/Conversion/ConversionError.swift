@@ -1,0 +1,27 @@
+/// Why a conversion was refused before anything was read or written.
+@nonexhaustive
+public enum ConversionError: Error, Equatable, Sendable {
+  /// `--from` says otherwise than the file.
+  case notFrom(path: String, asked: String, found: String)
+  /// No writer has this file name extension.
+  case unknownExtension(path: String, known: [String])
+  /// The channel order cannot be changed.
+  case noStem(path: String, reason: String)
+  /// A result is not a finite number.
+  case notFinite(path: String, name: String, count: Int)
+}
+
+extension ConversionError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .notFrom(let path, let asked, let found):
+      "\(path): it is not a \(asked) file: it is \(found).\n  Leave --from out: what is found in the file decides how it is read."
+    case .unknownExtension(let path, let known):
+      "\(path): the extension says no format that can be written here.\n  Use one of \(known.joined(separator: ", "))."
+    case .noStem(let path, let reason):
+      "\(path): the order of input channels cannot be changed: \(reason).\n  Use --channels keep."
+    case .notFinite(let path, let name, let count):
+      "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") that \(count == 1 ? "is" : "are") infinite or not a number.\n  The training run diverged or the file is damaged; nothing was written."
+    }
+  }
+}

@@ -1,0 +1,147 @@
+internal import CheckpointFiles
+public import Naming
+public import Reparameterization
+public import Tensors
+
+/// What `fuse` should do beside what the file itself decides.
+public struct FuseOptions: Sendable {
+  /// What the file must be.
+  public var family: String?
+  /// The state dict to use, where there are several.
+  public var key: String?
+  /// What the network must be.
+  public var architecture: Architecture?
+  /// BatchNorm's epsilon, for files that do not say it.
+  public var epsilon: Double?
+  /// Names of the output.
+  public var names = Dialect.official
+  /// Whether an existing output may be replaced, and whether it is flushed to disk.
+  public var replace = false
+  public var sync = false
+
+  public init() {}
+}
+
+/// What `fuse` did.
+public struct FuseReport: Sendable {
+  public var container: String
+  public var dialect: Dialect
+  /// Of the input.
+  public var notes: [String]
+  /// `RepVGG-A0`, a description of a custom one, or nil for any other network.
+  public var architecture: String?
+  public var blocks: Int
+  public var blocksWithIdentity: Int
+  public var tensors: Int
+  public var passedThrough: Int
+  public var trainParameters: Int
+  public var deployParameters: Int
+  public var bytesRead: Int
+  public var bytesWritten: Int
+  /// Names that are not in the output, by reason.
+  public var dropped: [(reason: String, names: [String])]
+  public var epsilons: [Double]
+  /// Where the epsilons come from, in words.
+  public var epsilonSource: String
+  public var largestWeight: (name: String, magnitude: Float)
+  /// Deploy kernels that stood beside branches.
+  public var doubled: [DoubledBlock]
+  public var input: InputConvention?
+  public var outputFormat: String
+  /// SHA-256 over the tensors, if the format stores it.
+  public var contentDigest: String?
+}
+
+/// Fuses the re-parameterizable blocks of a training checkpoint and writes the deploy form.
+///
+/// The output appears only when it is complete and every checksum of the input that was read is right.
+///
+/// - Throws: `ReadError`, `NamingError`, `FusionError`, `ConversionError`, `WriteError`.
+public func fuse(
+  _ input: String, to output: String, options: FuseOptions = FuseOptions()
+) throws -> FuseReport {
+  let format = try OutputFormat.forPath(output)
+  let checkpoint = try openCheckpoint(input, family: options.family)
+  let network = try Network(recognising: checkpoint, key: options.key)
+  let plan = try FusionPlan(
+    network, architecture: options.architecture, epsilon: options.epsilon)
+  let doubled = try plan.compareDoubled()
+  let structure = try? plan.structure.get()
+
+  let file = try OutputFile(path: output, replace: options.replace)
+  let watch = ValueWatch()
+  let model = DeployModel(
+    tensors: plan.outputTensors(names: options.names).map(watch.watching),
+    graph: structure?.graph(names: options.names),
+    architecture: structure?.architecture?.name,
+    classes: structure?.classes,
+    input: structure == nil ? nil : network.dialect.input,
+    provenance: Provenance(
+      sourceSHA256: try fileDigest(input), container: checkpoint.container,
+      dialect: network.dialect.name, epsilons: plan.epsilons,
+      arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)"))
+  let digest = try format.write(model, to: file)
+  try verifySources(of: network)
+  if let (name, count) = watch.findings.notFinite.min(by: { $0.key < $1.key }) {
+    throw ConversionError.notFinite(path: input, name: name, count: count)
+  }
+  try file.commit(sync: options.sync)
+
+  let fromModules = network.parameters.contains { network.module(of: $0)?.epsilon != nil }
+  return FuseReport(
+    container: checkpoint.container, dialect: network.dialect,
+    notes: checkpoint.notes + network.notes + plan.notes,
+    architecture: structure?.description,
+    blocks: plan.blocks.count, blocksWithIdentity: plan.blocks.count(where: \.hasIdentity),
+    tensors: model.tensors.count,
+    passedThrough: plan.steps.count - plan.blocks.count,
+    trainParameters: network.trainableParameterCount,
+    deployParameters: model.tensors.reduce(0) { $0 + $1.shape.elementCount },
+    bytesRead: checkpoint.byteCount, bytesWritten: file.count,
+    dropped: grouped(plan.dropped), epsilons: plan.epsilons,
+    epsilonSource: fromModules
+      ? "from the pickled modules"
+      : options.epsilon != nil ? "from --bn-eps" : "the default of \(network.dialect.name)",
+    largestWeight: (watch.findings.largestName, watch.findings.largest),
+    doubled: doubled, input: model.input, outputFormat: format.title,
+    contentDigest: digest)
+}
+
+/// Compares every storage of the chosen state dict with the checksum its container records.
+func verifySources(of network: Network) throws {
+  var seen: Set<ObjectIdentifier> = []
+  for parameter in network.parameters {
+    let source = parameter.tensor.source
+    if seen.insert(ObjectIdentifier(source)).inserted { try source.verify() }
+  }
+}
+
+/// Names by reason, both in the order of their first appearance.
+func grouped(_ dropped: [(name: String, reason: String)]) -> [(reason: String, names: [String])] {
+  var result: [(reason: String, names: [String])] = []
+  var index: [String: Int] = [:]
+  for (name, reason) in dropped {
+    if let at = index[reason] {
+      result[at].names.append(name)
+    } else {
+      index[reason] = result.count
+      result.append((reason, [name]))
+    }
+  }
+  return result
+}
+
+extension Network {
+  /// Elements that an optimiser changes: what papers count as parameters.
+  public var trainableParameterCount: Int {
+    parameters.reduce(0) { count, parameter in
+      // A deploy kernel beside branches repeats them.
+      if case .block(let path, .fused) = parameter.role,
+        blocks.first(where: { $0.path == path })?.hasBranches == true
+      {
+        return count
+      }
+      return count + (parameter.role.isTrainable ? parameter.tensor.shape.elementCount : 0)
+    }
+  }
+}

@@ -1,0 +1,66 @@
+public import Naming
+public import Reparameterization
+public import Tensors
+
+/// What is in a file, as far as its directory and object graph tell; no weight is read.
+public struct Inspection: Sendable {
+  public var checkpoint: Checkpoint
+  /// The state dict with roles; nil if no block of a known dialect is in the file.
+  public var network: Network?
+  /// Why there is no network, in words.
+  public var reason: String?
+  /// The whole network, or why it is not known.
+  public var structure: Result<RepVGGStructure, RepVGGStructure.Deviation>?
+  /// The tensors that are shown: the network's state dict, or the one with the most tensors.
+  public var stateDict: StateDict?
+
+  /// `train`, `deploy`, `mixed`, or nil.
+  public var stage: Network.Stage? { network?.stage }
+
+  /// The whole network's name or description, if it is a RepVGG.
+  public var architecture: String? { try? structure?.get().description }
+
+  /// Elements that an optimiser changes; of an unrecognised file all floating point elements.
+  public var parameters: Int {
+    if let network { return network.trainableParameterCount }
+    return stateDict?.tensors.reduce(0) {
+      $0 + ($1.tensor.elementType.isWeightType ? $1.tensor.shape.elementCount : 0)
+    } ?? 0
+  }
+
+  /// Globals of the file's pickles that checkpoints do not consist of.
+  public var suspiciousGlobals: [PickledGlobal] {
+    checkpoint.globals.filter { !$0.isExpected }
+  }
+
+  /// BatchNorm epsilons that the file itself tells, each once, ascending.
+  public var epsilonsInFile: [Double] {
+    Set(stateDict?.modules.values.compactMap(\.epsilon) ?? []).sorted()
+  }
+}
+
+/// Reads what a file says of itself.
+///
+/// - Parameters:
+///   - family: what it must be.
+///   - key: the state dict to look at, where there are several.
+/// - Throws: `ReadError`; `NamingError.noSuchKey`; `ConversionError.notFrom`.
+public func inspect(_ path: String, family: String? = nil, key: String? = nil) throws -> Inspection {
+  let checkpoint = try openCheckpoint(path, family: family)
+  var inspection = Inspection(checkpoint: checkpoint)
+  do {
+    let network = try Network(recognising: checkpoint, key: key)
+    inspection.network = network
+    inspection.stateDict = network.stateDict
+    inspection.structure = Result { () throws(RepVGGStructure.Deviation) in
+      try RepVGGStructure(of: network)
+    }
+  } catch let error as NamingError {
+    if case .noSuchKey = error { throw error }
+    inspection.reason = error.description
+    inspection.stateDict = checkpoint.stateDicts
+      .filter { dict in key.map { $0 == dict.path.joined(separator: ".") || $0 == dict.path.last } ?? true }
+      .max { $0.tensors.count < $1.tensors.count }
+  }
+  return inspection
+}

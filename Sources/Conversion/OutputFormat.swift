@@ -1,0 +1,55 @@
+internal import CheckpointFiles
+internal import RVD
+public import Tensors
+
+/// A format that can be written, chosen by the extension of the output's name.
+public struct OutputFormat: Sendable {
+  /// With its dot, in lower case.
+  public let fileExtension: String
+  public let title: String
+  let writer: Writer
+
+  enum Writer: Sendable {
+    /// Holds tensors under names, whatever they are.
+    case tensors(@Sendable ([OutputTensor], OutputFile) throws -> Void)
+    /// Holds a deploy model and its SHA-256 over the tensors, which is returned in hexadecimal.
+    case deployModel(@Sendable (DeployModel, OutputFile) throws -> String)
+  }
+
+  public static let all: [OutputFormat] = [.rvd, .pyTorch]
+
+  public static let rvd = OutputFormat(
+    fileExtension: ".rvd", title: "RVD 1",
+    writer: .deployModel { try RVDWriter.write($0, to: $1).contentDigest })
+
+  public static let pyTorch = OutputFormat(
+    fileExtension: ".pth", title: "PyTorch zip",
+    writer: .tensors { try PyTorchZipWriter.write($0, to: $1) })
+
+  /// The formats for anything but deploy models.
+  public static let forTraining = all.filter {
+    if case .tensors = $0.writer { true } else { false }
+  }
+
+  /// - Throws: `ConversionError.unknownExtension`.
+  public static func forPath(
+    _ path: String, among formats: [OutputFormat] = all
+  ) throws(ConversionError) -> OutputFormat {
+    let lowercased = path.lowercased()
+    guard let format = formats.first(where: { lowercased.hasSuffix($0.fileExtension) }) else {
+      throw .unknownExtension(path: path, known: formats.map(\.fileExtension))
+    }
+    return format
+  }
+
+  /// Writes the model, or as much of it as the format holds, and returns the digest if it has one.
+  func write(_ model: DeployModel, to file: OutputFile) throws -> String? {
+    switch writer {
+    case .tensors(let write):
+      try write(model.tensors, file)
+      return nil
+    case .deployModel(let write):
+      return try write(model, file)
+    }
+  }
+}

@@ -1,0 +1,37 @@
+internal import Checksums
+internal import CheckpointFiles
+internal import RVD
+public import Tensors
+
+/// Reads the directory and the object graph of any file that is known, but no weights.
+///
+/// - Parameter family: what the file must be (`pytorch`, `megengine`, `rvd`); anything if nil.
+/// - Throws: `ReadError`; `ConversionError.notFrom`.
+public func openCheckpoint(_ path: String, family: String? = nil) throws -> Checkpoint {
+  let checkpoint = try readCheckpoint(path: path, formats: inputFormats)
+  if let family, family.lowercased() != checkpoint.family {
+    throw ConversionError.notFrom(path: path, asked: family, found: checkpoint.container)
+  }
+  return checkpoint
+}
+
+/// Every container that can be read; the first whose bytes match reads the file.
+private let inputFormats: [FileFormat] = FileFormat.all + [rvdFormat]
+
+/// SHA-256 of a whole file, in hexadecimal.
+func fileDigest(_ path: String) throws -> String {
+  let file = try InputFile(path: path)
+  var hash = SHA256()
+  var chunk = [UInt8](repeating: 0, count: min(1 << 20, file.count))
+  var next = 0
+  while next < file.count {
+    let size = min(chunk.count, file.count - next)
+    try unsafe chunk.withUnsafeMutableBytes { bytes in
+      let part = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<size])
+      try unsafe file.read(into: part, at: next)
+      unsafe hash.update(UnsafeRawBufferPointer(part))
+    }
+    next += size
+  }
+  return hash.finalize().hexadecimal
+}

@@ -1,0 +1,51 @@
+internal import Naming
+internal import Tensors
+
+/// How a deploy kernel that stands beside live branches compares with what the branches give.
+public struct DoubledBlock: Equatable, Sendable {
+  public var path: String
+  /// The largest difference of any weight or bias.
+  public var largestDifference: Double
+  /// The largest magnitude among what the branches give.
+  public var scale: Double
+
+  /// Whether the difference is no more than float32 arithmetic explains.
+  public var agrees: Bool { largestDifference <= 1e-4 * max(scale, .leastNormalMagnitude) }
+}
+
+extension FusionPlan {
+  /// Compares each of `doubled` with its branches. The branches are what is used in any case.
+  ///
+  /// - Throws: `FusionError.mismatchedShapes` if the two cannot be compared, `ReadError`.
+  public func compareDoubled() throws -> [DoubledBlock] {
+    try doubled.map { block in
+      let fused = blocks.first { $0.path == block.path }!
+      var result = DoubledBlock(path: block.path, largestDifference: 0, scale: 0)
+      func compare(_ computed: some Collection<Double>, _ stored: some Collection<Double>) {
+        for (a, b) in zip(computed, stored) {
+          result.scale = max(result.scale, a.magnitude)
+          // NaN counts as different.
+          let difference = (a - b).magnitude
+          result.largestDifference = difference.isNaN ? .infinity : max(result.largestDifference, difference)
+        }
+      }
+      if let weight = block[.fused(.weight)] {
+        guard weight.tensor.shape == fused.kernel.shape else {
+          throw FusionError.mismatchedShapes(
+            path: network.path, block: block.path,
+            what: "the deploy kernel is \(weight.tensor.shape), its branches give \(fused.kernel.shape)")
+        }
+        let length = fused.kernel.rowLength
+        var stored = [Double](repeating: 0, count: length)
+        for row in 0..<fused.kernel.shape[0] {
+          try weight.tensor.readNumbers(row * length..<(row + 1) * length, into: &stored)
+          compare(try fused.kernel.weights(ofRows: row..<row + 1), stored)
+        }
+      }
+      if let bias = block[.fused(.bias)] {
+        compare(fused.kernel.bias, try bias.tensor.doubles())
+      }
+      return result
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import Checksums
+import Foundation
+import Testing
+
+@testable import Tensors
+
+@Suite struct ByteSourceTests {
+  let bytes = (0..<10_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+
+  /// A decoder that counts how often it is started.
+  final class Counter: @unchecked Sendable { var starts = 0 }
+  struct Forward: ByteStream {
+    let bytes: [UInt8]
+    var position = 0
+    mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(ReadError) {
+      unsafe buffer.copyBytes(from: bytes[position..<position + buffer.count])
+      position += buffer.count
+    }
+    mutating func finish() throws(ReadError) {}
+  }
+
+  @Test func `a stream is read forward in one pass, and backwards in two`() throws {
+    let counter = Counter()
+    let source = StreamedBytes(count: bytes.count, location: Location(path: "t")) { [bytes] in
+      counter.starts += 1
+      return Forward(bytes: bytes)
+    }
+    #expect(try source.bytes(10..<20, field: "x") == Array(bytes[10..<20]))
+    #expect(try source.bytes(500..<9000, field: "x") == Array(bytes[500..<9000]))
+    #expect(counter.starts == 1)
+    for start in [8000, 3, 9990, 0] {
+      #expect(try source.bytes(start..<start + 10, field: "x") == Array(bytes[start..<start + 10]))
+    }
+    #expect(counter.starts == 2)
+  }
+
+  @Test func `a checksum is verified whether or not the bytes were read in order`() throws {
+    let parent = MemoryBytes(bytes, location: Location(path: "t"))
+    let crc = CRC32(bytes[100..<5100]).value
+    for reads in [[], [0..<5000], [0..<100, 100..<200], [3000..<4000, 0..<10]] {
+      let region = try ByteRegion(of: parent, start: 100, count: 5000, field: "x", crc: crc)
+      for range in reads { _ = try region.bytes(range, field: "x") }
+      try region.verify()
+      let wrong = try ByteRegion(of: parent, start: 100, count: 5000, field: "x", crc: crc ^ 1)
+      for range in reads { _ = try wrong.bytes(range, field: "x") }
+      #expect(throws: ReadError.checksumMismatch(
+        Location(path: "t", offset: 100), recorded: crc ^ 1, computed: crc)
+      ) { try wrong.verify() }
+    }
+  }
+
+  @Test func `a region outside its parent is refused`() {
+    let parent = MemoryBytes(bytes, location: Location(path: "t"))
+    for (start, count) in [(9_999, 2), (-1, 1), (0, 10_001), (5, -1), (10_001, 0), (1, Int.max)] {
+      #expect(throws: ReadError.self) {
+        try ByteRegion(of: parent, start: start, count: count, field: "x")
+      }
+    }
+  }
+
+  @Test func `a missing file, a folder and a device are told apart`() throws {
+    func reason(_ path: String) -> String {
+      do throws(ReadError) {
+        _ = try InputFile(path: path)
+        return "opened"
+      } catch {
+        return error.description
+      }
+    }
+    #expect(reason("/no/such/file") == "/no/such/file: no such file or directory.\n  Check the spelling and the current folder.")
+    #expect(reason("/") == "/: it is a folder.\n  Name a checkpoint file inside it.")
+    #expect(reason("/dev/null").hasPrefix("/dev/null: it is not a regular file."))
+  }
+}
+
+@Suite struct OutputFileTests {
+  let folder: String
+
+  init() throws {
+    folder = NSTemporaryDirectory() + "repconv-tests-\(UUID().uuidString)/"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  }
+
+  func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder).sorted() }
+
+  @Test func `a file appears only when it is committed`() throws {
+    let file = try OutputFile(path: folder + "a", replace: false)
+    try file.append([1, 2, 3])
+    try file.pad(to: 8)
+    try file.overwrite([9], at: 1)
+    #expect(try names() == [".a.\(getpid()).partial"])
+    try file.commit(sync: true)
+    #expect(try names() == ["a"])
+    #expect(try Data(contentsOf: URL(fileURLWithPath: folder + "a")) == Data([1, 9, 3, 0, 0, 0, 0, 0]))
+  }
+
+  @Test func `a file that is given up leaves nothing behind`() throws {
+    do {
+      let file = try OutputFile(path: folder + "b", replace: false)
+      try file.append([1])
+    }
+    #expect(try names() == [])
+  }
+
+  @Test func `an existing file is replaced only on demand`() throws {
+    try Data("old".utf8).write(to: URL(fileURLWithPath: folder + "c"))
+    #expect(throws: WriteError.exists(path: folder + "c")) {
+      try OutputFile(path: folder + "c", replace: false)
+    }
+    let file = try OutputFile(path: folder + "c", replace: true)
+    try file.append(Array("new".utf8))
+    #expect(try String(contentsOfFile: folder + "c", encoding: .utf8) == "old")
+    try file.commit()
+    #expect(try String(contentsOfFile: folder + "c", encoding: .utf8) == "new")
+  }
+
+  @Test func `a file that appeared meanwhile is not replaced`() throws {
+    let file = try OutputFile(path: folder + "d", replace: false)
+    try Data("other".utf8).write(to: URL(fileURLWithPath: folder + "d"))
+    #expect(throws: WriteError.exists(path: folder + "d")) { try file.commit() }
+    #expect(try String(contentsOfFile: folder + "d", encoding: .utf8) == "other")
+    #expect(try names() == ["d"])
+  }
+
+  @Test func `a folder that is not there is an error`() {
+    #expect(throws: WriteError.self) { try OutputFile(path: folder + "no/x", replace: false) }
+    #expect(throws: WriteError.self) { try OutputFile(path: folder, replace: true) }
+  }
+}

@@ -1,0 +1,168 @@
+import Testing
+
+@testable import Tensors
+
+/// SplitMix64, so that a failing case can be had again from its seed.
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+@Suite struct TensorReadingTests {
+  let place = Location(path: "test")
+
+  /// Elements 0, 1, 2, ... as little-endian int32.
+  func counting(_ count: Int) -> MemoryBytes {
+    MemoryBytes(
+      (0..<Int32(count)).flatMap { value in
+        (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * Int32($0))) }
+      }, location: place)
+  }
+
+  func integers(_ tensor: Tensor, _ range: Range<Int>? = nil) throws -> [Int32] {
+    let range = range ?? 0..<tensor.shape.elementCount
+    var result = [Int32](repeating: -1, count: range.count)
+    try unsafe result.withUnsafeMutableBytes { try unsafe tensor.read(range, into: $0) }
+    return result
+  }
+
+  /// The indices into the storage, computed one by one.
+  func naive(_ sizes: [Int], _ strides: [Int], _ start: Int) -> [Int32] {
+    var result = [start]
+    for (size, stride) in zip(sizes, strides) {
+      result = result.flatMap { base in (0..<size).map { base + $0 * stride } }
+    }
+    return result.map(Int32.init)
+  }
+
+  @Test func `row-major, column-major, transposed, flipped and expanded views read in order`() throws {
+    let source = counting(24)
+    let matrix = try Tensor(.int32, shape: [4, 6], in: source, name: "m")
+    #expect(try integers(matrix) == Array(0..<24))
+    #expect(try integers(matrix.transposed([1, 0])) == naive([6, 4], [1, 6], 0))
+    #expect(try integers(matrix.flipped(axis: 0)) == naive([4, 6], [-6, 1], 18))
+    #expect(try integers(matrix.flipped(axis: 1)) == naive([4, 6], [6, -1], 5))
+    #expect(try integers(matrix.reshaped(to: [2, 2, 6])) == Array(0..<24))
+    let columns = try Tensor(
+      .int32, shape: [4, 6], strides: Shape([4, 6]).columnMajorStrides, in: source, name: "f")
+    #expect(try integers(columns) == naive([4, 6], [1, 4], 0))
+    #expect(try integers(columns.reshaped(to: [24])) == naive([4, 6], [1, 4], 0))
+    let expanded = try Tensor(.int32, shape: [3, 2], strides: [0, 1], in: source, at: 8, name: "e")
+    #expect(try integers(expanded) == [2, 3, 2, 3, 2, 3])
+    let scalar = try Tensor(.int32, shape: [], in: source, at: 92, name: "s")
+    #expect(try integers(scalar) == [23])
+    let empty = try Tensor(.int32, shape: [0, 1 << 40], in: source, name: "z")
+    #expect(try integers(empty) == [])
+  }
+
+  @Test(arguments: 0..<200 as Range<UInt64>)
+  func `any part of any view is what indexing gives`(seed: UInt64) throws {
+    var random = SeededGenerator(state: seed)
+    let sizes = (0..<Int.random(in: 1...4, using: &random)).map { _ in
+      Int.random(in: 1...9, using: &random)
+    }
+    let order = Array(sizes.indices).shuffled(using: &random)
+    // Dense strides of the axes in some order, some of them stretched, reversed or zero.
+    var strides = [Int](repeating: 0, count: sizes.count)
+    var next = Int.random(in: 1...3, using: &random)
+    for axis in order {
+      strides[axis] = next
+      next *= sizes[axis] * Int.random(in: 1...2, using: &random)
+    }
+    var start = 0
+    for axis in sizes.indices {
+      switch Int.random(in: 0..<6, using: &random) {
+      case 0:
+        start += (sizes[axis] - 1) * strides[axis]
+        strides[axis].negate()
+      case 1: strides[axis] = 0
+      default: break
+      }
+    }
+    let tensor = try Tensor(
+      .int32, shape: Shape(sizes), strides: strides, in: counting(next), at: 4 * start, name: "t")
+    let expected = naive(sizes, strides, start)
+    #expect(try integers(tensor) == expected, "seed \(seed)")
+    for _ in 0..<8 {
+      let (a, b) = (
+        Int.random(in: 0...expected.count, using: &random),
+        Int.random(in: 0...expected.count, using: &random)
+      )
+      let range = min(a, b)..<max(a, b)
+      #expect(try integers(tensor, range) == Array(expected[range]), "seed \(seed), \(range)")
+    }
+  }
+
+  @Test func `a sparse view of a large storage is gathered piece by piece`() throws {
+    let source = counting(300 * 400)
+    let columns = try Tensor(
+      .int32, shape: [300, 400], strides: [1, 300], in: source, name: "f")
+    let expected = naive([300, 400], [1, 300], 0)
+    #expect(try integers(columns) == expected)
+    #expect(try integers(columns, 2000..<3999) == Array(expected[2000..<3999]))
+  }
+
+  @Test(arguments: [
+    ([4, 6], [6, 1], 4), ([4, 6], [6, 2], 0), ([1], [1], 96), ([2], [-1], 0),
+    ([2, 2], [Int.max, Int.max], 0), ([3], [1], -4),
+  ])
+  func `a view that leaves its storage is refused`(sizes: [Int], strides: [Int], offset: Int) {
+    #expect(throws: ReadError.self) {
+      try Tensor(.int32, shape: Shape(sizes), strides: strides, in: counting(24), at: offset, name: "t")
+    }
+  }
+
+  @Test func `sizes whose product overflows are no shape`() {
+    #expect(Shape(checking: [1 << 32, 1 << 32]) == nil)
+    #expect(Shape(checking: [0, 1 << 62, 1 << 62])?.elementCount == 0)
+    #expect(Shape(checking: [-1]) == nil)
+    #expect(Shape(checking: Array(repeating: 1, count: 65)) == nil)
+  }
+
+  @Test func `big-endian elements are turned round, complex ones by halves`() throws {
+    let bytes = MemoryBytes(Array(0..<16), location: place)
+    let pairs = try Tensor(.int16, shape: [8], byteOrder: .big, in: bytes, name: "t")
+    #expect(try pairs.bytes().prefix(4) == [1, 0, 3, 2])
+    let complex = try Tensor(.complex64, shape: [2], byteOrder: .big, in: bytes, name: "c")
+    #expect(try complex.bytes().prefix(8) == [3, 2, 1, 0, 7, 6, 5, 4])
+  }
+}
+
+@Suite struct NumberTests {
+  #if !((os(macOS) || targetEnvironment(macCatalyst)) && arch(x86_64))
+    @Test func `every half-precision pattern is what the processor says it is`() {
+      for bits in 0...UInt16.max {
+        let ours = Float(halfBits: bits)
+        let theirs = Float(Float16(bitPattern: bits))
+        #expect(ours.bitPattern == theirs.bitPattern || (ours.isNaN && theirs.isNaN), "\(bits)")
+      }
+    }
+  #endif
+
+  @Test func `bfloat16 is the upper half of a float`() throws {
+    let bytes = MemoryBytes([0x80, 0x3F, 0x00, 0xC0], location: Location(path: "t"))
+    let tensor = try Tensor(.bfloat16, shape: [2], in: bytes, name: "t")
+    #expect(try tensor.doubles() == [1, -2])
+  }
+
+  @Test func `float64 becomes float32 with one rounding, ties to even`() throws {
+    let values: [Double] = [1 + 0x1p-24, 1 + 0x1p-24 + 0x1p-50, 1 + 0x3p-24, 1e300, -0.0]
+    let bytes = MemoryBytes(
+      values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt64($0))) } },
+      location: Location(path: "t"))
+    let contents = Float32Contents(try Tensor(.float64, shape: [5], in: bytes, name: "t"))
+    var result = [Float](repeating: 0, count: 5)
+    var workspace = Workspace()
+    try unsafe result.withUnsafeMutableBytes {
+      try unsafe contents.read(0..<5, into: $0, workspace: &workspace)
+    }
+    #expect(result == [1, 1 + 0x1p-23, 1 + 0x1p-22, .infinity, -0.0])
+    #expect(result[4].sign == .minus)
+  }
+}
