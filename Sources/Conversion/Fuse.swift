@@ -81,7 +81,7 @@ public func fuse(
       dialect: network.dialect.name, epsilons: plan.epsilons,
       arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)"))
   let digest = try format.write(model, to: file)
-  try verifySources(of: network)
+  try verifySources(of: network.parameters.map(\.tensor))
   if let (name, count) = watch.findings.notFinite.min(by: { $0.key < $1.key }) {
     throw ConversionError.notFinite(path: input, name: name, count: count)
   }
@@ -107,12 +107,11 @@ public func fuse(
     contentDigest: digest)
 }
 
-/// Compares every storage of the chosen state dict with the checksum its container records.
-func verifySources(of network: Network) throws {
+/// Compares the storages of tensors with the checksums that their container records.
+func verifySources(of tensors: [Tensor]) throws {
   var seen: Set<ObjectIdentifier> = []
-  for parameter in network.parameters {
-    let source = parameter.tensor.source
-    if seen.insert(ObjectIdentifier(source)).inserted { try source.verify() }
+  for tensor in tensors where seen.insert(ObjectIdentifier(tensor.source)).inserted {
+    try tensor.source.verify()
   }
 }
 

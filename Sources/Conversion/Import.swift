@@ -95,7 +95,7 @@ public func importCheckpoint(
   let file = try OutputFile(path: output, replace: options.replace)
   guard case .tensors(let write) = format.writer else { preconditionFailure("only such were asked for") }
   try write(tensors, file)
-  try verifySources(of: network)
+  try verifySources(of: network.parameters.map(\.tensor))
   try file.commit(sync: options.sync)
 
   return ImportReport(

@@ -64,3 +64,12 @@ public func inspect(_ path: String, family: String? = nil, key: String? = nil) t
   }
   return inspection
 }
+
+extension Inspection {
+  /// Compares every tensor's storage with the checksum that the container records for it, if any.
+  ///
+  /// - Throws: `ReadError.checksumMismatch`.
+  public func verifyChecksums() throws {
+    try verifySources(of: stateDict?.tensors.map(\.tensor) ?? [])
+  }
+}

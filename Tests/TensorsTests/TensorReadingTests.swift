@@ -1,18 +1,7 @@
+import TestSupport
 import Testing
 
 @testable import Tensors
-
-/// SplitMix64, so that a failing case can be had again from its seed.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
 
 @Suite struct TensorReadingTests {
   let place = Location(path: "test")
@@ -63,7 +52,7 @@ struct SeededGenerator: RandomNumberGenerator {
 
   @Test(arguments: 0..<200 as Range<UInt64>)
   func `any part of any view is what indexing gives`(seed: UInt64) throws {
-    var random = SeededGenerator(state: seed)
+    var random = SeededGenerator(seed: seed)
     let sizes = (0..<Int.random(in: 1...4, using: &random)).map { _ in
       Int.random(in: 1...9, using: &random)
     }

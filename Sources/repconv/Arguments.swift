@@ -1,0 +1,56 @@
+import ArgumentParser
+import Naming
+import Reparameterization
+
+/// Options that say how the input is to be read.
+struct InputOptions: ParsableArguments {
+  @Option(
+    name: .customLong("from"),
+    help: ArgumentHelp(
+      "Fail unless the file is of this family: pytorch, megengine, rvd.", valueName: "family"))
+  var family: String?
+
+  @Option(help: "Use this state dict, where the file has several (as 'model_ema').")
+  var key: String?
+
+  func validate() throws {
+    let known = ["pytorch", "megengine", "rvd"]
+    if let family, !known.contains(family.lowercased()) {
+      throw ValidationError("--from takes one of \(known.joined(separator: ", ")), not '\(family)'.")
+    }
+  }
+}
+
+/// Options that say how the output is to be written.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Replace the output if it exists.")
+  var force = false
+
+  @Flag(help: "Flush the output to the disk before it gets its name.")
+  var sync = false
+
+  @Flag(name: .shortAndLong, help: "Print nothing but errors.")
+  var quiet = false
+}
+
+extension Dialect {
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> Dialect {
+    guard let dialect = Dialect.named(text) else {
+      throw ValidationError(
+        "--names takes one of \(Dialect.all.map(\.name).joined(separator: ", ")), not '\(text)'.")
+    }
+    return dialect
+  }
+}
+
+extension Architecture {
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> Architecture {
+    do {
+      return try Architecture.named(text)
+    } catch {
+      throw ValidationError(error.description)
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Conversion
+import Naming
+import Reparameterization
+import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Exit statuses beside 0 and, for wrong usage, 64.
+private enum Status: CInt {
+  /// The file is damaged, or is not what it was said to be.
+  case checkFailed = 1
+  /// Out of reach, not supported, or refused.
+  case notDone = 2
+}
+
+/// Prints an error to stderr and ends the program with the status that fits it.
+func fail(_ error: any Error) -> Never {
+  guard let status = status(of: error) else { Repconv.exit(withError: error) }
+  printError("repconv: error: \(error)")
+  exit(status.rawValue)
+}
+
+/// The status for an error of ours; nil for one of the argument parser.
+private func status(of error: any Error) -> Status? {
+  switch error {
+  case let error as ReadError:
+    return error.isCorruption ? .checkFailed : .notDone
+  case is WriteError, is NamingError:
+    return .notDone
+  case let error as ConversionError:
+    if case .notFinite = error { return .checkFailed }
+    return .notDone
+  case let error as FusionError:
+    switch error {
+    case .wrongArchitecture, .invalidBatchNorm: return .checkFailed
+    default: return .notDone
+    }
+  default:
+    return nil
+  }
+}
+
+func printError(_ text: String) {
+  // Safe: `fputs` reads a C string that lives for the call.
+  unsafe fputs(text + "\n", stderr)
+}

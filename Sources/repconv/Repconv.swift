@@ -1,0 +1,32 @@
+import ArgumentParser
+import Conversion
+
+@main
+struct Repconv: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "repconv",
+    abstract: "Turn trained RepVGG-style checkpoints into deploy files, without running what is in them.",
+    discussion: """
+      EXAMPLES
+        repconv import repvgg_a0.pkl --from megengine
+        repconv fuse in.pth out.rvd -a RepVGG-A0
+        repconv inspect model.rvd
+
+      EXIT STATUS
+        0   done
+        1   a check failed: the file is corrupt, or is not what it was said to be
+        2   it could not be done: unreadable, unsupported, refused
+        64  wrong usage
+      """,
+    version: repconvVersion,
+    subcommands: [Import.self, Fuse.self, Inspect.self, Archs.self])
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      fail(error)
+    }
+  }
+}
