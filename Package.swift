@@ -59,11 +59,21 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: settings),
-    .testTarget(name: "TensorsTests", dependencies: ["Checksums", "Tensors"], swiftSettings: settings),
+    .testTarget(
+      name: "TensorsTests", dependencies: ["Checksums", "Tensors", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(name: "PickleTests", dependencies: ["Pickle", "Tensors"], swiftSettings: settings),
     .testTarget(name: "NamingTests", dependencies: ["Naming", "Tensors"], swiftSettings: settings),
     .testTarget(
       name: "ReparameterizationTests", dependencies: ["Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
+    .testTarget(
+      name: "ConversionTests",
+      dependencies: ["Conversion", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "RepconvTests", dependencies: ["repconv", "TestSupport"], swiftSettings: settings),
   ]
 )

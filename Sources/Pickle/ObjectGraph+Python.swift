@@ -2,41 +2,293 @@ public import Tensors
 
 // What the basic Python objects in a graph mean. Every method returns nil if the object is not of the
 // kind asked for; none follows more than one object deep, so cycles are harmless.
+
+// Plain values.
 extension ObjectGraph {
+  /// The longest text returned as a string; names and numbers are short.
+  private static let longestString = 1 << 20
+
   /// The text of a string, or of a Python 2 byte string that is UTF-8. Nil if longer than 1 MiB.
-  public func string(_ handle: Handle) -> String? { fatalError() }
+  public func string(_ handle: Handle) -> String? {
+    guard let payload = textPayload(handle), payload.count <= ObjectGraph.longestString,
+      let bytes = try? bytes(of: payload)
+    else { return nil }
+    return String(validating: bytes, as: UTF8.self)
+  }
+
+  private func textPayload(_ handle: Handle) -> Payload? {
+    switch self[handle] {
+    case .text(let payload), .bytes(let payload): payload
+    default: nil
+    }
+  }
+
+  /// Whether the object is the string `text`; quicker than `string`.
+  public func isString(_ handle: Handle, _ text: String) -> Bool {
+    guard let payload = textPayload(handle), payload.count == text.utf8.count else { return false }
+    if payload.isDecoded {
+      return decoded[payload.offset..<payload.offset + payload.count].elementsEqual(text.utf8)
+    }
+    return (try? bytes(of: payload).elementsEqual(text.utf8)) ?? false
+  }
 
   /// An integer that fits, or a bool.
-  public func integer(_ handle: Handle) -> Int? { fatalError() }
+  public func integer(_ handle: Handle) -> Int? {
+    switch self[handle] {
+    case .integer(let value): Int(value)
+    case .bool(let value): value ? 1 : 0
+    default: nil
+    }
+  }
 
   /// A float or an integer.
-  public func real(_ handle: Handle) -> Double? { fatalError() }
+  public func real(_ handle: Handle) -> Double? {
+    switch self[handle] {
+    case .real(let value): value
+    case .integer(let value): Double(value)
+    default: nil
+    }
+  }
 
-  /// The elements of a list, tuple, set or frozenset, as literal or as `builtins.set([...])` and such.
-  public func elements(_ handle: Handle) -> [Handle]? { fatalError() }
+  /// What an object is, in a word or two of Python's: `int`, `dict`, `function or class os.system`,
+  /// `opaque object argparse.Namespace`.
+  public func description(of handle: Handle) -> String {
+    switch self[handle] {
+    case .none: return "None"
+    case .bool: return "bool"
+    case .integer, .bigInteger: return "int"
+    case .real: return "float"
+    case .text: return "str"
+    case .bytes: return "bytes"
+    case .byteArray: return "bytearray"
+    case .list: return "list"
+    case .tuple: return "tuple"
+    case .set: return "set"
+    case .frozenSet: return "frozenset"
+    case .dictionary: return "dict"
+    case .global(let index): return "function or class \(globals[index].qualifiedName)"
+    case .object:
+      guard let name = call(handle)?.name else { return "opaque object" }
+      return "opaque object \(name)"
+    case .persistentID: return "persistent id"
+    case .extensionCode(let code): return "extension code \(code)"
+    }
+  }
+}
+
+// Calls.
+extension ObjectGraph {
+  /// `builtins.getattr`, if the object is a global.
+  public func globalName(_ handle: Handle) -> String? {
+    guard case .global(let index) = self[handle] else { return nil }
+    return globals[index].qualifiedName
+  }
+
+  /// What a call would have called, by name, with the record of the call. `copyreg._reconstructor(cls,
+  /// base, state)`, the `__new__` of protocols 0 and 1, is seen as a call of `cls` with `state`, if
+  /// there is one, as its argument.
+  public func call(_ handle: Handle) -> (name: String, object: Object)? {
+    guard case .object(let index) = self[handle] else { return nil }
+    var object = objects[index]
+    guard let name = globalName(object.callable) else { return nil }
+    guard let (type, _, state) = reconstruction(object) else { return (name, object) }
+    guard let typeName = globalName(type) else { return nil }
+    object.callable = type
+    object.isNew = true
+    if case .none = self[state] { object.arguments = [] } else { object.arguments = [state] }
+    return (typeName, object)
+  }
+
+  /// The arguments of `copyreg._reconstructor`.
+  private func reconstruction(_ object: Object) -> (type: Handle, base: Handle, state: Handle)? {
+    guard globalName(object.callable) == "copyreg._reconstructor", object.arguments.count == 3
+    else { return nil }
+    return (object.arguments[0], object.arguments[1], object.arguments[2])
+  }
+
+  /// What BUILD would have set as attributes: dicts, and both halves of `(dict, slots)`. Nil if the
+  /// object is not the result of a call.
+  public func attributes(_ handle: Handle) -> [String: Handle]? {
+    guard case .object(let index) = self[handle] else { return nil }
+    var attributes: [String: Handle] = [:]
+    func add(_ dictionary: Handle) {
+      for entry in entries(dictionary) ?? [] {
+        if let name = string(entry.key) { attributes[name] = entry.value }
+      }
+    }
+    for state in objects[index].states {
+      if case .tuple(let halves) = self[state], halves.count == 2 {
+        halves.forEach(add)
+      } else {
+        add(state)
+      }
+    }
+    return attributes
+  }
+}
+
+// Containers.
+extension ObjectGraph {
+  /// Classes whose argument is a sequence of elements.
+  private static let sequences: Set = [
+    "builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "collections.deque",
+  ]
+
+  /// Classes of dicts, with the position of the argument that holds the first entries.
+  private static let dictionaries = [
+    "builtins.dict": 0, "collections.OrderedDict": 0, "collections.defaultdict": 1,
+    "collections.Counter": 0,
+  ]
+
+  /// The elements of a list, tuple, set or frozenset, as literal or as `builtins.set([...])` and such,
+  /// and those of an object that APPENDS or ADDITEMS added to, as a subclass of list.
+  public func elements(_ handle: Handle) -> [Handle]? {
+    if let literal = literalElements(handle) { return literal }
+    guard case .object(let index) = self[handle] else { return nil }
+    let object = objects[index]
+    let type = reconstruction(object)?.base ?? object.callable
+    let state = reconstruction(object)?.state ?? object.arguments.first
+    guard let name = globalName(type), ObjectGraph.sequences.contains(name) else {
+      return object.items.isEmpty ? nil : object.items
+    }
+    guard let state else { return object.items }
+    guard let initial = literalElements(state) else { return nil }
+    return initial + object.items
+  }
+
+  private func literalElements(_ handle: Handle) -> [Handle]? {
+    switch self[handle] {
+    case .list(let elements), .tuple(let elements), .set(let elements), .frozenSet(let elements):
+      elements
+    default: nil
+    }
+  }
 
   /// The entries of a dict: a literal; `OrderedDict`, `dict`, `defaultdict`, `Counter` and every dict
   /// subclass (an object with entries); Python 2's `OrderedDict([[k, v], ...])`. Later duplicates of a
   /// string key replace earlier ones in place. An object of a known dict class without entries is
   /// an empty dict; any other object without entries is none.
-  public func entries(_ handle: Handle) -> [Entry]? { fatalError() }
+  public func entries(_ handle: Handle) -> [Entry]? {
+    guard let all = allEntries(handle) else { return nil }
+    return withoutRepetitions(all).entries
+  }
+
+  /// The string keys that a dict sets more than once; Python keeps the last value.
+  public func repeatedKeys(_ handle: Handle) -> [String] {
+    guard let all = allEntries(handle) else { return [] }
+    return withoutRepetitions(all).repeated
+  }
 
   /// The value under a string key of a dict.
-  public func value(_ key: String, of handle: Handle) -> Handle? { fatalError() }
+  public func value(_ key: String, of handle: Handle) -> Handle? {
+    allEntries(handle)?.last { isString($0.key, key) }?.value
+  }
 
-  /// `builtins.getattr`, if the object is a global.
-  public func globalName(_ handle: Handle) -> String? { fatalError() }
+  /// All entries as they were set.
+  private func allEntries(_ handle: Handle) -> [Entry]? {
+    if case .dictionary(let entries) = self[handle] { return entries }
+    guard case .object(let index) = self[handle] else { return nil }
+    let object = objects[index]
+    let reconstruction = reconstruction(object)
+    guard let name = globalName(reconstruction?.base ?? object.callable),
+      let position = ObjectGraph.dictionaries[name]
+    else { return object.entries.isEmpty ? nil : object.entries }
+    let initial: Handle? =
+      if let reconstruction {
+        reconstruction.state
+      } else {
+        object.arguments.indices.contains(position) ? object.arguments[position] : nil
+      }
+    guard let initial else { return object.entries }
+    guard let entries = literalEntries(initial) else { return nil }
+    return entries + object.entries
+  }
 
-  /// What a call would have called, by name, with the record of the call. `copyreg._reconstructor(cls,
-  /// base, state)` is seen as a call of `cls`.
-  public func call(_ handle: Handle) -> (name: String, object: Object)? { fatalError() }
+  /// The entries of a literal dict or of a sequence of pairs.
+  private func literalEntries(_ handle: Handle) -> [Entry]? {
+    if case .dictionary(let entries) = self[handle] { return entries }
+    guard let pairs = literalElements(handle) else { return nil }
+    var entries: [Entry] = []
+    entries.reserveCapacity(pairs.count)
+    for pair in pairs {
+      guard let pair = literalElements(pair), pair.count == 2 else { return nil }
+      entries.append(Entry(key: pair[0], value: pair[1]))
+    }
+    return entries
+  }
 
-  /// What BUILD would have set as attributes: dicts, and both halves of `(dict, slots)`.
-  public func attributes(_ handle: Handle) -> [String: Handle]? { fatalError() }
+  private func withoutRepetitions(_ all: [Entry]) -> (entries: [Entry], repeated: [String]) {
+    // Keys as bytes: Swift's strings are equal if they look the same, Python's are not.
+    var positions: [[UInt8]: Int] = [:]
+    positions.reserveCapacity(all.count)
+    var entries: [Entry] = []
+    entries.reserveCapacity(all.count)
+    var repeated: [String] = []
+    for entry in all {
+      guard let payload = textPayload(entry.key), payload.count <= ObjectGraph.longestString,
+        let key = try? bytes(of: payload)
+      else {
+        entries.append(entry)
+        continue
+      }
+      if let position = positions[key] {
+        entries[position].value = entry.value
+        repeated.append(String(decoding: key, as: UTF8.self))
+      } else {
+        positions[key] = entries.count
+        entries.append(entry)
+      }
+    }
+    return (entries, repeated)
+  }
+}
 
+// Bytes.
+extension ObjectGraph {
   /// The bytes of bytes, bytearray, Python 2 strings, `builtins.bytes()`, `builtins.bytearray(...)`
   /// and of `_codecs.encode(text, "latin1")`, still where they are; the last decoded on reading.
-  public func byteSource(_ handle: Handle) throws(ReadError) -> (source: any ByteSource, offset: Int, count: Int)? {
-    fatalError()
+  ///
+  /// - Throws: `ReadError.malformed` if text that stands for bytes has a character above U+00FF.
+  public func byteSource(
+    _ handle: Handle
+  ) throws(ReadError) -> (source: any ByteSource, offset: Int, count: Int)? {
+    switch self[handle] {
+    case .bytes(let payload), .byteArray(let payload): return place(of: payload)
+    case .object: break
+    default: return nil
+    }
+    guard let (name, object) = call(handle) else { return nil }
+    switch (name, object.arguments.count) {
+    case ("builtins.bytes", 0), ("builtins.bytearray", 0):
+      return (MemoryBytes([], location: location(of: handle)), 0, 0)
+    case ("_codecs.encode", 2), ("builtins.bytearray", 2), ("builtins.bytes", 2):
+      return try encodedBytes(object)
+    case ("builtins.bytearray", 1):
+      switch self[object.arguments[0]] {
+      case .bytes(let payload), .byteArray(let payload): return place(of: payload)
+      default:
+        guard let (name, inner) = call(object.arguments[0]), name == "_codecs.encode" else { return nil }
+        return try encodedBytes(inner)
+      }
+    default: return nil
+    }
+  }
+
+  /// The bytes of a call with the arguments `(text, "latin1")`.
+  private func encodedBytes(
+    _ object: Object
+  ) throws(ReadError) -> (source: any ByteSource, offset: Int, count: Int)? {
+    guard object.arguments.count == 2, case .text(let text) = self[object.arguments[0]],
+      isString(object.arguments[1], "latin1") || isString(object.arguments[1], "latin-1")
+    else { return nil }
+    let place = place(of: text)
+    let source = try Latin1Bytes.source(of: place.source, at: place.offset, count: text.count)
+    return (source, 0, source.count)
+  }
+
+  private func place(of payload: Payload) -> (source: any ByteSource, offset: Int, count: Int) {
+    let source: any ByteSource =
+      payload.isDecoded ? MemoryBytes(decoded, location: self.source.location) : self.source
+    return (source, payload.offset, payload.count)
   }
 }

@@ -17,7 +17,8 @@ public struct ObjectGraph: Sendable {
     public var value: Handle
   }
 
-  /// The bytes of a string: a range of the file, or of `decoded` where the file escapes them.
+  /// The bytes of a string: a range of the file, or of memory where the file escapes them or they are
+  /// a short text, such as a name. `bytes(of:)` reads either.
   public struct Payload: Hashable, Sendable {
     public var offset: Int
     public var count: Int
@@ -60,6 +61,8 @@ public struct ObjectGraph: Sendable {
   /// The record of a call that was not made (REDUCE, NEWOBJ, NEWOBJ_EX, INST, OBJ), and of what would
   /// have been done to its result.
   public struct Object: Sendable {
+    /// Where in the file the call stands.
+    public var offset: Int
     public var callable: Handle
     /// The tuple of arguments.
     public var arguments: [Handle]
@@ -68,11 +71,11 @@ public struct ObjectGraph: Sendable {
     /// Whether only `__new__` would have been called.
     public var isNew: Bool
     /// What BUILD would have set, one after the other.
-    public var states: [Handle]
+    public var states: [Handle] = []
     /// What APPEND(S) or ADDITEMS would have added.
-    public var items: [Handle]
+    public var items: [Handle] = []
     /// What SETITEM(S) would have set.
-    public var entries: [Entry]
+    public var entries: [Entry] = []
   }
 
   /// The bytes that were parsed; payloads lie in it.
@@ -85,7 +88,7 @@ public struct ObjectGraph: Sendable {
   public internal(set) var pickleProtocol = 0
   /// The offset in `source` behind STOP.
   public internal(set) var end = 0
-  /// Strings that had to be decoded, end to end.
+  /// Strings that had to be decoded and short texts, end to end.
   var decoded: [UInt8] = []
 
   init(source: any ByteSource) {
@@ -93,4 +96,23 @@ public struct ObjectGraph: Sendable {
   }
 
   public subscript(handle: Handle) -> Value { values[Int(handle.index)] }
+
+  /// The bytes of a string or of a long integer, in memory.
+  public func bytes(of payload: Payload) throws(ReadError) -> [UInt8] {
+    payload.isDecoded
+      ? Array(decoded[payload.offset..<payload.offset + payload.count])
+      : try source.bytes(payload.offset..<payload.offset + payload.count, field: "a string")
+  }
+
+  /// The place of an object in the file, for errors: of the call for the record of a call, of the
+  /// bytes for a long string, else of the pickle as a whole.
+  public func location(of handle: Handle) -> Location {
+    switch self[handle] {
+    case .object(let index): source.location(at: objects[index].offset)
+    case .text(let payload) where !payload.isDecoded,
+      .bytes(let payload) where !payload.isDecoded, .byteArray(let payload):
+      source.location(at: payload.offset)
+    default: source.location
+    }
+  }
 }
