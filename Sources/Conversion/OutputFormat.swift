@@ -20,7 +20,7 @@ public struct OutputFormat: Sendable {
 
   public static let rvd = OutputFormat(
     fileExtension: ".rvd", title: "RVD 1",
-    writer: .deployModel { try RVDWriter.write($0, to: $1).contentDigest })
+    writer: .deployModel { try RVDWriter.write($0, to: $1).contentSHA256 })
 
   public static let pyTorch = OutputFormat(
     fileExtension: ".pth", title: "PyTorch zip",

@@ -83,7 +83,7 @@ private struct InspectionJSON {
         checkpoint.stateDicts.map {
           ["path": .string($0.path.joined(separator: ".")), "tensors": .integer($0.tensors.count)]
         }),
-      "content": rvd.map { .string($0.contentDigest) },
+      "content": rvd.map { .string($0.contentSHA256) },
       "globals": .array(
         checkpoint.globals.map {
           ["name": .string($0.name), "calls": .integer($0.calls), "expected": .bool($0.isExpected)]
@@ -170,7 +170,7 @@ private struct InspectionText {
   }
 
   private mutating func add(_ rvd: RVDFile) {
-    lines.append(row("content", "sha256 \(rvd.contentDigest)"))
+    lines.append(row("content", "sha256 \(rvd.contentSHA256)"))
     if let provenance = rvd.provenance {
       lines.append(
         row(
