@@ -57,5 +57,8 @@ let package = Package(
         "Conversion", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
+
+    .testTarget(
+      name: "RVDTests", dependencies: ["RVD", "Tensors", "Checksums"], swiftSettings: settings),
   ]
 )
