@@ -70,6 +70,8 @@ let package = Package(
       name: "ReparameterizationTests", dependencies: ["Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
     .testTarget(
+      name: "RVDTests", dependencies: ["Checksums", "RVD", "Tensors"], swiftSettings: settings),
+    .testTarget(
       name: "ConversionTests",
       dependencies: ["Conversion", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport"],
       swiftSettings: settings),

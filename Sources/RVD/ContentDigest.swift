@@ -1,0 +1,43 @@
+internal import Checksums
+internal import Tensors
+
+/// Who a model is: a SHA-256 over its decoded tensors that does not depend on their order, on how
+/// they are stored, or on anything else in the file.
+///
+/// Each tensor has a digest of its own, so that they can be computed in any order, or at once:
+///
+///     d(t) = SHA-256( u64 bytes of the name | name | u64 bytes of the type's name | type's name
+///                     | u64 rank | u64 each dimension | elements, little-endian, row-major )
+///     content = SHA-256( d(t) of every tensor, in ascending order of the names' UTF-8 bytes )
+///
+/// Every part has its length before it, so no two lists of tensors feed the same bytes.
+struct ContentDigest {
+  private var parts: [(name: String, digest: [UInt8])] = []
+
+  /// The digest of one tensor, to be fed its elements.
+  static func begin(name: String, _ elementType: ElementType, _ shape: Shape) -> SHA256 {
+    var start: [UInt8] = []
+    for text in [name, elementType.rawValue] {
+      start.appendLittleEndian(UInt64(text.utf8.count))
+      start.append(contentsOf: text.utf8)
+    }
+    start.appendLittleEndian(UInt64(shape.rank))
+    for size in shape.dimensions { start.appendLittleEndian(UInt64(size)) }
+    var hash = SHA256()
+    hash.update(start)
+    return hash
+  }
+
+  mutating func add(_ name: String, _ hash: SHA256) {
+    parts.append((name, hash.finalize()))
+  }
+
+  /// The digest of all tensors added, in hexadecimal.
+  var hexadecimal: String {
+    var hash = SHA256()
+    for part in parts.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
+      hash.update(part.digest)
+    }
+    return hash.finalize().hexadecimal
+  }
+}

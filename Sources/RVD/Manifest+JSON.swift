@@ -1,0 +1,280 @@
+internal import Checksums
+internal import Tensors
+
+// The names of the manifest's members. An optional member that has no value is absent, never null;
+// members of other names are left for later versions, and ignored.
+
+extension Manifest {
+  var json: JSONValue {
+    .object(present: [
+      "architecture": architecture.map(JSONValue.string),
+      "classes": classes.map(JSONValue.integer),
+      "content": ["sha256": .string(contentSHA256)],
+      "graph": graph.map { .array($0.map(\.json)) },
+      "input": input?.json,
+      "provenance": provenance?.json,
+      "tensors": .array(tensors.map(\.json)),
+    ])
+  }
+
+  init(_ json: JSONValue) throws(ManifestProblem) {
+    let fields = try Fields(json, place: "")
+    architecture = try fields.string(ifPresent: "architecture")
+    classes = try fields.has("classes") ? fields.integer("classes") : nil
+    contentSHA256 = try fields.object("content").string("sha256")
+    input = try fields.has("input") ? InputConvention(fields.object("input")) : nil
+    provenance = try fields.has("provenance") ? Provenance(fields.object("provenance")) : nil
+    tensors = try fields.array("tensors").map { (element) throws(ManifestProblem) in
+      try StoredTensor(element)
+    }
+    guard fields.has("graph") else { return }
+    graph = try fields.array("graph").map { (element) throws(ManifestProblem) in
+      try Operation(element)
+    }
+  }
+}
+
+extension StoredTensor {
+  /// The codec that stores the elements as they are.
+  static let raw = "raw"
+
+  fileprivate var json: JSONValue {
+    .object(present: [
+      "bytes": .integer(byteCount),
+      "codec": .string(codec),
+      "crc32": .string(crc32.hexadecimal),
+      "layout": layout.map(JSONValue.string),
+      "name": .string(name),
+      "offset": .integer(offset),
+      "role": role.map(JSONValue.string),
+      "shape": .array(shape.dimensions.map(JSONValue.integer)),
+      "storedBytes": .integer(storedByteCount),
+      "type": .string(elementType.rawValue),
+    ])
+  }
+
+  fileprivate init(_ fields: Fields) throws(ManifestProblem) {
+    name = try fields.string("name")
+    let typeName = try fields.string("type")
+    guard let elementType = ElementType(rawValue: typeName) else {
+      throw .unsupported(
+        place: fields.place("type"), what: "tensor '\(name)' has the element type '\(typeName)'")
+    }
+    self.elementType = elementType
+    codec = try fields.string("codec")
+    guard codec == StoredTensor.raw else {
+      throw .unsupported(
+        place: fields.place("codec"), what: "tensor '\(name)' is stored with the codec '\(codec)'")
+    }
+    let dimensions = try fields.integers("shape")
+    guard let shape = Shape(checking: dimensions) else {
+      throw .invalid(
+        place: fields.place("shape"), expected: "at most 64 sizes, with a product below 2^63",
+        found: "\(dimensions)")
+    }
+    self.shape = shape
+    role = try fields.string(ifPresent: "role")
+    layout = try fields.string(ifPresent: "layout")
+    offset = try fields.integer("offset")
+    storedByteCount = try fields.integer("storedBytes")
+    let digits = try fields.string("crc32")
+    guard let crc32 = UInt32(digits, radix: 16), crc32.hexadecimal == digits else {
+      throw .invalid(
+        place: fields.place("crc32"), expected: "8 lower-case hexadecimal digits", found: "'\(digits)'")
+    }
+    self.crc32 = crc32
+
+    let bytes = try fields.integer("bytes")
+    let (expected, overflow) = shape.elementCount.multipliedReportingOverflow(by: elementType.byteCount)
+    guard !overflow, bytes == expected else {
+      throw .invalid(
+        place: fields.place("bytes"), expected: "the size of \(typeName) \(shape)", found: "\(bytes)")
+    }
+  }
+}
+
+extension Operation {
+  fileprivate var json: JSONValue {
+    func pair(_ values: [Int]) -> JSONValue { .array(values.map(JSONValue.integer)) }
+    return switch self {
+    case .convolution(let convolution):
+      [
+        "op": "convolution",
+        "weight": .string(convolution.weight), "bias": .string(convolution.bias),
+        "stride": pair(convolution.stride), "padding": pair(convolution.padding),
+        "dilation": pair(convolution.dilation), "groups": .integer(convolution.groups),
+      ]
+    case .squeezeExcitation(let layers):
+      [
+        "op": "squeeze-excitation",
+        "squeezeWeight": .string(layers.squeezeWeight), "squeezeBias": .string(layers.squeezeBias),
+        "exciteWeight": .string(layers.exciteWeight), "exciteBias": .string(layers.exciteBias),
+      ]
+    case .relu: ["op": "relu"]
+    case .globalAveragePool: ["op": "global-average-pool"]
+    case .linear(let weight, let bias):
+      ["op": "linear", "weight": .string(weight), "bias": .string(bias)]
+    }
+  }
+
+  fileprivate init(_ fields: Fields) throws(ManifestProblem) {
+    switch try fields.string("op") {
+    case "convolution":
+      self = .convolution(
+        Convolution(
+          weight: try fields.string("weight"), bias: try fields.string("bias"),
+          stride: try fields.integers("stride"), padding: try fields.integers("padding"),
+          dilation: try fields.integers("dilation"), groups: try fields.integer("groups")))
+    case "squeeze-excitation":
+      self = .squeezeExcitation(
+        SqueezeExcitation(
+          squeezeWeight: try fields.string("squeezeWeight"),
+          squeezeBias: try fields.string("squeezeBias"),
+          exciteWeight: try fields.string("exciteWeight"),
+          exciteBias: try fields.string("exciteBias")))
+    case "relu": self = .relu
+    case "global-average-pool": self = .globalAveragePool
+    case "linear":
+      self = .linear(weight: try fields.string("weight"), bias: try fields.string("bias"))
+    case let name:
+      throw .unsupported(place: fields.place("op"), what: "the graph has the operation '\(name)'")
+    }
+  }
+}
+
+extension InputConvention {
+  fileprivate var json: JSONValue {
+    .object(present: [
+      "channelOrder": .string(channelOrder.rawValue),
+      "scale": .number(scale),
+      "mean": .array(mean.map(JSONValue.number)),
+      "standardDeviation": .array(standardDeviation.map(JSONValue.number)),
+      "size": size.map(JSONValue.integer),
+    ])
+  }
+
+  fileprivate init(_ fields: Fields) throws(ManifestProblem) {
+    let order = try fields.string("channelOrder")
+    guard let channelOrder = ChannelOrder(rawValue: order) else {
+      throw .invalid(
+        place: fields.place("channelOrder"), expected: "'RGB' or 'BGR'", found: "'\(order)'")
+    }
+    self.init(
+      channelOrder: channelOrder, scale: try fields.number("scale"),
+      mean: try fields.numbers("mean"), standardDeviation: try fields.numbers("standardDeviation"),
+      size: try fields.has("size") ? fields.integer("size") : nil)
+  }
+}
+
+extension Provenance {
+  fileprivate var json: JSONValue {
+    [
+      "sourceSHA256": .string(sourceSHA256), "container": .string(container),
+      "dialect": .string(dialect), "epsilons": .array(epsilons.map(JSONValue.number)),
+      "arithmetic": .string(arithmetic), "tool": .string(tool),
+    ]
+  }
+
+  fileprivate init(_ fields: Fields) throws(ManifestProblem) {
+    self.init(
+      sourceSHA256: try fields.string("sourceSHA256"), container: try fields.string("container"),
+      dialect: try fields.string("dialect"), epsilons: try fields.numbers("epsilons"),
+      arithmetic: try fields.string("arithmetic"), tool: try fields.string("tool"))
+  }
+}
+
+/// The members of a JSON object, to be asked for by name and type.
+private struct Fields {
+  private let json: JSONValue
+  private let path: String
+
+  init(_ json: JSONValue, place: String) throws(ManifestProblem) {
+    guard case .object = json else {
+      throw .invalid(
+        place: place.isEmpty ? "the manifest" : place, expected: "an object", found: json.kind)
+    }
+    self.json = json
+    path = place
+  }
+
+  /// The path of a member: `tensors[3].shape`.
+  func place(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+  func has(_ key: String) -> Bool { json[key] != nil }
+
+  func string(_ key: String) throws(ManifestProblem) -> String {
+    guard case .string(let value) = try member(key) else { try refuse(key, "a string") }
+    return value
+  }
+
+  func string(ifPresent key: String) throws(ManifestProblem) -> String? {
+    has(key) ? try string(key) : nil
+  }
+
+  /// A count or a size: no member of the manifest is a negative integer.
+  func integer(_ key: String) throws(ManifestProblem) -> Int {
+    guard let value = count(try member(key)) else { try refuse(key, "an integer from 0 to 2^53 - 1") }
+    return value
+  }
+
+  func integers(_ key: String) throws(ManifestProblem) -> [Int] {
+    try elements(key, "an array of integers from 0 to 2^53 - 1", count)
+  }
+
+  func number(_ key: String) throws(ManifestProblem) -> Double {
+    guard let value = double(try member(key)) else { try refuse(key, "a number") }
+    return value
+  }
+
+  func numbers(_ key: String) throws(ManifestProblem) -> [Double] {
+    try elements(key, "an array of numbers", double)
+  }
+
+  func object(_ key: String) throws(ManifestProblem) -> Fields {
+    try Fields(member(key), place: place(key))
+  }
+
+  /// The elements of an array of objects.
+  func array(_ key: String) throws(ManifestProblem) -> [Fields] {
+    guard case .array(let values) = try member(key) else { try refuse(key, "an array") }
+    var result: [Fields] = []
+    for (index, value) in values.enumerated() {
+      result.append(try Fields(value, place: "\(place(key))[\(index)]"))
+    }
+    return result
+  }
+
+  private func elements<Element>(
+    _ key: String, _ expected: String, _ convert: (JSONValue) -> Element?
+  ) throws(ManifestProblem) -> [Element] {
+    guard case .array(let values) = try member(key) else { try refuse(key, expected) }
+    let elements = values.compactMap(convert)
+    guard elements.count == values.count else { try refuse(key, expected) }
+    return elements
+  }
+
+  private func count(_ value: JSONValue) -> Int? {
+    guard case .integer(let integer) = value, integer >= 0 else { return nil }
+    return integer
+  }
+
+  private func double(_ value: JSONValue) -> Double? {
+    switch value {
+    case .integer(let integer): Double(integer)
+    case .number(let number): number
+    default: nil
+    }
+  }
+
+  private func member(_ key: String) throws(ManifestProblem) -> JSONValue {
+    guard let value = json[key] else { try refuse(key, "a value") }
+    return value
+  }
+
+  private func refuse(_ key: String, _ expected: String) throws(ManifestProblem) -> Never {
+    let found = json[key].map { value in
+      if case .integer(let integer) = value { "\(integer)" } else { value.kind }
+    }
+    throw .invalid(place: place(key), expected: expected, found: found ?? "none")
+  }
+}
