@@ -48,21 +48,26 @@ public struct Inspection: Sendable {
 public func inspect(_ path: String, family: String? = nil, key: String? = nil) throws -> Inspection {
   let checkpoint = try openCheckpoint(path, family: family)
   var inspection = Inspection(checkpoint: checkpoint)
-  do {
-    let network = try Network(recognising: checkpoint, key: key)
+  switch recognition(of: checkpoint, key: key) {
+  case .success(let network):
     inspection.network = network
     inspection.stateDict = network.stateDict
     inspection.structure = Result { () throws(RepVGGStructure.Deviation) in
       try RepVGGStructure(of: network)
     }
-  } catch let error as NamingError {
-    if case .noSuchKey = error { throw error }
+  case .failure(.noSuchKey(let path, let key, let candidates)):
+    throw NamingError.noSuchKey(path: path, key: key, candidates: candidates)
+  case .failure(let error):
     inspection.reason = error.description
     inspection.stateDict = checkpoint.stateDicts
       .filter { dict in key.map { $0 == dict.path.joined(separator: ".") || $0 == dict.path.last } ?? true }
       .max { $0.tensors.count < $1.tensors.count }
   }
   return inspection
+}
+
+private func recognition(of checkpoint: Checkpoint, key: String?) -> Result<Network, NamingError> {
+  Result { () throws(NamingError) in try Network(recognising: checkpoint, key: key) }
 }
 
 extension Inspection {

@@ -1,6 +1,6 @@
 internal import CheckpointFiles
 internal import RVD
-public import Tensors
+internal import Tensors
 
 /// A format that can be written, chosen by the extension of the output's name.
 public struct OutputFormat: Sendable {

@@ -16,7 +16,11 @@ public func openCheckpoint(_ path: String, family: String? = nil) throws -> Chec
 }
 
 /// Every container that can be read; the first whose bytes match reads the file.
-private let inputFormats: [FileFormat] = FileFormat.all + [rvdFormat]
+private let inputFormats = FileFormat.all + [
+  FileFormat(name: "RVD") { (opened) throws(ReadError) in
+    opened.has(RVDFile.magic) ? try RVDFile(source: opened.file).checkpoint : nil
+  }
+]
 
 /// SHA-256 of a whole file, in hexadecimal.
 func fileDigest(_ path: String) throws -> String {

@@ -22,7 +22,7 @@ extension NamingError: CustomStringConvertible {
       """
       \(path): no re-parameterizable block of a known dialect in it.
         \(found.isEmpty ? "It holds no tensors under names." : "Its names begin: " + found.joined(separator: ", ") + ".")
-        Known block names: \(Dialect.all.map { "\($0.name(of: .block(path: "…", .kernel(.dense)))) (\($0.name))" }.joined(separator: ", ")).
+        Known block names: \(knownBlockNames).
       """
     case .ambiguous(let path, let candidates):
       """
@@ -48,4 +48,15 @@ extension NamingError: CustomStringConvertible {
       """
     }
   }
+}
+
+/// `….rbr_dense.conv.weight (official, basecls), ...`
+private var knownBlockNames: String {
+  let names = Dialect.all.map { $0.name(of: .block(path: "…", .kernel(.dense))) }
+  var distinct: [String] = []
+  for name in names where !distinct.contains(name) { distinct.append(name) }
+  return distinct.map { name in
+    let dialects = zip(Dialect.all, names).filter { $0.1 == name }.map(\.0.name)
+    return "\(name) (\(dialects.joined(separator: ", ")))"
+  }.joined(separator: ", ")
 }

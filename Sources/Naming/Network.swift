@@ -18,12 +18,7 @@ public struct Block: Sendable {
 
   /// Whether any parameter of a train-time branch is there.
   public var hasBranches: Bool {
-    parameters.keys.contains { role in
-      switch role {
-      case .kernel, .convolutionBias, .batchNorm: true
-      case .fused, .squeeze, .excite: false
-      }
-    }
+    parameters.keys.contains { $0.branch != nil }
   }
 
   /// Whether the deploy kernel or its bias is there.

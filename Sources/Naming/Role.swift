@@ -32,6 +32,14 @@ public enum BlockRole: Hashable, Sendable {
   case fused(LayerField)
   case squeeze(Placement, LayerField)
   case excite(Placement, LayerField)
+
+  /// The branch it belongs to, if any.
+  public var branch: Branch? {
+    switch self {
+    case .kernel(let branch), .convolutionBias(let branch), .batchNorm(let branch, _): branch
+    case .fused, .squeeze, .excite: nil
+    }
+  }
 }
 
 /// What a parameter is inside an auxiliary head.

@@ -32,21 +32,17 @@ enum Wrapper {
       removedCompiled = true
     }
     let carriers = parts.indices.filter { !counters.contains(names[$0]) }
-    var shared = 0
-    if let first = carriers.first.map({ parts[$0] }) {
-      shared = first.count - 1
-      for index in carriers {
-        shared = min(shared, zip(first, parts[index].dropLast()).prefix { $0 == $1 }.count)
-      }
-      let common = first.prefix(shared)
-      // As far as a known root asks for, else only what parallel wrappers added.
-      let root = (0...shared).first { cut in
-        carriers.contains { isRoot(parts[$0].dropFirst(cut).joined(separator: ".")) }
-      }
-      shared = root ?? common.prefix { $0 == parallel }.count
+    let first = carriers.first.map { parts[$0] } ?? []
+    var shared = max(0, first.count - 1)
+    for index in carriers {
+      shared = min(shared, zip(first, parts[index].dropLast()).prefix { $0 == $1 }.count)
     }
-    let prefix = parts[carriers.first ?? 0].prefix(shared)
-    for index in carriers { parts[index].removeFirst(shared) }
+    // As far as a known root asks for, else only what parallel wrappers added.
+    let root = (0...shared).first { cut in
+      carriers.contains { isRoot(parts[$0].dropFirst(cut).joined(separator: ".")) }
+    }
+    let prefix = first.prefix(root ?? first.prefix(shared).prefix { $0 == parallel }.count)
+    for index in carriers { parts[index].removeFirst(prefix.count) }
     return Result(
       names: parts.map { $0.joined(separator: ".") },
       prefix: prefix.map { $0 + "." }.joined(),

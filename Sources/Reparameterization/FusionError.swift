@@ -1,10 +1,14 @@
+public import Naming
+
 /// Why a network could not be fused.
 @nonexhaustive
 public enum FusionError: Error, Equatable, Sendable {
   /// No block has branches: there is nothing to fuse.
   case alreadyFused(path: String, blocks: Int)
-  /// A block lacks parameters of a branch; with names that are there and look alike.
-  case incompleteBlock(path: String, block: String, missing: [String], nearest: [String])
+  /// A block lacks parameters, of `branch` all that it needs if that is not nil; with names that are
+  /// there and look alike.
+  case incompleteBlock(
+    path: String, block: String, branch: Branch?, missing: [String], nearest: [String])
   /// Parameters of one block do not have shapes that go together.
   case mismatchedShapes(path: String, block: String, what: String)
   /// BatchNorm does not give finite numbers.
@@ -23,9 +27,9 @@ extension FusionError: CustomStringConvertible {
       \(path): already fused: \(blocks == 1 ? "its only block is" : "all of its \(blocks) blocks are") in deploy form, without branches.
         There is nothing to fuse. 'repconv import' rewrites such a file under other names.
       """
-    case .incompleteBlock(let path, let block, let missing, let nearest):
+    case .incompleteBlock(let path, let block, let branch, let missing, let nearest):
       """
-      \(path): block '\(block)' lacks \(missing.joined(separator: ", ")).
+      \(path): block '\(block)' lacks \(branch.map { "its \($0) branch: " } ?? "")\(missing.joined(separator: ", ")).
         \(nearest.isEmpty ? "Nothing in the file has a name like it; save the whole state dict." : "Nearest names in the file: " + nearest.joined(separator: ", ") + ".")
       """
     case .mismatchedShapes(let path, let block, let what):

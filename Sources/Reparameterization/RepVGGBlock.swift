@@ -88,10 +88,12 @@ private struct BranchReader {
     }
     let identity = fields.map { BlockRole.batchNorm(.identity, $0) }
     if identity.contains(where: { block[$0] != nil }) { needed += identity }
-    let missing = needed.filter { block[$0] == nil }.map {
-      network.dialect.name(of: .block(path: block.path, $0))
-    }
+    let absent = needed.filter { block[$0] == nil }
+    let missing = absent.map { network.dialect.name(of: .block(path: block.path, $0)) }
     guard missing.isEmpty else {
+      let branch = [Branch.dense, .pointwise].first { branch in
+        absent.filter { $0.branch == branch } == needed.filter { $0.branch == branch }
+      }
       let names = network.parameters.compactMap { parameter -> String? in
         if case .other(let name) = parameter.role { name } else { nil }
       }
@@ -100,7 +102,7 @@ private struct BranchReader {
         nearest += nearestNames(to: name, in: names, limit: 2).filter { !nearest.contains($0) }
       }
       throw .incompleteBlock(
-        path: network.path, block: block.path, missing: missing, nearest: nearest)
+        path: network.path, block: block.path, branch: branch, missing: missing, nearest: nearest)
     }
   }
 

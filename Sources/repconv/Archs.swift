@@ -1,4 +1,5 @@
 import ArgumentParser
+import Naming
 import Reparameterization
 
 struct Archs: ParsableCommand {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Conversion
 import Naming
 import Reparameterization
 
@@ -52,5 +53,16 @@ extension Architecture {
     } catch {
       throw ValidationError(error.description)
     }
+  }
+}
+
+extension ImportOptions.Channels {
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> ImportOptions.Channels {
+    guard let channels = ImportOptions.Channels(rawValue: text.lowercased()) else {
+      throw ValidationError(
+        "--channels takes one of \(allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'.")
+    }
+    return channels
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Conversion
 import Naming
+import Tensors
 
 struct Import: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -30,7 +31,11 @@ struct Import: ParsableCommand {
     transform: Dialect.argument)
   var names: Dialect = .official
 
-  @Option(help: "Colour order of the output's first convolution: keep, rgb or bgr.")
+  @Option(
+    help: ArgumentHelp(
+      "Colour order of the output's first convolution: keep, rgb or bgr.", valueName: "order"),
+    completion: .list(ImportOptions.Channels.allCases.map(\.rawValue)),
+    transform: ImportOptions.Channels.argument)
   var channels: ImportOptions.Channels = .keep
 
   @OptionGroup var outputOptions: OutputOptions
@@ -71,5 +76,3 @@ struct Import: ParsableCommand {
     return lines.joined(separator: "\n")
   }
 }
-
-extension ImportOptions.Channels: ExpressibleByArgument {}

@@ -99,10 +99,13 @@ private struct InspectionText {
   var lines: [String] = []
   private let inspection: Inspection
   private let all: Bool
+  /// An `.rvd` file tells its input itself.
+  private let isRVD: Bool
 
   init(_ inspection: Inspection, _ rvd: RVDFile?, all: Bool) {
     self.inspection = inspection
     self.all = all
+    isRVD = rvd != nil
     let checkpoint = inspection.checkpoint
     lines.append("\(checkpoint.path): \(checkpoint.container), \(size(checkpoint.byteCount))")
     addNetwork()
@@ -134,8 +137,8 @@ private struct InspectionText {
         row(
           "parameters",
           grouped(inspection.parameters)
-            + (network.stage == .deploy ? "" : ", \(grouped(structure.deployParameterCount)) when fused")))
-      lines.append(row("input", network.dialect.input.summary + ", by the dialect"))
+            + (network.stage == .deploy ? "" : " (\(grouped(structure.deployParameterCount)) when fused)")))
+      if !isRVD { lines.append(row("input", network.dialect.input.summary + ", by the dialect")) }
     case .failure(let deviation):
       lines.append(row("architecture", "not a whole RepVGG: \(deviation.reason)"))
       lines.append(row("parameters", grouped(inspection.parameters)))
@@ -170,6 +173,8 @@ private struct InspectionText {
   }
 
   private mutating func add(_ rvd: RVDFile) {
+    if let input = rvd.input { lines.append(row("input", input.summary)) }
+    lines.append(row("graph", rvd.graph.map { "\(grouped($0.count)) operations" } ?? "none: not a whole network"))
     lines.append(row("content", "sha256 \(rvd.contentSHA256)"))
     if let provenance = rvd.provenance {
       lines.append(
