@@ -91,7 +91,7 @@ private struct BranchReader {
     let absent = needed.filter { block[$0] == nil }
     let missing = absent.map { network.dialect.name(of: .block(path: block.path, $0)) }
     guard missing.isEmpty else {
-      let branch = [Branch.dense, .pointwise].first { branch in
+      let branch: Branch? = [.dense, .pointwise].first { branch in
         absent.filter { $0.branch == branch } == needed.filter { $0.branch == branch }
       }
       let names = network.parameters.compactMap { parameter -> String? in
