@@ -60,5 +60,8 @@ let package = Package(
 
     .testTarget(
       name: "PickleTests", dependencies: ["Pickle", "Tensors"], swiftSettings: settings),
+    .testTarget(
+      name: "CheckpointFilesTests",
+      dependencies: ["CheckpointFiles", "Checksums", "Pickle", "Tensors"], swiftSettings: settings),
   ]
 )
