@@ -70,6 +70,9 @@ let package = Package(
       name: "ReparameterizationTests", dependencies: ["Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
     .testTarget(
+      name: "CheckpointFilesTests",
+      dependencies: ["CheckpointFiles", "Checksums", "Pickle", "Tensors"], swiftSettings: settings),
+    .testTarget(
       name: "RVDTests", dependencies: ["Checksums", "RVD", "Tensors"], swiftSettings: settings),
     .testTarget(
       name: "ConversionTests",

@@ -50,8 +50,8 @@ extension ObjectGraph {
     }
   }
 
-  /// What an object is, in a word or two of Python's: `int`, `dict`, `function or class os.system`,
-  /// `opaque object argparse.Namespace`.
+  /// What an object is, in a word or two of Python's: `int`, `OrderedDict`, `function or class
+  /// os.system`, `opaque object argparse.Namespace`.
   public func description(of handle: Handle) -> String {
     switch self[handle] {
     case .none: return "None"
@@ -69,6 +69,9 @@ extension ObjectGraph {
     case .global(let index): return "function or class \(globals[index].qualifiedName)"
     case .object:
       guard let name = call(handle)?.name else { return "opaque object" }
+      if ObjectGraph.dictionaries[name] != nil || ObjectGraph.sequences.contains(name) {
+        return String(name.drop { $0 != "." }.dropFirst())
+      }
       return "opaque object \(name)"
     case .persistentID: return "persistent id"
     case .extensionCode(let code): return "extension code \(code)"
@@ -245,50 +248,74 @@ extension ObjectGraph {
 
 // Bytes.
 extension ObjectGraph {
-  /// The bytes of bytes, bytearray, Python 2 strings, `builtins.bytes()`, `builtins.bytearray(...)`
-  /// and of `_codecs.encode(text, "latin1")`, still where they are; the last decoded on reading.
-  ///
-  /// - Throws: `ReadError.malformed` if text that stands for bytes has a character above U+00FF.
-  public func byteSource(
-    _ handle: Handle
-  ) throws(ReadError) -> (source: any ByteSource, offset: Int, count: Int)? {
+  /// How an object that stands for bytes holds them.
+  private enum Stored {
+    case empty
+    case bytes(Payload)
+    case latin1(Payload)
+  }
+
+  private func stored(_ handle: Handle) -> Stored? {
     switch self[handle] {
-    case .bytes(let payload), .byteArray(let payload): return place(of: payload)
+    case .bytes(let payload), .byteArray(let payload): return .bytes(payload)
     case .object: break
     default: return nil
     }
     guard let (name, object) = call(handle) else { return nil }
     switch (name, object.arguments.count) {
-    case ("builtins.bytes", 0), ("builtins.bytearray", 0):
-      return (MemoryBytes([], location: location(of: handle)), 0, 0)
+    case ("builtins.bytes", 0), ("builtins.bytearray", 0): return .empty
     case ("_codecs.encode", 2), ("builtins.bytearray", 2), ("builtins.bytes", 2):
-      return try encodedBytes(object)
+      return latin1(object)
     case ("builtins.bytearray", 1):
       switch self[object.arguments[0]] {
-      case .bytes(let payload), .byteArray(let payload): return place(of: payload)
+      case .bytes(let payload), .byteArray(let payload): return .bytes(payload)
       default:
-        guard let (name, inner) = call(object.arguments[0]), name == "_codecs.encode" else { return nil }
-        return try encodedBytes(inner)
+        guard let (name, inner) = call(object.arguments[0]) else { return nil }
+        if name == "builtins.bytes" && inner.arguments.isEmpty { return .empty }
+        return name == "_codecs.encode" ? latin1(inner) : nil
       }
     default: return nil
     }
   }
 
-  /// The bytes of a call with the arguments `(text, "latin1")`.
-  private func encodedBytes(
-    _ object: Object
-  ) throws(ReadError) -> (source: any ByteSource, offset: Int, count: Int)? {
+  /// A call with the arguments `(text, "latin1")`.
+  private func latin1(_ object: Object) -> Stored? {
     guard object.arguments.count == 2, case .text(let text) = self[object.arguments[0]],
       isString(object.arguments[1], "latin1") || isString(object.arguments[1], "latin-1")
     else { return nil }
-    let place = place(of: text)
-    let source = try Latin1Bytes.source(of: place.source, at: place.offset, count: text.count)
-    return (source, 0, source.count)
+    return .latin1(text)
   }
 
-  private func place(of payload: Payload) -> (source: any ByteSource, offset: Int, count: Int) {
-    let source: any ByteSource =
-      payload.isDecoded ? MemoryBytes(decoded, location: self.source.location) : self.source
-    return (source, payload.offset, payload.count)
+  /// The bytes of bytes, bytearray, Python 2 strings, `builtins.bytes()`, `builtins.bytearray(...)`
+  /// and of `_codecs.encode(text, "latin1")`, still where they are; the last decoded on reading, after
+  /// a pass over them that counts.
+  ///
+  /// - Throws: `ReadError.malformed` if text that stands for bytes has a character above U+00FF.
+  public func byteSource(
+    _ handle: Handle
+  ) throws(ReadError) -> (source: any ByteSource, offset: Int, count: Int)? {
+    switch stored(handle) {
+    case nil: return nil
+    case .empty: return (MemoryBytes([], location: location(of: handle)), 0, 0)
+    case .bytes(let payload): return (source(of: payload), payload.offset, payload.count)
+    case .latin1(let payload):
+      let source = try Latin1Bytes.source(
+        of: source(of: payload), at: payload.offset, count: payload.count)
+      return (source, 0, source.count)
+    }
+  }
+
+  /// The bytes that an object of the kinds of `byteSource` takes where it is stored: as many as it
+  /// stands for, or up to twice as many for text. Costs nothing.
+  public func storedByteCount(_ handle: Handle) -> Int? {
+    switch stored(handle) {
+    case nil: nil
+    case .empty: 0
+    case .bytes(let payload), .latin1(let payload): payload.count
+    }
+  }
+
+  private func source(of payload: Payload) -> any ByteSource {
+    payload.isDecoded ? MemoryBytes(decoded, location: source.location) : source
   }
 }

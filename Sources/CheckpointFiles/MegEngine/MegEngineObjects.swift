@@ -1,0 +1,206 @@
+internal import Pickle
+internal import Tensors
+
+/// What the objects in a MegEngine pickle mean: arrays of NumPy, tensors and modules.
+///
+/// A tensor is `Parameter(array, dtype, device, ...)`, or `Tensor` for a buffer; files older than
+/// MegEngine 1.0 have the array in the state, under `data`. A module is an object whose state is its
+/// `__dict__`, with tensors, other modules and containers of both as plain attributes.
+struct MegEngineObjects: PickledFramework {
+  let graph: ObjectGraph
+  private var arrays: PickledArrays
+  /// Paths of modules that were found as `getattr(module, "state_dict")`.
+  private(set) var boundMethods: [String] = []
+  /// Objects that turned out to be no modules.
+  private var otherObjects: Set<Handle> = []
+  /// Attributes looked at in modules.
+  private var steps = 0
+
+  typealias Handle = ObjectGraph.Handle
+
+  /// Modules inside each other; networks have a dozen.
+  private static let maximumDepth = 1000
+  /// Attributes, and elements of containers, looked at: shared modules are walked once for each path to
+  /// them, of which a small file can have very many. The largest networks have some hundred thousand.
+  private let maximumSteps: Int
+
+  init(_ graph: ObjectGraph, maximumSteps: Int = 1 << 22) {
+    self.graph = graph
+    self.maximumSteps = maximumSteps
+    arrays = PickledArrays(graph)
+  }
+
+  func key(_ handle: Handle) -> String? {
+    graph.string(handle) ?? arrays.string(handle)
+  }
+
+  mutating func description(of handle: Handle) -> String {
+    arrays.scalarDescription(handle) ?? graph.description(of: handle)
+  }
+}
+
+// Tensors.
+extension MegEngineObjects {
+  private func isTensor(_ handle: Handle) -> Bool {
+    guard let name = graph.call(handle)?.name, name.hasPrefix("megengine.") else { return false }
+    return name.hasSuffix(".Tensor") || name.hasSuffix(".Parameter") || name.hasSuffix(".Buffer")
+  }
+
+  mutating func tensor(_ handle: Handle, name: String) throws(ReadError) -> Tensor? {
+    guard isTensor(handle), let (className, object) = graph.call(handle) else {
+      return try arrays.tensor(handle, name: name)
+    }
+    let data = object.arguments.first ?? graph.attributes(handle)?["data"]
+    guard let data, let tensor = try arrays.tensor(data, name: name) else {
+      throw .malformed(
+        graph.location(of: handle), expected: "the array of '\(name)', a \(className)",
+        found: data.map { graph.description(of: $0) } ?? "none", remedy: fetchAgain)
+    }
+    // The tensor's own type can be a quantised one, of which the array holds the integers.
+    if object.arguments.count > 1, arrays.isType(object.arguments[1]) {
+      let type = try arrays.elementType(object.arguments[1], of: handle, name)
+      guard type.elementType == tensor.elementType else {
+        throw .unsupported(
+          graph.location(of: handle),
+          what: "'\(name)' is of type \(type.elementType.rawValue), but its values are "
+            + tensor.elementType.rawValue,
+          remedy: "Load it with MegEngine and save its state_dict().")
+      }
+    }
+    return tensor
+  }
+}
+
+// Modules.
+extension MegEngineObjects {
+  /// The state dict of a module, or of the module in `getattr(module, "state_dict")`: what results from
+  /// `save(model.state_dict)`, where `save(model.state_dict())` was meant.
+  mutating func module(_ handle: Handle, name: String) throws(ReadError) -> StateDict? {
+    if moduleAttributes(handle) != nil { return try stateDict(of: handle, name: name) }
+    guard let (function, object) = graph.call(handle), function == "builtins.getattr",
+      object.arguments.count == 2, graph.isString(object.arguments[1], "state_dict"),
+      moduleAttributes(object.arguments[0]) != nil
+    else { return nil }
+    boundMethods.append(name)
+    return try stateDict(of: object.arguments[0], name: name)
+  }
+
+  /// The `__dict__` of a module. PyTorch's modules keep their parts in dicts of their own.
+  private mutating func moduleAttributes(_ handle: Handle) -> [String: Handle]? {
+    guard case .object = graph[handle], !otherObjects.contains(handle) else { return nil }
+    guard let attributes = graph.attributes(handle), let training = attributes["training"],
+      case .bool = graph[training], attributes["_forward_hooks"] != nil,
+      attributes["_parameters"] == nil
+    else {
+      otherObjects.insert(handle)
+      return nil
+    }
+    return attributes
+  }
+
+  /// The tensors of a module and of those inside it under the names, and in the order, of MegEngine's
+  /// `Module.state_dict()`: attributes sorted by name, a module's tensors before its children's.
+  ///
+  /// Shapes are the live ones: BatchNorm's are (1,C,1,1), which `state_dict()` would flatten.
+  private mutating func stateDict(
+    of root: Handle, name: String
+  ) throws(ReadError) -> StateDict {
+    enum Step {
+      case enter(Handle, path: String)
+      case leave(Handle)
+    }
+    var result = StateDict(tensors: [])
+    var ancestors: Set<Handle> = []
+    var pending = [Step.enter(root, path: "")]
+    while let step = pending.popLast() {
+      switch step {
+      case .leave(let module): ancestors.remove(module)
+      case .enter(let module, let path):
+        guard ancestors.insert(module).inserted else { continue }
+        guard ancestors.count <= MegEngineObjects.maximumDepth else {
+          throw .limitExceeded(
+            graph.location(of: module), what: "modules nested in each other",
+            limit: MegEngineObjects.maximumDepth, found: String(ancestors.count))
+        }
+        let attributes = moduleAttributes(module) ?? [:]
+        let members = try members(of: module, attributes)
+        let prefix = path.isEmpty ? "" : path + "."
+        for (key, handle) in members.tensors {
+          let fullName = (name.isEmpty ? "" : name + ".") + prefix + key
+          if let tensor = try tensor(handle, name: fullName) {
+            result.tensors.append(NamedTensor(prefix + key, tensor))
+          }
+        }
+        result.modules[path] = described(module, attributes)
+        pending.append(.leave(module))
+        pending += members.modules.reversed().map { .enter($0.handle, path: prefix + $0.key) }
+      }
+    }
+    return result
+  }
+
+  private struct Members {
+    var tensors: [(key: String, handle: Handle)] = []
+    var modules: [(key: String, handle: Handle)] = []
+  }
+
+  /// A module's tensors and children. Lists, tuples and dicts are searched, with dots between the keys;
+  /// what is reachable by two names has the first.
+  private mutating func members(
+    of module: Handle, _ attributes: [String: Handle]
+  ) throws(ReadError) -> Members {
+    var members = Members()
+    var seen: Set = [module]
+    var pending = MegEngineObjects.sorted(attributes.map { ($0.key, $0.value) }, prefix: "")
+    while let (key, handle) = pending.popLast() {
+      steps += 1
+      guard steps <= maximumSteps else {
+        throw .limitExceeded(
+          graph.location(of: module), what: "attributes of modules", limit: maximumSteps,
+          found: "\(steps) or more")
+      }
+      guard seen.insert(handle).inserted else { continue }
+      switch graph[handle] {
+      case .list(let elements), .tuple(let elements):
+        pending += elements.enumerated().reversed().map { ("\(key).\($0.offset)", $0.element) }
+      case .dictionary, .object:
+        if isTensor(handle) {
+          members.tensors.append((key, handle))
+        } else if moduleAttributes(handle) != nil {
+          members.modules.append((key, handle))
+        } else if let entries = graph.entries(handle) {
+          let named = entries.compactMap { entry in graph.string(entry.key).map { ($0, entry.value) } }
+          pending += MegEngineObjects.sorted(named, prefix: key + ".")
+        }
+      default: break
+      }
+    }
+    return members
+  }
+
+  /// The last in Python's order of strings first, since they are taken from the end.
+  private static func sorted(
+    _ entries: [(key: String, handle: Handle)], prefix: String
+  ) -> [(key: String, handle: Handle)] {
+    // Code points are in the same order as their bytes in UTF-8.
+    entries.sorted { $1.key.utf8.lexicographicallyPrecedes($0.key.utf8) }
+      .map { (prefix + $0.key, $0.handle) }
+  }
+
+  private func described(_ module: Handle, _ attributes: [String: Handle]) -> ModuleAttributes {
+    func pair(_ name: String) -> [Int]? {
+      guard let handle = attributes[name] else { return nil }
+      if let both = graph.integer(handle) { return [both, both] }
+      guard let elements = graph.elements(handle) else { return nil }
+      let integers = elements.compactMap { graph.integer($0) }
+      return integers.count == elements.count ? integers : nil
+    }
+    var result = ModuleAttributes(className: graph.call(module)?.name ?? "")
+    result.epsilon = attributes["eps"].flatMap { graph.real($0) }
+    result.stride = pair("stride")
+    result.padding = pair("padding")
+    result.dilation = pair("dilation")
+    result.groups = attributes["groups"].flatMap { graph.integer($0) }
+    return result
+  }
+}

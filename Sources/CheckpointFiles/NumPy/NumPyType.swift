@@ -1,0 +1,44 @@
+internal import Tensors
+
+/// A NumPy dtype of plain numbers: what `dtype.str` calls `<f4`.
+struct NumPyType: Equatable {
+  var elementType: ElementType
+  var byteOrder: ByteOrder
+
+  init(_ elementType: ElementType, _ byteOrder: ByteOrder = .little) {
+    self.elementType = elementType
+    self.byteOrder = byteOrder
+  }
+
+  /// Returns nil if `code` is not a type of plain numbers.
+  ///
+  /// A code is an optional byte order (`<` little, `>` big, `=` that of the machine that wrote it, taken
+  /// for little, `|` none), a kind and the bytes of an element.
+  init?(code: String) {
+    var code = Substring(code)
+    var byteOrder = ByteOrder.little
+    if let first = code.first, let order = NumPyType.byteOrders[first] {
+      byteOrder = order
+      code.removeFirst()
+    }
+    guard let elementType = NumPyType.elementTypes[String(code)] else { return nil }
+    self.init(elementType, byteOrder)
+  }
+
+  /// The marks of byte order.
+  static let byteOrders: [Character: ByteOrder] = [
+    "<": .little, ">": .big, "=": .little, "|": .little,
+  ]
+
+  private static let elementTypes: [String: ElementType] = [
+    "f8": .float64, "f4": .float32, "f2": .float16, "i8": .int64, "i4": .int32, "i2": .int16,
+    "i1": .int8, "u8": .uint64, "u4": .uint32, "u2": .uint16, "u1": .uint8, "b1": .bool,
+    "c16": .complex128, "c8": .complex64,
+  ]
+
+  /// Types that other packages add to NumPy, by the class that pickles name.
+  static let extensionTypes: [String: ElementType] = [
+    "ml_dtypes.bfloat16": .bfloat16, "ml_dtypes.float8_e4m3fn": .float8e4m3fn,
+    "ml_dtypes.float8_e5m2": .float8e5m2,
+  ]
+}
