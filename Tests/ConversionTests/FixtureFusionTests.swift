@@ -2,6 +2,7 @@ import Conversion
 import Foundation
 import RVD
 import Reparameterization
+import Tensors
 import TestSupport
 import Testing
 
@@ -85,7 +86,7 @@ struct Fixture: CustomTestStringConvertible, Sendable {
     }
     #expect(digests.count == 1, "\(digests)")
 
-    let fixture = try #require(Fixture.all.first { $0.model == model })
+    let fixture = try #require(Fixture.all.first { $0.name == "\(model)-train.pth" })
     _ = try fuse(fixture.path, to: folder.file("out.pth"), options: options(fixture))
     let rvd = try RVDFile.open(path: folder.file("\(fixture.name).rvd"))
     let pth = try openCheckpoint(folder.file("out.pth"))

@@ -1,1 +1,310 @@
+import Foundation
+import TestSupport
 import Testing
+
+/// The program as a user runs it: what it prints, where, how it exits and what it leaves behind.
+@Suite struct CommandTests {
+  let folder: TemporaryFolder
+  init() throws { folder = try TemporaryFolder() }
+
+  func run(_ arguments: String...) throws -> Program.Result {
+    try Program.run(arguments, in: folder.path)
+  }
+
+  func fixture(_ name: String) -> String { Fixtures.path(name) }
+
+  @Test func `the main job works with the defaults`() throws {
+    let imported = try run("import", fixture("MegEngine/plain-basecls.pkl"), "--from", "megengine")
+    #expect(imported.status == 0 && imported.errors == "")
+    #expect(imported.output.contains("plain-basecls.pkl → plain-basecls.pth"))
+    let fused = try run("fuse", "plain-basecls.pth", "out.rvd")
+    #expect(fused.status == 0 && fused.errors == "")
+    #expect(fused.output.contains("  fused         8 blocks, 3 with identity; 2 other tensors passed through\n"))
+    #expect(fused.output.contains("  epsilon       1e-05, the default of official\n"))
+    let inspected = try run("inspect", "out.rvd")
+    #expect(inspected.status == 0 && inspected.errors == "")
+    #expect(inspected.output.contains("  stage         deploy: 8 blocks\n"))
+    #expect(try folder.names() == ["out.rvd", "plain-basecls.pth"])
+  }
+
+  @Test func `quiet prints nothing`() throws {
+    let result = try run("fuse", "-q", fixture("Cases/one-block.pth"), "out.rvd")
+    #expect(result.status == 0 && result.output == "" && result.errors == "")
+  }
+
+  // MARK: What is wrong with a file
+
+  struct Refusal: Sendable, CustomTestStringConvertible {
+    var file: String
+    var status: Int32
+    /// The message after the path, up to the end of its first line.
+    var message: String
+    var testDescription: String { file }
+  }
+
+  static let refusals: [Refusal] = [
+    Refusal(
+      file: "deploy-only.pth", status: 2,
+      message: "already fused: its only block is in deploy form, without branches."),
+    Refusal(
+      file: "no-pointwise-branch.pth", status: 2,
+      message: "block 'body.0' lacks its pointwise branch: body.0.rbr_1x1.conv.weight, "
+        + "body.0.rbr_1x1.bn.weight, body.0.rbr_1x1.bn.bias, body.0.rbr_1x1.bn.running_mean, "
+        + "body.0.rbr_1x1.bn.running_var."),
+    Refusal(
+      file: "no-variance.pth", status: 2,
+      message: "block 'body.0' lacks body.0.rbr_dense.bn.running_var."),
+    Refusal(
+      file: "part-of-identity.pth", status: 2,
+      message: "block 'body.0' lacks body.0.rbr_identity.bias."),
+    Refusal(
+      file: "misspelt.pth", status: 2,
+      message: "block 'body.0' has parameters that a RepVGG block does not have: "
+        + "body.0.rbr_dense.bn.runing_var."),
+    Refusal(
+      file: "qarepvgg.pth", status: 2,
+      message: "block 'body.0' has parameters that a RepVGG block does not have: "
+        + "body.0.rbr_1x1.weight, body.0.bn.weight, body.0.bn.bias, body.0.bn.running_mean, "
+        + "body.0.bn.running_var."),
+    Refusal(
+      file: "negative-variance.pth", status: 1,
+      message: "'body.0.rbr_1x1.bn.running_var' of channel 1: BatchNorm gives no finite number "
+        + "(a negative variance, or an infinite or NaN parameter)."),
+    Refusal(
+      file: "nan-weight.pth", status: 1,
+      message: "'body.0.rbr_reparam.weight' would hold 1 value that is infinite or not a number."),
+    Refusal(
+      file: "shapes-differ.pth", status: 2,
+      message: "block 'body.0': the pointwise kernel is 2x1x1x1, beside a dense one of 2x2x3x3."),
+    Refusal(
+      file: "int8-kernel.pth", status: 2,
+      message: "'body.0.rbr_dense.conv.weight' should be a tensor of float32, float16, bfloat16 or "
+        + "float64, but is int8 2x2x3x3."),
+    Refusal(
+      file: "no-blocks.pth", status: 2,
+      message: "no re-parameterizable block of a known dialect in it."),
+  ]
+
+  @Test(arguments: refusals)
+  func `what cannot be fused is diagnosed, and nothing is written`(refusal: Refusal) throws {
+    let path = fixture("Cases/\(refusal.file)")
+    let result = try run("fuse", path, "out.rvd")
+    #expect(result.status == refusal.status)
+    #expect(result.output == "")
+    #expect(result.errors.split(separator: "\n").first == "repconv: error: \(path): \(refusal.message)")
+    #expect(result.errors.split(separator: "\n").count >= 2, "the message says what to do")
+    #expect(try folder.names() == [])
+  }
+
+  @Test func `the nearest names come with a misspelt one`() throws {
+    let result = try run("fuse", fixture("Cases/misspelt.pth"), "out.rvd")
+    #expect(result.errors.contains("Nearest that it has: rbr_dense.bn.running_var,"))
+  }
+
+  @Test func `a checkpoint without tensors says so`() throws {
+    let result = try run("fuse", fixture("Cases/no-tensors.pth"), "out.rvd")
+    #expect(result.status == 2)
+    #expect(result.errors.contains("holds no named tensors"))
+  }
+
+  @Test(arguments: ["import", "fuse", "inspect"])
+  func `files that are no checkpoints are named`(command: String) throws {
+    try folder.write([], to: "empty.pth")
+    try folder.write(Array("hello, this is a text\n".utf8), to: "text.pth")
+    try folder.write(Array("<!DOCTYPE html><html></html>".utf8), to: "page.pth")
+    try folder.write(
+      Array("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n".utf8), to: "lfs.pth")
+    for (file, text) in [
+      ("missing.pth", "no such file or directory"), (".", "it is a folder"),
+      ("empty.pth", "the file is empty"), ("text.pth", "text"), ("page.pth", "web page"),
+      ("lfs.pth", "Git LFS"),
+    ] {
+      let before = try folder.names()
+      let result = try Program.run(
+        command == "fuse" ? ["fuse", file, "out.rvd"] : command == "import" ? ["import", file, "-o", "o.pth"] : ["inspect", file],
+        in: folder.path)
+      #expect(result.status == 2, "\(file)")
+      #expect(result.output == "")
+      #expect(result.errors.hasPrefix("repconv: error: \(file): "), "\(result.errors)")
+      #expect(result.errors.contains(text), "\(result.errors)")
+      #expect(try folder.names() == before)
+    }
+  }
+
+  // MARK: Choices
+
+  @Test func `two state dicts of equal standing are listed, and chosen by key`() throws {
+    let path = fixture("PyTorch/plain-swin-style.pth")
+    let refused = try run("fuse", path, "out.rvd")
+    #expect(refused.status == 2)
+    #expect(refused.errors.contains("2 state dicts of equal standing: model (113 tensors), model_ema (113 tensors)"))
+    #expect(try run("fuse", path, "out.rvd", "--key", "model_ema").status == 0)
+    let wrong = try run("fuse", path, "other.rvd", "--key", "emma")
+    #expect(wrong.status == 2)
+    #expect(wrong.errors.contains("no state dict 'emma'"))
+  }
+
+  @Test func `from asserts the kind of file`() throws {
+    let result = try run("import", fixture("PyTorch/plain-train.pth"), "--from", "megengine")
+    #expect(result.status == 2)
+    #expect(result.errors.contains("it is not a megengine file: it is PyTorch zip."))
+    #expect(try folder.names() == [])
+  }
+
+  @Test func `an architecture that does not fit is told apart from the one that would`() throws {
+    let result = try run("fuse", fixture("PyTorch/plain-train.pth"), "out.rvd", "-a", "repvgg_a0")
+    #expect(result.status == 1)
+    #expect(result.errors.contains("it is not a RepVGG-A0: 'stage0.rbr_dense.conv.weight' is 16x3x3x3, not 48x3x3x3;"))
+    #expect(result.errors.contains("By its shapes it is a custom RepVGG (2,2,2,1 blocks; 16,16,32,64,64 channels)."))
+    #expect(try folder.names() == [])
+  }
+
+  @Test func `names of another dialect are written on demand, and read back`() throws {
+    let path = fixture("PyTorch/se-train.pth")
+    #expect(try run("fuse", path, "a.rvd").status == 0)
+    for dialect in ["basecls", "repvgg-megengine"] {
+      #expect(try run("import", path, "-o", "\(dialect).pth", "--names", dialect).status == 0)
+      let back = try run("fuse", "\(dialect).pth", "\(dialect).rvd")
+      #expect(back.output.contains("names of \(dialect)"))
+      let contents = try ["a.rvd", "\(dialect).rvd"].map { file in
+        try run("inspect", file).output.split(separator: "\n").first { $0.contains("content") }
+      }
+      #expect(contents[0] != nil && contents[0] == contents[1])
+    }
+  }
+
+  @Test func `a deploy kernel beside live branches is compared, and the branches are used`() throws {
+    #expect(try run("fuse", fixture("Cases/one-block.pth"), "one.rvd").status == 0)
+    let equal = try run("fuse", fixture("Cases/branches-and-equal-kernel.pth"), "equal.rvd")
+    #expect(equal.status == 0 && equal.errors == "")
+    #expect(equal.output.contains("1 deploy kernel beside live branches: equal within float32 rounding"))
+    let other = try run("fuse", fixture("Cases/branches-and-other-kernel.pth"), "other.rvd")
+    #expect(other.status == 0)
+    #expect(other.errors.hasPrefix("repconv: warning: the deploy kernel beside the branches of 'body.0' differs by 1.0"))
+    #expect(other.errors.contains("the branches were trusted"))
+    let contents = try ["one.rvd", "equal.rvd", "other.rvd"].map { file in
+      try run("inspect", file).output.split(separator: "\n").first { $0.contains("content") }
+    }
+    #expect(Set(contents).count == 1)
+  }
+
+  @Test func `a file that is fused in part is fused in the rest`() throws {
+    let result = try run("fuse", fixture("Cases/half-fused.pth"), "out.rvd")
+    #expect(result.status == 0)
+    #expect(result.output.contains("1 block is in deploy form already and passed through"))
+  }
+
+  @Test func `channels are reversed in both branches of the first block`() throws {
+    let source = fixture("MegEngine/plain-basecls.pkl")
+    #expect(try run("import", source, "-o", "kept.pth").output.contains("channels      BGR\n"))
+    let turned = try run("import", source, "-o", "rgb.pth", "--channels", "rgb")
+    #expect(turned.output.contains("channels      RGB, reversed in the first block\n"))
+    // Official files are RGB, so asking for BGR turns the turned one back.
+    #expect(try run("import", "rgb.pth", "-o", "back.pth", "--channels", "bgr").status == 0)
+    #expect(try folder.read("back.pth") == folder.read("kept.pth"))
+    #expect(try folder.read("rgb.pth") != folder.read("kept.pth"))
+  }
+
+  // MARK: Output
+
+  @Test func `an existing file is kept without --force`() throws {
+    try folder.write([1, 2, 3], to: "out.rvd")
+    let path = fixture("Cases/one-block.pth")
+    let refused = try run("fuse", path, "out.rvd")
+    #expect(refused.status == 2)
+    #expect(refused.errors == "repconv: error: out.rvd: the file exists.\n  Use --force to replace it.\n")
+    #expect(try folder.read("out.rvd") == [1, 2, 3])
+    #expect(try run("fuse", path, "out.rvd", "--force").status == 0)
+    #expect(try folder.read("out.rvd").count > 3)
+  }
+
+  @Test func `a file can be converted onto itself`() throws {
+    try folder.write(Fixtures.bytes("Cases/one-block.pth"), to: "a.pth")
+    #expect(try run("fuse", "a.pth", "a.pth", "--force", "--sync").status == 0)
+    #expect(try run("inspect", "a.pth").output.contains("deploy: 1 block"))
+    #expect(try folder.names() == ["a.pth"])
+  }
+
+  @Test func `a folder that cannot be written to is an error`() throws {
+    let result = try run("fuse", fixture("Cases/one-block.pth"), "no/such/folder/out.rvd")
+    #expect(result.status == 2)
+    #expect(result.errors.contains("no/such/folder/out.rvd: creating it failed: no such file or directory."))
+  }
+
+  // MARK: Inspection
+
+  @Test(arguments: ["os-system.pth", "os-system.pkl"])
+  func `what a pickle would have run is named, and not run`(name: String) throws {
+    let path = fixture("Cases/\(name)")
+    let result = try run("inspect", path)
+    #expect(result.status == 0)
+    #expect(result.output.contains("system: would be called 1 time, unusual"))
+    #expect(try run("fuse", path, "out.rvd").status == 0)
+    #expect(try folder.names() == ["out.rvd"])
+  }
+
+  @Test func `the JSON of inspect has what scripts need`() throws {
+    let result = try run("inspect", fixture("PyTorch/g2-train.pth"), "--json")
+    #expect(result.status == 0 && result.errors == "")
+    let json = try #require(
+      try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+    #expect(json["format"] as? String == "PyTorch zip")
+    #expect(json["dialect"] as? String == "official")
+    #expect(json["stage"] as? String == "train")
+    #expect((json["architecture"] as? String)?.hasPrefix("custom RepVGG") == true)
+    let tensors = try #require(json["tensors"] as? [[String: Any]])
+    #expect(tensors.count == 113)
+    let dense = try #require(tensors.first { $0["name"] as? String == "stage1.1.rbr_dense.conv.weight" })
+    #expect(dense["shape"] as? [Int] == [16, 8, 3, 3])
+    #expect(dense["dtype"] as? String == "float32")
+    #expect(dense["bytes"] as? Int == 16 * 8 * 9 * 4)
+  }
+
+  @Test func `a damaged byte of an rvd file is found, and its tensor named`() throws {
+    #expect(try run("fuse", fixture("Cases/one-block.pth"), "out.rvd").status == 0)
+    var bytes = try folder.read("out.rvd")
+    bytes[bytes.count - 3] ^= 1
+    try folder.write(bytes, to: "damaged.rvd")
+    let result = try run("inspect", "damaged.rvd")
+    #expect(result.status == 1)
+    #expect(result.output == "")
+    #expect(result.errors.contains("body.0.rbr_reparam.bias"), "\(result.errors)")
+    #expect(try run("inspect", "damaged.rvd", "--no-verify").status == 0)
+  }
+
+  @Test func `any file can be inspected, even one without blocks`() throws {
+    let result = try run("inspect", fixture("Cases/no-blocks.pth"), "--all")
+    #expect(result.status == 0)
+    #expect(result.output.contains("no re-parameterizable block of a known dialect in it"))
+    #expect(result.output.contains("conv1.weight  2x3x7x7  float32"))
+  }
+
+  // MARK: Usage
+
+  @Test(arguments: [
+    ([], 0), (["--help"], 0), (["--version"], 0), (["fuse", "--help"], 0), (["archs"], 0),
+    (["nonsense"], 64), (["fuse"], 64), (["fuse", "a.pth"], 64), (["inspect", "a", "b"], 64),
+    (["fuse", "a.pth", "b.rvd", "--bn-eps", "-1"], 64), (["fuse", "a.pth", "b.rvd", "--bn-eps", "nan"], 64),
+    (["fuse", "a.pth", "b.rvd", "-a", "ResNet-50"], 64), (["import", "a", "--names", "keras"], 64),
+    (["import", "a", "--channels", "hsv"], 64), (["import", "a", "--from", "tape"], 64),
+    (["fuse", "a.pth", "b.txt"], 2), (["import", "a.pth", "-o", "b.rvd"], 2),
+  ] as [([String], Int32)])
+  func `usage has its own status`(arguments: [String], status: Int32) throws {
+    let result = try Program.run(arguments, in: folder.path)
+    #expect(result.status == status, "\(result.output)\(result.errors)")
+    #expect((status == 0) == (result.errors == ""))
+    #expect(try folder.names() == [])
+  }
+
+  @Test func `every command's help has examples`() throws {
+    for command in ["import", "fuse", "inspect"] {
+      #expect(try run(command, "--help").output.contains("repconv \(command) "), "\(command)")
+    }
+  }
+
+  @Test func `archs lists all architectures`() throws {
+    let lines = try run("archs").output.split(separator: "\n")
+    #expect(lines.count == 16)
+    #expect(lines[1].contains("RepVGG-A0") && lines[1].contains("9,108,968") && lines[1].contains("8,309,384"))
+  }
+}
