@@ -112,92 +112,121 @@ public struct Kernel: Sendable {
   /// one rounding to float64 per operation, so every machine gets the same bits.
   public func weights(ofRows rows: Range<Int>) throws(ReadError) -> [Double] {
     var workspace = Workspace()
-    try accumulate(rows, workspace: &workspace)
+    try sum(rows, at: Array(0..<shape[2] * shape[3]), workspace: &workspace)
     return Array(workspace.accumulator[..<(rows.count * rowLength)])
   }
 
-  /// Leaves the weights of `rows` in `workspace.accumulator`.
-  func accumulate(_ rows: Range<Int>, workspace: inout Workspace) throws(ReadError) {
-    let count = rows.count * rowLength
+  /// Fills `result` with the weights of some output channels, each rounded once to float32.
+  ///
+  /// Most weights of most blocks come from one term alone, the kernel that is as large as the result;
+  /// they take one multiplication on the way from input to output. Only where smaller terms lie on it
+  /// (the middle, for a RepVGG block) are sums formed.
+  func round(
+    _ rows: Range<Int>, into result: UnsafeMutableBufferPointer<Float>, workspace: inout Workspace
+  ) throws(ReadError) {
+    let area = shape[2] * shape[3]
+    var taps = Array(0..<area)
+    if let first = terms.first, case .stored(let weight) = first.source, weight.fitsFloat,
+      first.height * first.width == area
+    {
+      let covered = Set(terms.dropFirst().flatMap { overlay(of: $0).map(\.tap) })
+      taps = taps.filter { covered.contains($0) }
+      let range = rows.lowerBound * rowLength..<rows.upperBound * rowLength
+      workspace.floats.grow(to: range.count)
+      try weight.readNumbers(range, into: &workspace.floats)
+      let values = workspace.floats.span
+      for (index, row) in rows.enumerated() {
+        let factor = first.scale[row]
+        for position in index * rowLength..<(index + 1) * rowLength {
+          // Adding zero makes -0 of the product 0, as adding the other terms' zeros would.
+          unsafe result[position] = Float(factor * Double(values[position]) + 0)
+        }
+      }
+      guard !taps.isEmpty else { return }
+    }
+    try sum(rows, at: taps, workspace: &workspace, denseIsRead: taps.count < area)
+    let sums = workspace.accumulator.span
+    for channel in 0..<rows.count * shape[1] {
+      for (slot, tap) in taps.enumerated() {
+        unsafe result[channel * area + tap] = Float(sums[channel * taps.count + slot])
+      }
+    }
+  }
+
+  /// Where the weights of a term lie in the kernel: taps are counted row by row from the top left.
+  private func overlay(of term: Term) -> [(from: Int, tap: Int)] {
+    (0..<term.height).flatMap { y in
+      (0..<term.width).map { x in
+        (y * term.width + x, (term.top + y) * shape[3] + term.left + x)
+      }
+    }
+  }
+
+  /// Leaves the sum of all terms in `workspace.accumulator`, as `[rows, I/groups, taps]`.
+  ///
+  /// - Parameter denseIsRead: whether `workspace.floats` holds the rows of the first term already.
+  private func sum(
+    _ rows: Range<Int>, at taps: [Int], workspace: inout Workspace, denseIsRead: Bool = false
+  ) throws(ReadError) {
     // Taken out for the time being, so that it and the other arrays can be used together.
     var sums = workspace.accumulator
     workspace.accumulator = []
     defer { workspace.accumulator = sums }
-    grow(&sums, to: count)
-    // A first term that fills the kernel is stored rather than added.
-    var isFirst = true
-    if terms.first.map({ $0.height * $0.width }) != shape[2] * shape[3] {
-      for index in 0..<count { sums[index] = 0 }
-      isFirst = false
-    }
-    for term in terms {
+    let count = rows.count * shape[1] * taps.count
+    sums.grow(to: count)
+    for index in 0..<count { sums[index] = 0 }
+
+    var slots = [Int?](repeating: nil, count: shape[2] * shape[3])
+    for (slot, tap) in taps.enumerated() { slots[tap] = slot }
+    for (index, term) in terms.enumerated() {
+      let overlay = overlay(of: term).compactMap { from, tap in slots[tap].map { (from, $0) } }
       switch term.source {
       case .stored(let weight):
         let length = shape[1] * term.height * term.width
         let range = rows.lowerBound * length..<rows.upperBound * length
         if weight.fitsFloat {
-          grow(&workspace.floats, to: range.count)
-          try weight.readNumbers(range, into: &workspace.floats)
-          add(term, workspace.floats.span, rows, isFirst, &sums)
+          if !(index == 0 && denseIsRead) {
+            workspace.floats.grow(to: range.count)
+            try weight.readNumbers(range, into: &workspace.floats)
+          }
+          add(term, workspace.floats.span, rows, overlay, &sums, taps.count)
         } else {
-          grow(&workspace.doubles, to: range.count)
+          workspace.doubles.grow(to: range.count)
           try weight.readNumbers(range, into: &workspace.doubles)
-          add(term, workspace.doubles.span, rows, isFirst, &sums)
+          add(term, workspace.doubles.span, rows, overlay, &sums, taps.count)
         }
       case .identity:
-        let area = shape[2] * shape[3]
-        let center = term.top * shape[3] + term.left
         for (index, row) in rows.enumerated() {
-          let column = row % shape[1]
-          sums[index * rowLength + column * area + center] += term.scale[row]
+          for (_, slot) in overlay {
+            sums[(index * shape[1] + row % shape[1]) * taps.count + slot] += term.scale[row]
+          }
         }
       }
-      isFirst = false
     }
   }
 
-  private func grow<Number: WeightNumber>(_ numbers: inout [Number], to count: Int) {
-    if numbers.count < count { numbers = [Number](repeating: 0, count: count) }
-  }
-
-  /// Adds a stored term's rows, scaled and at its place, to the accumulated ones.
-  @inline(__always)
+  /// Adds the rows of a stored term, scaled, to the sums of the taps it covers.
   private func add<Number: WeightNumber>(
-    _ term: Term, _ values: borrowing Span<Number>, _ rows: Range<Int>, _ isFirst: Bool,
-    _ accumulator: inout [Double]
+    _ term: Term, _ values: borrowing Span<Number>, _ rows: Range<Int>,
+    _ overlay: [(from: Int, slot: Int)], _ sums: inout [Double], _ tapCount: Int
   ) {
-    var sums = accumulator.mutableSpan
-    if term.height == shape[2], term.width == shape[3] {
-      for (index, row) in rows.enumerated() {
-        let factor = term.scale[row]
-        let start = index * rowLength
-        if isFirst {
-          for position in start..<start + rowLength {
-            sums[position] = factor * Double(values[position])
-          }
-        } else {
-          for position in start..<start + rowLength {
-            sums[position] += factor * Double(values[position])
-          }
-        }
-      }
-      return
-    }
-    let (area, width) = (shape[2] * shape[3], shape[3])
-    var next = 0
+    var sums = sums.mutableSpan
+    let area = term.height * term.width
     for (index, row) in rows.enumerated() {
       let factor = term.scale[row]
-      var start = index * rowLength + term.top * width + term.left
-      for _ in 0..<shape[1] {
-        for y in 0..<term.height {
-          for x in 0..<term.width {
-            sums[start + y * width + x] += factor * Double(values[next])
-            next += 1
-          }
+      for (from, slot) in overlay {
+        for channel in index * shape[1]..<(index + 1) * shape[1] {
+          sums[channel * tapCount + slot] += factor * Double(values[channel * area + from])
         }
-        start += area
       }
     }
+  }
+}
+
+extension Array where Element: WeightNumber {
+  /// Makes room for at least `count` numbers; what they are does not matter.
+  fileprivate mutating func grow(to count: Int) {
+    if self.count < count { self = [Element](repeating: 0, count: count) }
   }
 }
 
@@ -214,13 +243,10 @@ public struct FusedWeights: TensorContents {
   ) throws(ReadError) {
     let length = max(1, kernel.rowLength)
     precondition(range.lowerBound.isMultiple(of: length) && range.upperBound.isMultiple(of: length))
-    try kernel.accumulate(range.lowerBound / length..<range.upperBound / length, workspace: &workspace)
-    // Safe: the buffer holds exactly `range.count` floats; writers hand out aligned memory, and
-    // `storeBytes` would not need it.
-    let sums = workspace.accumulator.span
-    for index in 0..<range.count {
-      unsafe buffer.storeBytes(of: Float(sums[index]), toByteOffset: 4 * index, as: Float.self)
-    }
+    // Safe: the memory is the caller's buffer, of at least four bytes a weight and aligned for them.
+    let result = unsafe buffer.bindMemory(to: Float.self)
+    try unsafe kernel.round(
+      range.lowerBound / length..<range.upperBound / length, into: result, workspace: &workspace)
   }
 }
 

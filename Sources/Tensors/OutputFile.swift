@@ -31,9 +31,12 @@ public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
 ///
 /// Bytes go to a hidden file beside the target; `commit` renames it. Without `commit` the target is
 /// never touched and the hidden file is removed.
-public final class OutputFile {
+///
+/// `@unchecked Sendable`: `write` may be called from several threads at once, on parts of the file
+/// that do not overlap, and touches no state of the object; everything else belongs to one thread.
+public final class OutputFile: @unchecked Sendable {
   public let path: String
-  /// Bytes appended so far.
+  /// Bytes appended or reserved so far.
   public private(set) var count = 0
   private let temporaryPath: String
   private let replaces: Bool
@@ -69,8 +72,8 @@ public final class OutputFile {
 
   /// Writes `bytes` after those written before.
   public func append(_ bytes: UnsafeRawBufferPointer) throws(WriteError) {
-    try unsafe write(bytes, at: count)
-    count += bytes.count
+    let end = reserve(bytes.count)
+    try unsafe write(bytes, at: end)
   }
 
   public func append(_ bytes: [UInt8]) throws(WriteError) {
@@ -83,15 +86,24 @@ public final class OutputFile {
     if rest != 0 { try append([UInt8](repeating: 0, count: alignment - rest)) }
   }
 
+  /// Makes room for `bytes` more, which `write` fills in any order.
+  ///
+  /// - Returns: where they begin.
+  public func reserve(_ bytes: Int) -> Int {
+    defer { count += bytes }
+    return count
+  }
+
   /// Replaces bytes written before.
   public func overwrite(_ bytes: [UInt8], at offset: Int) throws(WriteError) {
-    precondition(offset + bytes.count <= count)
     try unsafe bytes.withBytes { (buffer) throws(WriteError) in
       try unsafe write(buffer, at: offset)
     }
   }
 
-  private func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(WriteError) {
+  /// Writes `bytes` inside a part that was reserved. May be called from several threads at once.
+  public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(WriteError) {
+    precondition(offset >= 0 && offset + bytes.count <= count)
     var done = 0
     while done < bytes.count {
       // Safe: the kernel reads at most the given count of bytes, all inside `bytes`.

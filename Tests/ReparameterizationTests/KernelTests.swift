@@ -103,4 +103,32 @@ func batchNorm(scale: [Double], shift: [Double]) -> BatchNorm {
       .float64, shape: [1, 1, 1, 1], in: MemoryBytes(bytes, location: Location(path: "t")), name: "t")
     #expect(try Kernel(convolution: weight).weights(ofRows: 0..<1) == [value])
   }
+
+  @Test(arguments: [false, true])
+  func `rounded weights are the float64 ones, rounded, to the bit`(isPadded: Bool) throws {
+    // Values with zeros of both signs, subnormals and more bits than a product keeps.
+    let values = (0..<3 * 4 * 9).map { index -> Float in
+      switch index % 7 {
+      case 0: -0
+      case 1: 1e-42 * Float(index)
+      default: Float(index).squareRoot() * (index % 2 == 0 ? -1 : 1)
+      }
+    }
+    let norm = batchNorm(scale: [0.1, -0.3, 1e-3], shift: [1, 2, 3])
+    var kernel = Kernel(convolution: tensor([3, 4, 3, 3], values)).folding(norm)
+    let pointwise = Kernel(convolution: tensor([3, 4, 1, 1], (0..<12).map { Float($0).squareRoot() }))
+      .folding(norm).padded(to: 3, 3)
+    let vertical = Kernel(convolution: tensor([3, 4, 3, 1], (0..<36).map { 1 / Float($0 + 1) }))
+      .folding(norm).padded(to: 3, 3)
+    kernel = isPadded ? (pointwise + kernel + vertical).padded(to: 5, 5) : kernel + pointwise + vertical
+    let weights = FusedWeights(kernel)
+    let count = 2 * kernel.rowLength
+    var result = [Float](repeating: 99, count: count)
+    var workspace = Workspace()
+    try unsafe result.withUnsafeMutableBytes {
+      try unsafe weights.read(kernel.rowLength..<3 * kernel.rowLength, into: $0, workspace: &workspace)
+    }
+    let expected = try kernel.weights(ofRows: 1..<3).map(Float.init)
+    #expect(result.map(\.bitPattern) == expected.map(\.bitPattern))
+  }
 }
