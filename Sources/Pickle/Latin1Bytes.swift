@@ -122,7 +122,8 @@ enum Latin1Bytes {
     private mutating func refill() throws(ReadError) {
       let rest = Array(buffer[index..<buffer.count - 1])
       let size = min(Latin1Bytes.chunk, end - position)
-      buffer = rest + (try text.bytes(position..<position + size, field: "bytes stored as text")) + [0]
+      buffer =
+        rest + (try text.bytes(position..<position + size, field: "bytes stored as text")) + [0]
       position += size
       index = 0
     }

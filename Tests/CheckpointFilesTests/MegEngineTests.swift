@@ -15,8 +15,10 @@ import Testing
       case .baseCls:
         return official.replacing(/^linear\./) { _ in "head.fc." }
       case .renamed:
-        return official.replacing("rbr_1x1", with: "pointwise").replacing("rbr_dense", with: "dense")
-          .replacing("rbr_identity", with: "identity")
+        return official.replacing("rbr_1x1", with: "pointwise").replacing(
+          "rbr_dense", with: "dense"
+        )
+        .replacing("rbr_identity", with: "identity")
       }
     }
   }
@@ -128,6 +130,8 @@ import Testing
     #expect(saved.first { $0.name == "numpy.core.multiarray._reconstruct" }?.calls == 94)
     let module = try megEngineCheckpoint("MegEngine/plain-whole-module.pkl").globals
     #expect(
-      module.filter { !$0.isExpected }.map(\.name) == ["__main__.Block", "__main__.Head", "__main__.Net"])
+      module.filter { !$0.isExpected }.map(\.name) == [
+        "__main__.Block", "__main__.Head", "__main__.Net",
+      ])
   }
 }

@@ -27,7 +27,8 @@ enum MegEngineCheckpoint {
           + "the method, and with it the whole module. The module's tensors were taken.")
     }
     if graph.end < file.count {
-      notes.append("\(file.count - graph.end) bytes follow the end of the pickle; they were not read.")
+      notes.append(
+        "\(file.count - graph.end) bytes follow the end of the pickle; they were not read.")
     }
     let getattr = graph.globals.first { $0.qualifiedName == "builtins.getattr" }
     let isExplained = getattr.map { $0.calls == objects.boundMethods.count } ?? false
