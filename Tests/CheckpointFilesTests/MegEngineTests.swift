@@ -1,4 +1,6 @@
 import Checksums
+import Foundation
+import Pickle
 import Tensors
 import Testing
 
@@ -133,5 +135,24 @@ import Testing
       module.filter { !$0.isExpected }.map(\.name) == [
         "__main__.Block", "__main__.Head", "__main__.Net",
       ])
+  }
+
+  @Test func `a pickle of other things is no checkpoint`() {
+    let error = #expect(throws: ReadError.self) { try megEngineCheckpoint("Pickle/zoo-4.pkl") }
+    guard case .notACheckpoint(_, let what, _)? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(what == "the pickle holds no named arrays (its root: dict)")
+  }
+
+  @Test func `bytes behind the pickle are noted`() throws {
+    let path = FileManager.default.temporaryDirectory
+      .appending(path: "trailing-\(UUID().uuidString).pkl")
+    defer { try? FileManager.default.removeItem(at: path) }
+    try (fixtureData("MegEngine/plain-basecls.pkl") + Data([1, 2, 3])).write(to: path)
+    let file = try InputFile(path: path.path(percentEncoded: false))
+    let checkpoint = try MegEngineCheckpoint.read(Unpickler.parse(file), file: file)
+    #expect(checkpoint.notes == ["3 bytes follow the end of the pickle; they were not read."])
   }
 }
