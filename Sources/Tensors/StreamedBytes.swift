@@ -68,7 +68,15 @@ public final class StreamedBytes: ByteSource {
   private func withState(
     _ body: (inout State) throws(ReadError) -> Void
   ) throws(ReadError) {
-    try state.withLock { (state) throws(ReadError) in try body(&state) }
+    try state.withLock { (state) throws(ReadError) in
+      do throws(ReadError) {
+        try body(&state)
+      } catch {
+        // Where the decoder stands now is not known: begin again next time.
+        state.stream = nil
+        throw error
+      }
+    }
   }
 
   /// Opens the decoder if need be and skips forward to `offset`.
