@@ -119,7 +119,9 @@ private struct CanonicalParser {
   /// One of the escapes that canonical JSON has: seven letters, and `\u00xx` where there is no letter.
   private mutating func escape() throws(ReadError) -> UInt8 {
     let start = next
-    if next + 1 < text.count, let short = JSONValue.shortEscapes.first(where: { $0.letter == text[next + 1] }) {
+    if next + 1 < text.count,
+      let short = JSONValue.shortEscapes.first(where: { $0.letter == text[next + 1] })
+    {
       next += 2
       return short.byte
     }

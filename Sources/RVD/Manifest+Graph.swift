@@ -106,7 +106,8 @@ extension Manifest {
           try require(
             values.count == (member == "groups" ? 1 : 2)
               && values.allSatisfy { least...Manifest.largestParameter ~= $0 },
-            member, "\(member == "groups" ? "a number" : "two numbers") from \(least) to 2^31 - 1", "\(values)")
+            member, "\(member == "groups" ? "a number" : "two numbers") from \(least) to 2^31 - 1",
+            "\(values)")
         }
         let kernel = operands[0]
         let (inputs, overflow) = kernel[1].multipliedReportingOverflow(by: convolution.groups)
@@ -142,7 +143,7 @@ extension Manifest {
       guard flow.isPooled, flow.channels ?? classes == classes else {
         throw .invalid(
           place: "classes", expected: "as many as the graph has outputs",
-          found: "\(classes), for \(flow.channels.map(String.init) ?? "unknown") \(flow.isPooled ? "outputs" : "maps")")
+          found: flow.isPooled ? "\(classes), for \(flow.channels ?? 0)" : "\(classes), for maps")
       }
     }
   }

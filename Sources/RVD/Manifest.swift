@@ -115,7 +115,9 @@ extension Manifest {
   private static let ranks = ["OIHW": 4, "OI": 2]
 
   private func check(_ input: InputConvention) throws(ManifestProblem) {
-    func require(_ holds: Bool, _ member: String, _ expected: String, _ found: Any) throws(ManifestProblem) {
+    func require(
+      _ holds: Bool, _ member: String, _ expected: String, _ found: Any
+    ) throws(ManifestProblem) {
       guard holds else {
         throw .invalid(place: "input.\(member)", expected: expected, found: "\(found)")
       }

@@ -1,4 +1,6 @@
 internal import Checksums
+internal import Dispatch
+internal import Synchronization
 public import Tensors
 
 /// A `.rvd` file, open for reading: a model in deploy form that describes and checks itself.
@@ -130,28 +132,15 @@ public struct RVDFile: Sendable {
   ///
   /// With what opening checks, no byte of a file can change unnoticed.
   public func verify() throws(ReadError) {
+    // Tensors are independent of each other, in the digest too, so all processors take part.
+    let results = Mutex([Result<SHA256, ReadError>?](repeating: nil, count: storedTensors.count))
+    DispatchQueue.concurrentPerform(iterations: storedTensors.count) { index in
+      let result = Result { () throws(ReadError) in try verifyTensor(index) }
+      results.withLock { $0[index] = result }
+    }
     var content = ContentDigest()
-    let largest = storedTensors.map(\.storedByteCount).max() ?? 0
-    var buffer = [UInt8](repeating: 0, count: min(1 << 20, largest))
-    var end = dataStart
-    for stored in storedTensors {
-      try RVDFile.checkZeros(end..<dataStart + stored.offset, of: source)
-      // A region of its own, whatever has been read of the tensor before.
-      let region = try RVDFile.region(of: stored, in: source, dataStart)
-      var hash = ContentDigest.begin(name: stored.name, stored.elementType, stored.shape)
-      var next = 0
-      while next < region.count {
-        let size = min(buffer.count, region.count - next)
-        try unsafe buffer.withMutableBytes { (bytes) throws(ReadError) in
-          let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<size])
-          try unsafe region.read(into: piece, at: next)
-          unsafe hash.update(UnsafeRawBufferPointer(piece))
-        }
-        next += size
-      }
-      try region.verify()
-      content.add(stored.name, hash)
-      end = dataStart + stored.offset + stored.storedByteCount
+    for (stored, result) in zip(storedTensors, results.withLock { $0 }) {
+      content.add(stored.name, try result!.get())
     }
     let computed = content.hexadecimal
     guard computed == contentSHA256 else {
@@ -159,6 +148,31 @@ public struct RVDFile: Sendable {
         source.location, expected: "tensors with the content SHA-256 \(contentSHA256)",
         found: "tensors with \(computed)", remedy: writersFault)
     }
+  }
+
+  /// Checks one tensor and the zeros before it.
+  ///
+  /// - Returns: the hash of its part of the content digest.
+  private func verifyTensor(_ index: Int) throws(ReadError) -> SHA256 {
+    let stored = storedTensors[index]
+    let end = index == 0 ? 0 : storedTensors[index - 1].offset + storedTensors[index - 1].storedByteCount
+    try RVDFile.checkZeros(dataStart + end..<dataStart + stored.offset, of: source)
+    // A region of its own, whatever has been read of the tensor before.
+    let region = try RVDFile.region(of: stored, in: source, dataStart)
+    var hash = ContentDigest.begin(name: stored.name, stored.elementType, stored.shape)
+    var buffer = [UInt8](repeating: 0, count: min(1 << 18, region.count))
+    var next = 0
+    while next < region.count {
+      let size = min(buffer.count, region.count - next)
+      try unsafe buffer.withMutableBytes { (bytes) throws(ReadError) in
+        let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<size])
+        try unsafe region.read(into: piece, at: next)
+        unsafe hash.update(UnsafeRawBufferPointer(piece))
+      }
+      next += size
+    }
+    try region.verify()
+    return hash
   }
 
   /// Checks padding, which is shorter than the alignment.

@@ -34,18 +34,11 @@ public enum RVDWriter {
     try file.append([UInt8](repeating: 0, count: dataStart))
 
     var content = ContentDigest()
-    var workspace = Workspace()
-    var buffer: [UInt8] = []
+    let stream = TensorStream(to: file)
     for (index, tensor) in model.tensors.enumerated() {
       try file.pad(to: Header.alignment)
       precondition(file.count == dataStart + manifest.tensors[index].offset)
-      var crc = CRC32()
-      var hash = ContentDigest.begin(name: tensor.name, tensor.elementType, tensor.shape)
-      try unsafe tensor.forEachPiece(workspace: &workspace, buffer: &buffer) { piece in
-        unsafe crc.update(piece)
-        unsafe hash.update(piece)
-        try unsafe file.append(piece)
-      }
+      let (crc, hash) = try stream.write(tensor)
       manifest.tensors[index].crc32 = crc.value
       content.add(tensor.name, hash)
     }

@@ -70,6 +70,29 @@ import Testing
       ).summary == summary)
   }
 
+  @Test(arguments: [0, 1, 4_999_999, 5_000_000])
+  func `an error while a tensor is fetched ends the writing`(failsAt: Int) throws {
+    struct Failing: TensorContents {
+      var failsAt: Int
+      var granularity: Int { 1 }
+      static let error = ReadError.truncated(
+        Location(path: "source"), field: "a tensor", needed: 1, available: 0)
+      func read(
+        _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
+      ) throws(ReadError) {
+        if range.contains(failsAt) { throw Failing.error }
+      }
+    }
+    let tensor = OutputTensor(
+      name: "a", elementType: .uint8, shape: [5_000_000], contents: Failing(failsAt: failsAt))
+    let model = DeployModel(tensors: [tensor], provenance: someProvenance)
+    if failsAt < 5_000_000 {
+      #expect(throws: Failing.error) { try write(model) }
+    } else {
+      #expect(try open(write(model).bytes).byteCount > 5_000_000)
+    }
+  }
+
   @Test func `the content digest depends on name, type, shape and elements`() throws {
     func digest(_ tensors: OutputTensor...) throws -> String {
       try write(DeployModel(tensors: tensors, provenance: someProvenance)).summary.contentSHA256
