@@ -72,8 +72,8 @@ public final class OutputFile: @unchecked Sendable {
 
   /// Writes `bytes` after those written before.
   public func append(_ bytes: UnsafeRawBufferPointer) throws(WriteError) {
-    let end = reserve(bytes.count)
-    try unsafe write(bytes, at: end)
+    count += bytes.count
+    try unsafe write(bytes, at: count - bytes.count)
   }
 
   public func append(_ bytes: [UInt8]) throws(WriteError) {
@@ -86,10 +86,14 @@ public final class OutputFile: @unchecked Sendable {
     if rest != 0 { try append([UInt8](repeating: 0, count: alignment - rest)) }
   }
 
-  /// Makes room for `bytes` more, which `write` fills in any order.
+  /// Makes room for `bytes` more, which are zero until `write` fills them, in any order.
   ///
   /// - Returns: where they begin.
-  public func reserve(_ bytes: Int) -> Int {
+  @discardableResult
+  public func reserve(_ bytes: Int) throws(WriteError) -> Int {
+    guard ftruncate(descriptor, off_t(count + bytes)) == 0 else {
+      throw .failed(path: path, reason: "making room for it failed: \(lowercasedReason(errno))")
+    }
     defer { count += bytes }
     return count
   }
