@@ -17,12 +17,15 @@ public enum RVDWriter {
   /// checksums, the tensors are fetched and written once, piece by piece, and the header and manifest
   /// are put in place last. The same model gives the same bytes, on any number of threads.
   ///
+  /// - Parameter sourceSHA256: asked when all tensors are written, to take the place of the one in
+  ///   `model.provenance`; so a caller can compute it meanwhile.
   /// - Precondition: nothing has been written to `file`.
   /// - Throws: `WriteError.cannotExpress` if the model breaks a rule of the format (an empty or
   ///   repeated name, a graph that does not fit its tensors), before anything is written; what
   ///   `file` or the tensors throw.
   public static func write(
-    _ model: DeployModel, to file: OutputFile, threads: Threads = .all
+    _ model: DeployModel, to file: OutputFile, threads: Threads = .all,
+    sourceSHA256: (() throws -> String)? = nil
   ) throws -> RVDSummary {
     precondition(file.count == 0)
     var manifest = try layOut(model, path: file.path)
@@ -44,6 +47,7 @@ public enum RVDWriter {
     }
 
     manifest.contentSHA256 = content.hexadecimal
+    if let sourceSHA256 { manifest.provenance?.sourceSHA256 = try sourceSHA256() }
     let text = try text(of: manifest, path: file.path)
     precondition(text.count == placeholder.count)
     let header = Header(

@@ -38,6 +38,9 @@ public final class OutputFile: @unchecked Sendable {
   public let path: String
   /// Bytes appended or reserved so far.
   public private(set) var count = 0
+  /// Called after bytes were written, from the thread that wrote them, and with the size of the file
+  /// when it is reserved.
+  public var onWrite: (@Sendable (_ written: Int, _ total: Int?) -> Void)?
   private let temporaryPath: String
   private let replaces: Bool
   private var descriptor: CInt
@@ -95,6 +98,7 @@ public final class OutputFile: @unchecked Sendable {
       throw .failed(path: path, reason: "making room for it failed: \(lowercasedReason(errno))")
     }
     defer { count += bytes }
+    onWrite?(0, count + bytes)
     return count
   }
 
@@ -119,6 +123,7 @@ public final class OutputFile: @unchecked Sendable {
       }
       done += put
     }
+    onWrite?(bytes.count, nil)
   }
 
   /// Gives the complete file its name.
