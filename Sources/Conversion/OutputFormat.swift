@@ -15,7 +15,8 @@ public struct OutputFormat: Sendable {
     /// Holds a deploy model. Asks for the source's SHA-256 when all tensors are written; returns the
     /// one over the tensors. Both in hexadecimal.
     case deployModel(
-      @Sendable (DeployModel, OutputFile, Threads, _ sourceSHA256: () throws -> String) throws -> String)
+      @Sendable (DeployModel, OutputFile, Threads, _ sourceSHA256: @escaping () throws -> String) throws
+        -> String)
   }
 
   public static let all: [OutputFormat] = [.rvd, .pyTorch]

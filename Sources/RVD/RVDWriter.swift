@@ -38,8 +38,8 @@ public enum RVDWriter {
     let dataStart = Header.aligned(Header.byteCount + placeholder.count)
     try file.reserve(dataStart + manifest.dataLength)
     let checksums = try file.write(
-      model.tensors, at: manifest.tensors.map { dataStart + $0.offset }, threads: threads,
-      checksum: RVDChecksum.self)
+      model.tensors, at: manifest.tensors.map { dataStart + $0.offset }, threads: threads
+    ) { RVDChecksum(of: model.tensors[$0]) }
     var content = ContentDigest()
     for (index, checksum) in checksums.enumerated() {
       manifest.tensors[index].crc32 = checksum.crc.value

@@ -2,7 +2,6 @@ internal import Synchronization
 
 /// What a writer computes from the bytes of a tensor on their way to the file.
 public protocol TensorChecksum: Sendable {
-  init(of tensor: OutputTensor)
   /// Feeds the next bytes, in order.
   mutating func update(_ bytes: UnsafeRawBufferPointer)
 }
@@ -14,9 +13,12 @@ extension OutputFile {
   /// threads share nothing and end at about the same time. The file is the same for any number of
   /// threads. Memory: a few pieces of about a megabyte for each thread.
   ///
-  /// - Parameter offsets: one for each tensor, inside parts that were reserved.
+  /// - Parameters:
+  ///   - offsets: one for each tensor, inside parts that were reserved.
+  ///   - checksum: begins the checksum of the tensor with this index.
   public func write<Checksum: TensorChecksum>(
-    _ tensors: [OutputTensor], at offsets: [Int], threads: Threads, checksum: Checksum.Type
+    _ tensors: [OutputTensor], at offsets: [Int], threads: Threads,
+    checksum begin: @Sendable (Int) -> Checksum
   ) throws -> [Checksum] {
     let order = tensors.indices.sorted {
       (tensors[$1].byteCount, $0) < (tensors[$0].byteCount, $1)
@@ -24,7 +26,7 @@ extension OutputFile {
     let results = Mutex([Checksum?](repeating: nil, count: tensors.count))
     try forEachIndex(below: order.count, threads: threads) { position, worker in
       let index = order[position]
-      var checksum = Checksum(of: tensors[index])
+      var checksum = begin(index)
       var offset = offsets[index]
       try unsafe tensors[index].forEachPiece(
         workspace: &worker.workspace, buffer: &worker.buffer

@@ -13,7 +13,7 @@ import Testing
   private static func write(wideSize: Int, wideCount: Int) throws -> TemporaryFile {
     try TemporaryFile { file in
       var archive = StoredZipWriter(file, wideSize: wideSize, wideCount: wideCount)
-      for (name, bytes) in members { try archive.add(name, bytes: bytes) }
+      for (name, bytes) in members { try archive.add(name, bytes) }
       try archive.finish()
     }
   }
@@ -36,20 +36,27 @@ import Testing
     }
   }
 
-  @Test func `members are handed over in pieces`() throws {
+  @Test(arguments: [1, 2])
+  func `a member can hold a tensor behind a prefix, whatever the number of threads`(
+    threads: Int
+  ) throws {
+    let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 7) }
+    let source = MemoryBytes(bytes, location: Location(path: "t"))
+    let tensor = OutputTensor(
+      name: "t", try Tensor(.uint8, shape: [3000, 1000], in: source, name: "t"))
     let written = try TemporaryFile { file in
       var archive = StoredZipWriter(file)
-      try unsafe archive.add("r/a", size: 6) { append in
-        for piece in [[1, 2], [], [3, 4, 5, 6]] as [[UInt8]] {
-          try unsafe piece.withUnsafeBytes { try unsafe append($0) }
-        }
-      }
-      try archive.finish()
+      try archive.add("r/a", [1, 2, 3], tensor: tensor)
+      try archive.add("r/b", [4])
+      try archive.add("r/c", tensor: tensor)
+      try archive.finish(threads: Threads(threads))
     }
     let archive = try ZipArchive(try InputFile(path: written.path))
-    let contents = try archive.contents(of: try #require(archive.member("r/a")))
-    #expect(try contents.allBytes() == [1, 2, 3, 4, 5, 6])
-    try contents.verify()
+    for (name, expected) in [("r/a", [1, 2, 3] + bytes), ("r/b", [4]), ("r/c", bytes)] {
+      let contents = try archive.contents(of: try #require(archive.member(name)))
+      #expect(try contents.allBytes() == expected)
+      try contents.verify()
+    }
   }
 
   @Test func `the same members give the same bytes`() throws {

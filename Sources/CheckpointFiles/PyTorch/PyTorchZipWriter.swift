@@ -16,7 +16,9 @@ public enum PyTorchZipWriter {
   /// - Parameter file: empty so far; it is left for the caller to commit.
   /// - Throws: `WriteError.cannotExpress` for element types that PyTorch 1.6 has no storage for, and
   ///   whatever reading the tensors throws.
-  public static func write(_ tensors: [OutputTensor], to file: OutputFile) throws {
+  public static func write(
+    _ tensors: [OutputTensor], to file: OutputFile, threads: Threads = .all
+  ) throws {
     for tensor in tensors where TorchStorageClass.name(of: tensor.elementType) == nil {
       throw WriteError.cannotExpress(
         path: file.path,
@@ -25,19 +27,13 @@ public enum PyTorchZipWriter {
         remedy: "Write it as float32, or use .rvd or .safetensors.")
     }
     var archive = StoredZipWriter(file)
-    try archive.add("archive/data.pkl", bytes: pickle(of: tensors))
-    try archive.add("archive/byteorder", bytes: Array("little".utf8))
-    var workspace = Workspace()
-    var buffer: [UInt8] = []
+    try archive.add("archive/data.pkl", pickle(of: tensors))
+    try archive.add("archive/byteorder", Array("little".utf8))
     for (index, tensor) in tensors.enumerated() {
-      try unsafe archive.add("archive/data/\(index)", size: tensor.byteCount) { append in
-        try unsafe tensor.forEachPiece(workspace: &workspace, buffer: &buffer) {
-          try unsafe append($0)
-        }
-      }
+      try archive.add("archive/data/\(index)", tensor: tensor)
     }
-    try archive.add("archive/version", bytes: Array("3\n".utf8))
-    try archive.finish()
+    try archive.add("archive/version", Array("3\n".utf8))
+    try archive.finish(threads: threads)
   }
 
   private static func pickle(of tensors: [OutputTensor]) -> [UInt8] {

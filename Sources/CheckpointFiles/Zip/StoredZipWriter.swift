@@ -3,8 +3,8 @@ internal import Tensors
 
 /// Writes a zip archive of stored members whose bytes can be mapped in place.
 ///
-/// By hand, because libzip can neither align a member's bytes nor write them in one pass, and computes
-/// their checksum with zlib, at a third of the speed.
+/// By hand, because libzip can neither align a member's bytes nor write them in one pass (let alone
+/// several members at a time), and computes their checksum with zlib, at a third of the speed.
 ///
 /// Per member: a local header (see `LocalHeader`), with flag bit 11 (UTF-8 name) and real sizes and
 /// CRC, so no data descriptor; extra field 0x0001 with two u64 sizes if they need 64 bits; extra field
@@ -22,12 +22,30 @@ struct StoredZipWriter {
     var headerOffset: Int
   }
 
+  /// A tensor that has its place, but is not written yet.
+  private struct Pending {
+    var entry: Int
+    var tensor: OutputTensor
+    var offset: Int
+    /// Of the bytes before it in the member.
+    var prefix: CRC32
+  }
+
+  private struct MemberChecksum: TensorChecksum {
+    var crc: CRC32
+
+    mutating func update(_ bytes: UnsafeRawBufferPointer) {
+      unsafe crc.update(bytes)
+    }
+  }
+
   private let file: OutputFile
   private let alignment: Int
   /// From here on sizes and offsets take 64 bits, and so does the number of members.
   private let wideSize: Int
   private let wideCount: Int
   private var entries: [Entry] = []
+  private var pending: [Pending] = []
 
   /// - Parameters:
   ///   - file: empty so far.
@@ -42,41 +60,47 @@ struct StoredZipWriter {
     self.wideCount = wideCount
   }
 
-  /// Adds a member whose bytes `body` hands to its argument, piece by piece: exactly `size` in all.
-  mutating func add(
-    _ name: String, size: Int,
-    body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
-  ) throws {
-    var entry = Entry(name: Array(name.utf8), crc: 0, size: size, headerOffset: file.count)
+  /// Adds a member that holds `prefix` and, if not nil, the elements of `tensor`. Those are written by
+  /// `finish`.
+  mutating func add(_ name: String, _ prefix: [UInt8] = [], tensor: OutputTensor? = nil) throws {
+    var entry = Entry(
+      name: Array(name.utf8), crc: CRC32(prefix).value,
+      size: prefix.count + (tensor?.byteCount ?? 0), headerOffset: file.count)
     precondition(entry.name.count <= 0xFFFF)
     try file.append(localHeader(of: entry))
-    let start = file.count
-    var crc = CRC32()
-    try unsafe body { bytes in
-      unsafe crc.update(bytes)
-      try unsafe file.append(bytes)
+    try file.append(prefix)
+    if let tensor {
+      pending.append(
+        Pending(
+          entry: entries.count, tensor: tensor, offset: try file.reserve(tensor.byteCount),
+          prefix: CRC32(prefix)))
+      entry.crc = 0
     }
-    precondition(file.count - start == size, "member \(name) is not as long as announced")
-    entry.crc = crc.value
-    var field: [UInt8] = []
-    field.appendLittleEndian(Int(crc.value), width: 4)
-    try file.overwrite(field, at: entry.headerOffset + 14)
     entries.append(entry)
   }
 
-  mutating func add(_ name: String, bytes: [UInt8]) throws {
-    try unsafe add(name, size: bytes.count) { append in
-      try unsafe bytes.withUnsafeBytes { try unsafe append($0) }
-    }
-  }
-
-  /// Writes the directory and the end records.
-  consuming func finish() throws {
-    let start = file.count
+  /// Writes the tensors, their checksums, the directory and the end records.
+  consuming func finish(threads: Threads = .all) throws {
+    let start = try writeTensors(threads: threads)
     var bytes: [UInt8] = []
     for entry in entries { bytes += directoryEntry(of: entry) }
     bytes += endRecords(start: start, size: bytes.count)
     try file.append(bytes)
+  }
+
+  /// Returns where the directory begins.
+  private mutating func writeTensors(threads: Threads) throws -> Int {
+    let prefixes = pending.map(\.prefix)
+    let checksums = try file.write(
+      pending.map(\.tensor), at: pending.map(\.offset), threads: threads
+    ) { MemberChecksum(crc: prefixes[$0]) }
+    for (pending, checksum) in zip(pending, checksums) {
+      entries[pending.entry].crc = checksum.crc.value
+      var field: [UInt8] = []
+      field.appendLittleEndian(Int(checksum.crc.value), width: 4)
+      try file.overwrite(field, at: entries[pending.entry].headerOffset + 14)
+    }
+    return file.count
   }
 
   private func localHeader(of entry: Entry) -> [UInt8] {
