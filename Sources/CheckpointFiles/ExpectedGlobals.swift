@@ -31,7 +31,8 @@ enum ExpectedGlobals {
     "builtins.bool", "builtins.bytearray", "builtins.bytes", "builtins.complex", "builtins.dict",
     "builtins.float", "builtins.frozenset", "builtins.int", "builtins.list", "builtins.object",
     "builtins.set", "builtins.slice", "builtins.str", "builtins.tuple",
-    "collections.Counter", "collections.OrderedDict", "collections.defaultdict", "collections.deque",
+    "collections.Counter", "collections.OrderedDict", "collections.defaultdict",
+    "collections.deque",
     "_codecs.encode", "copyreg._reconstructor",
   ]
 

@@ -121,8 +121,8 @@ struct PickledStateDicts<Framework: PickledFramework> {
     let repeated = graph.repeatedKeys(handle)
     if !repeated.isEmpty {
       notes.append(
-        "\(stateDicts.last!.pathDescription) names \(repeated.count) of its entries twice; the later "
-          + "ones count, as in Python: " + repeated.prefix(5).joined(separator: ", ")
+        "\(stateDicts.last!.pathDescription) names \(repeated.count) of its entries twice; the "
+          + "later ones count, as in Python: " + repeated.prefix(5).joined(separator: ", ")
           + (repeated.count > 5 ? ", ..." : ""))
     }
   }

@@ -23,7 +23,9 @@ enum EscapedText {
       index += 1
       switch escape {
       case UInt8(ascii: "x"):
-        guard index + 2 <= end, let value = hexadecimal(text[index..<index + 2]) else { return false }
+        guard index + 2 <= end, let value = hexadecimal(text[index..<index + 2]) else {
+          return false
+        }
         output.append(UInt8(value))
         index += 2
       case UInt8(ascii: "0")...UInt8(ascii: "7"):

@@ -47,7 +47,8 @@ struct PickleCursor {
     if window.count < size { window = [UInt8](repeating: 0, count: size) }
     let (source, start) = (source, start)
     try unsafe window.withMutableBytes { (bytes) throws(ReadError) in
-      try unsafe source.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<size]), at: start)
+      try unsafe source.read(
+        into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<size]), at: start)
     }
     filled = size
     return true

@@ -85,7 +85,9 @@ public struct Unpickler {
         throw malformed(expected: "a pickle opcode", found: "byte 0x" + String(byte, radix: 16))
       }
       executed += 1
-      guard executed <= limits.opcodes else { throw exceeded("opcodes in a pickle", limits.opcodes) }
+      guard executed <= limits.opcodes else {
+        throw exceeded("opcodes in a pickle", limits.opcodes)
+      }
       self.opcode = opcode
       if opcode == .stop {
         graph.root = try pop()
@@ -112,7 +114,8 @@ public struct Unpickler {
     case .newfalse: try push(.bool(false))
     case .int, .long, .float, .binint, .binint1, .binint2, .binfloat, .long1, .long4:
       try push(try number())
-    case .string, .unicode, .binstring, .shortBinstring, .binunicode, .shortBinunicode, .binunicode8,
+    case .string, .unicode, .binstring, .shortBinstring, .binunicode, .shortBinunicode,
+      .binunicode8,
       .binbytes, .shortBinbytes, .binbytes8, .bytearray8:
       try push(try string())
     case .readonlyBuffer: _ = try top()
@@ -308,8 +311,8 @@ extension Unpickler {
     guard case .object(let object) = graph[target] else {
       throw cannotHold(target, "the result of a call")
     }
-    if let name = graph.globalName(graph.objects[object].callable),
-      name == "joblib.numpy_pickle.NumpyArrayWrapper"
+    if case .global(let index) = graph[graph.objects[object].callable],
+      graph.globals[index].module == "joblib.numpy_pickle"
     {
       // The bytes of the array follow here, between the opcodes.
       throw .unsupported(
@@ -366,7 +369,8 @@ extension Unpickler {
     return name
   }
 
-  private mutating func global(module: String, name: String) throws(ReadError) -> ObjectGraph.Value {
+  private mutating func global(module: String, name: String) throws(ReadError) -> ObjectGraph.Value
+  {
     var (module, name) = (module, name)
     if version <= 2 { (module, name) = PythonNames.modern(module, name) }
     let key = GlobalKey(module: module, name: name)

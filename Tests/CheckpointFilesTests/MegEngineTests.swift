@@ -1,4 +1,6 @@
 import Checksums
+import Foundation
+import Pickle
 import Tensors
 import Testing
 
@@ -15,8 +17,10 @@ import Testing
       case .baseCls:
         return official.replacing(/^linear\./) { _ in "head.fc." }
       case .renamed:
-        return official.replacing("rbr_1x1", with: "pointwise").replacing("rbr_dense", with: "dense")
-          .replacing("rbr_identity", with: "identity")
+        return official.replacing("rbr_1x1", with: "pointwise").replacing(
+          "rbr_dense", with: "dense"
+        )
+        .replacing("rbr_identity", with: "identity")
       }
     }
   }
@@ -128,6 +132,27 @@ import Testing
     #expect(saved.first { $0.name == "numpy.core.multiarray._reconstruct" }?.calls == 94)
     let module = try megEngineCheckpoint("MegEngine/plain-whole-module.pkl").globals
     #expect(
-      module.filter { !$0.isExpected }.map(\.name) == ["__main__.Block", "__main__.Head", "__main__.Net"])
+      module.filter { !$0.isExpected }.map(\.name) == [
+        "__main__.Block", "__main__.Head", "__main__.Net",
+      ])
+  }
+
+  @Test func `a pickle of other things is no checkpoint`() {
+    let error = #expect(throws: ReadError.self) { try megEngineCheckpoint("Pickle/zoo-4.pkl") }
+    guard case .notACheckpoint(_, let what, _)? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(what == "the pickle holds no named arrays (its root: dict)")
+  }
+
+  @Test func `bytes behind the pickle are noted`() throws {
+    let path = FileManager.default.temporaryDirectory
+      .appending(path: "trailing-\(UUID().uuidString).pkl")
+    defer { try? FileManager.default.removeItem(at: path) }
+    try (fixtureData("MegEngine/plain-basecls.pkl") + Data([1, 2, 3])).write(to: path)
+    let file = try InputFile(path: path.path(percentEncoded: false))
+    let checkpoint = try MegEngineCheckpoint.read(Unpickler.parse(file), file: file)
+    #expect(checkpoint.notes == ["3 bytes follow the end of the pickle; they were not read."])
   }
 }

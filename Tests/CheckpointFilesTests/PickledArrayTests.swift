@@ -71,16 +71,30 @@ import Testing
   /// Arrays as bytes of a pickle, in Latin-1, that contradict themselves.
   static let dtype = "cnumpy\ndtype\n(S'f4'\nI0\nI1\ntR"
   static let wrong = [
-    ("7 bytes for two", frombuffer("C\u{7}1234567", "(I2\nt"), "8 bytes for 'w' (float32 2), found 7"),
+    (
+      "7 bytes for two", frombuffer("C\u{7}1234567", "(I2\nt"),
+      "8 bytes for 'w' (float32 2), found 7"
+    ),
     ("9 bytes for two", frombuffer("C\u{9}123456789", "(I2\nt"), "found 9"),
     ("none for two", frombuffer("C\u{0}", "(I2\nt"), "found 0"),
     ("a list as data", frombuffer("]", "(I2\nt"), "found list"),
     ("a negative size", frombuffer("C\u{0}", "(I-1\nt"), "a shape of 'w'"),
-    ("a shape that overflows", frombuffer("C\u{0}", "(L4611686018427387904L\nI4\nt"), "a shape of 'w'"),
-    ("bytes that overflow", frombuffer("C\u{0}", "(L4611686018427387904L\nt"), "more bytes for 'w'"),
+    (
+      "a shape that overflows", frombuffer("C\u{0}", "(L4611686018427387904L\nI4\nt"),
+      "a shape of 'w'"
+    ),
+    (
+      "bytes that overflow", frombuffer("C\u{0}", "(L4611686018427387904L\nt"), "more bytes for 'w'"
+    ),
     ("a shape of text", frombuffer("C\u{0}", "(S'a'\nt"), "a shape of 'w'"),
-    ("65 axes", frombuffer("C\u{4}1234", "(" + String(repeating: "I1\n", count: 65) + "t"), "a shape of 'w'"),
-    ("an unknown order", frombuffer("C\u{4}1234", "(I1\nt", order: "S'A'\n"), "the order of the array 'w'"),
+    (
+      "65 axes", frombuffer("C\u{4}1234", "(" + String(repeating: "I1\n", count: 65) + "t"),
+      "a shape of 'w'"
+    ),
+    (
+      "an unknown order", frombuffer("C\u{4}1234", "(I1\nt", order: "S'A'\n"),
+      "the order of the array 'w'"
+    ),
     (
       "axes that are none", frombuffer("C\u{4}1234", "(I1\nI1\nt", order: "S'K'\n(I0\nI0\nt"),
       "an order of the 2 axes of 'w', found [0, 0]"
@@ -113,7 +127,8 @@ import Testing
   @Test func `many arrays of the same bytes are refused when they exceed any real file`() throws {
     let size = 1 << 20
     var stream = "C".latin1
-    stream = "B".latin1 + (0..<4).map { UInt8(truncatingIfNeeded: size >> (8 * $0)) }
+    stream =
+      "B".latin1 + (0..<4).map { UInt8(truncatingIfNeeded: size >> (8 * $0)) }
       + [UInt8](repeating: 0, count: size) + "p0\n0(".latin1
     let array = Self.frombuffer("g0\n", "(I\(size / 4)\nt").latin1
     for _ in 0..<80 { stream += array }

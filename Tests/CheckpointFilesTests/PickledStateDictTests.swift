@@ -26,7 +26,8 @@ import Testing
   /// A module with these attributes.
   private func module(_ attributes: KeyValuePairs<String, String>) -> String {
     let common = "S'training'\nI01\nS'_forward_hooks'\n}S'_modules'\n]"
-    return "cmy\nNet\n)\u{81}(\(common)" + attributes.map { "S'\($0.key)'\n\($0.value)" }.joined() + "db"
+    return "cmy\nNet\n)\u{81}(\(common)" + attributes.map { "S'\($0.key)'\n\($0.value)" }.joined()
+      + "db"
   }
 
   private func names(_ stateDict: StateDict) -> [String] { stateDict.tensors.map(\.name) }
@@ -34,7 +35,9 @@ import Testing
   @Test func `every dict of tensors is found, with the keys that lead to it`() throws {
     let weights = dict(["w": Self.array])
     let found = try search(
-      dict(["model": weights, "ema": dict(["shadow": weights, "decay": "F0.9\n"]), "epoch": "I3\n"]))
+      dict([
+        "model": weights, "ema": dict(["shadow": weights, "decay": "F0.9\n"]), "epoch": "I3\n",
+      ]))
     #expect(found.stateDicts.map(\.path) == [["model"], ["ema", "shadow"]])
     #expect(found.stateDicts.map(names) == [["w"], ["w"]])
   }
@@ -63,13 +66,18 @@ import Testing
   @Test func `a name that is set twice is noted`() throws {
     let found = try search("(S'w'\n\(Self.array)S'w'\n\(Self.array)d")
     #expect(names(found.stateDicts[0]) == ["w"])
-    #expect(found.notes == ["the file's root names 1 of its entries twice; the later ones count, as in Python: w"])
+    #expect(
+      found.notes == [
+        "the file's root names 1 of its entries twice; the later ones count, as in Python: w"
+      ])
   }
 
   @Test func `an unreadable array fails beside others, and is noted apart from them`() throws {
     let object = Self.array.replacing("S'f4'", with: "S'O8'")
     let weights = dict(["w": Self.array])
-    let error = #expect(throws: ReadError.self) { try search(dict(["w": Self.array, "x": object])) }
+    let error = #expect(throws: ReadError.self) {
+      try search(dict(["w": Self.array, "x": object]))
+    }
     #expect(error?.description.contains("'x' has the dtype object") == true)
     #expect(throws: ReadError.self) { try search(dict(["model": dict(["x": object])])) }
     let found = try search(dict(["meta": dict(["x": object]), "model": weights]))
@@ -92,7 +100,8 @@ import Testing
   }
 
   @Test func `dicts nested beyond any checkpoint are refused`() {
-    let stream = String(repeating: "(S'a'\n", count: 2000) + "N" + String(repeating: "d", count: 2000)
+    let stream =
+      String(repeating: "(S'a'\n", count: 2000) + "N" + String(repeating: "d", count: 2000)
     let error = #expect(throws: ReadError.self) { try search(stream) }
     #expect(error?.description.contains("dicts nested in each other") == true)
   }
@@ -105,7 +114,8 @@ import Testing
     let found = try search(
       module([
         "b": inner, "weight": Self.tensor, "a10": inner, "a2": inner, "bias": Self.tensor,
-        "lst": "(\(Self.tensor)\(inner)N(\(Self.tensor)tl", "dct": dict(["k": inner, "A": Self.tensor]),
+        "lst": "(\(Self.tensor)\(inner)N(\(Self.tensor)tl",
+        "dct": dict(["k": inner, "A": Self.tensor]),
         "numbers": "(I1\nI2\nt", "Z": Self.tensor,
       ]))
     #expect(
@@ -117,22 +127,27 @@ import Testing
       ])
   }
 
-  @Test func `within a module a shared object has its first name, in two modules it has two`() throws {
+  @Test func `within a module a shared object has its first name, in two modules it has two`()
+    throws
+  {
     let tied = module(["weight": Self.tensor + "p5\n", "again": "g5\n"])
     let found = try search(module(["x": tied, "y": module(["weight": "g5\n"])]))
     #expect(names(found.stateDicts[0]) == ["x.again", "y.weight"])
   }
 
   @Test func `a module that holds itself is walked once`() throws {
-    let found = try search("cmy\nNet\n)\u{81}p0\n(S'training'\nI01\nS'_forward_hooks'\n}S'child'\n"
-      + module(["parent": "g0\n", "w": Self.tensor]) + "db")
+    let found = try search(
+      "cmy\nNet\n)\u{81}p0\n(S'training'\nI01\nS'_forward_hooks'\n}S'child'\n"
+        + module(["parent": "g0\n", "w": Self.tensor]) + "db")
     #expect(found.stateDicts.map(names) == [["child.w"]])
   }
 
   @Test func `modules that share their children in many ways are refused`() {
     var stream = module(["w": Self.tensor]) + "p0\n"
     for level in 1...40 {
-      stream += module(["a": module(["c": "g\(level - 1)\n"]), "b": module(["c": "g\(level - 1)\n"])])
+      stream += module([
+        "a": module(["c": "g\(level - 1)\n"]), "b": module(["c": "g\(level - 1)\n"]),
+      ])
       stream += "p\(level)\n"
     }
     let error = #expect(throws: ReadError.self) { try search(stream) }
@@ -153,7 +168,8 @@ import Testing
   // Tensors.
 
   @Test(arguments: ["megengine.tensor\nParameter", "megengine.core.tensor\nTensor"])
-  func `a tensor's array is its first argument or, in old files, in its state`(name: String) throws {
+  func `a tensor's array is its first argument or, in old files, in its state`(name: String) throws
+  {
     let modern = "c\(name)\n(\(Self.array)\(PickledArrayTests.dtype)S'xpux:0'\nt\u{81}}b"
     let old = "c\(name)\n)\u{81}" + dict(["data": Self.array, "dtype": "N"]) + "b"
     let found = try search(dict(["modern": modern, "old": old]))
@@ -172,7 +188,8 @@ import Testing
       "cnumpy\ndtype\n(S'i1'\nI0\nI1\ntR(I4\nS'|'\nNNNI-1\nI-1\nI0\n"
       + dict(["mgb_dtype": dict(["name": "S'Quantized8Asymm'\n"])]) + "tb"
     let error = #expect(throws: ReadError.self) {
-      try search(dict(["w": "cmegengine.tensor\nParameter\n(\(Self.array)\(quantised)S'x'\nt\u{81}"]))
+      try search(
+        dict(["w": "cmegengine.tensor\nParameter\n(\(Self.array)\(quantised)S'x'\nt\u{81}"]))
     }
     #expect(error?.description.contains("'w' has the dtype Quantized8Asymm") == true)
   }

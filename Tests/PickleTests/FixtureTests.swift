@@ -63,7 +63,8 @@ import Testing
   func `containers have their elements under every protocol`(file: String) throws {
     let graph = try parse(try fixture(file))
     let tuples = try #require(graph.elements(try graph.root("tuples")))
-    #expect(tuples.map { graph.integers(graph.elements($0)) } == (0..<5).map { Array((1..<($0 + 1))) })
+    #expect(
+      tuples.map { graph.integers(graph.elements($0)) } == (0..<5).map { Array((1..<($0 + 1))) })
     #expect(graph.integers(graph.elements(try graph.root("long list"))) == Array(0..<1100))
     #expect(graph.integers(graph.elements(try graph.root("set"))) == [7])
     #expect(graph.integers(graph.elements(try graph.root("frozen"))) == [8])
@@ -169,7 +170,8 @@ import Testing
     #expect(graph.integer(old.object.arguments[0]) == 1)
     #expect(graph.string(old.object.arguments[1]) == "two")
     let types = try #require(graph.elements(try graph.root("xrange")))
-    #expect(types.map { graph.globalName($0) } == ["builtins.range", "builtins.str", "builtins.int"])
+    #expect(
+      types.map { graph.globalName($0) } == ["builtins.range", "builtins.str", "builtins.int"])
     #expect(graph.call(try graph.root("exception"))?.name == "builtins.ValueError")
   }
 

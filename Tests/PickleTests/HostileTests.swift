@@ -1,6 +1,7 @@
-@testable import Pickle
 import Tensors
 import Testing
+
+@testable import Pickle
 
 /// Streams made to hurt a reader. CPython runs out of memory on some and executes others.
 @Suite struct HostileTests {
@@ -33,7 +34,8 @@ import Testing
     .init("TUPLE without a mark", bytes("t."), at: 0, "a MARK before TUPLE"),
     .init("APPENDS without a mark", bytes("]Ne."), at: 2, "a MARK before APPENDS"),
     .init("an operand hidden below a mark", bytes("](a."), at: 2, "an operand of APPEND"),
-    .init("SETITEMS with an odd count", bytes("}(NNNu."), at: 5, "a value for each key of SETITEMS"),
+    .init(
+      "SETITEMS with an odd count", bytes("}(NNNu."), at: 5, "a value for each key of SETITEMS"),
     .init("DICT with an odd count", bytes("(Nd."), at: 2, "a value for each key of DICT"),
     .init("APPEND to a dict", bytes("}Na."), at: 2, "found dict"),
     .init("SETITEM on a list", bytes("]NNs."), at: 3, "found list"),
@@ -57,10 +59,13 @@ import Testing
       "1099511627776 bytes expected, 1 there"),
     .init("BINBYTES of 3.9 GB", hex("42 00 00 80 e8 2e"), at: 5, "3900702720 bytes expected"),
     .init(
-      "BYTEARRAY8 of 2^33", hex("96 00 00 00 00 02 00 00 00 2e"), at: 9, "8589934592 bytes expected"),
+      "BYTEARRAY8 of 2^33", hex("96 00 00 00 00 02 00 00 00 2e"), at: 9, "8589934592 bytes expected"
+    ),
     .init(
-      "BINUNICODE8 of 2^64 - 1", hex("8d ff ff ff ff ff ff ff ff 2e"), at: 9, "the data of BINUNICODE8"),
-    .init("FRAME beyond the end", hex("80 04 95 10 00 00 00 00 00 00 00 4e 2e"), at: 11, "of FRAME"),
+      "BINUNICODE8 of 2^64 - 1", hex("8d ff ff ff ff ff ff ff ff 2e"), at: 9,
+      "the data of BINUNICODE8"),
+    .init(
+      "FRAME beyond the end", hex("80 04 95 10 00 00 00 00 00 00 00 4e 2e"), at: 11, "of FRAME"),
     .init(
       "INT of 200,000 digits", bytes("I" + String(repeating: "1", count: 200_000) + "\n."), at: 1,
       "characters in the line of INT"),
@@ -76,8 +81,10 @@ import Testing
     .init("STRING that escapes its quote", bytes("S'a\\'\n."), at: 0, "a quoted string"),
     .init("UNICODE with half an escape", bytes("V\\u12\n."), at: 0, "raw-unicode-escape"),
     .init("UNICODE beyond Unicode", bytes("V\\U00110000\n."), at: 0, "raw-unicode-escape"),
-    .init("STACK_GLOBAL of numbers", hex("4b 01 4b 02 93 2e"), at: 4, "two strings below STACK_GLOBAL"),
-    .init("a global that is not UTF-8", bytes("c\u{ff}\nname\n."), at: 0, "in UTF-8, found '\\xff'"),
+    .init(
+      "STACK_GLOBAL of numbers", hex("4b 01 4b 02 93 2e"), at: 4, "two strings below STACK_GLOBAL"),
+    .init(
+      "a global that is not UTF-8", bytes("c\u{ff}\nname\n."), at: 0, "in UTF-8, found '\\xff'"),
     .init("EXT4 with code 0", hex("84 00 00 00 00 2e"), at: 0, "a positive extension code"),
     .init("NEXT_BUFFER", hex("80 05 97 2e"), at: 2, "buffers that were stored outside"),
     .init("READONLY_BUFFER of nothing", hex("80 05 98 2e"), at: 2, "an operand of READONLY_BUFFER"),
@@ -145,7 +152,9 @@ import Testing
     #expect(object.entries(object.root) == nil)
   }
 
-  @Test(arguments: ["Nr\u{ff}\u{ff}\u{ff}\u{7f}.", "Np1000000000000\n.", "Nr\u{0}\u{0}\u{0}\u{80}."])
+  @Test(arguments: [
+    "Nr\u{ff}\u{ff}\u{ff}\u{7f}.", "Np1000000000000\n.", "Nr\u{0}\u{0}\u{0}\u{80}.",
+  ])
   func `a memo index of any size costs one entry`(stream: String) throws {
     let graph = try parse(bytes(stream))
     #expect(graph.isNone(graph.root))
@@ -175,7 +184,8 @@ import Testing
   @Test func `opcodes, objects and memo entries are counted`() throws {
     func message(_ stream: String, _ limits: Unpickler.Limits) -> String? {
       let source = memory(bytes(stream))
-      return #expect(throws: ReadError.self) { try Unpickler.parse(source, limits: limits) }?.description
+      return #expect(throws: ReadError.self) { try Unpickler.parse(source, limits: limits) }?
+        .description
     }
     var limits = Unpickler.Limits()
     limits.opcodes = 4

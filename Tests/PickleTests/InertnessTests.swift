@@ -24,7 +24,8 @@ import Testing
     .init(
       testDescription: "STACK_GLOBAL of remembered strings, in reverse order",
       bytes: bytes(
-        "\u{80}\u{4}\u{8c}\u{6}system\u{94}0\u{8c}\u{2}os\u{94}0h\u{1}h\u{0}\u{93}(\u{8c}\u{4}echotR.")),
+        "\u{80}\u{4}\u{8c}\u{6}system\u{94}0\u{8c}\u{2}os\u{94}0h\u{1}h\u{0}\u{93}(\u{8c}\u{4}echotR."
+      )),
     .init(testDescription: "INST", bytes: bytes("(S'echo'\nios\nsystem\n.")),
     .init(testDescription: "OBJ", bytes: bytes("(cos\nsystem\nS'echo'\no.")),
     .init(testDescription: "NEWOBJ", bytes: bytes("cos\nsystem\n\(command)\u{85}\u{81}.")),
@@ -69,14 +70,16 @@ import Testing
 
   @Test func `a pickle in a pickle is bytes`() throws {
     let inner = Self.attacks[0].bytes
-    let graph = try parse(bytes("cpickle\nloads\nC") + [UInt8(inner.count)] + inner + bytes("\u{85}R."))
+    let graph = try parse(
+      bytes("cpickle\nloads\nC") + [UInt8(inner.count)] + inner + bytes("\u{85}R."))
     #expect(graph.globals.map(\.qualifiedName) == ["pickle.loads"])
     let arguments = try #require(graph.call(graph.root)).object.arguments
     #expect(try graph.allBytes(arguments[0]) == inner)
   }
 
   @Test func `extension codes and persistent ids stay what they are`() throws {
-    let graph = try parse(bytes("(\u{82}\u{7}\u{83}\u{1}\u{1}\u{84}\u{1}\u{0}\u{1}\u{0}Pid\nK\u{5}Qt."))
+    let graph = try parse(
+      bytes("(\u{82}\u{7}\u{83}\u{1}\u{1}\u{84}\u{1}\u{0}\u{1}\u{0}Pid\nK\u{5}Qt."))
     let elements = try #require(graph.elements(graph.root))
     #expect(
       elements.map { graph.description(of: $0) } == [

@@ -89,7 +89,8 @@ import Testing
   func `text with a character above 255 is no bytes`(text: String) throws {
     let text = hex("41" + text)
     let graph = try parse(
-      bytes("c_codecs\nencode\n(X") + littleEndian(UInt32(text.count)) + text + bytes("U\u{6}latin1tR."))
+      bytes("c_codecs\nencode\n(X") + littleEndian(UInt32(text.count)) + text
+        + bytes("U\u{6}latin1tR."))
     let error = #expect(throws: ReadError.self) {
       guard let (source, offset, count) = try graph.byteSource(graph.root) else { return }
       _ = try source.bytes(offset..<offset + count, field: "")

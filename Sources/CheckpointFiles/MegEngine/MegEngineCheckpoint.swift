@@ -17,17 +17,18 @@ enum MegEngineCheckpoint {
     guard !found.stateDicts.isEmpty else {
       throw .notACheckpoint(
         file.location,
-        what: "the pickle, of a \(objects.description(of: graph.root)), holds no named arrays",
+        what: "the pickle holds no named arrays (its root: \(objects.description(of: graph.root)))",
         remedy: "Save the weights as a dict, such as model.state_dict().")
     }
     var notes = found.notes
     for path in objects.boundMethods {
       notes.append(
-        "\(path.isEmpty ? "The file" : "'\(path)'") was saved without calling state_dict(): it holds "
-          + "the method, and with it the whole module. The module's tensors were taken.")
+        "\(path.isEmpty ? "The file" : "'\(path)'") was saved without calling state_dict(): it "
+          + "holds the method, and with it the whole module. The module's tensors were taken.")
     }
     if graph.end < file.count {
-      notes.append("\(file.count - graph.end) bytes follow the end of the pickle; they were not read.")
+      notes.append(
+        "\(file.count - graph.end) bytes follow the end of the pickle; they were not read.")
     }
     let getattr = graph.globals.first { $0.qualifiedName == "builtins.getattr" }
     let isExplained = getattr.map { $0.calls == objects.boundMethods.count } ?? false

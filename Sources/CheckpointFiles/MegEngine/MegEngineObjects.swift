@@ -169,7 +169,9 @@ extension MegEngineObjects {
         } else if moduleAttributes(handle) != nil {
           members.modules.append((key, handle))
         } else if let entries = graph.entries(handle) {
-          let named = entries.compactMap { entry in graph.string(entry.key).map { ($0, entry.value) } }
+          let named = entries.compactMap { entry in
+            graph.string(entry.key).map { ($0, entry.value) }
+          }
           pending += MegEngineObjects.sorted(named, prefix: key + ".")
         }
       default: break

@@ -73,7 +73,8 @@ extension PickledArrays {
     }
     let (expected, overflow) = shape.elementCount.multipliedReportingOverflow(
       by: type.elementType.byteCount)
-    let wanted = "\(overflow ? "more" : String(expected)) bytes for '\(name)' "
+    let wanted =
+      "\(overflow ? "more" : String(expected)) bytes for '\(name)' "
       + "(\(type.elementType.rawValue) \(shape))"
     func wrongSize(_ found: Int) -> ReadError {
       .malformed(place, expected: wanted, found: String(found), remedy: fetchAgain)
@@ -149,7 +150,8 @@ extension PickledArrays {
     }
     if function == "numpy.ma.core._mareconstruct" {
       throw .unsupported(
-        graph.location(of: handle), what: "'\(name)' is a masked array, of which elements are missing",
+        graph.location(of: handle),
+        what: "'\(name)' is a masked array, of which elements are missing",
         remedy: "Fill the gaps before saving: array.filled(0).")
     }
     return nil
@@ -265,7 +267,8 @@ extension PickledArrays {
   func string(_ handle: Handle) -> String? {
     guard let (dtypeHandle, dataHandle) = scalarParts(handle),
       let dtype = graph.call(dtypeHandle)?.object, let code = dtype.arguments.first,
-      graph.string(code)?.hasPrefix("U") == true, graph.storedByteCount(dataHandle) ?? .max < 1 << 16,
+      graph.string(code)?.hasPrefix("U") == true,
+      graph.storedByteCount(dataHandle) ?? .max < 1 << 16,
       let (source, offset, count) = try? graph.byteSource(dataHandle), count.isMultiple(of: 4),
       let bytes = try? source.bytes(offset..<offset + count, field: "a string")
     else { return nil }
