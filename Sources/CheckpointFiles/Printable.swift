@@ -1,0 +1,17 @@
+/// Text from a file, fit for a message on a terminal: characters that would move the cursor, change
+/// colours or turn the direction of writing appear as `\u{1b}`, and the middle of a long one as `...`.
+func printable(_ text: String) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse,
+      .unassigned:
+      result += "\\u{\(String(scalar.value, radix: 16))}"
+    default:
+      result.unicodeScalars.append(scalar)
+    }
+  }
+  let longest = 200
+  guard result.count > longest else { return result }
+  return "\(result.prefix(longest / 2))...\(result.suffix(longest / 2))"
+}

@@ -1,0 +1,235 @@
+internal import Tensors
+
+/// A zip archive whose members are found, checked and not yet read.
+///
+/// Refuses whatever lets two programs see different things in one file: names that repeat or differ
+/// only in case, members that overlap, local headers that contradict the directory, two end records.
+/// Nothing is ever written to disk under a member's name.
+final class ZipArchive: Sendable {
+  /// A member that is no folder.
+  struct Member: Sendable {
+    var name: String
+    /// Its place in the directory, as libzip counts.
+    var index: Int
+    /// Bytes of its contents, and of what is stored for them.
+    var size: Int
+    var compressedSize: Int
+    var isDeflated: Bool
+    /// The CRC-32 of its contents; nil if none is recorded. PyTorch writes 0 for none.
+    var crc: UInt32?
+    /// Where its local header and its stored bytes are in the file.
+    var headerOffset: Int
+    var payloadOffset: Int
+  }
+
+  let file: any ByteSource
+  /// In the order of the directory.
+  let members: [Member]
+  /// Things a user should know.
+  let notes: [String]
+  private let library: ZipLibrary
+  /// Index in `members` by the bytes of the name: `String` equates composed and decomposed accents.
+  private let indices: [[UInt8]: Int]
+
+  /// A member may expand to this much whatever its size in the archive.
+  static let unquestionedInflatedSize = 256 << 20
+  /// Beyond that, to this many times its size. Weights hardly compress; zeros do so a thousandfold.
+  static let maximumInflation = 100
+
+  init(_ file: any ByteSource) throws(ReadError) {
+    self.file = file
+    let end = try ZipEndRecord.find(in: file)
+    library = try ZipLibrary(file)
+    let entries = try library.entries()
+    guard entries.count == end.entryCount else {
+      throw .malformed(
+        file.location(at: end.offset),
+        expected: "\(end.entryCount) members, as the end record says",
+        found: "\(entries.count)", remedy: fetchAgain)
+    }
+
+    var members: [Member] = []
+    var indices: [[UInt8]: Int] = [:]
+    var foldedNames: [[UInt8]: String] = [:]
+    for (index, entry) in entries.enumerated() {
+      let name = String(decoding: entry.name, as: UTF8.self)
+      let location = Location(path: file.location.path, member: printable(name))
+      let header = try LocalHeader(at: entry.headerOffset, in: file, member: location)
+      if let fault = fault(ofName: entry.name) ?? fault(ofName: header.name) {
+        throw .malformed(
+          location, expected: "a plain member name", found: fault,
+          remedy:
+            "Such names serve to write outside a folder or to fool scanners; do not trust the file."
+        )
+      }
+      try check(entry, header, at: location)
+      if let twin = foldedNames.updateValue(name, forKey: entry.name.map(asciiLowercased)) {
+        throw .malformed(
+          location, expected: "every name once",
+          found: twin == name
+            ? "it twice" : "it beside '\(printable(twin))', the same but for case",
+          remedy: "Programs disagree on which of them counts; save the checkpoint again.")
+      }
+      guard entry.name.last != UInt8(ascii: "/") else { continue }
+      indices[entry.name] = members.count
+      members.append(
+        Member(
+          name: name, index: index, size: entry.size, compressedSize: entry.compressedSize,
+          isDeflated: entry.method == 8, crc: entry.crc == 0 ? nil : entry.crc,
+          headerOffset: entry.headerOffset, payloadOffset: header.end))
+    }
+    self.members = members
+    self.indices = indices
+    notes = Self.notes(on: members, end: end, fileSize: file.count)
+    try checkExtents(directoryOffset: end.directoryOffset)
+  }
+
+  /// The member with exactly this name.
+  func member(_ name: String) -> Member? {
+    indices[Array(name.utf8)].map { members[$0] }
+  }
+
+  /// The contents of `member`: in place in the file if they are stored.
+  func contents(of member: Member) throws(ReadError) -> any ByteSource {
+    let location = location(of: member)
+    guard member.isDeflated else {
+      return try ByteRegion(
+        of: file, start: member.payloadOffset, count: member.size, field: "the member",
+        location: location, crc: member.crc)
+    }
+    let library = library
+    return StreamedBytes(count: member.size, location: location) { () throws(ReadError) in
+      try library.open(member.index, count: member.size, crc: member.crc, location: location)
+    }
+  }
+
+  func location(of member: Member) -> Location {
+    Location(path: file.location.path, member: printable(member.name))
+  }
+
+  /// Refuses members that lie over each other or over the directory.
+  private func checkExtents(directoryOffset: Int) throws(ReadError) {
+    let sorted = members.sorted { $0.headerOffset < $1.headerOffset }
+    for (index, member) in sorted.enumerated() {
+      let next = index + 1 < sorted.count ? sorted[index + 1] : nil
+      let limit = min(next?.headerOffset ?? directoryOffset, directoryOffset)
+      guard member.payloadOffset <= limit, member.compressedSize <= limit - member.payloadOffset
+      else {
+        throw .malformed(
+          location(of: member),
+          expected:
+            "a member that ends before \(next.map { "'\(printable($0.name))'" } ?? "the directory") "
+            + "at byte \(limit)",
+          found: "\(member.compressedSize) bytes from byte \(member.payloadOffset) on",
+          remedy: fetchAgain)
+      }
+    }
+  }
+
+  private static func notes(on members: [Member], end: ZipEndRecord, fileSize: Int) -> [String] {
+    var notes: [String] = []
+    let unchecked = members.count { $0.size > 0 && $0.crc == nil }
+    if unchecked > 0 {
+      notes.append(
+        "\(unchecked) of \(members.count) members of the archive record no checksum; damage to them "
+          + "cannot be noticed."
+      )
+    }
+    if end.end < fileSize {
+      notes.append("\(fileSize - end.end) bytes follow the end of the archive and were left alone.")
+    }
+    return notes
+  }
+}
+
+/// Throws if the local header of a member contradicts its entry in the directory, or either asks for
+/// something that is not read.
+private func check(
+  _ entry: ZipLibrary.Entry, _ header: LocalHeader, at location: Location
+) throws(ReadError) {
+  func differs(_ what: String, _ directory: String, _ local: String) -> ReadError {
+    .malformed(
+      location, expected: "a local header that agrees with the directory",
+      found: "another \(what): \(local) instead of \(directory)",
+      remedy: "Programs disagree on which of them counts; save the checkpoint again.")
+  }
+  guard header.name == entry.name else {
+    throw differs(
+      "name", "'\(printable(String(decoding: entry.name, as: UTF8.self)))'",
+      "'\(printable(String(decoding: header.name, as: UTF8.self)))'")
+  }
+  guard header.method == entry.method else {
+    throw differs("method", methodName(entry.method), methodName(header.method))
+  }
+  guard header.isEncrypted == entry.isEncrypted else {
+    throw differs(
+      "encryption", entry.isEncrypted ? "encrypted" : "plain",
+      header.isEncrypted ? "encrypted" : "plain")
+  }
+  guard !entry.isEncrypted else {
+    throw .unsupported(
+      location, what: "the member is encrypted",
+      remedy: "Unpack the archive with its password first.")
+  }
+  guard entry.method == 0 || entry.method == 8 else {
+    throw .unsupported(
+      location, what: "the member is compressed with \(methodName(entry.method))",
+      remedy: "Unpack the archive and zip it again, stored or with deflate.")
+  }
+  // With a data descriptor, and for whatever is saturated, the local header leaves its fields open.
+  if !header.hasDescriptor {
+    if let size = header.size, size != entry.size {
+      throw differs("size", String(entry.size), String(size))
+    }
+    if let size = header.compressedSize, size != entry.compressedSize {
+      throw differs("compressed size", String(entry.compressedSize), String(size))
+    }
+    if header.crc != entry.crc {
+      throw differs("CRC-32", String(entry.crc, radix: 16), String(header.crc, radix: 16))
+    }
+  }
+  if entry.method == 0 && entry.size != entry.compressedSize {
+    throw .malformed(
+      location, expected: "a stored member to take \(entry.size) bytes",
+      found: "\(entry.compressedSize)", remedy: fetchAgain)
+  }
+  if entry.method == 8 && entry.size > ZipArchive.unquestionedInflatedSize {
+    let (limit, overflow) = entry.compressedSize.multipliedReportingOverflow(
+      by: ZipArchive.maximumInflation)
+    if !overflow && entry.size > limit {
+      throw .limitExceeded(
+        location, what: "bytes that \(entry.compressedSize) compressed ones expand to",
+        limit: max(limit, ZipArchive.unquestionedInflatedSize), found: String(entry.size))
+    }
+  }
+}
+
+/// What is wrong with a member's name; nil if nothing is.
+private func fault(ofName name: [UInt8]) -> String? {
+  if name.isEmpty { return "an empty one" }
+  if name.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return "a control character in it" }
+  if name.contains(UInt8(ascii: "\\")) { return "a backslash in it" }
+  if name[0] == UInt8(ascii: "/") { return "an absolute one" }
+  if name.count > 1 && name[1] == UInt8(ascii: ":") { return "a drive letter in it" }
+  let parts = name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+  if parts.contains(where: { $0.elementsEqual([0x2E, 0x2E]) }) { return "'..' in it" }
+  return nil
+}
+
+private func asciiLowercased(_ byte: UInt8) -> UInt8 {
+  (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+}
+
+/// The compression methods of APPNOTE.TXT 4.4.5 that a user may have heard of.
+private func methodName(_ method: Int) -> String {
+  switch method {
+  case 0: "none (stored)"
+  case 8: "deflate"
+  case 9: "Deflate64"
+  case 12: "bzip2"
+  case 14: "LZMA"
+  case 93: "Zstandard"
+  case 95: "xz"
+  default: "method \(method)"
+  }
+}
