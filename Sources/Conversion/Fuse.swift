@@ -1,23 +1,15 @@
-internal import CheckpointFiles
 public import Naming
 public import Reparameterization
 public import Tensors
 
 /// What `fuse` should do beside what the file itself decides.
 public struct FuseOptions: Sendable {
-  /// What the file must be.
-  public var family: String?
-  /// The state dict to use, where there are several.
-  public var key: String?
+  public var reading = ReadingOptions()
+  public var writing = WritingOptions()
   /// What the network must be.
   public var architecture: Architecture?
   /// BatchNorm's epsilon, for files that do not say it.
   public var epsilon: Double?
-  /// Names of the output.
-  public var names = Dialect.official
-  /// Whether an existing output may be replaced, and whether it is flushed to disk.
-  public var replace = false
-  public var sync = false
 
   public init() {}
 }
@@ -61,31 +53,32 @@ public func fuse(
   _ input: String, to output: String, options: FuseOptions = FuseOptions()
 ) throws -> FuseReport {
   let format = try OutputFormat.forPath(output)
-  let checkpoint = try openCheckpoint(input, family: options.family)
-  let network = try Network(recognising: checkpoint, key: options.key)
+  let checkpoint = try openCheckpoint(input, family: options.reading.family)
+  let network = try Network(recognising: checkpoint, key: options.reading.key)
   let plan = try FusionPlan(
     network, architecture: options.architecture, epsilon: options.epsilon)
   let doubled = try plan.compareDoubled()
   let structure = try? plan.structure.get()
 
-  let file = try OutputFile(path: output, replace: options.replace)
   let watch = ValueWatch()
+  let names = options.writing.names
   let model = DeployModel(
-    tensors: plan.outputTensors(names: options.names).map(watch.watching),
-    graph: structure?.graph(names: options.names),
+    tensors: plan.outputTensors(names: names).map(watch.watching),
+    graph: structure?.graph(names: names),
     architecture: structure?.architecture?.name,
     classes: structure?.classes,
     input: structure == nil ? nil : network.dialect.input,
     provenance: Provenance(
-      sourceSHA256: try fileDigest(input), container: checkpoint.container,
+      sourceSHA256: Provenance.unknownDigest, container: checkpoint.container,
       dialect: network.dialect.name, epsilons: plan.epsilons,
       arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)"))
-  let digest = try format.write(model, to: file)
+  let file = try OutputFile(path: output, options.writing)
+  let digest = try format.write(model, of: input, to: file, threads: options.writing.threads)
   try verifySources(of: network.parameters.map(\.tensor))
   if let (name, count) = watch.findings.notFinite.min(by: { $0.key < $1.key }) {
     throw ConversionError.notFinite(path: input, name: name, count: count)
   }
-  try file.commit(sync: options.sync)
+  try file.commit(sync: options.writing.sync)
 
   let fromModules = network.parameters.contains { network.module(of: $0)?.epsilon != nil }
   return FuseReport(

@@ -1,4 +1,3 @@
-internal import CheckpointFiles
 public import Naming
 internal import Reparameterization
 public import Tensors
@@ -8,17 +7,10 @@ public struct ImportOptions: Sendable {
   public enum Channels: String, CaseIterable, Sendable {
     case keep, rgb, bgr
   }
-  /// What the file must be.
-  public var family: String?
-  /// The state dict to use, where there are several.
-  public var key: String?
-  /// Names of the output.
-  public var names = Dialect.official
+  public var reading = ReadingOptions()
+  public var writing = WritingOptions()
   /// The order in which the output's first convolution expects the colours.
   public var channels = Channels.keep
-  /// Whether an existing output may be replaced, and whether it is flushed to disk.
-  public var replace = false
-  public var sync = false
 
   public init() {}
 }
@@ -54,10 +46,11 @@ public func importCheckpoint(
   _ input: String, to output: String, options: ImportOptions = ImportOptions()
 ) throws -> ImportReport {
   let format = try OutputFormat.forPath(output, among: OutputFormat.forTraining)
-  let checkpoint = try openCheckpoint(input, family: options.family)
-  let network = try Network(recognising: checkpoint, key: options.key)
-  if network.dialect != options.names { try network.requireKnownBlocks() }
+  let checkpoint = try openCheckpoint(input, family: options.reading.family)
+  let network = try Network(recognising: checkpoint, key: options.reading.key)
+  if network.dialect != options.writing.names { try network.requireKnownBlocks() }
 
+  let names = options.writing.names
   let found = network.dialect.input.channelOrder
   let wanted: InputConvention.ChannelOrder =
     switch options.channels {
@@ -70,13 +63,13 @@ public func importCheckpoint(
   if others > 0 {
     notes.append("\(others) tensor\(others == 1 ? "" : "s") outside the blocks: names kept")
   }
-  if wanted != options.names.input.channelOrder {
-    let code = options.names.project
+  if wanted != names.input.channelOrder {
+    let code = names.project
     notes.append(
       "the first convolution expects \(wanted.rawValue); code of \(code) feeds "
-        + "\(options.names.input.channelOrder.rawValue): "
+        + "\(names.input.channelOrder.rawValue): "
         + (options.channels == .keep
-          ? "--channels \(options.names.input.channelOrder.rawValue.lowercased()) converts it"
+          ? "--channels \(names.input.channelOrder.rawValue.lowercased()) converts it"
           : "as asked"))
   }
 
@@ -84,7 +77,7 @@ public func importCheckpoint(
   let tensors = try network.parameters.map { parameter in
     var tensor = parameter.tensor
     if wanted != found, let flipped = try flippedStem(parameter, of: network) { tensor = flipped }
-    let name = options.names.name(of: parameter.role)
+    let name = names.name(of: parameter.role)
     if name != parameter.originalName { renamed += 1 }
     return OutputTensor(name: name, tensor)
   }
@@ -92,15 +85,15 @@ public func importCheckpoint(
     throw ConversionError.noStem(path: input, reason: "no block 'stage0' takes the image")
   }
 
-  let file = try OutputFile(path: output, replace: options.replace)
+  let file = try OutputFile(path: output, options.writing)
   guard case .tensors(let write) = format.writer else { preconditionFailure("only such were asked for") }
-  try write(tensors, file)
+  try write(tensors, file, options.writing.threads)
   try verifySources(of: network.parameters.map(\.tensor))
-  try file.commit(sync: options.sync)
+  try file.commit(sync: options.writing.sync)
 
   return ImportReport(
     output: output, container: checkpoint.container, dialect: network.dialect,
-    names: options.names, stage: network.stage,
+    names: names, stage: network.stage,
     architecture: (try? RepVGGStructure(of: network))?.description, notes: notes,
     tensors: tensors.count, renamed: renamed, parameters: network.trainableParameterCount,
     bytesRead: checkpoint.byteCount, bytesWritten: file.count,

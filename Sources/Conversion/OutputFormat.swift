@@ -11,20 +11,25 @@ public struct OutputFormat: Sendable {
 
   enum Writer: Sendable {
     /// Holds tensors under names, whatever they are.
-    case tensors(@Sendable ([OutputTensor], OutputFile) throws -> Void)
-    /// Holds a deploy model and its SHA-256 over the tensors, which is returned in hexadecimal.
-    case deployModel(@Sendable (DeployModel, OutputFile) throws -> String)
+    case tensors(@Sendable ([OutputTensor], OutputFile, Threads) throws -> Void)
+    /// Holds a deploy model. Asks for the source's SHA-256 when all tensors are written; returns the
+    /// one over the tensors. Both in hexadecimal.
+    case deployModel(
+      @Sendable (DeployModel, OutputFile, Threads, _ sourceSHA256: @escaping () throws -> String) throws
+        -> String)
   }
 
   public static let all: [OutputFormat] = [.rvd, .pyTorch]
 
   public static let rvd = OutputFormat(
     fileExtension: ".rvd", title: "RVD 1",
-    writer: .deployModel { try RVDWriter.write($0, to: $1).contentSHA256 })
+    writer: .deployModel {
+      try RVDWriter.write($0, to: $1, threads: $2, sourceSHA256: $3).contentSHA256
+    })
 
   public static let pyTorch = OutputFormat(
     fileExtension: ".pth", title: "PyTorch zip",
-    writer: .tensors { try PyTorchZipWriter.write($0, to: $1) })
+    writer: .tensors { try PyTorchZipWriter.write($0, to: $1, threads: $2) })
 
   /// The formats for anything but deploy models.
   public static let forTraining = all.filter {
@@ -42,14 +47,28 @@ public struct OutputFormat: Sendable {
     return format
   }
 
-  /// Writes the model, or as much of it as the format holds, and returns the digest if it has one.
-  func write(_ model: DeployModel, to file: OutputFile) throws -> String? {
+  /// Writes the model, or as much of it as the format holds, and returns the digest of its tensors if
+  /// the format stores it.
+  ///
+  /// - Parameter source: the file the model comes from; read once more for its own digest, at the same
+  ///   time, if the format stores that.
+  func write(
+    _ model: DeployModel, of source: String, to file: OutputFile, threads: Threads
+  ) throws -> String? {
     switch writer {
     case .tensors(let write):
-      try write(model.tensors, file)
+      try write(model.tensors, file, threads)
       return nil
     case .deployModel(let write):
-      return try write(model, file)
+      let digest = Concurrent(threads: threads) { try fileDigest(source) }
+      return try write(model, file, threads, digest.value)
     }
+  }
+}
+
+extension OutputFile {
+  convenience init(path: String, _ options: WritingOptions) throws(WriteError) {
+    try self.init(path: path, replace: options.replace)
+    onWrite = options.progress
   }
 }

@@ -14,14 +14,19 @@ public enum RVDWriter {
   /// Writes `model` to `file`, which the caller commits.
   ///
   /// Every length is known before the first element is: the manifest is laid out with zeros for the
-  /// checksums, the tensors are fetched and written once, in order and piece by piece, and the header
-  /// and manifest are put in place last. The same model gives the same bytes.
+  /// checksums, the tensors are fetched and written once, piece by piece, and the header and manifest
+  /// are put in place last. The same model gives the same bytes, on any number of threads.
   ///
+  /// - Parameter sourceSHA256: asked when all tensors are written, to take the place of the one in
+  ///   `model.provenance`; so a caller can compute it meanwhile.
   /// - Precondition: nothing has been written to `file`.
   /// - Throws: `WriteError.cannotExpress` if the model breaks a rule of the format (an empty or
   ///   repeated name, a graph that does not fit its tensors), before anything is written; what
   ///   `file` or the tensors throw.
-  public static func write(_ model: DeployModel, to file: OutputFile) throws -> RVDSummary {
+  public static func write(
+    _ model: DeployModel, to file: OutputFile, threads: Threads = .all,
+    sourceSHA256: (() throws -> String)? = nil
+  ) throws -> RVDSummary {
     precondition(file.count == 0)
     var manifest = try layOut(model, path: file.path)
     let placeholder = try text(of: manifest, path: file.path)
@@ -31,20 +36,18 @@ public enum RVDWriter {
         file.path)
     }
     let dataStart = Header.aligned(Header.byteCount + placeholder.count)
-    try file.append([UInt8](repeating: 0, count: dataStart))
-
+    try file.reserve(dataStart + manifest.dataLength)
+    let checksums = try file.write(
+      model.tensors, at: manifest.tensors.map { dataStart + $0.offset }, threads: threads
+    ) { RVDChecksum(of: model.tensors[$0]) }
     var content = ContentDigest()
-    let stream = TensorStream(to: file)
-    for (index, tensor) in model.tensors.enumerated() {
-      try file.pad(to: Header.alignment)
-      precondition(file.count == dataStart + manifest.tensors[index].offset)
-      let (crc, hash) = try stream.write(tensor)
-      manifest.tensors[index].crc32 = crc.value
-      content.add(tensor.name, hash)
+    for (index, checksum) in checksums.enumerated() {
+      manifest.tensors[index].crc32 = checksum.crc.value
+      content.add(model.tensors[index].name, checksum.hash)
     }
-    precondition(file.count == dataStart + manifest.dataLength)
 
     manifest.contentSHA256 = content.hexadecimal
+    if let sourceSHA256 { manifest.provenance?.sourceSHA256 = try sourceSHA256() }
     let text = try text(of: manifest, path: file.path)
     precondition(text.count == placeholder.count)
     let header = Header(
@@ -103,5 +106,20 @@ public enum RVDWriter {
     .cannotExpress(
       path: path, what: "an RVD file cannot hold this model: \(what)",
       remedy: "Write another format, or correct the model.")
+  }
+}
+
+/// Both checksums of a tensor: the file's and the model's.
+private struct RVDChecksum: TensorChecksum {
+  var crc = CRC32()
+  var hash: SHA256
+
+  init(of tensor: OutputTensor) {
+    hash = ContentDigest.begin(name: tensor.name, tensor.elementType, tensor.shape)
+  }
+
+  mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    unsafe crc.update(bytes)
+    unsafe hash.update(bytes)
   }
 }

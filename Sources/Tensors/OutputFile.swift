@@ -38,6 +38,9 @@ public final class OutputFile: @unchecked Sendable {
   public let path: String
   /// Bytes appended or reserved so far.
   public private(set) var count = 0
+  /// Called after bytes were written, from the thread that wrote them, and with the size of the file
+  /// when it is reserved.
+  public var onWrite: (@Sendable (_ written: Int, _ total: Int?) -> Void)?
   private let temporaryPath: String
   private let replaces: Bool
   private var descriptor: CInt
@@ -72,8 +75,8 @@ public final class OutputFile: @unchecked Sendable {
 
   /// Writes `bytes` after those written before.
   public func append(_ bytes: UnsafeRawBufferPointer) throws(WriteError) {
-    let end = reserve(bytes.count)
-    try unsafe write(bytes, at: end)
+    count += bytes.count
+    try unsafe write(bytes, at: count - bytes.count)
   }
 
   public func append(_ bytes: [UInt8]) throws(WriteError) {
@@ -86,11 +89,16 @@ public final class OutputFile: @unchecked Sendable {
     if rest != 0 { try append([UInt8](repeating: 0, count: alignment - rest)) }
   }
 
-  /// Makes room for `bytes` more, which `write` fills in any order.
+  /// Makes room for `bytes` more, which are zero until `write` fills them, in any order.
   ///
   /// - Returns: where they begin.
-  public func reserve(_ bytes: Int) -> Int {
+  @discardableResult
+  public func reserve(_ bytes: Int) throws(WriteError) -> Int {
+    guard ftruncate(descriptor, off_t(count + bytes)) == 0 else {
+      throw .failed(path: path, reason: "making room for it failed: \(lowercasedReason(errno))")
+    }
     defer { count += bytes }
+    onWrite?(0, count + bytes)
     return count
   }
 
@@ -115,6 +123,7 @@ public final class OutputFile: @unchecked Sendable {
       }
       done += put
     }
+    onWrite?(bytes.count, nil)
   }
 
   /// Gives the complete file its name.

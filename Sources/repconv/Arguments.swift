@@ -2,6 +2,7 @@ import ArgumentParser
 import Conversion
 import Naming
 import Reparameterization
+import Tensors
 
 /// Options that say how the input is to be read.
 struct InputOptions: ParsableArguments {
@@ -13,6 +14,13 @@ struct InputOptions: ParsableArguments {
 
   @Option(help: "Use this state dict, where the file has several (as 'model_ema').")
   var key: String?
+
+  var reading: ReadingOptions {
+    var options = ReadingOptions()
+    options.family = family
+    options.key = key
+    return options
+  }
 
   func validate() throws {
     let known = ["pytorch", "megengine", "rvd"]
@@ -30,8 +38,27 @@ struct OutputOptions: ParsableArguments {
   @Flag(help: "Flush the output to the disk before it gets its name.")
   var sync = false
 
-  @Flag(name: .shortAndLong, help: "Print nothing but errors.")
+  @Option(help: ArgumentHelp("Use at most this many threads (default: all processors).", valueName: "n"))
+  var threads: Int?
+
+  @Flag(name: .shortAndLong, help: "Print nothing but errors and warnings.")
   var quiet = false
+
+  func writing(names: Dialect) -> WritingOptions {
+    var options = WritingOptions()
+    options.names = names
+    options.replace = force
+    options.sync = sync
+    if let threads { options.threads = Threads(threads) }
+    if !quiet { options.progress = ProgressBar.forTerminal() }
+    return options
+  }
+
+  func validate() throws {
+    if let threads, threads < 1 {
+      throw ValidationError("--threads takes a number of at least 1, not \(threads).")
+    }
+  }
 }
 
 extension Dialect {

@@ -49,13 +49,10 @@ struct Fuse: ParsableCommand {
 
   func run() throws {
     var options = FuseOptions()
-    options.family = inputOptions.family
-    options.key = inputOptions.key
+    options.reading = inputOptions.reading
+    options.writing = outputOptions.writing(names: names)
     options.architecture = arch
     options.epsilon = bnEps
-    options.names = names
-    options.replace = outputOptions.force
-    options.sync = outputOptions.sync
     let report = try fuse(input, to: output, options: options)
     for block in report.doubled where !block.agrees {
       printError(

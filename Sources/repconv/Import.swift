@@ -42,12 +42,9 @@ struct Import: ParsableCommand {
 
   func run() throws {
     var options = ImportOptions()
-    options.family = input.family
-    options.key = input.key
-    options.names = names
+    options.reading = input.reading
+    options.writing = outputOptions.writing(names: names)
     options.channels = channels
-    options.replace = outputOptions.force
-    options.sync = outputOptions.sync
     let report = try importCheckpoint(file, to: output ?? defaultOutput, options: options)
     if !outputOptions.quiet { print(text(report)) }
   }

@@ -37,8 +37,7 @@ struct Inspect: ParsableCommand {
     let inspection = try inspect(file, family: inputOptions.family, key: inputOptions.key)
     let rvd = inspection.checkpoint.family == "rvd" ? try RVDFile(path: file) : nil
     if verify ?? (rvd != nil) {
-      try rvd?.verify()
-      try inspection.verifyChecksums()
+      if let rvd { try rvd.verify() } else { try inspection.verifyChecksums() }
     }
     if json {
       print(try InspectionJSON(inspection, rvd).value.indented())

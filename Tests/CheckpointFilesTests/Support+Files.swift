@@ -1,5 +1,5 @@
+import Foundation
 import Tensors
-import Testing
 
 @testable import CheckpointFiles
 
@@ -14,4 +14,23 @@ extension ByteSource {
   func allBytes() throws -> [UInt8] {
     try bytes(0..<count, field: "everything")
   }
+}
+
+/// A file that is there as long as the object.
+final class TemporaryFile {
+  let path: String
+
+  init(_ write: (OutputFile) throws -> Void) throws {
+    path = FileManager.default.temporaryDirectory
+      .appending(path: "repconv-\(UUID().uuidString)").path(percentEncoded: false)
+    let file = try OutputFile(path: path, replace: false)
+    try write(file)
+    try file.commit()
+  }
+
+  convenience init(_ bytes: [UInt8]) throws {
+    try self.init { try $0.append(bytes) }
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
 }

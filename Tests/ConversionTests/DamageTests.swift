@@ -50,7 +50,7 @@ import Testing
 
   var replacing: FuseOptions {
     var options = FuseOptions()
-    options.replace = true
+    options.writing.replace = true
     return options
   }
 

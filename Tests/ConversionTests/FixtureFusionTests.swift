@@ -33,7 +33,7 @@ struct Fixture: CustomTestStringConvertible, Sendable {
 
   func options(_ fixture: Fixture) -> FuseOptions {
     var options = FuseOptions()
-    options.key = fixture.key
+    options.reading.key = fixture.key
     return options
   }
 

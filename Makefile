@@ -1,0 +1,50 @@
+# Builds, tests and installs repconv. `make help` lists the targets.
+#
+# build, demo and test first install the system packages that are missing (scripts/bootstrap).
+
+PREFIX  = /usr/local
+DESTDIR =
+SWIFT   = swift
+
+# Linked statically, the Swift runtime need not be on the machine that runs the program, and start-up is faster.
+STATIC   := $(if $(filter Linux,$(shell uname)),--static-swift-stdlib)
+REPCONV  := .build/release/repconv
+SOURCES  := Package.swift $(shell find Sources -type f)
+BIN      := $(DESTDIR)$(PREFIX)/bin
+SHARE    := $(DESTDIR)$(PREFIX)/share
+
+.PHONY: build demo test interop install format clean help
+
+build: $(REPCONV)  ## build the release program, .build/release/repconv
+
+$(REPCONV): $(SOURCES)
+	scripts/bootstrap
+	$(SWIFT) build --configuration release --product repconv $(STATIC)
+	@touch $@
+
+demo: $(REPCONV)  ## import, fuse and inspect the network in examples/
+	@scripts/demo $(REPCONV)
+
+test:  ## run the tests
+	scripts/bootstrap
+	$(SWIFT) test
+
+interop: $(REPCONV)  ## run Tests/Interop: check the output in real PyTorch and MegEngine (downloads them: several GB)
+	@scripts/interop $(REPCONV)
+
+install: $(REPCONV)  ## install the program and its shell completions below PREFIX (/usr/local); DESTDIR for packagers
+	install -d "$(BIN)" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
+	install -m 755 $(REPCONV) "$(BIN)/repconv"
+	$(REPCONV) --generate-completion-script bash >"$(SHARE)/bash-completion/completions/repconv"
+	$(REPCONV) --generate-completion-script zsh >"$(SHARE)/zsh/site-functions/_repconv"
+	$(REPCONV) --generate-completion-script fish >"$(SHARE)/fish/vendor_completions.d/repconv.fish"
+
+format:  ## lay out the Swift sources with swift format
+	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
+
+clean:  ## remove what was built; keeps downloaded packages and virtual environments
+	$(SWIFT) package clean
+	rm -rf .build/demo .build/interop
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

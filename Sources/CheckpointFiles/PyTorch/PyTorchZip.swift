@@ -1,0 +1,121 @@
+internal import Pickle
+internal import Tensors
+
+/// Files that `torch.save` writes since PyTorch 1.6.
+///
+/// Members, all below one folder of any name:
+///
+///     data.pkl     the object as one pickle, in which storages are persistent ids (see `TorchStorage`)
+///     data/<key>   the bytes of a storage; keys are opaque (`0`, or a memory address in 1.6)
+///     byteorder    `little` or `big`; little if absent
+///     version, .data/serialization_id, .format_version, .storage_alignment    of no interest
+///
+/// Members are stored and hold their bytes in place, unless a zip program made the archive again.
+enum PyTorchZip {
+  /// A pickle with the keys of a large network has 200 KB; a training state with long lists, megabytes.
+  static let maximumPickleSize = 512 << 20
+
+  static func read(_ archive: ZipArchive) throws(ReadError) -> Checkpoint {
+    let file = archive.file
+    let root = try root(of: archive)
+    guard let pickleMember = archive.member(root + "data.pkl") else {
+      throw .malformed(
+        file.location, expected: "the member '\(printable(root))data.pkl'", found: "none",
+        remedy: fetchAgain)
+    }
+    guard pickleMember.size <= maximumPickleSize else {
+      throw .limitExceeded(
+        archive.location(of: pickleMember), what: "bytes of the pickle", limit: maximumPickleSize,
+        found: String(pickleMember.size))
+    }
+    var notes = archive.notes
+    let pickle = try archive.contents(of: pickleMember)
+    // Before it is parsed, so that damage is called damage.
+    try pickle.verify()
+    let graph = try Unpickler.parse(pickle)
+    if graph.end < pickle.count {
+      notes.append(
+        "\(pickle.count - graph.end) bytes follow the pickle in data.pkl and were left alone.")
+    }
+
+    var storages: [String: any ByteSource] = [:]
+    let storedBytes = archive.members.reduce(0) { $0.addingReportingOverflow($1.size).0 }
+    let tensors = TorchTensors(
+      graph, byteOrder: try byteOrder(of: archive, root: root), storedBytes: storedBytes,
+      allowsViews: false
+    ) { (storage) throws(ReadError) in
+      let name = "\(root)data/\(storage.key)"
+      guard let member = archive.member(name) else {
+        throw .malformed(
+          file.location, expected: "the member '\(printable(name))', which a tensor refers to",
+          found: "none", remedy: fetchAgain)
+      }
+      guard let size = storage.byteCount, member.size == size else {
+        throw .malformed(
+          archive.location(of: member),
+          expected: "\(storage.elementCount) elements of \(printable(storage.className))",
+          found: "\(member.size) bytes", remedy: fetchAgain)
+      }
+      if let source = storages[name] { return source }
+      let source = try archive.contents(of: member)
+      storages[name] = source
+      return source
+    }
+    let unused = unusedStorages(archive, graph, root: root)
+    if unused > 0 {
+      notes.append("\(unused) members hold storages that data.pkl does not refer to.")
+    }
+    var container = "PyTorch zip"
+    if graph.pickleProtocol != 2 { container += " (protocol \(graph.pickleProtocol))" }
+    return try torchCheckpoint(
+      graph, tensors, path: file.location.path, container: container, byteCount: file.count,
+      notes: notes)
+  }
+
+  /// Members `data/<key>` whose key no persistent id has.
+  private static func unusedStorages(
+    _ archive: ZipArchive, _ graph: ObjectGraph, root: String
+  ) -> Int {
+    let keys = Set(
+      graph.values.indices.compactMap { TorchStorage.key(ObjectGraph.Handle($0), in: graph) })
+    let folder = "\(root)data/"
+    return archive.members.count {
+      $0.name.hasPrefix(folder) && !keys.contains(String($0.name.dropFirst(folder.count)))
+    }
+  }
+
+  /// The folder of all members, with its slash. PyTorch takes it from the first one.
+  private static func root(of archive: ZipArchive) throws(ReadError) -> String {
+    let first = archive.members.first?.name ?? ""
+    guard let slash = first.firstIndex(of: "/") else {
+      throw .malformed(
+        archive.file.location, expected: "members in one folder",
+        found: "'\(printable(first))' in none",
+        remedy: "Zip the folder that holds data.pkl, not what is in it.")
+    }
+    let root = first[...slash]
+    if let stranger = archive.members.first(where: { !$0.name.utf8.starts(with: root.utf8) }) {
+      throw .malformed(
+        archive.file.location, expected: "all members in the folder '\(printable(String(root)))'",
+        found: "'\(printable(stranger.name))'", remedy: fetchAgain)
+    }
+    return String(root)
+  }
+
+  private static func byteOrder(of archive: ZipArchive, root: String) throws(ReadError) -> ByteOrder
+  {
+    guard let member = archive.member(root + "byteorder") else { return .little }
+    let longest = 16
+    let source = try archive.contents(of: member)
+    try source.verify()
+    let bytes = try source.bytes(0..<min(source.count, longest), field: "the byte order")
+    switch String(decoding: bytes, as: UTF8.self) {
+    case "little": return .little
+    case "big": return .big
+    case let other:
+      throw .malformed(
+        archive.location(of: member), expected: "'little' or 'big'", found: "'\(printable(other))'",
+        remedy: fetchAgain)
+    }
+  }
+}

@@ -1,0 +1,28 @@
+public import Naming
+public import Tensors
+
+/// How an input is read.
+public struct ReadingOptions: Sendable {
+  /// What the file must be (`pytorch`, `megengine`, ...); anything if nil.
+  public var family: String?
+  /// The state dict to use, where there are several.
+  public var key: String?
+
+  public init() {}
+}
+
+/// How an output is written.
+public struct WritingOptions: Sendable {
+  /// Names of the tensors.
+  public var names = Dialect.official
+  /// Whether an existing file may be replaced.
+  public var replace = false
+  /// Whether the file is flushed to the disk before it gets its name.
+  public var sync = false
+  public var threads = Threads.all
+  /// Called from any thread with the bytes written since the last call, and once, with 0 and the
+  /// total, before the first.
+  public var progress: (@Sendable (_ written: Int, _ total: Int?) -> Void)?
+
+  public init() {}
+}
