@@ -40,11 +40,7 @@ import Testing
         [UInt8](repeating: 0, count: 1024) + [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A],
         "reading HDF5 files is not supported yet"
       ),
-      (
-        [2, 0, 0, 0, 0, 0, 0, 0] + Array("{}".utf8),
-        "reading safetensors files is not supported yet"
-      ),
-      (
+        (
         [0x93] + Array("NUMPY".utf8) + [1, 0],
         "reading NumPy .npy files is not supported yet"
       ),
