@@ -42,6 +42,7 @@ public struct FileFormat: Sendable {
     FileFormat(name: "safetensors", read: SafetensorsFile.read),
     FileFormat(name: "zip archive", read: ZipFile.read),
     FileFormat(name: "pickle", read: PickleFile.read),
+    FileFormat(name: "NumPy array", read: NPYFile.read),
   ]
 }
 

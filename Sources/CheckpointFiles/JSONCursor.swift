@@ -89,7 +89,8 @@ struct JSONCursor {
     switch text[next] {
     case UInt8(ascii: "{"):
       try object("an object") { (json, _, _) throws(ReadError) in try json.skipValue() }
-    case UInt8(ascii: "["): try array("an array") { (json) throws(ReadError) in try json.skipValue() }
+    case UInt8(ascii: "["):
+      try array("an array") { (json) throws(ReadError) in try json.skipValue() }
     case UInt8(ascii: "\""): _ = try string("a string")
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
       let place = location

@@ -60,9 +60,6 @@ private let kinds: [Kind] = [
     remedy: "Load it with joblib and save it again uncompressed.",
     matches: isZlib),
   Kind(
-    what: "reading NumPy .npy files is not supported yet", remedy: asPyTorch,
-    matches: { $0.has([0x93] + Array("NUMPY".utf8)) }),
-  Kind(
     what: "the file is in a preview of PyTorch's zip format that no release reads",
     remedy: "Load it with the PyTorch that wrote it and save it again.",
     matches: { $0.has("PYTORCH1") }),

@@ -28,7 +28,8 @@ import Testing
     #expect(checkpoint.notes == [])
     let dict = try #require(checkpoint.stateDicts.first)
     #expect(checkpoint.stateDicts.count == 1 && dict.path == [])
-    #expect(dict.ignored.map { "\($0.name): \($0.what)" } == ["__metadata__: 1 string (format: pt)"])
+    #expect(
+      dict.ignored.map { "\($0.name): \($0.what)" } == ["__metadata__: 1 string (format: pt)"])
     let rows = try table("PyTorch/states.tsv").filter { $0[0] == "plain" }
     let tensors = Dictionary(uniqueKeysWithValues: dict.tensors.map { ($0.name, $0.tensor) })
     #expect(tensors.count == rows.count)
@@ -106,11 +107,12 @@ import Testing
     #expect(try readCheckpoint(path: written.path).family == "safetensors")
   }
 
-  @Test(arguments: [
-    [], [2, 0, 0, 0, 0, 0, 0, 0], Array("{\"error\": \"{\"}".utf8),
-    [2, 0, 0, 0, 0, 0, 0, 1] + Array("{}".utf8), [2, 0, 0, 0, 0, 0, 0, 0] + Array("{1".utf8),
-    [0x80, 2, 0x58, 0x0A, 0, 0, 0] + Array("x{\"a\": 1}\n.".utf8),
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [], [2, 0, 0, 0, 0, 0, 0, 0], Array("{\"error\": \"{\"}".utf8),
+      [2, 0, 0, 0, 0, 0, 0, 1] + Array("{}".utf8), [2, 0, 0, 0, 0, 0, 0, 0] + Array("{1".utf8),
+      [0x80, 2, 0x58, 0x0A, 0, 0, 0] + Array("x{\"a\": 1}\n.".utf8),
+    ] as [[UInt8]])
   func `other files are not taken for one`(bytes: [UInt8]) {
     #expect(!SafetensorsFile.matches(bytes))
   }
@@ -119,7 +121,8 @@ import Testing
 
   /// One entry, without braces.
   private static func entry(
-    _ name: String = "w", dtype: String = "\"F32\"", shape: String = "[2]", offsets: String = "[0,8]",
+    _ name: String = "w", dtype: String = "\"F32\"", shape: String = "[2]",
+    offsets: String = "[0,8]",
     extra: String = ""
   ) -> String {
     "\"\(name)\":{\"dtype\":\(dtype),\"shape\":\(shape),\"data_offsets\":\(offsets)\(extra)}"
@@ -171,7 +174,8 @@ import Testing
       "at byte 8: expected a header that is a JSON object, found the byte 239."),
     Case(
       "zeros to fill up", file("{}\0\0\0"), "at byte 10: expected nothing more, found the byte 0."),
-    Case("something behind the object", file("{}x"), "at byte 10: expected nothing more, found 'x'."),
+    Case(
+      "something behind the object", file("{}x"), "at byte 10: expected nothing more, found 'x'."),
     Case(
       "no header", file(""),
       "at byte 8: expected a header that is a JSON object, found the end of the JSON text."),
@@ -345,23 +349,27 @@ import Testing
     Case("a key without a value", file("{\"w\"}"), "at byte 12: expected ':', found '}'."),
     Case(
       "a string that does not end", file("{\"w"),
-      "at byte 9: expected a string with its closing quotation mark, found the end of the JSON text."),
+      "at byte 9: expected a string with its closing quotation mark, found the end of the JSON text."
+    ),
     Case(
       "an object that does not end", file("{\(entry())", data: 8),
       "at byte 61: expected ',' or '}', found the end of the JSON text."),
     Case(
       "129 levels",
-      one(extra: ",\"x\":" + String(repeating: "[", count: 127) + String(repeating: "]", count: 127)),
+      one(
+        extra: ",\"x\":" + String(repeating: "[", count: 127) + String(repeating: "]", count: 127)),
       "at byte 192: nested arrays and objects: 129 levels, more than the limit of 128."),
     Case(
       "a million levels", one(extra: ",\"x\":" + String(repeating: "[", count: 1_000_000)),
       "at byte 192: nested arrays and objects: 129 levels, more than the limit of 128."),
     Case("a wrong word", one(extra: ",\"x\":nul"), "at byte 65: expected a value, found 'n'."),
-    Case("a wrong number", one(extra: ",\"x\":1.e5"), "at byte 65: expected a number, found '1.e5'."),
+    Case(
+      "a wrong number", one(extra: ",\"x\":1.e5"), "at byte 65: expected a number, found '1.e5'."),
   ]
 
   @Test(arguments: refused)
-  func `a file that breaks a rule is refused, with the place and what was found`(case: Case) throws {
+  func `a file that breaks a rule is refused, with the place and what was found`(case: Case) throws
+  {
     let error = try #require(#expect(throws: ReadError.self) { try Self.read(`case`.bytes) })
     let message = String(describing: error).prefix { $0 != "\n" }
     let separator = `case`.message.hasPrefix(":") ? "" : " "
@@ -387,7 +395,8 @@ import Testing
         + "'c' of 'w', ..."),
     Case(
       "128 levels",
-      one(extra: ",\"x\":" + String(repeating: "[", count: 126) + String(repeating: "]", count: 126)),
+      one(
+        extra: ",\"x\":" + String(repeating: "[", count: 126) + String(repeating: "]", count: 126)),
       "Fields that the format does not have, which were left alone (1): 'x' of 'w'."),
     Case(
       "an empty name", file("{\(entry(""))}", data: 8), "One of the tensors has an empty name."),

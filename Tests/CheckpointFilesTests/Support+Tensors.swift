@@ -14,9 +14,11 @@ func expect(
     stateDict.tensors.map(\.name) == rows.map { $0[0].removingPercentEncoding! },
     sourceLocation: sourceLocation)
   for (named, row) in zip(stateDict.tensors, rows) {
-    #expect(named.tensor.elementType.rawValue == row[1], "\(row[0])", sourceLocation: sourceLocation)
+    #expect(
+      named.tensor.elementType.rawValue == row[1], "\(row[0])", sourceLocation: sourceLocation)
     #expect(named.tensor.shape.description == row[2], "\(row[0])", sourceLocation: sourceLocation)
-    #expect(try named.tensor.bytes().hexadecimal == row[3], "\(row[0])", sourceLocation: sourceLocation)
+    #expect(
+      try named.tensor.bytes().hexadecimal == row[3], "\(row[0])", sourceLocation: sourceLocation)
     try named.tensor.source.verify()
   }
 }

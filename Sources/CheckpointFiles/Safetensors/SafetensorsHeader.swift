@@ -31,7 +31,8 @@ struct SafetensorsHeader {
     var names: Set<[UInt8]> = []
     try json.object("a header that is a JSON object") { (json, name, place) throws(ReadError) in
       guard names.insert(Array(name.utf8)).inserted else {
-        throw json.error(at: place, expected: "every name once", found: "'\(printable(name))' twice")
+        throw json.error(
+          at: place, expected: "every name once", found: "'\(printable(name))' twice")
       }
       if name == "__metadata__" {
         try takeMetadata(&json)
@@ -48,7 +49,9 @@ struct SafetensorsHeader {
       notes.append("One of the tensors has an empty name.")
     }
     note(extraFields, "Fields that the format does not have, which were left alone")
-    note(repeatedMetadata, "Keys of the metadata that are there more than once, of which the last count")
+    note(
+      repeatedMetadata,
+      "Keys of the metadata that are there more than once, of which the last count")
 
     // Tensors of no bytes may share their place with others; they come in the order of the header.
     entries = entries.enumerated()
