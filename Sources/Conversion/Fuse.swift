@@ -83,7 +83,7 @@ public func fuse(
   let fromModules = network.parameters.contains { network.module(of: $0)?.epsilon != nil }
   return FuseReport(
     container: checkpoint.container, dialect: network.dialect,
-    notes: checkpoint.notes + network.notes + plan.notes,
+    notes: checkpoint.allNotes + network.notes + plan.notes,
     architecture: structure?.description,
     blocks: plan.blocks.count, blocksWithIdentity: plan.blocks.count(where: \.hasIdentity),
     tensors: model.tensors.count,

@@ -58,7 +58,7 @@ public func importCheckpoint(
     case .rgb: .rgb
     case .bgr: .bgr
     }
-  var notes = checkpoint.notes + network.notes
+  var notes = checkpoint.allNotes + network.notes
   let others = network.parameters.count { if case .other = $0.role { true } else { false } }
   if others > 0 {
     notes.append("\(others) tensor\(others == 1 ? "" : "s") outside the blocks: names kept")

@@ -28,11 +28,6 @@ public struct Inspection: Sendable {
     } ?? 0
   }
 
-  /// Globals of the file's pickles that checkpoints do not consist of.
-  public var suspiciousGlobals: [PickledGlobal] {
-    checkpoint.globals.filter { !$0.isExpected }
-  }
-
   /// BatchNorm epsilons that the file itself tells, each once, ascending.
   public var epsilonsInFile: [Double] {
     Set(stateDict?.modules.values.compactMap(\.epsilon) ?? []).sorted()

@@ -160,14 +160,19 @@ private struct InspectionText {
   private mutating func addGlobals() {
     let globals = inspection.checkpoint.globals
     guard !globals.isEmpty else { return }
-    let suspicious = inspection.suspiciousGlobals
+    let suspicious = inspection.checkpoint.unusualGlobals
     lines.append(
       row(
         "pickle",
         "\(count(globals.count, "global")), \(suspicious.isEmpty ? "all of kinds checkpoints consist of" : "\(suspicious.count) unusual"); none was run"))
     for global in all ? globals : suspicious {
       let calls = global.calls == 0 ? "named only" : "would be called \(count(global.calls, "time"))"
-      lines.append(row("", "\(global.name): \(calls)\(global.isExpected ? "" : ", unusual")"))
+      // What Python's os module is called inside.
+      let alias = ["posix.", "nt."].first(where: global.name.hasPrefix).map {
+        " (os.\(global.name.dropFirst($0.count)))"
+      }
+      lines.append(
+        row("", "\(global.name)\(alias ?? ""): \(calls)\(global.isExpected ? "" : ", unusual")"))
     }
   }
 

@@ -64,7 +64,7 @@ import Testing
   /// What the generators of two folders say of their files.
   private static let tables =
     try! table("TorchArchives/tensors.tsv").map { ["TorchArchives/" + $0[0]] + $0.dropFirst() }
-    + ["1.13", "2.15"].flatMap { version in
+    + ["1.6", "1.13", "2.15"].flatMap { version in
       try! table("TorchFiles/tensors-\(version).tsv").map {
         ["TorchFiles/" + $0[0]] + $0.dropFirst()
       }

@@ -1,7 +1,7 @@
 """Writes TorchFiles/: small files by a real PyTorch, of what checkpoints hold beside plain weights.
 
-Usage: make_torch_files.py, with PyTorch 1.13 (needs NumPy < 2) and with 2.15; each names its files
-after itself. The values are fixed, so that only the frameworks' own changes change a file.
+Usage: make_torch_files.py, with PyTorch 1.6 (the first with the zip format; only state dicts), 1.13
+(needs NumPy < 2) and 2.15; each names its files after itself. The values are fixed, so that only the frameworks' own changes change a file.
 
 `TorchFiles/tensors-<version>.tsv` lists what they hold, by PyTorch's own account: file, path of the
 state dict, name, element type, shape, little-endian row-major bytes in hexadecimal.
@@ -29,7 +29,10 @@ rows = []
 def describe(file, path, state):
     for name, t in state.items():
         t = t.detach()
-        data = bytes(t.contiguous().flatten().view(torch.uint8).tolist()) if t.numel() else b""
+        if VERSION == "1.6":  # cannot view as bytes
+            data = t.numpy().tobytes()
+        else:
+            data = bytes(t.contiguous().flatten().view(torch.uint8).tolist()) if t.numel() else b""
         shape = "x".join(map(str, t.shape)) or "scalar"
         rows.append((file, path, name, str(t.dtype)[len("torch."):], shape, data.hex()))
 
@@ -81,6 +84,9 @@ def main():
             pickle.dump(linear, f, protocol=protocol)
         describe(file, "", linear)
 
+    if VERSION == "1.6":
+        return
+
     net = fill(Net())
     save("module", net, {"": net.state_dict()})
     save("module-legacy", net, {"": net.state_dict()}, _use_new_zipfile_serialization=False)
@@ -88,7 +94,8 @@ def main():
          {"model": net.state_dict(), "ema": net.state_dict()}, pickle_protocol=4)
     wrapped = nn.DataParallel(net)
     save("data-parallel", {"net": wrapped}, {"net": wrapped.state_dict()})
-    save("averaged", torch.optim.swa_utils.AveragedModel(nn.Linear(1, 1)).state_dict(), {})
+    averaged = torch.optim.swa_utils.AveragedModel(fill(nn.Linear(2, 1))).state_dict()
+    save("averaged", averaged, {"": averaged})
 
     base = torch.arange(12, dtype=torch.float32)
     tagged = base[:2].clone()
@@ -105,12 +112,10 @@ def main():
         tensors["uint16"] = base.to(torch.uint16)
         tensors["buffer"] = nn.Buffer(base[:2].clone())
     save("tensors", tensors, {"": tensors})
-    legacy = collections.OrderedDict((k, v) for k, v in tensors.items() if k not in ("float8", "uint16"))
-    save("tensors-legacy", legacy, {"": legacy}, _use_new_zipfile_serialization=False)
-
-    with open(os.path.join(OUT, f"tensors-{VERSION}.tsv"), "w") as f:
-        for row in rows:
-            f.write("\t".join(row) + "\n")
+    save("tensors-legacy", tensors, {"": tensors}, _use_new_zipfile_serialization=False)
 
 
 main()
+with open(os.path.join(OUT, f"tensors-{VERSION}.tsv"), "w") as f:
+    for row in rows:
+        f.write("\t".join(row) + "\n")

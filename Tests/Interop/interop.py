@@ -63,7 +63,8 @@ def fixtures(*folders):
     """The training checkpoints below `Tests/Fixtures`, in order of their names."""
     for folder in folders:
         names = sorted(os.listdir(os.path.join(FIXTURES, folder)))
-        paths = [os.path.join(FIXTURES, folder, n) for n in names if not n.startswith("not-a-checkpoint")]
+        paths = [os.path.join(FIXTURES, folder, n) for n in names
+                 if n.endswith((".pth", ".pkl", ".ckpt", ".tar")) and not n.startswith("not-a-checkpoint")]
         if not paths:
             raise FileNotFoundError(f"no fixtures in {folder}")
         for path in paths:

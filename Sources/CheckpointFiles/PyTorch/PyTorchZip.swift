@@ -39,7 +39,8 @@ enum PyTorchZip {
     }
 
     var storages: [String: any ByteSource] = [:]
-    let storedBytes = archive.members.reduce(0) { $0.addingReportingOverflow($1.size).0 }
+    // Fits: a million members at most, each no larger than 256 MiB or 100 times the file.
+    let storedBytes = archive.members.reduce(0) { $0 + $1.size }
     let tensors = TorchTensors(
       graph, byteOrder: try byteOrder(of: archive, root: root), storedBytes: storedBytes,
       allowsViews: false

@@ -37,8 +37,9 @@ final class TorchTensors {
     self.allowsViews = allowsViews
     self.bytes = bytes
     arrays = PickledArrays(graph)
-    let (limit, overflow) = storedBytes.multipliedReportingOverflow(by: Self.maximumExpansion)
-    maximumLogicalBytes = overflow ? .max : limit.addingReportingOverflow(Self.unquestionedBytes).0
+    maximumLogicalBytes = Int(
+      clamping: Int128(storedBytes) * Int128(Self.maximumExpansion) + Int128(Self.unquestionedBytes)
+    )
   }
 
   /// How a function turns its arguments into a tensor.
