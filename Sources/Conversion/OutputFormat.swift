@@ -12,6 +12,8 @@ public struct OutputFormat: Sendable {
   public var name: String { String(fileExtension.dropFirst()) }
   /// Names that are usual in files of this format.
   public var names = Dialect.official
+  /// Whether it holds deploy networks only.
+  public var isForDeploy = false
   let writer: Writer
 
   enum Writer: Sendable {
@@ -24,22 +26,32 @@ public struct OutputFormat: Sendable {
         -> String)
   }
 
-  public static let all: [OutputFormat] = [.rvd, .pyTorch]
+  public static let all: [OutputFormat] = [
+    .rvd, .pyTorch, .safetensors, .npz, .megEngine, .wts,
+  ]
 
   public static let rvd = OutputFormat(
-    fileExtension: ".rvd", title: "RVD 1",
+    fileExtension: ".rvd", title: "RVD 1", isForDeploy: true,
     writer: .deployModel {
       try RVDWriter.write($0, to: $1, threads: $2, sourceSHA256: $3).contentSHA256
     })
 
   public static let pyTorch = OutputFormat(
-    fileExtension: ".pth", title: "PyTorch zip",
-    writer: .tensors { try PyTorchZipWriter.write($0, to: $1, threads: $2) })
+    fileExtension: ".pth", title: "PyTorch zip", writer: .tensors(PyTorchZipWriter.write))
 
-  /// Whether it holds deploy models only.
-  var isForDeploy: Bool {
-    if case .deployModel = writer { true } else { false }
-  }
+  public static let safetensors = OutputFormat(
+    fileExtension: ".safetensors", title: "safetensors", writer: .tensors(SafetensorsWriter.write))
+
+  public static let npz = OutputFormat(
+    fileExtension: ".npz", title: "NumPy archive", writer: .tensors(NPZWriter.write))
+
+  public static let megEngine = OutputFormat(
+    fileExtension: ".pkl", title: "MegEngine pickle", names: .baseCls,
+    writer: .tensors(MegEngineWriter.write))
+
+  public static let wts = OutputFormat(
+    fileExtension: ".wts", title: "TensorRT .wts text", isForDeploy: true,
+    writer: .tensors(WTSWriter.write))
 
   /// Whether tensors get the shapes of a dialect, too. A deploy model has its own.
   var isShaped: Bool {

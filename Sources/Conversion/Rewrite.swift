@@ -87,10 +87,7 @@ public func rewrite(
   var tensors: [OutputTensor] = []
   var mapping: [Renaming] = []
   for parameter in network.parametersInOrder(structure, isForDeploy: format.isForDeploy) {
-    var groups: Int?
-    if case .block(let path, _) = parameter.role {
-      groups = network.groups(ofBlock: path, in: structure)
-    }
+    let groups = network.groups(of: parameter.role, in: structure)
     let tensor = OutputTensor(name: "", try channels.apply(to: parameter))
     guard
       let result = try names.output(

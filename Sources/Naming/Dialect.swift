@@ -74,6 +74,10 @@ public struct Dialect: Equatable, Sendable {
   }
 }
 
+extension Dialect: CustomStringConvertible {
+  public var description: String { name }
+}
+
 extension Dialect {
   private func join(_ parts: String...) -> String {
     parts.filter { !$0.isEmpty }.joined(separator: ".")

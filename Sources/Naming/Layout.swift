@@ -1,4 +1,4 @@
-public import Tensors
+internal import Tensors
 
 /// How a project shapes its tensors. Inside this program kernels are `[O, I/groups, height, width]`,
 /// linear weights `[out, in]`, and everything with one value for each channel is `[C]`.

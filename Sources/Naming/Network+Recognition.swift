@@ -71,7 +71,8 @@ extension Network {
         throw .collision(path: path, first: first, second: named.name)
       }
       let form = Form(role)
-      let tensor = dialect.layouts.inside(named.tensor, as: form)
+      let tensor = dialect.layouts.inside(
+        recognition.withShape(named.tensor, as: role), as: form)
       guard let tensor, form == .any || tensor.elementType.isWeightType else {
         throw .misfit(
           path: path, name: named.name,
@@ -142,6 +143,8 @@ private struct Recognition {
   private let suffixes: SuffixTable
   /// The file's paths of blocks, by their parents; for names beside a block.
   private var pathsByParent: [String: String] = [:]
+  /// Elements of biases, by role; only of files without shapes.
+  private var biasCounts: [Role: Int] = [:]
 
   /// - Parameter names: of the tensors, after any rules.
   init?(of stateDict: StateDict, names: [String], family: String, dialects: [Dialect]) {
@@ -169,6 +172,11 @@ private struct Recognition {
     score = Score(
       tensors: wrapped.names.count { if case .other = role(of: $0) { false } else { true } },
       isUsual: dialect.families.contains(family))
+    if stateDict.tensors.allSatisfy({ $0.tensor.shape.rank == 1 }) {
+      for (name, named) in zip(wrapped.names, stateDict.tensors) {
+        biasCounts[role(of: name)] = named.tensor.shape.elementCount
+      }
+    }
   }
 
   private static func parent(of path: String) -> String {
@@ -200,9 +208,40 @@ private struct Recognition {
     return .other(name: name)
   }
 
+  /// A weight without a shape (`.wts` has none) in the shape that its layer's bias implies: 3x3 for the
+  /// deploy convolution, which is all that RepVGG has.
+  func withShape(_ tensor: Tensor, as role: Role) -> Tensor {
+    let form = Form(role)
+    guard tensor.shape.rank == 1, form == .kernel || form == .squeezeExcitation || form == .matrix,
+      let biasRole = role.biasBeside, let outputs = biasCounts[biasRole], outputs > 0
+    else { return tensor }
+    let area = form == .kernel ? 9 : 1
+    let count = tensor.shape.elementCount
+    guard count > 0, count.isMultiple(of: outputs * area) else { return tensor }
+    let inputs = count / (outputs * area)
+    switch form {
+    case .kernel: return tensor.reshaped(to: [outputs, inputs, 3, 3])
+    case .squeezeExcitation: return tensor.reshaped(to: [outputs, inputs, 1, 1])
+    default: return tensor.reshaped(to: [outputs, inputs])
+    }
+  }
+
   /// The official path of the block that a name lies inside of.
   func block(around name: String) -> String? {
     blockPaths.first { path, _ in !path.isEmpty && name.hasPrefix(path + dialect.separator) }?.value
+  }
+}
+
+extension Role {
+  /// The bias of the layer whose weight this is.
+  fileprivate var biasBeside: Role? {
+    switch self {
+    case .block(let path, .fused(.weight)): .block(path: path, .fused(.bias))
+    case .block(let path, .squeeze(let placement, .weight)): .block(path: path, .squeeze(placement, .bias))
+    case .block(let path, .excite(let placement, .weight)): .block(path: path, .excite(placement, .bias))
+    case .classifier(.weight): .classifier(.bias)
+    default: nil
+    }
   }
 }
 

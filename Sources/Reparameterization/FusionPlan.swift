@@ -183,8 +183,7 @@ public struct FusionPlan: Sendable {
     let structure = try? structure.get()
     var result: [OutputTensor] = []
     func append(_ tensor: OutputTensor, _ role: Role) throws(NamingError) {
-      var groups: Int?
-      if case .block(let path, _) = role { groups = network.groups(ofBlock: path, in: structure) }
+      let groups = network.groups(of: role, in: structure)
       let output = try dialect.output(tensor, as: role, groups: groups, isShaped: isShaped)
       if let output { result.append(output) }
     }

@@ -100,6 +100,33 @@ import Testing
     #expect(a.graph == c.graph && a.graph != nil)
   }
 
+  @Test(arguments: OutputFormat.all, ["plain", "g2", "se", "plus"])
+  func `a deploy network is the same in every format`(format: OutputFormat, model: String) throws {
+    let source = Fixtures.path("PyTorch/\(model)-train.pth")
+    let right = try digest(source)
+    let file = folder.file("x" + format.fileExtension)
+    _ = try fuse(source, to: file)
+    #expect(try openCheckpoint(file).family.isEmpty == false)
+    var options = RewriteOptions()
+    options.writing.replace = true
+    #expect(try rewrite(file, to: folder.file("back.rvd"), options: options).contentDigest == right)
+    // Exported rather than fused, and over a second format.
+    _ = try rewrite(file, to: folder.file("y.safetensors"), options: options)
+    _ = try rewrite(folder.file("y.safetensors"), to: file, options: options)
+    #expect(try rewrite(file, to: folder.file("back.rvd"), options: options).contentDigest == right)
+  }
+
+  @Test(arguments: OutputFormat.all.filter { !$0.isForDeploy }, ["plain", "g4", "se", "plus"])
+  func `a training checkpoint is the same in every format`(
+    format: OutputFormat, model: String
+  ) throws {
+    let source = Fixtures.path("PyTorch/\(model)-train.pth")
+    let file = folder.file("x" + format.fileExtension)
+    let report = try rewrite(source, to: file)
+    #expect(report.names == format.names)
+    #expect(try digest(file) == digest(source))
+  }
+
   @Test func `a training checkpoint is not exported as a deploy model`() throws {
     #expect(throws: ConversionError.self) {
       try rewrite(Fixtures.path("PyTorch/plain-train.pth"), to: folder.file("a.rvd"))
