@@ -52,18 +52,18 @@ public struct FuseReport: Sendable {
 public func fuse(
   _ input: String, to output: String, options: FuseOptions = FuseOptions()
 ) throws -> FuseReport {
-  let format = try OutputFormat.forPath(output)
+  let format = try OutputFormat.forPath(output, named: options.writing.format)
   let checkpoint = try openCheckpoint(input, family: options.reading.family)
-  let network = try Network(recognising: checkpoint, key: options.reading.key)
+  let network = try Network(recognising: checkpoint, options.reading)
   let plan = try FusionPlan(
     network, architecture: options.architecture, epsilon: options.epsilon)
   let doubled = try plan.compareDoubled()
   let structure = try? plan.structure.get()
 
   let watch = ValueWatch()
-  let names = options.writing.names
+  let names = options.writing.names ?? format.names
   let model = DeployModel(
-    tensors: plan.outputTensors(names: names).map(watch.watching),
+    tensors: try plan.outputTensors(names: names, isShaped: format.isShaped).map(watch.watching),
     graph: structure?.graph(names: names),
     architecture: structure?.architecture?.name,
     classes: structure?.classes,

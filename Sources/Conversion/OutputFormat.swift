@@ -1,4 +1,5 @@
 internal import CheckpointFiles
+public import Naming
 internal import RVD
 internal import Tensors
 
@@ -7,6 +8,10 @@ public struct OutputFormat: Sendable {
   /// With its dot, in lower case.
   public let fileExtension: String
   public let title: String
+  /// What `--to` calls it: the extension without its dot.
+  public var name: String { String(fileExtension.dropFirst()) }
+  /// Names that are usual in files of this format.
+  public var names = Dialect.official
   let writer: Writer
 
   enum Writer: Sendable {
@@ -31,16 +36,21 @@ public struct OutputFormat: Sendable {
     fileExtension: ".pth", title: "PyTorch zip",
     writer: .tensors { try PyTorchZipWriter.write($0, to: $1, threads: $2) })
 
-  /// The formats for anything but deploy models.
-  public static let forTraining = all.filter {
-    if case .tensors = $0.writer { true } else { false }
+  /// Whether it holds deploy models only.
+  var isForDeploy: Bool {
+    if case .deployModel = writer { true } else { false }
+  }
+
+  /// Whether tensors get the shapes of a dialect, too. A deploy model has its own.
+  var isShaped: Bool {
+    if case .tensors = writer { true } else { false }
   }
 
   /// - Throws: `ConversionError.unknownExtension`.
   public static func forPath(
-    _ path: String, among formats: [OutputFormat] = all
+    _ path: String, named name: String? = nil, among formats: [OutputFormat] = all
   ) throws(ConversionError) -> OutputFormat {
-    let lowercased = path.lowercased()
+    let lowercased = name.map { ".\($0.lowercased())" } ?? path.lowercased()
     guard let format = formats.first(where: { lowercased.hasSuffix($0.fileExtension) }) else {
       throw .unknownExtension(path: path, known: formats.map(\.fileExtension))
     }
@@ -51,7 +61,7 @@ public struct OutputFormat: Sendable {
   /// the format stores it.
   ///
   /// - Parameter source: the file the model comes from; read once more for its own digest, at the same
-  ///   time, if the format stores that.
+  ///   time, if the format stores that and the model does not say it.
   func write(
     _ model: DeployModel, of source: String, to file: OutputFile, threads: Threads
   ) throws -> String? {
@@ -60,7 +70,10 @@ public struct OutputFormat: Sendable {
       try write(model.tensors, file, threads)
       return nil
     case .deployModel(let write):
-      let digest = Concurrent(threads: threads) { try fileDigest(source) }
+      let known = model.provenance.sourceSHA256
+      let digest = Concurrent(threads: threads) {
+        known == Provenance.unknownDigest ? try fileDigest(source) : known
+      }
       return try write(model, file, threads, digest.value)
     }
   }

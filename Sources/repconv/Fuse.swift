@@ -8,7 +8,7 @@ struct Fuse: ParsableCommand {
     abstract: "Fuse the branches of every block into one convolution.",
     discussion: """
       Reads any checkpoint that 'repconv inspect' shows in train form; computes in float64 and rounds \
-      once, to float32; writes the deploy form as .rvd or .pth, by OUT's extension. Tensors outside \
+      once, to float32; writes the deploy form in the format of OUT's extension. Tensors outside \
       the blocks pass through.
 
       EXAMPLES
@@ -20,7 +20,7 @@ struct Fuse: ParsableCommand {
   @Argument(help: "The training checkpoint to read.", completion: .file())
   var input: String
 
-  @Argument(help: "The deploy file to write: .rvd or .pth.", completion: .file(extensions: ["rvd", "pth"]))
+  @Argument(help: "The deploy file to write.", completion: .file(extensions: OutputFormat.all.map(\.name)))
   var output: String
 
   @Option(
@@ -33,11 +33,6 @@ struct Fuse: ParsableCommand {
       "BatchNorm's epsilon, if the file does not say it; by default the dialect's.", valueName: "number"))
   var bnEps: Double?
 
-  @Option(
-    help: ArgumentHelp("Names of the output (official, basecls, repvgg-megengine).", valueName: "dialect"),
-    transform: Dialect.argument)
-  var names: Dialect = .official
-
   @OptionGroup var inputOptions: InputOptions
   @OptionGroup var outputOptions: OutputOptions
 
@@ -49,8 +44,8 @@ struct Fuse: ParsableCommand {
 
   func run() throws {
     var options = FuseOptions()
-    options.reading = inputOptions.reading
-    options.writing = outputOptions.writing(names: names)
+    options.reading = try inputOptions.reading()
+    options.writing = try outputOptions.writing(dialects: options.reading.dialects)
     options.architecture = arch
     options.epsilon = bnEps
     let report = try fuse(input, to: output, options: options)
