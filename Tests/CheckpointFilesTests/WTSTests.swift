@@ -70,6 +70,7 @@ import Testing
   @Test(arguments: [
     ("x", ": expected the number of tensors in a line, found something else."),
     ("1 w 1 3f800000\n", ": expected the number of tensors in a line, found something else."),
+    ("1000001\n", ": tensors in a file: 1000001, more than the limit of 1000000."),
     (
       "2\nw 1 3f800000\n",
       " at byte 15: expected 2 tensors, as the first line says, found 1."

@@ -17,6 +17,8 @@ internal import Tensors
 enum WTSFile {
   /// The start of a line up to its elements.
   private static let maximumNameLength = 4096
+  /// Networks have some hundreds of tensors; a hostile file has room for one in six bytes.
+  private static let maximumCount = 1_000_000
 
   static func read(_ opened: OpenedFile) throws(ReadError) -> Checkpoint? {
     guard matches(opened.head) else { return nil }
@@ -49,6 +51,10 @@ enum WTSFile {
     var line = try window()
     guard let count = line.number(), line.takeEnd() else {
       throw malformed("the number of tensors in a line", "something else")
+    }
+    guard count <= maximumCount else {
+      throw .limitExceeded(
+        file.location, what: "tensors in a file", limit: maximumCount, found: "\(count)")
     }
     offset += line.position
     var stateDict = StateDict(tensors: [])
