@@ -22,36 +22,20 @@ public struct RewriteOptions: Sendable {
 public struct RewriteReport: Sendable {
   public var output: String
   public var container: String
-  public var dialect: Dialect
-  public var names: Dialect
+  public var mapping: Mapping
   public var stage: Network.Stage
   public var architecture: String?
   public var notes: [String]
-  /// What each tensor was and is called, and its shapes.
-  public var mapping: [Renaming]
   public var parameters: Int
   public var bytesRead: Int
   /// Nil if nothing was written.
   public var bytesWritten: Int?
-  /// Names that are not in the output, by reason.
-  public var dropped: [(reason: String, names: [String])]
   /// The channel order the output's first convolution expects.
   public var channelOrder: InputConvention.ChannelOrder
   public var flippedChannels: Bool
   public var outputFormat: String
   /// SHA-256 over the tensors, if the format stores it.
   public var contentDigest: String?
-
-  /// Tensors that are called otherwise now.
-  public var renamedCount: Int { mapping.count { $0.from != $0.to } }
-}
-
-/// One line of a mapping between two files.
-public struct Renaming: Equatable, Sendable {
-  public var from: String
-  public var to: String
-  public var fromShape: Shape
-  public var toShape: Shape
 }
 
 /// Writes any readable checkpoint again, in another format or under other names and shapes, without
@@ -85,7 +69,7 @@ public func rewrite(
   var dropped = network.counters.map { (name: $0, reason: "a counter of the wrapper") }
   dropped += network.stateDict.ignored.map { (name: $0.name, reason: $0.what) }
   var tensors: [OutputTensor] = []
-  var mapping: [Renaming] = []
+  var renamings: [Renaming] = []
   for parameter in network.parametersInOrder(structure, isForDeploy: format.isForDeploy) {
     let groups = network.groups(of: parameter.role, in: structure)
     let tensor = OutputTensor(name: "", try channels.apply(to: parameter))
@@ -97,17 +81,19 @@ public func rewrite(
       continue
     }
     tensors.append(result)
-    mapping.append(
+    renamings.append(
       Renaming(
         from: parameter.originalName, to: result.name,
         fromShape: network.stateDict.shape(of: parameter), toShape: result.shape))
   }
 
   var report = RewriteReport(
-    output: output, container: checkpoint.container, dialect: network.dialect, names: names,
-    stage: network.stage, architecture: structure?.description, notes: notes, mapping: mapping,
+    output: output, container: checkpoint.container,
+    mapping: Mapping(
+      dialect: network.dialect, names: names, renamings: renamings, dropped: grouped(dropped)),
+    stage: network.stage, architecture: structure?.description, notes: notes,
     parameters: network.trainableParameterCount, bytesRead: checkpoint.byteCount, bytesWritten: nil,
-    dropped: grouped(dropped), channelOrder: channels.order, flippedChannels: channels.isReversed,
+    channelOrder: channels.order, flippedChannels: channels.isReversed,
     outputFormat: format.title)
   if options.isDryRun { return report }
 
@@ -137,12 +123,6 @@ extension Network {
   ) -> [Parameter] {
     guard isForDeploy, let structure else { return parameters }
     return structure.deployParameters.compactMap { self[$0.role] }
-  }
-}
-
-extension StateDict {
-  fileprivate func shape(of parameter: Parameter) -> Shape {
-    tensors.first { $0.name == parameter.originalName }?.tensor.shape ?? parameter.tensor.shape
   }
 }
 

@@ -125,17 +125,21 @@ struct RewriteArguments: ParsableArguments {
     transform: RewriteOptions.Channels.argument)
   var channels: RewriteOptions.Channels = .keep
 
-  @Flag(help: "Print what each tensor would be called, and write nothing.")
-  var dryRun = false
+  @OptionGroup var dryRun: DryRunOptions
+  @OptionGroup var input: InputOptions
+  @OptionGroup var output: OutputOptions
+}
+
+/// Printing what would be written instead of writing it.
+struct DryRunOptions: ParsableArguments {
+  @Flag(name: .customLong("dry-run"), help: "Print what each tensor would be called, and write nothing.")
+  var isOn = false
 
   @Flag(help: "With --dry-run: print one JSON object.")
   var json = false
 
-  @OptionGroup var input: InputOptions
-  @OptionGroup var output: OutputOptions
-
   func validate() throws {
-    if json && !dryRun { throw ValidationError("--json goes with --dry-run.") }
+    if json && !isOn { throw ValidationError("--json goes with --dry-run.") }
   }
 }
 

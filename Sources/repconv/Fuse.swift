@@ -33,6 +33,7 @@ struct Fuse: ParsableCommand {
       "BatchNorm's epsilon, if the file does not say it; by default the dialect's.", valueName: "number"))
   var bnEps: Double?
 
+  @OptionGroup var dryRun: DryRunOptions
   @OptionGroup var inputOptions: InputOptions
   @OptionGroup var outputOptions: OutputOptions
 
@@ -48,18 +49,23 @@ struct Fuse: ParsableCommand {
     options.writing = try outputOptions.writing(dialects: options.reading.dialects)
     options.architecture = arch
     options.epsilon = bnEps
+    options.isDryRun = dryRun.isOn
     let report = try fuse(input, to: output, options: options)
     for block in report.doubled where !block.agrees {
       printError(
         "repconv: warning: the deploy kernel beside the branches of '\(block.path)' differs by "
           + "\(block.largestDifference); the branches were trusted")
     }
-    if !outputOptions.quiet { print(text(report)) }
+    if dryRun.isOn {
+      print(try report.mapping.text(isJSON: dryRun.json, notes: report.notes))
+    } else if !outputOptions.quiet {
+      print(text(report))
+    }
   }
 
   private func text(_ report: FuseReport) -> String {
     var lines = ["\(input) → \(output)"]
-    lines.append(row("read", "\(report.container), \(size(report.bytesRead)), names of \(report.dialect.name)"))
+    lines.append(row("read", "\(report.container), \(size(report.bytesRead)), names of \(report.mapping.dialect.name)"))
     lines.append(row("network", report.architecture ?? "blocks inside a larger network"))
     lines.append(
       row(
@@ -75,10 +81,10 @@ struct Fuse: ParsableCommand {
     lines.append(row("epsilon", report.epsilons.map { "\($0)" }.joined(separator: ", ") + ", " + report.epsilonSource))
     lines.append(row("largest", "\(report.largestWeight.magnitude) in \(report.largestWeight.name)"))
     if let input = report.input { lines.append(row("input", input.summary)) }
-    for (reason, names) in report.dropped { lines.append(row("dropped", "\(reason): \(sample(names))")) }
+    for (reason, names) in report.mapping.dropped { lines.append(row("dropped", "\(reason): \(sample(names))")) }
     for note in report.notes { lines.append(row("note", note)) }
     lines.append(
-      row("wrote", "\(report.outputFormat), \(size(report.bytesWritten)), \(count(report.tensors, "tensor"))"))
+      row("wrote", "\(report.outputFormat), \(size(report.bytesWritten ?? 0)), \(count(report.tensors, "tensor"))"))
     if let digest = report.contentDigest { lines.append(row("content", "sha256 \(digest)")) }
     return lines.joined(separator: "\n")
   }
