@@ -38,8 +38,12 @@ public struct FileFormat: Sendable {
   /// Every format of this library. To add one, write its reader and name it here, or in the table of
   /// `ZipFile` if it is a zip archive, of `PickleFile` if it is a pickle.
   public static let all = [
+    // Before the pickles: the length that a safetensors file begins with may look like one.
+    FileFormat(name: "safetensors", read: SafetensorsFile.read),
     FileFormat(name: "zip archive", read: ZipFile.read),
     FileFormat(name: "pickle", read: PickleFile.read),
+    FileFormat(name: "NumPy array", read: NPYFile.read),
+    FileFormat(name: "TensorRT .wts", read: WTSFile.read),
   ]
 }
 

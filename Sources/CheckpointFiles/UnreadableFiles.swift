@@ -60,12 +60,6 @@ private let kinds: [Kind] = [
     remedy: "Load it with joblib and save it again uncompressed.",
     matches: isZlib),
   Kind(
-    what: "reading safetensors files is not supported yet", remedy: asPyTorch,
-    matches: isSafetensors),
-  Kind(
-    what: "reading NumPy .npy files is not supported yet", remedy: asPyTorch,
-    matches: { $0.has([0x93] + Array("NUMPY".utf8)) }),
-  Kind(
     what: "the file is in a preview of PyTorch's zip format that no release reads",
     remedy: "Load it with the PyTorch that wrote it and save it again.",
     matches: { $0.has("PYTORCH1") }),
@@ -111,15 +105,6 @@ private func firstCharacter(_ opened: OpenedFile) -> UInt8? {
 @Sendable private func isText(_ opened: OpenedFile) -> Bool {
   guard opened.head.allSatisfy({ $0 >= 0x20 || (0x09...0x0D).contains($0) }) else { return false }
   return (0...3).contains { String(validating: opened.head.dropLast($0), as: UTF8.self) != nil }
-}
-
-/// A header of JSON behind its length.
-@Sendable private func isSafetensors(_ opened: OpenedFile) -> Bool {
-  guard opened.head.count > 8 else { return false }
-  let length = opened.head.littleEndian64(at: 0)
-  let first = opened.head.dropFirst(8).first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
-  return length <= 100_000_000 && length <= UInt64(opened.file.count - 8)
-    && first == UInt8(ascii: "{")
 }
 
 /// What the Git LFS pointer that the file is says of the file it stands for.

@@ -34,7 +34,7 @@ struct Inspect: ParsableCommand {
   @OptionGroup var inputOptions: InputOptions
 
   func run() throws {
-    let inspection = try inspect(file, family: inputOptions.family, key: inputOptions.key)
+    let inspection = try inspect(file, options: inputOptions.reading())
     let rvd = inspection.checkpoint.family == "rvd" ? try RVDFile(path: file) : nil
     if verify ?? (rvd != nil) {
       if let rvd { try rvd.verify() } else { try inspection.verifyChecksums() }

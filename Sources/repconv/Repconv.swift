@@ -19,7 +19,9 @@ struct Repconv: ParsableCommand {
         64  wrong usage
       """,
     version: repconvVersion,
-    subcommands: [Import.self, Fuse.self, Inspect.self, Archs.self])
+    subcommands: [
+      Import.self, Fuse.self, Export.self, Inspect.self, Archs.self, Dialects.self,
+    ])
 
   static func main() {
     do {

@@ -40,15 +40,7 @@ import Testing
         [UInt8](repeating: 0, count: 1024) + [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A],
         "reading HDF5 files is not supported yet"
       ),
-      (
-        [2, 0, 0, 0, 0, 0, 0, 0] + Array("{}".utf8),
-        "reading safetensors files is not supported yet"
-      ),
-      (
-        [0x93] + Array("NUMPY".utf8) + [1, 0],
-        "reading NumPy .npy files is not supported yet"
-      ),
-      (
+          (
         Array("PYTORCH1".utf8),
         "the file is in a preview of PyTorch's zip format that no release reads"
       ),
@@ -96,7 +88,6 @@ import Testing
       ["config.json", "metadata.json", "model.weights.h5"],
       "reading .keras files is not supported yet"
     ),
-    (["stage0.w.npy", "a/b.npy"], "reading NumPy .npz files is not supported yet"),
     (["vgg.pth"], "the file is a zip archive around a checkpoint"),
     (
       ["a.txt", "b.txt", "c.txt", "d.txt"],

@@ -30,6 +30,31 @@ struct NumPyType: Equatable {
     "<": .little, ">": .big, "=": .little, "|": .little,
   ]
 
+  /// The code with its byte order, as `dtype.str` has it; nil for types that NumPy does not have.
+  var code: String? {
+    guard let kind = NumPyType.elementTypes.first(where: { $0.value == elementType })?.key else {
+      return nil
+    }
+    return (elementType.byteCount == 1 ? "|" : byteOrder == .big ? ">" : "<") + kind
+  }
+
+  /// What a code that is no type of plain numbers stands for, as the end of a sentence that begins "has
+  /// the dtype".
+  static func description(ofOtherCode code: String) -> String {
+    var code = code.prefix(16)
+    if let first = code.first, byteOrders[first] != nil { code.removeFirst() }
+    switch code.first {
+    case "O": return "object (\(code)): its elements are Python objects"
+    case "U", "S": return "\(code): its elements are strings"
+    case "M", "m": return "\(code): its elements are dates or times"
+    case "V":
+      return
+        "\(code): its elements are raw bytes, as NumPy saves bfloat16 and other types that are "
+        + "not its own"
+    default: return printable(String(code))
+    }
+  }
+
   private static let elementTypes: [String: ElementType] = [
     "f8": .float64, "f4": .float32, "f2": .float16, "i8": .int64, "i4": .int32, "i2": .int16,
     "i1": .int8, "u8": .uint64, "u4": .uint32, "u2": .uint16, "u1": .uint8, "b1": .bool,

@@ -34,6 +34,13 @@ struct PickledArrays {
     bytesLeft = graph.source.count.multipliedReportingOverflow(by: 4).partialValue + 1 << 26
   }
 
+  /// Whether an object is the record of an array.
+  static func isArray(_ handle: Handle, in graph: ObjectGraph) -> Bool {
+    guard let name = graph.call(handle)?.name else { return false }
+    return isFunction("_reconstruct", of: "multiarray", name)
+      || isFunction("_frombuffer", of: "numeric", name)
+  }
+
   private static func isFunction(_ function: String, of module: String, _ name: String) -> Bool {
     name == "numpy.core.\(module).\(function)" || name == "numpy._core.\(module).\(function)"
   }
@@ -231,14 +238,8 @@ extension PickledArrays {
   }
 
   private func codeDescription(_ handle: Handle) -> String {
-    guard let code = graph.string(handle)?.prefix(16) else { return graph.description(of: handle) }
-    switch code.first {
-    case "O": return "object (\(code)): its elements are Python objects"
-    case "U", "S": return "\(code): its elements are strings"
-    case "M", "m": return "\(code): its elements are dates or times"
-    case "V": return "\(code): its elements are raw bytes of an unknown type"
-    default: return "\(code)"
-    }
+    graph.string(handle).map { NumPyType.description(ofOtherCode: $0) }
+      ?? graph.description(of: handle)
   }
 
   /// MegEngine marks its own types, among them the quantised ones, in the metadata of a NumPy type:
@@ -269,20 +270,12 @@ extension PickledArrays {
       let dtype = graph.call(dtypeHandle)?.object, let code = dtype.arguments.first,
       graph.string(code)?.hasPrefix("U") == true,
       graph.storedByteCount(dataHandle) ?? .max < 1 << 16,
-      let (source, offset, count) = try? graph.byteSource(dataHandle), count.isMultiple(of: 4),
+      let (source, offset, count) = try? graph.byteSource(dataHandle),
       let bytes = try? source.bytes(offset..<offset + count, field: "a string")
     else { return nil }
     let state = dtype.states.last.flatMap { graph.elements($0) } ?? []
     let isBig = state.count > 1 && graph.isString(state[1], ">")
-    var text = String.UnicodeScalarView()
-    for start in stride(from: 0, to: count, by: 4) {
-      let point = bytes[start..<start + 4].enumerated().reduce(UInt32(0)) { point, byte in
-        point | UInt32(byte.element) << UInt32(isBig ? 24 - 8 * byte.offset : 8 * byte.offset)
-      }
-      guard let scalar = UnicodeScalar(point) else { return nil }
-      text.append(scalar)
-    }
-    return String(text)
+    return String(utf32: bytes[...], isBig ? .big : .little)
   }
 
   private func scalarParts(_ handle: Handle) -> (dtype: Handle, data: Handle)? {

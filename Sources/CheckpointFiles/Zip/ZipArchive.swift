@@ -55,7 +55,7 @@ final class ZipArchive: Sendable {
       let name = String(decoding: entry.name, as: UTF8.self)
       let location = Location(path: file.location.path, member: printable(name))
       let header = try LocalHeader(at: entry.headerOffset, in: file, member: location)
-      if let fault = fault(ofName: entry.name) ?? fault(ofName: header.name) {
+      if let fault = Self.fault(ofName: entry.name) ?? Self.fault(ofName: header.name) {
         throw .malformed(
           location, expected: "a plain member name", found: fault,
           remedy:
@@ -63,7 +63,7 @@ final class ZipArchive: Sendable {
         )
       }
       try check(entry, header, at: location)
-      if let twin = foldedNames.updateValue(name, forKey: entry.name.map(asciiLowercased)) {
+      if let twin = foldedNames.updateValue(name, forKey: Self.folded(entry.name)) {
         throw .malformed(
           location, expected: "every name once",
           found: twin == name
@@ -204,20 +204,24 @@ private func check(
   }
 }
 
-/// What is wrong with a member's name; nil if nothing is.
-private func fault(ofName name: [UInt8]) -> String? {
-  if name.isEmpty { return "an empty one" }
-  if name.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return "a control character in it" }
-  if name.contains(UInt8(ascii: "\\")) { return "a backslash in it" }
-  if name[0] == UInt8(ascii: "/") { return "an absolute one" }
-  if name.count > 1 && name[1] == UInt8(ascii: ":") { return "a drive letter in it" }
-  let parts = name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-  if parts.contains(where: { $0.elementsEqual([0x2E, 0x2E]) }) { return "'..' in it" }
-  return nil
-}
+// Names.
+extension ZipArchive {
+  /// What is wrong with a member's name; nil if nothing is.
+  static func fault(ofName name: [UInt8]) -> String? {
+    if name.isEmpty { return "an empty one" }
+    if name.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return "a control character in it" }
+    if name.contains(UInt8(ascii: "\\")) { return "a backslash in it" }
+    if name[0] == UInt8(ascii: "/") { return "an absolute one" }
+    if name.count > 1 && name[1] == UInt8(ascii: ":") { return "a drive letter in it" }
+    let parts = name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    if parts.contains(where: { $0.elementsEqual([0x2E, 0x2E]) }) { return "'..' in it" }
+    return nil
+  }
 
-private func asciiLowercased(_ byte: UInt8) -> UInt8 {
-  (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+  /// A name as programs compare it that take no account of the case of ASCII letters.
+  static func folded(_ name: [UInt8]) -> [UInt8] {
+    name.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+  }
 }
 
 /// The compression methods of APPNOTE.TXT 4.4.5 that a user may have heard of.

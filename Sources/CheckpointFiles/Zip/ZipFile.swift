@@ -95,9 +95,7 @@ enum ZipFile {
         remedy: "In Python: keras.models.load_model(file), and save the weights with torch.save.")),
     Kind(
       matches: { !$0.names.isEmpty && $0.names.allSatisfy { $0.hasSuffix(".npy") } },
-      action: .refuse(
-        what: "reading NumPy .npz files is not supported yet",
-        remedy: "Load it in Python and save the arrays with torch.save.")),
+      action: .read(NPZFile.read)),
     Kind(
       matches: { contents in
         contents.names.count == 1
