@@ -59,6 +59,11 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    // A measuring program, not a product; see Benchmarks/README.md.
+    .executableTarget(
+      name: "throughput", dependencies: ["Reparameterization", "Tensors"],
+      path: "Benchmarks/Throughput", swiftSettings: settings),
+
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: settings),
     .testTarget(
