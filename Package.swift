@@ -39,7 +39,7 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["Checksums"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
-      name: "CheckpointFiles", dependencies: ["Checksums", "Tensors", "Pickle", "CZip"],
+      name: "CheckpointFiles", dependencies: ["Checksums", "Tensors", "Pickle", "CDeflate", "CZip"],
       swiftSettings: settings),
     .target(name: "Naming", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
