@@ -90,7 +90,7 @@ public func fuse(
     bytesRead: checkpoint.byteCount, bytesWritten: nil,
     epsilons: plan.epsilons,
     epsilonSource: fromModules
-      ? "from the pickled modules"
+      ? "from the modules in the file"
       : options.epsilon != nil ? "from --bn-eps" : "the default of \(network.dialect.name)",
     largestWeight: ("", 0), doubled: doubled, input: model.input, outputFormat: format.title)
   if options.isDryRun { return report }

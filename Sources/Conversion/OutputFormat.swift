@@ -27,7 +27,7 @@ public struct OutputFormat: Sendable {
   }
 
   public static let all: [OutputFormat] = [
-    .rvd, .pyTorch, .safetensors, .npz, .megEngine, .wts,
+    .rvd, .pyTorch, .safetensors, .npz, .hdf5, .megEngine, .wts,
   ]
 
   public static let rvd = OutputFormat(
@@ -44,6 +44,9 @@ public struct OutputFormat: Sendable {
 
   public static let npz = OutputFormat(
     fileExtension: ".npz", title: "NumPy archive", writer: .tensors(NPZWriter.write))
+
+  public static let hdf5 = OutputFormat(
+    fileExtension: ".h5", title: "HDF5", writer: .tensors(HDF5Writer.write))
 
   public static let megEngine = OutputFormat(
     fileExtension: ".pkl", title: "MegEngine pickle", names: .baseCls,

@@ -17,7 +17,7 @@ public func openCheckpoint(_ path: String, family: String? = nil) throws -> Chec
 
 /// What `Checkpoint.family` can be.
 public let inputFamilies = [
-  "pytorch", "megengine", "rvd", "safetensors", "numpy", "paddle", "wts",
+  "pytorch", "megengine", "rvd", "safetensors", "hdf5", "keras", "numpy", "paddle", "wts",
 ]
 
 /// Every container that can be read; the first whose bytes match reads the file.

@@ -59,8 +59,8 @@ public struct FusionPlan: Sendable {
     if let epsilon, used != [epsilon] {
       notes.append("--bn-eps \(epsilon) is not used where the file's own modules say otherwise")
     }
-    if !network.stateDict.modules.isEmpty {
-      notes.append("epsilon, stride and padding are those of the pickled modules")
+    if network.stateDict.modules.values.contains(where: { $0.epsilon != nil }) {
+      notes.append("epsilon, stride and padding are those of the modules in the file")
     }
     doubled = network.blocks.filter { $0.hasBranches && $0.hasFused }
     let alone = network.blocks.count { !$0.hasBranches }

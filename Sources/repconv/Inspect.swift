@@ -150,7 +150,7 @@ private struct InspectionText {
           "epsilon",
           inFile.isEmpty
             ? "not in the file; \(network.dialect.epsilon) by the dialect"
-            : inFile.map { "\($0)" }.joined(separator: ", ") + ", from the pickled modules"))
+            : inFile.map { "\($0)" }.joined(separator: ", ") + ", from the modules in the file"))
     }
     for (block, names) in network.unknownInBlocks {
       lines.append(row("unknown", "in block '\(block)': \(sample(names))"))
