@@ -80,7 +80,6 @@ public func fuse(
   }
   try file.commit(sync: options.writing.sync)
 
-  let fromModules = network.parameters.contains { network.module(of: $0)?.epsilon != nil }
   return FuseReport(
     container: checkpoint.container, dialect: network.dialect,
     notes: checkpoint.allNotes + network.notes + plan.notes,
@@ -92,9 +91,7 @@ public func fuse(
     deployParameters: model.tensors.reduce(0) { $0 + $1.shape.elementCount },
     bytesRead: checkpoint.byteCount, bytesWritten: file.count,
     dropped: grouped(plan.dropped), epsilons: plan.epsilons,
-    epsilonSource: fromModules
-      ? "from the pickled modules"
-      : options.epsilon != nil ? "from --bn-eps" : "the default of \(network.dialect.name)",
+    epsilonSource: epsilonSource(network, given: options.epsilon),
     largestWeight: (watch.findings.largestName, watch.findings.largest),
     doubled: doubled, input: model.input, outputFormat: format.title,
     contentDigest: digest)

@@ -10,6 +10,7 @@ struct Repconv: ParsableCommand {
       EXAMPLES
         repconv import repvgg_a0.pkl --from megengine
         repconv fuse in.pth out.rvd -a RepVGG-A0
+        repconv verify in.pth out.rvd
         repconv inspect model.rvd
 
       EXIT STATUS
@@ -19,7 +20,7 @@ struct Repconv: ParsableCommand {
         64  wrong usage
       """,
     version: repconvVersion,
-    subcommands: [Import.self, Fuse.self, Inspect.self, Archs.self])
+    subcommands: [Import.self, Fuse.self, Verify.self, Inspect.self, Archs.self])
 
   static func main() {
     do {
