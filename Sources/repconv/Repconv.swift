@@ -20,7 +20,7 @@ struct Repconv: ParsableCommand {
         64  wrong usage
       """,
     version: repconvVersion,
-    subcommands: [Import.self, Fuse.self, Verify.self, Inspect.self, Diff.self, Archs.self])
+    subcommands: [Import.self, Fuse.self, Verify.self, Inspect.self, Diff.self, Check.self, Archs.self])
 
   static func main() {
     do {
