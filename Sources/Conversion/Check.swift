@@ -70,7 +70,7 @@ public func check(_ path: String, options: CheckOptions = CheckOptions()) throws
     throw NamingError.noSuchKey(
       path: path, key: key ?? "", candidates: checkpoint.stateDicts.map(\.pathDescription))
   }
-  var inspector = Inspector(checkpoint)
+  var inspector = Inspector(checkpoint, options.reading)
   for dict in dicts { try inspector.examine(dict, isAlone: dicts.count == 1, options.threads) }
   try inspector.verifyChecksums(dicts.flatMap(\.tensors).map(\.tensor), options.threads)
   inspector.examineGlobals()
@@ -80,12 +80,16 @@ public func check(_ path: String, options: CheckOptions = CheckOptions()) throws
 /// Gathers findings.
 private struct Inspector {
   let checkpoint: Checkpoint
+  let reading: ReadingOptions
   var findings: [Finding] = []
   var tensors: [TensorHealth] = []
   /// The first recognised.
   var network: Network?
 
-  init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
+  init(_ checkpoint: Checkpoint, _ reading: ReadingOptions) {
+    self.checkpoint = checkpoint
+    self.reading = reading
+  }
 
   func report(stateDicts: Int) -> CheckReport {
     var file = ComparedFile(checkpoint, network, tensors: checkpoint.stateDicts.flatMap(\.tensors))
@@ -203,7 +207,9 @@ private struct Inspector {
   /// The network in a state dict; what is amiss with its structure is added.
   private mutating func recognise(_ key: String, _ prefix: String) -> Network? {
     do {
-      let found = try Network(recognising: checkpoint, key: key)
+      var reading = reading
+      reading.key = key
+      let found = try Network(recognising: checkpoint, reading)
       if network == nil { network = found }
       return found
     } catch {

@@ -37,9 +37,9 @@ public struct DiffReport: Sendable {
 public func diff(
   _ first: String, _ second: String, options: ComparisonOptions = ComparisonOptions()
 ) throws -> DiffReport {
-  let a = try Opened(first, family: options.reading.family, key: options.reading.key)
+  let a = try Opened(openCheckpoint(first, family: options.reading.family), options.reading)
   let checkpoint = try openCheckpoint(second)
-  let b = try Opened(checkpoint, key: sharedKey(options.reading.key, checkpoint))
+  let b = try Opened(checkpoint, options.reading.forSecond(checkpoint))
   var notes: [String] = []
 
   func verification(_ train: Network, _ deploy: Network) throws -> Verification? {
@@ -85,21 +85,17 @@ private struct Opened {
   let network: Network?
   let tensors: [NamedTensor]
 
-  init(_ path: String, family: String?, key: String?) throws {
-    try self.init(try openCheckpoint(path, family: family), key: key)
-  }
-
-  init(_ checkpoint: Checkpoint, key: String?) throws {
+  init(_ checkpoint: Checkpoint, _ options: ReadingOptions) throws {
     self.checkpoint = checkpoint
     do {
-      let network = try Network(recognising: checkpoint, key: key)
+      let network = try Network(recognising: checkpoint, options)
       self.network = network
       tensors = network.stateDict.tensors
     } catch {
       switch error {
       case .noBlocks, .misfit, .collision:
         let dicts = checkpoint.stateDicts
-        let chosen = dicts.first { $0.isCalled(key) }
+        let chosen = dicts.first { $0.isCalled(options.key) }
         network = nil
         tensors = (chosen ?? dicts.max { $0.tensors.count < $1.tensors.count })?.tensors ?? []
         guard !tensors.isEmpty else { throw error }

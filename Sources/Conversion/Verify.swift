@@ -5,7 +5,7 @@ public import Tensors
 
 /// How two files are to be compared.
 public struct ComparisonOptions: Sendable {
-  /// Of the first file; the second is read with the same key if it has one.
+  /// Of the first file; the second is read with what applies to it, see `ReadingOptions.forSecond`.
   public var reading = ReadingOptions()
   public var architecture: Architecture?
   /// BatchNorm's epsilon, for training files that do not say it.
@@ -91,10 +91,10 @@ public func verify(
   _ train: String, _ deploy: String, options: ComparisonOptions = ComparisonOptions()
 ) throws -> VerifyReport {
   let checkpoint = try openCheckpoint(train, family: options.reading.family)
-  let network = try Network(recognising: checkpoint, key: options.reading.key)
+  let network = try Network(recognising: checkpoint, options.reading)
   let deployCheckpoint = try openCheckpoint(deploy)
   let deployNetwork = try Network(
-    recognising: deployCheckpoint, key: sharedKey(options.reading.key, deployCheckpoint))
+    recognising: deployCheckpoint, options.reading.forSecond(deployCheckpoint))
   try requireForms(network, deployNetwork)
 
   let plan = try FusionPlan(network, architecture: options.architecture, epsilon: options.epsilon)
@@ -117,9 +117,15 @@ public func verify(
   return report
 }
 
-/// The key for the second of two files: the one that was given for the first, if it has such.
-func sharedKey(_ key: String?, _ checkpoint: Checkpoint) -> String? {
-  checkpoint.stateDicts.contains { $0.isCalled(key) } ? key : nil
+extension ReadingOptions {
+  /// For the second of two files: the same dialects, the same key if it has such, but neither rules
+  /// for names nor a family that it must be of.
+  func forSecond(_ checkpoint: Checkpoint) -> ReadingOptions {
+    var options = ReadingOptions()
+    options.dialects = dialects
+    options.key = checkpoint.stateDicts.contains { $0.isCalled(key) } ? key : nil
+    return options
+  }
 }
 
 extension StateDict {
@@ -164,7 +170,9 @@ private func otherStateDict(
   let limit = 8  // Files with more hold something else.
   for dict in checkpoint.stateDicts.prefix(limit) where dict.path != network.stateDict.path {
     let key = dict.path.joined(separator: ".")
-    guard let other = try? Network(recognising: checkpoint, key: key),
+    var reading = options.reading
+    reading.key = key
+    guard let other = try? Network(recognising: checkpoint, reading),
       let plan = try? FusionPlan(other, epsilon: options.epsilon),
       let verification = try? Verification(
         of: plan, epsilon: options.epsilon, in: deploy, tolerance: options.tolerance,

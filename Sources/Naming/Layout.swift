@@ -78,6 +78,7 @@ extension Layouts {
   /// Vectors are accepted in any of the shapes of `Vector`, and kernels of five axes everywhere, since
   /// the same project's files differ in these between versions.
   func inside(_ tensor: Tensor, as form: Form) -> Tensor? {
+    func transposed(_ order: [Int]) -> Tensor? { tensor.isReshaped ? nil : tensor.transposed(order) }
     let sizes = tensor.shape.dimensions
     if form != .any && sizes.contains(0) { return nil }
     switch form {
@@ -88,12 +89,12 @@ extension Layouts {
       return tensor.reshaped(to: [tensor.shape.elementCount])
     case .matrix:
       guard sizes.count == 2 else { return nil }
-      return linear == .outIn ? tensor : tensor.transposed([1, 0])
+      return linear == .outIn ? tensor : transposed([1, 0])
     case .squeezeExcitation where sizes.count == 2:
       return tensor.reshaped(to: Shape(sizes + [1, 1]))
     case .kernel, .squeezeExcitation:
       switch sizes.count {
-      case 4: return kernel == .hwio ? tensor.transposed([3, 2, 0, 1]) : tensor
+      case 4: return kernel == .hwio ? transposed([3, 2, 0, 1]) : tensor
       case 5: return tensor.reshaped(to: Shape([sizes[0] * sizes[1]] + sizes[2...]))
       default: return nil
       }

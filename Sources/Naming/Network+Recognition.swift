@@ -71,13 +71,13 @@ extension Network {
         throw .collision(path: path, first: first, second: named.name)
       }
       let form = Form(role)
-      let tensor = dialect.layouts.inside(
+      let tensor = recognition.layouts.inside(
         recognition.withShape(named.tensor, as: role), as: form)
       guard let tensor, form == .any || tensor.elementType.isWeightType else {
         throw .misfit(
           path: path, name: named.name,
           role: tensor == nil
-            ? dialect.layouts.expectation(form) : "a tensor of float32, float16, bfloat16 or float64",
+            ? recognition.layouts.expectation(form) : "a tensor of float32, float16, bfloat16 or float64",
           found: "\(named.tensor.elementType.rawValue) \(named.tensor.shape)")
       }
       let parameter = Parameter(role: role, originalName: named.name, tensor: tensor)
@@ -124,6 +124,8 @@ extension Network {
 private struct Recognition {
   let stateDict: StateDict
   let dialect: Dialect
+  /// The shapes of the file: the dialect's, but for `.rvd`, which has its own whatever the names.
+  let layouts: Layouts
   let wrapped: Wrapper.Result
   /// Names that rules changed.
   let renamedCount: Int
@@ -158,6 +160,7 @@ private struct Recognition {
   private init(of stateDict: StateDict, names: [String], family: String, as dialect: Dialect) {
     self.stateDict = stateDict
     self.dialect = dialect
+    layouts = family == "rvd" ? Layouts() : dialect.layouts
     renamedCount = zip(names, stateDict.tensors).count { $0 != $1.name }
     let suffixes = SuffixTable(of: dialect)
     self.suffixes = suffixes
@@ -219,10 +222,16 @@ private struct Recognition {
     let count = tensor.shape.elementCount
     guard count > 0, count.isMultiple(of: outputs * area) else { return tensor }
     let inputs = count / (outputs * area)
+    let isHWIO = layouts.kernel == .hwio
     switch form {
-    case .kernel: return tensor.reshaped(to: [outputs, inputs, 3, 3])
-    case .squeezeExcitation: return tensor.reshaped(to: [outputs, inputs, 1, 1])
-    default: return tensor.reshaped(to: [outputs, inputs])
+    case .kernel:
+      return tensor.reshaped(to: isHWIO ? [3, 3, inputs, outputs] : [outputs, inputs, 3, 3])
+    case .squeezeExcitation where layouts.squeezeExcitation == .outIn:
+      return tensor.reshaped(to: [outputs, inputs])
+    case .squeezeExcitation:
+      return tensor.reshaped(to: isHWIO ? [1, 1, inputs, outputs] : [outputs, inputs, 1, 1])
+    default:
+      return tensor.reshaped(to: layouts.linear == .inOut ? [inputs, outputs] : [outputs, inputs])
     }
   }
 

@@ -10,7 +10,7 @@ public struct Tensor: Sendable {
   public let source: any ByteSource
   /// Bytes from the start of `source` to the element with all indices zero.
   public let byteOffset: Int
-  /// The axes that the strides belong to. Differs from `shape` after `reshaped(to:)`; both have the
+  /// The axes that the strides belong to. May differ from `shape` after `reshaped(to:)`; both have the
   /// same row-major order.
   let axes: Shape
   /// Elements from one index to the next, per axis of `axes`. May be zero or negative.
@@ -79,7 +79,12 @@ public struct Tensor: Sendable {
   /// The same elements in the same row-major order under another shape.
   public func reshaped(to shape: Shape) -> Tensor {
     precondition(shape.elementCount == self.shape.elementCount)
-    return Tensor(elementType, shape, byteOrder, source, byteOffset, axes: axes, strides: strides)
+    // Elements that lie in order do so under any shape.
+    return isContiguous
+      ? Tensor(
+        elementType, shape, byteOrder, source, byteOffset, axes: shape,
+        strides: shape.rowMajorStrides)
+      : Tensor(elementType, shape, byteOrder, source, byteOffset, axes: axes, strides: strides)
   }
 
   /// The tensor with the order of its elements along `axis` reversed.

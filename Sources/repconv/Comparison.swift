@@ -27,16 +27,15 @@ struct ComparisonArguments: ParsableArguments {
       valueName: "number"))
   var bnEps: Double?
 
-  @Option(help: "Use this state dict, of a file that has several (as 'model_ema').")
-  var key: String?
+  @OptionGroup var input: InputOptions
 
   @Option(
     help: ArgumentHelp("Use at most this many threads (default: all processors).", valueName: "n"))
   var threads: Int?
 
-  var options: ComparisonOptions {
+  func options() throws -> ComparisonOptions {
     var options = ComparisonOptions()
-    options.reading.key = key
+    options.reading = try input.reading()
     options.epsilon = bnEps
     options.tolerance = tolerance
     if let threads { options.threads = Threads(threads) }

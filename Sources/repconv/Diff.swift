@@ -33,7 +33,7 @@ struct Diff: ParsableCommand {
   @OptionGroup var arguments: ComparisonArguments
 
   func run() throws {
-    let report = try diff(first, second, options: arguments.options)
+    let report = try diff(first, second, options: arguments.options())
     print(
       arguments.json ? try json(report).indented() : text(report),
       terminator: arguments.json ? "" : "\n")

@@ -39,7 +39,7 @@ struct Verify: ParsableCommand {
   @OptionGroup var arguments: ComparisonArguments
 
   func run() throws {
-    var options = arguments.options
+    var options = try arguments.options()
     options.architecture = arch
     let report = try verify(train, deploy, options: options)
     print(

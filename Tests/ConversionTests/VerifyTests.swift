@@ -45,6 +45,33 @@ import Testing
     }
   }
 
+  @Test(arguments: Dialect.all)
+  func `deploy files verify in every format, under every project's names`(names: Dialect) throws {
+    for (model, source) in [("plain", "MegEngine/plain-renamed.pkl"), ("g4", "PyTorch/g4-train.pth")] {
+      for format in OutputFormat.all {
+        var options = FuseOptions()
+        options.writing.names = names
+        options.writing.replace = true
+        let deploy = folder.file("\(model)\(format.fileExtension)")
+        do {
+          _ = try fuse(Fixtures.path(source), to: deploy, options: options)
+        } catch is NamingError {
+          continue  // No names for it in this project.
+        }
+        let report = try verify(Fixtures.path(source), deploy)
+        let isOrdered = report.verification.blocks.allSatisfy { $0.grade == .exact }
+        if names == .paddleClas, format.fileExtension != ".rvd" {
+          // Its deploy files have the official names, and the classifier the other way round.
+          let classifier = report.verification.tensors[0]
+          #expect(isOrdered && !classifier.isAlike && classifier.name.hasSuffix("weight"))
+        } else {
+          #expect(report.holds && isOrdered, "\(deploy)")
+        }
+        #expect(report.verification.blocks.count == 8)
+      }
+    }
+  }
+
   @Test(arguments: [ElementType.float64, .float16, .bfloat16])
   func `a deploy file in another type is held to that type`(type: ElementType) throws {
     let train = Fixtures.path("PyTorch/se-train.pth")

@@ -121,6 +121,15 @@ import Testing
     let complex = try Tensor(.complex64, shape: [2], byteOrder: .big, in: bytes, name: "c")
     #expect(try complex.bytes().prefix(8) == [3, 2, 1, 0, 7, 6, 5, 4])
   }
+
+  @Test func `what lies in order can be given other axes, and those rearranged`() throws {
+    let tensor = try Tensor(.int32, shape: [24], in: counting(24), name: "t").reshaped(to: [2, 3, 4])
+    #expect(!tensor.isReshaped)
+    #expect(try integers(tensor.transposed([2, 0, 1]), 0..<6) == [0, 4, 8, 12, 16, 20])
+    let strided = try Tensor(.int32, shape: [4, 3], strides: [1, 4], in: counting(12), name: "t")
+    #expect(strided.reshaped(to: [12]).isReshaped)
+    #expect(try integers(strided.reshaped(to: [12]), 0..<4) == [0, 4, 8, 1])
+  }
 }
 
 @Suite struct NumberTests {
