@@ -44,17 +44,20 @@ let package = Package(
     .target(name: "Naming", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
       name: "Reparameterization", dependencies: ["Tensors", "Naming"], swiftSettings: settings),
+    .target(
+      name: "Proof", dependencies: ["Tensors", "Naming", "Reparameterization"],
+      swiftSettings: settings),
     .target(name: "RVD", dependencies: ["Checksums", "Tensors"], swiftSettings: settings),
     .target(
       name: "Conversion",
       dependencies: [
-        "Checksums", "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD",
+        "Checksums", "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "Proof", "RVD",
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "Conversion", "Naming", "RVD", "Reparameterization", "Tensors",
+        "Conversion", "Naming", "Proof", "RVD", "Reparameterization", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -75,13 +78,18 @@ let package = Package(
       name: "ReparameterizationTests", dependencies: ["Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
     .testTarget(
+      name: "ProofTests", dependencies: ["Proof", "Tensors", "TestSupport"], swiftSettings: settings),
+    .testTarget(
       name: "CheckpointFilesTests",
       dependencies: ["CheckpointFiles", "Checksums", "Pickle", "Tensors"], swiftSettings: settings),
     .testTarget(
       name: "RVDTests", dependencies: ["Checksums", "RVD", "Tensors"], swiftSettings: settings),
     .testTarget(
       name: "ConversionTests",
-      dependencies: ["Conversion", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport"],
+      dependencies: [
+        "CheckpointFiles", "Conversion", "Naming", "Proof", "RVD", "Reparameterization", "Tensors",
+        "TestSupport",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "RepconvTests", dependencies: ["repconv", "TestSupport"], swiftSettings: settings),

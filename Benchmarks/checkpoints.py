@@ -196,6 +196,9 @@ FORMATS = {
 }
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--formats"]:
+        print(*FORMATS)
+        sys.exit()
     if len(sys.argv) != 4 or sys.argv[1] not in NETWORKS or sys.argv[2] not in FORMATS:
         sys.exit(f"{__doc__}\nnetworks: {', '.join(NETWORKS)}\nformats:  {', '.join(FORMATS)}")
     FORMATS[sys.argv[2]][1](state_dict(sys.argv[1]), sys.argv[3])

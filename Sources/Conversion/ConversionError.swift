@@ -9,6 +9,8 @@ public enum ConversionError: Error, Equatable, Sendable {
   case notDeployed(path: String, format: String, stage: String)
   /// The channel order cannot be changed.
   case noStem(path: String, reason: String)
+  /// Two files cannot be compared.
+  case notComparable(path: String, reason: String, remedy: String)
   /// A result is not a finite number.
   case notFinite(path: String, name: String, count: Int)
 }
@@ -24,6 +26,8 @@ extension ConversionError: CustomStringConvertible {
       "\(path): it is in \(stage) form, and a file of \(format) holds deploy networks only.\n  'repconv fuse' makes one of it."
     case .noStem(let path, let reason):
       "\(path): the order of input channels cannot be changed: \(reason).\n  Use --channels keep."
+    case .notComparable(let path, let reason, let remedy):
+      "\(path): \(reason).\n  \(remedy)"
     case .notFinite(let path, let name, let count):
       "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") that \(count == 1 ? "is" : "are") infinite or not a number.\n  The training run diverged or the file is damaged; nothing was written."
     }

@@ -74,7 +74,6 @@ public func fuse(
       sourceSHA256: Provenance.unknownDigest, container: checkpoint.container,
       dialect: network.dialect.name, epsilons: plan.epsilons,
       arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)"))
-  let fromModules = network.parameters.contains { network.module(of: $0)?.epsilon != nil }
   var report = FuseReport(
     container: checkpoint.container,
     mapping: Mapping(
@@ -89,9 +88,7 @@ public func fuse(
     deployParameters: model.tensors.reduce(0) { $0 + $1.shape.elementCount },
     bytesRead: checkpoint.byteCount, bytesWritten: nil,
     epsilons: plan.epsilons,
-    epsilonSource: fromModules
-      ? "from the modules in the file"
-      : options.epsilon != nil ? "from --bn-eps" : "the default of \(network.dialect.name)",
+    epsilonSource: epsilonSource(network, given: options.epsilon),
     largestWeight: ("", 0), doubled: doubled, input: model.input, outputFormat: format.title)
   if options.isDryRun { return report }
 

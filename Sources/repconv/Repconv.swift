@@ -10,6 +10,7 @@ struct Repconv: ParsableCommand {
       EXAMPLES
         repconv import repvgg_a0.pkl --from megengine
         repconv fuse in.pth out.rvd -a RepVGG-A0
+        repconv verify in.pth out.rvd
         repconv inspect model.rvd
 
       EXIT STATUS
@@ -20,7 +21,8 @@ struct Repconv: ParsableCommand {
       """,
     version: repconvVersion,
     subcommands: [
-      Import.self, Fuse.self, Export.self, Inspect.self, Archs.self, Dialects.self,
+      Import.self, Fuse.self, Verify.self, Export.self, Inspect.self, Diff.self, Check.self,
+      Archs.self, Dialects.self,
     ])
 
   static func main() {
