@@ -61,12 +61,11 @@ extension Network {
     var seen: [Role: String] = [:]
     var blocksByPath: [String: Block] = [:]
     for path in recognition.blockPaths.values { blocksByPath[path] = Block(path: path) }
-    for (named, bareName) in zip(stateDict.tensors, recognition.wrapped.names) {
+    for (named, role) in zip(stateDict.tensors, recognition.roles) {
       if Wrapper.counters.contains(named.name) {
         counters.append(named.name)
         continue
       }
-      let role = recognition.role(of: bareName)
       if let first = seen.updateValue(named.name, forKey: role) {
         throw .collision(path: path, first: first, second: named.name)
       }
@@ -131,6 +130,8 @@ private struct Recognition {
   let renamedCount: Int
   /// The official paths of blocks, by the paths that the file has.
   private(set) var blockPaths: [String: String] = [:]
+  /// Of every tensor; none if there is no block.
+  private(set) var roles: [Role] = []
   /// Tensors with a role other than `.other`, and whether the dialect is usual in such containers.
   private(set) var score = Score(tensors: 0, isUsual: false)
 
@@ -143,6 +144,8 @@ private struct Recognition {
   }
 
   private let suffixes: SuffixTable
+  /// Whether the image's block is there: other parts of a RepVGG are named beside it only.
+  private var hasStem = false
   /// The file's paths of blocks, by their parents; for names beside a block.
   private var pathsByParent: [String: String] = [:]
   /// Elements of biases, by role; only of files without shapes.
@@ -150,34 +153,42 @@ private struct Recognition {
 
   /// - Parameter names: of the tensors, after any rules.
   init?(of stateDict: StateDict, names: [String], family: String, dialects: [Dialect]) {
-    let attempts = dialects.map { Recognition(of: stateDict, names: names, family: family, as: $0) }
+    let renamedCount = zip(names, stateDict.tensors).count { $0 != $1.name }
+    let names = Wrapper.Names(names)
+    let attempts = dialects
+      .map { Recognition(of: stateDict, names: names, renamedCount, family: family, as: $0) }
       .filter { $0.score.tensors > 0 }
     // `max` would return the last of equals; the first is wanted.
     guard let best = attempts.map(\.score).max() else { return nil }
     self = attempts.first { $0.score == best }!
   }
 
-  private init(of stateDict: StateDict, names: [String], family: String, as dialect: Dialect) {
+  private init(
+    of stateDict: StateDict, names: Wrapper.Names, _ renamedCount: Int, family: String,
+    as dialect: Dialect
+  ) {
     self.stateDict = stateDict
     self.dialect = dialect
     layouts = family == "rvd" ? Layouts() : dialect.layouts
-    renamedCount = zip(names, stateDict.tensors).count { $0 != $1.name }
-    let suffixes = SuffixTable(of: dialect)
+    self.renamedCount = renamedCount
+    var suffixes = SuffixTable(of: dialect)
+    wrapped = names.bare { suffixes.split($0)?.official == "stage0" }
+    let splits = wrapped.names.map { suffixes.split($0) }
     self.suffixes = suffixes
-    wrapped = Wrapper.remove(from: names) { suffixes.split($0)?.official == "stage0" }
-    for name in wrapped.names {
-      if let (path, official, role) = suffixes.split(name), Recognition.marksBlock(role) {
-        blockPaths[path] = official
+    for case let (path, official, role)? in splits where Recognition.marksBlock(role) {
+      if blockPaths.updateValue(official, forKey: path) == nil {
         pathsByParent[Recognition.parent(of: path)] = path
       }
     }
     guard !blockPaths.isEmpty else { return }
+    hasStem = blockPaths.values.contains("stage0")
+    roles = zip(wrapped.names, splits).map { role(of: $0, $1) }
     score = Score(
-      tensors: wrapped.names.count { if case .other = role(of: $0) { false } else { true } },
+      tensors: roles.count { if case .other = $0 { false } else { true } },
       isUsual: dialect.families.contains(family))
     if stateDict.tensors.allSatisfy({ $0.tensor.shape.rank == 1 }) {
-      for (name, named) in zip(wrapped.names, stateDict.tensors) {
-        biasCounts[role(of: name)] = named.tensor.shape.elementCount
+      for (role, named) in zip(roles, stateDict.tensors) {
+        biasCounts[role] = named.tensor.shape.elementCount
       }
     }
   }
@@ -195,14 +206,15 @@ private struct Recognition {
     }
   }
 
-  func role(of name: String) -> Role {
-    if let (path, official, role) = suffixes.split(name), blockPaths[path] != nil {
-      return .block(path: official, role)
+  /// - Parameter split: of this name.
+  private func role(of name: String, _ split: SuffixTable.Split?) -> Role {
+    if let split, blockPaths[split.path] != nil {
+      return .block(path: split.official, split.role)
     }
     if let (parent, role) = suffixes.splitBeside(name), let path = pathsByParent[parent] {
       return .block(path: blockPaths[path]!, role)
     }
-    if blockPaths.values.contains("stage0") {
+    if hasStem {
       for field in LayerField.allCases where name == dialect.name(of: .classifier(field)) {
         return .classifier(field)
       }
@@ -256,10 +268,15 @@ extension Role {
 
 /// The suffixes of a dialect, by the last part of the names that have them.
 private struct SuffixTable {
+  /// The path of a block in the file, its official path, and what the rest of a name means.
+  typealias Split = (path: String, official: String, role: BlockRole)
+
   private let dialect: Dialect
   private var inside: [Substring: [(suffix: String, role: BlockRole)]] = [:]
   private var beside: [Substring: [(suffix: String, role: BlockRole)]] = [:]
   private var auxiliary: [Substring: [(suffix: String, role: AuxiliaryRole)]] = [:]
+  /// Official paths by those in the file, as far as they were asked for: a block has many parameters.
+  private var officialPaths: [String: String?] = [:]
 
   init(of dialect: Dialect) {
     self.dialect = dialect
@@ -280,27 +297,36 @@ private struct SuffixTable {
   }
 
   private static func last(_ name: String) -> Substring {
-    name.lastIndex(of: ".").map { name[name.index(after: $0)...] } ?? name[...]
+    let dot = name.utf8.lastIndex(of: UInt8(ascii: "."))
+    return name[(dot.map(name.utf8.index(after:)) ?? name.startIndex)...]
   }
 
   /// What stands before `suffix`, less the separator.
   private func path(of name: String, before suffix: String, _ separator: String) -> String? {
-    guard name.utf8.count > suffix.utf8.count else { return name == suffix ? "" : nil }
+    let (bytes, end) = (name.utf8, suffix.utf8.count + separator.utf8.count)
+    guard bytes.count >= end else { return name == suffix ? "" : nil }
     guard name.hasSuffix(suffix) else { return nil }
-    let path = name.dropLast(suffix.count)
-    return path.hasSuffix(separator) ? String(path.dropLast(separator.count)) : nil
+    let path = bytes.dropLast(suffix.utf8.count)
+    guard path.suffix(separator.utf8.count).elementsEqual(separator.utf8) else { return nil }
+    return String(Substring(path.dropLast(separator.utf8.count)))
   }
 
-  /// The path of a block in the file, its official path, and what the rest of the name means.
-  func split(_ name: String) -> (path: String, official: String, role: BlockRole)? {
+  mutating func split(_ name: String) -> Split? {
     for (suffix, role) in inside[Self.last(name)] ?? [] {
       if let path = path(of: name, before: suffix, dialect.separator),
-        let official = dialect.officialPath(of: path)
+        let official = officialPath(of: path)
       {
         return (path, official, role)
       }
     }
     return nil
+  }
+
+  private mutating func officialPath(of path: String) -> String? {
+    if let known = officialPaths[path] { return known }
+    let official = dialect.officialPath(of: path)
+    officialPaths[path] = .some(official)
+    return official
   }
 
   func splitBeside(_ name: String) -> (parent: String, role: BlockRole)? {
