@@ -62,6 +62,10 @@ private let kinds: [Kind] = [
     remedy: "Find the checkpoint it was made of.",
     matches: { $0.has("PTMF", at: 4) }),
   Kind(
+    what: "the file is the index of a TensorFlow checkpoint, whose weights are in files beside it",
+    remedy: "In Python: load the weights into the model and call its save_weights(\"weights.h5\").",
+    matches: isTensorFlowIndex),
+  Kind(
     what: "the file is a TensorFlow Lite model", remedy: "Find the checkpoint it was made of.",
     matches: { $0.has("TFL3", at: 4) }),
   Kind(
@@ -99,6 +103,14 @@ private func firstCharacter(_ opened: OpenedFile) -> UInt8? {
 @Sendable private func isText(_ opened: OpenedFile) -> Bool {
   guard opened.head.allSatisfy({ $0 >= 0x20 || (0x09...0x0D).contains($0) }) else { return false }
   return (0...3).contains { String(validating: opened.head.dropLast($0), as: UTF8.self) != nil }
+}
+
+/// A table as LevelDB writes it ends in this number.
+@Sendable private func isTensorFlowIndex(_ opened: OpenedFile) -> Bool {
+  let magic: [UInt8] = [0x57, 0xFB, 0x80, 0x8B, 0x24, 0x75, 0x47, 0xDB]
+  let count = opened.file.count
+  guard count >= magic.count else { return false }
+  return (try? opened.file.bytes(count - magic.count..<count, field: "a signature")) == magic
 }
 
 /// What the Git LFS pointer that the file is says of the file it stands for.

@@ -33,6 +33,10 @@ import Testing
       ([0x28, 0xB5, 0x2F, 0xFD], "the file is compressed with Zstandard"),
       ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], "the file is compressed with 7-Zip"),
       (
+        [UInt8](repeating: 0, count: 100) + [0x57, 0xFB, 0x80, 0x8B, 0x24, 0x75, 0x47, 0xDB],
+        "the file is the index of a TensorFlow checkpoint, whose weights are in files beside it"
+      ),
+      (
         Array("PYTORCH1".utf8),
         "the file is in a preview of PyTorch's zip format that no release reads"
       ),
@@ -75,6 +79,10 @@ import Testing
     (
       ["a/.data/version", "a/net.pkl"],
       "the file is a package made by torch.package, not a checkpoint"
+    ),
+    (
+      ["config.json", "metadata.json", "model.weights.npz"],
+      "the .keras archive has its weights in several files, or as .npz"
     ),
     (["vgg.pth"], "the file is a zip archive around a checkpoint"),
     (

@@ -34,6 +34,9 @@ import Testing
       family: "pytorch", write: { try PyTorchZipWriter.write($0, to: $1, threads: $2) },
       refusedTypes: [.uint16, .uint32, .uint64, .float8e4m3fn, .float8e5m2]),
     Format(
+      family: "hdf5", write: { try HDF5Writer.write($0, to: $1, threads: $2) },
+      refusedTypes: [.float8e4m3fn, .float8e5m2, .complex64, .complex128]),
+    Format(
       family: "wts", write: { try WTSWriter.write($0, to: $1, threads: $2) },
       refusedTypes: Set(ElementType.allCases).subtracting([.float32]),
       refusedParts: [" ", "\n", "\t"], isTyped: false),

@@ -142,12 +142,8 @@ extension HDF5File {
   private func heapObject(
     _ index: Int, ofCollectionAt address: Int
   ) throws(ReadError) -> ArraySlice<UInt8> {
-    let collection: HDF5GlobalHeap.Collection
-    if let known = globalHeap.withLock({ $0[address] }) {
-      collection = known
-    } else {
-      collection = try HDF5GlobalHeap.collection(at: address, in: self)
-      globalHeap.withLock { $0[address] = collection }
+    let collection = try globalHeap.withLock { (heap) throws(ReadError) in
+      try heap.collection(at: address, in: self)
     }
     guard let range = collection.objects[index] else {
       throw .malformed(
@@ -162,19 +158,33 @@ extension HDF5File {
 ///
 ///     "GCOL", 01, 0 (3), size of the collection L, then objects: number (2; 0 is what is free),
 ///     references (2), 0 (4), size L, bytes padded to a multiple of 8
-enum HDF5GlobalHeap {
+struct HDF5GlobalHeap {
   struct Collection {
     var bytes: [UInt8]
     var objects: [Int: Range<Int>]
   }
 
-  static func collection(at address: Int, in file: HDF5File) throws(ReadError) -> Collection {
+  /// Those read so far, by address: names of layers share few of them.
+  private var collections: [Int: Collection] = [:]
+  private var byteCount = 0
+
+  /// Bytes of all the collections that attributes refer to.
+  private static let maximumByteCount = 128 << 20
+
+  mutating func collection(at address: Int, in file: HDF5File) throws(ReadError) -> Collection {
+    if let known = collections[address] { return known }
     var head = try file.block(
       at: address, count: 8 + file.lengthSize, of: "a collection of the global heap")
     try head.expect("GCOL", version: 1)
     try head.skip(3, "padding")
     let size = try head.length("the size of a collection")
     var block = try file.block(at: address, count: size, of: "a collection of the global heap")
+    byteCount += size
+    guard byteCount <= Self.maximumByteCount else {
+      throw .limitExceeded(
+        head.place, what: "bytes of text in attributes", limit: Self.maximumByteCount,
+        found: "\(byteCount) or more")
+    }
     try block.skip(to: head.next)
     var objects: [Int: Range<Int>] = [:]
     while block.remaining >= 8 + file.lengthSize {
@@ -187,6 +197,8 @@ enum HDF5GlobalHeap {
       try block.skip(min(block.remaining, (8 - size % 8) % 8), "padding")
       objects[index] = start..<start + size
     }
-    return Collection(bytes: block.bytes, objects: objects)
+    let collection = Collection(bytes: block.bytes, objects: objects)
+    collections[address] = collection
+    return collection
   }
 }

@@ -7,8 +7,13 @@ internal import Tensors
 /// joined with dots.
 enum HDF5Checkpoint {
   static func read(_ opened: OpenedFile) throws(ReadError) -> Checkpoint? {
-    guard let start = try HDF5File.superblock(of: opened.file) else { return nil }
-    let file = try HDF5File(opened.file, superblockAt: start)
+    try read(opened.file)
+  }
+
+  /// Nil if `source` is not HDF5.
+  static func read(_ source: any ByteSource) throws(ReadError) -> Checkpoint? {
+    guard let start = try HDF5File.superblock(of: source) else { return nil }
+    let file = try HDF5File(source, superblockAt: start)
     let tree = try HDF5Tree(file)
     var checkpoint: Checkpoint
     if let keras = try KerasLegacyFile.read(tree, in: file) {

@@ -14,7 +14,14 @@ enum HDF5ChunkIndex {
   case unsupported(String)
 
   /// The end of a layout message of version 4: kind (1), parameters, index O.
+  ///
+  /// Flags: 1 leaves chunks at the end of an axis unfiltered; 2 says that the only chunk is filtered.
   init(_ layout: inout HDF5Cursor, flags: Int) throws(ReadError) {
+    guard flags & 1 == 0 else {
+      throw .unsupported(
+        layout.place, what: "the dataset leaves the chunks at its edges unfiltered",
+        remedy: "Rewrite the file with h5repack --high=1, and convert the result.")
+    }
     let kind = try layout.integer(1, "the kind of an index")
     var size: Int?
     var mask = 0
@@ -93,7 +100,7 @@ struct HDF5Chunks: Sendable {
     self.sizes = Array(sizes.dropLast())
     self.filters = filters
     byteCount = chunk.elementCount
-    counts = zip(shape, self.sizes).map { ($0 + $1 - 1) / $1 }
+    counts = zip(shape, self.sizes).map(Self.count)
     guard let all = Shape(checking: counts) else {
       throw layout.malformed(expected: "fewer than 2^63 chunks", found: described)
     }
@@ -101,12 +108,17 @@ struct HDF5Chunks: Sendable {
     let reader = ChunkReader(
       sizes: self.sizes, counts: counts, byteCount: byteCount, isFiltered: !filters.isEmpty,
       largestCounts: zip(extent.largestSizes, self.sizes).map { largest, size in
-        largest.map { $0 / size + ($0 % size == 0 ? 0 : 1) }
+        largest.map { Self.count(of: $0, by: size) }
       }, neededCount: neededCount)
     chunks = try reader.read(index, in: file, layout)
   }
 
   func chunk(_ number: Int) -> Chunk? { chunks[number] }
+
+  /// Chunks that cover so many elements of an axis.
+  private static func count(of elements: Int, by size: Int) -> Int {
+    elements / size + (elements % size == 0 ? 0 : 1)
+  }
 }
 
 /// Reads the index of a dataset's chunks.
@@ -132,7 +144,7 @@ private struct ChunkReader {
       }
       chunks[0] = HDF5Chunks.Chunk(address: address, size: size ?? byteCount, mask: mask)
     case .implicit(let address):
-      guard neededCount <= file.source.count / byteCount else {
+      guard address <= file.source.count, neededCount <= file.source.count / byteCount else {
         throw layout.malformed(
           expected: "\(neededCount) chunks of \(byteCount) bytes", found: "a shorter file")
       }
@@ -144,7 +156,7 @@ private struct ChunkReader {
     case .tree2(let address): try readTree2(address, in: file, into: &chunks)
     case .unsupported(let name):
       throw .unsupported(
-        layout.place, what: "a dataset that can grow lists its chunks in \(name)",
+        layout.place, what: "the dataset can grow and lists its chunks in \(name)",
         remedy: "Rewrite the file with h5repack --high=1, and convert the result.")
     }
     return chunks

@@ -124,7 +124,7 @@ struct HDF5Dataset {
       }
     default:
       throw .unsupported(
-        layout.place, what: "a dataset has a layout of version \(version)",
+        layout.place, what: "the dataset has a layout of version \(version)",
         remedy: "Rewrite the file with h5repack --high=2.")
     }
   }

@@ -33,8 +33,8 @@ final class HDF5File: Sendable {
   let root: Int
   /// Whether the program that wrote the file did not close it.
   let isOpenForWriting: Bool
-  /// Collections of the global heap by address; names of layers share few of them.
-  let globalHeap = Mutex<[Int: HDF5GlobalHeap.Collection]>([:])
+  /// Where text of attributes is.
+  let globalHeap = Mutex(HDF5GlobalHeap())
 
   static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
 

@@ -183,6 +183,22 @@ extension HDF5File {
   ///
   /// - Parameter path: its path in the file, for errors.
   func object(at address: Int, path: String) throws(ReadError) -> HDF5Object {
+    do throws(ReadError) {
+      return try parsedObject(at: address, path: path)
+    } catch {
+      // The place is that of a byte; say also which object it belongs to.
+      let owner = path.isEmpty ? "the root group" : "'\(printable(path))'"
+      switch error {
+      case .malformed(let place, let expected, let found, let remedy):
+        throw .malformed(place, expected: "\(expected), in \(owner)", found: found, remedy: remedy)
+      case .unsupported(let place, let what, let remedy):
+        throw .unsupported(place, what: "in \(owner), \(what)", remedy: remedy)
+      default: throw error
+      }
+    }
+  }
+
+  private func parsedObject(at address: Int, path: String) throws(ReadError) -> HDF5Object {
     let header = try HDF5Header(at: address, in: self)
     if header.has(.layout) {
       return .dataset(try HDF5Dataset(header, in: self, path: path))
@@ -192,7 +208,7 @@ extension HDF5File {
     }
     guard header.has(.datatype) else {
       throw .malformed(
-        location(at: address), expected: "a group, a dataset or a datatype as '\(printable(path))'",
+        location(at: address), expected: "a group, a dataset or a datatype",
         found: "none of them", remedy: fetchAgain)
     }
     return .namedDatatype

@@ -40,7 +40,7 @@ extension HDF5Dataset {
     case (_, .element(let stored, let storedOrder)): (element, order) = (stored, storedOrder)
     case (_, .oddNumber(let what)), (_, .other(let what)):
       throw .unsupported(
-        location, what: "the dataset is \(what), not of numbers that tensors have",
+        location, what: "the elements of the dataset are \(what), which no tensor has",
         remedy: "Save it as float32, float64 or an integer type.")
     }
     guard let shape else {

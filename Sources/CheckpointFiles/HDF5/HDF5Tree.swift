@@ -83,11 +83,13 @@ struct HDF5Tree {
           file.location, what: "links", limit: HDF5Tree.maximumCount, found: "\(count) or more")
       }
       var members: [Node] = []
-      var names: Set<String> = []
+      var names: Set<[UInt8]> = []
       for link in group.links {
         let memberPath = path.isEmpty ? link.name : "\(path)/\(link.name)"
         let location = file.location(of: memberPath)
-        guard !link.name.isEmpty, !link.name.contains("/"), names.insert(link.name).inserted else {
+        guard !link.name.isEmpty, !link.name.contains("/"),
+          names.insert(Array(link.name.utf8)).inserted
+        else {
           throw .malformed(
             location, expected: "names without '/', each once in its group",
             found: "'\(printable(link.name))'", remedy: fetchAgain)

@@ -6,7 +6,8 @@ public import Tensors
 /// Any HDF5 library since 1.8 reads it (`HDF5File` tells more of the format):
 ///
 ///     superblock 2            48 bytes, with the address of the root's header
-///     header of the root      a compact group: link info, group info, one link message a tensor
+///     header of the root      a compact group: link info, group info, one link message a tensor, with
+///                             its place in the order of `tensors`
 ///     headers of datasets     dataspace, datatype, fill value, contiguous layout
 ///     elements                row-major and little-endian, each dataset at a multiple of 64
 ///
@@ -14,7 +15,7 @@ public import Tensors
 /// the same tensors give the same bytes: no times, no addresses that depend on anything else.
 public enum HDF5Writer {
   /// - Parameter file: empty so far; it is left for the caller to commit.
-  /// - Throws: `WriteError.cannotExpress` for bfloat16 and other types without a standard HDF5 type, for
+  /// - Throws: `WriteError.cannotExpress` for types that HDF5 and h5py have no convention for, for
   ///   names with `+` in them, empty or repeated names; whatever reading the tensors throws.
   public static func write(
     _ tensors: [OutputTensor], to file: OutputFile, threads: Threads = .all
@@ -57,7 +58,7 @@ public enum HDF5Writer {
     guard datatype(of: tensor.elementType) != nil, tensor.shape.rank <= 32 else {
       throw .cannotExpress(
         path: path,
-        what: "\(shown) is \(tensor.elementType.rawValue) \(tensor.shape), which HDF5 has no standard type for",
+        what: "\(shown) is \(tensor.elementType.rawValue) \(tensor.shape), which HDF5 has no type for",
         remedy: "Write it as float32, or use .safetensors.")
     }
   }
@@ -75,10 +76,14 @@ public enum HDF5Writer {
   }
 
   private static func rootHeader(_ names: [[UInt8]], addresses: [Int]) -> [UInt8] {
-    var messages = message(0x02, [0, 0] + undefined + undefined)  // link info: no heap, no index
+    var info: [UInt8] = [0, 1]  // version; links have their order
+    info.appendLittleEndian(names.count, width: 8)
+    var messages = message(0x02, info + undefined + undefined)  // no heap, no index
     messages += message(0x0A, [0, 0])  // group info
-    for (name, address) in zip(names, addresses) {
-      var link: [UInt8] = [1, 0x10 | 1, 1]  // version; charset and a 2-byte length follow; UTF-8
+    for (index, (name, address)) in zip(names, addresses).enumerated() {
+      var link: [UInt8] = [1, 0x10 | 4 | 1]  // version; order, charset and a 2-byte length follow
+      link.appendLittleEndian(index, width: 8)
+      link.append(1)  // UTF-8
       link.appendLittleEndian(name.count, width: 2)
       link += name
       link.appendLittleEndian(address, width: 8)
@@ -118,7 +123,13 @@ public enum HDF5Writer {
     return bytes
   }
 
-  /// A datatype message of version 1; nil if there is no standard type.
+  /// h5py's Booleans: an enumeration of signed bytes, the names padded to 8 bytes.
+  private static var boolean: [UInt8] {
+    let head: [UInt8] = [0x18, 2, 0, 0, 1, 0, 0, 0]  // two members, 1 byte
+    return head + datatype(of: .int8)! + Array("FALSE\0\0\0TRUE\0\0\0\0".utf8) + [0, 1]
+  }
+
+  /// A datatype message of version 1; nil if there is none for the type.
   private static func datatype(of type: ElementType) -> [UInt8]? {
     func integer(isSigned: Bool) -> [UInt8] {
       var bytes: [UInt8] = [0x10, isSigned ? 0x08 : 0, 0, 0]
@@ -127,7 +138,7 @@ public enum HDF5Writer {
       bytes.appendLittleEndian(8 * type.byteCount, width: 2)
       return bytes
     }
-    /// IEEE 754: sign, exponent and fraction from the top, the fraction's first bit implied.
+    /// As IEEE 754: sign, exponent and fraction from the top, the fraction's first bit implied.
     func float(exponent: Int, fraction: Int) -> [UInt8] {
       let bits = 8 * type.byteCount
       var bytes: [UInt8] = [0x11, 0x20, UInt8(bits - 1), 0]
@@ -142,9 +153,11 @@ public enum HDF5Writer {
     case .float64: float(exponent: 11, fraction: 52)
     case .float32: float(exponent: 8, fraction: 23)
     case .float16: float(exponent: 5, fraction: 10)
+    case .bfloat16: float(exponent: 8, fraction: 7)
     case .int64, .int32, .int16, .int8: integer(isSigned: true)
     case .uint64, .uint32, .uint16, .uint8: integer(isSigned: false)
-    case .bool, .bfloat16, .float8e4m3fn, .float8e5m2, .complex64, .complex128: nil
+    case .bool: boolean
+    case .float8e4m3fn, .float8e5m2, .complex64, .complex128: nil
     }
   }
 }

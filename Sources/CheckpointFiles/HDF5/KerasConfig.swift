@@ -22,7 +22,7 @@ struct KerasConfig {
   /// In the order of the model.
   private(set) var layers: [Layer] = []
   /// By path; the first, if two have the same.
-  private(set) var indices: [String: Int] = [:]
+  private var indices: [String: Int] = [:]
 
   init(_ model: JSONText) {
     if let config = model["config"] { add(config, path: "") }
@@ -32,6 +32,16 @@ struct KerasConfig {
   }
 
   subscript(path: String) -> Layer? { indices[path].map { layers[$0] } }
+
+  /// Where in the model's order the layer is, or the layer that it is a part of.
+  func place(of path: String) -> Int? {
+    var path = Substring(path)
+    while true {
+      if let index = indices[String(path)] { return index }
+      guard let dot = path.lastIndex(of: ".") else { return nil }
+      path = path[..<dot]
+    }
+  }
 
   /// What the layers say of themselves, by their paths.
   var modules: [String: ModuleAttributes] {

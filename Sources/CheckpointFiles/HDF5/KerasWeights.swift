@@ -69,12 +69,8 @@ enum KerasWeights {
 
     /// In the order of the model, where that is known.
     var tensorsInOrder: [NamedTensor] {
-      let order = layers.indices.sorted { first, second in
-        let indices = (
-          config?.indices[layers[first].path] ?? .max, config?.indices[layers[second].path] ?? .max
-        )
-        return (indices.0, first) < (indices.1, second)
-      }
+      let places = layers.map { config?.place(of: $0.path) ?? .max }
+      let order = layers.indices.sorted { (places[$0], $0) < (places[$1], $1) }
       return order.flatMap { layers[$0].tensors }
     }
 

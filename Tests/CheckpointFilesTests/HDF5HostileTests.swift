@@ -1,0 +1,89 @@
+import Tensors
+import Testing
+
+@testable import CheckpointFiles
+
+/// Files that nobody should read, and files that were damaged.
+@Suite struct HDF5HostileTests {
+  /// Reads everything there is, but nothing large: limits are not the subject.
+  private static func readAll(_ checkpoint: Checkpoint) throws {
+    for named in checkpoint.stateDicts.flatMap(\.tensors) where named.tensor.byteCount < 1 << 20 {
+      _ = try named.tensor.bytes()
+      try named.tensor.source.verify()
+    }
+  }
+
+  @Test(arguments: try! table("HDF5Files/refusals.tsv"))
+  func `what would lead astray is refused by name`(row: [String]) throws {
+    let error = #expect(throws: ReadError.self) {
+      try Self.readAll(readCheckpoint(path: fixturePath("HDF5Files/\(row[0])")))
+    }
+    #expect(printed(try #require(error)) == "HDF5Files/\(row[0])\(row[1])\n  \(row[2])")
+  }
+
+  /// Files with every kind of structure.
+  static let samples = [
+    "HDF5Files/types.h5", "HDF5Files/types-v114.h5", "HDF5Files/ordered-v110.h5",
+    "HDF5Files/user-block-512.h5", "HDF5Files/user-block-v110.h5", "HDF5Files/layouts-v110.h5",
+    "HDF5Files/layouts-earliest.h5", "HDF5Files/crowd-earliest.h5", "HDF5Files/crowd-v108.h5",
+    "KerasFiles/network-weights.h5", "KerasFiles/network.weights.h5", "KerasFiles/keras2.h5",
+  ]
+
+  private static func bytes(_ name: String) throws -> [UInt8] {
+    try InputFile(path: fixturePath(name)).allBytes()
+  }
+
+  @Test(arguments: samples)
+  func `a file cut short anywhere is refused`(name: String) throws {
+    let bytes = try Self.bytes(name)
+    // At some thousand lengths, with every remainder.
+    for length in stride(from: 0, to: bytes.count, by: bytes.count / 2000 | 1) {
+      let file = MemoryBytes(Array(bytes.prefix(length)), location: Location(path: name))
+      guard try HDF5File.superblock(of: file) != nil else { continue }
+      #expect(throws: ReadError.self, "\(length)") { _ = try HDF5Checkpoint.read(file) }
+    }
+  }
+
+  @Test func `a file cut short says how much is missing`() throws {
+    let bytes = try Self.bytes("HDF5Files/user-block-512.h5")
+    let file = MemoryBytes(Array(bytes.prefix(3000)), location: Location(path: "w.h5"))
+    let error = #expect(throws: ReadError.self) { _ = try HDF5Checkpoint.read(file) }
+    #expect(
+      printed(try #require(error)) == """
+        w.h5: the file ends inside the data that the superblock announces: 6712 bytes expected, \
+        2488 there.
+          It is cut short, as by an interrupted download or a full disk; fetch or save it again.
+        """)
+  }
+
+  @Test(arguments: samples)
+  func `whatever bytes are changed, reading ends with tensors or an error`(name: String) throws {
+    let original = try Self.bytes(name)
+    var generator = SeededGenerator(state: UInt64(original.count))
+    let values: [UInt8] = [0, 1, 2, 4, 8, 0x7F, 0x80, 0xFF]
+    let words: [UInt64] = [0, 1 << 32, 1 << 63 - 1, 1 << 63, .max - 1, .max, UInt64(original.count)]
+    var refused = 0
+    let rounds = min(300, 4_000_000 / original.count)
+    for _ in 0..<rounds {
+      var bytes = original
+      for _ in 0...Int.random(in: 0...2, using: &generator) {
+        let place = Int.random(in: 0..<bytes.count, using: &generator)
+        switch Int.random(in: 0...3, using: &generator) {
+        case 0: bytes[place] ^= 1 << UInt8.random(in: 0...7, using: &generator)
+        case 1: bytes[place] = UInt8.random(in: .min ... .max, using: &generator)
+        case 2 where place + 8 <= bytes.count:
+          let word = words.randomElement(using: &generator)!
+          for byte in 0..<8 { bytes[place + byte] = UInt8(truncatingIfNeeded: word >> (8 * byte)) }
+        default: bytes[place] = values.randomElement(using: &generator)!
+        }
+      }
+      let file = MemoryBytes(bytes, location: Location(path: name))
+      do {
+        if let checkpoint = try HDF5Checkpoint.read(file) { try Self.readAll(checkpoint) }
+      } catch is ReadError {
+        refused += 1
+      }
+    }
+    #expect(refused > 0)
+  }
+}
