@@ -17,6 +17,7 @@ let package = Package(
     .library(name: "CheckpointFiles", targets: ["CheckpointFiles"]),
     .library(name: "Reparameterization", targets: ["Reparameterization"]),
     .library(name: "RVD", targets: ["RVD"]),
+    .library(name: "Inference", targets: ["Inference"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -24,6 +25,8 @@ let package = Package(
   ],
   targets: [
     // System libraries: a module map and a shim header, nothing else.
+    .systemLibrary(
+      name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
@@ -51,10 +54,18 @@ let package = Package(
         "Checksums", "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD",
       ],
       swiftSettings: settings),
+    .target(
+      name: "Inference",
+      dependencies: [
+        "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD", "Conversion",
+        // macOS has a BLAS of its own, Accelerate.
+        .target(name: "CBLAS", condition: .when(platforms: [.linux])),
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "Conversion", "Naming", "RVD", "Reparameterization", "Tensors",
+        "Conversion", "Inference", "Naming", "RVD", "Reparameterization", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -76,7 +87,15 @@ let package = Package(
       name: "RVDTests", dependencies: ["Checksums", "RVD", "Tensors"], swiftSettings: settings),
     .testTarget(
       name: "ConversionTests",
-      dependencies: ["Conversion", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport"],
+      dependencies: [
+        "Conversion", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "InferenceTests",
+      dependencies: [
+        "Conversion", "Inference", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "RepconvTests", dependencies: ["repconv", "TestSupport"], swiftSettings: settings),
