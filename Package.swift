@@ -28,6 +28,12 @@ let package = Package(
     .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
+      name: "CJPEG", pkgConfig: "libjpeg",
+      providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+    .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     .systemLibrary(
@@ -54,10 +60,13 @@ let package = Package(
         "Checksums", "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD",
       ],
       swiftSettings: settings),
+    .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
+    .target(name: "ImageFiles", dependencies: ["Tensors", "CImages"], swiftSettings: settings),
     .target(
       name: "Inference",
       dependencies: [
         "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD", "Conversion",
+        "ImageFiles",
         // macOS has a BLAS of its own, Accelerate.
         .target(name: "CBLAS", condition: .when(platforms: [.linux])),
       ],
@@ -65,7 +74,8 @@ let package = Package(
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "Conversion", "Inference", "Naming", "RVD", "Reparameterization", "Tensors",
+        "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "Naming", "RVD",
+        "Reparameterization", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -90,6 +100,9 @@ let package = Package(
       dependencies: [
         "Conversion", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport",
       ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ImageFilesTests", dependencies: ["ImageFiles", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "InferenceTests",
