@@ -11,6 +11,12 @@ public enum InferenceError: Error, Equatable, Sendable {
   case imagesTooSmall(height: Int, width: Int, block: String)
   /// More numbers than memory or BLAS can take.
   case imagesTooLarge(images: Int, height: Int, width: Int)
+  /// A file or folder has nothing that can be taken for images.
+  case noImages(path: String, reason: String, remedy: String)
+  /// The folders of pictures and the network's classes do not go together.
+  case classesDiffer(path: String, reason: String, remedy: String)
+  /// The network is right less often than asked for; shares from 0 to 1.
+  case accuracyBelow(path: String, asked: Double, found: Double)
   /// No block has this name.
   case noSuchBlock(name: String, nearest: [String])
 }
@@ -31,8 +37,20 @@ extension InferenceError: CustomStringConvertible {
       "images of \(height)x\(width) pixels are too small: nothing is left of them at '\(block)'.\n  Use larger ones."
     case .imagesTooLarge(let images, let height, let width):
       "\(images) images of \(height)x\(width) pixels are too many numbers at once.\n  Use smaller images or a smaller --batch."
+    case .noImages(let path, let reason, let remedy),
+      .classesDiffer(let path, let reason, let remedy):
+      "\(path): \(reason).\n  \(remedy)"
+    case .accuracyBelow(let path, let asked, let found):
+      "\(path): top-1 is \(percent(found)), below the \(percent(asked)) asked for."
     case .noSuchBlock(let name, let nearest):
       "the network has no block '\(name)'.\n  \(nearest.isEmpty ? "Blocks are called as in 'repconv inspect'." : "Nearest: \(nearest.joined(separator: ", ")).")"
     }
   }
+}
+
+/// `72.41 %`
+private func percent(_ share: Double) -> String {
+  let hundredths = Int((share * 10_000).rounded())
+  let rest = hundredths % 100
+  return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest) %"
 }

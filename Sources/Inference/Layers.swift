@@ -14,7 +14,7 @@ extension FeatureMap {
     unsafe team.forEachTask(below: channels) { channel, _ in
       // Safe: one channel, which no other task works on.
       let plane = unsafe plane(channel)
-      for index in 0..<columns { unsafe plane[index] = plane[index] < 0 ? 0 : plane[index] }
+      for index in 0..<columns { unsafe plane[index] = plane[index].rectified }
     }
   }
 

@@ -15,6 +15,17 @@ protocol NetworkNumber: WeightNumber {
     _ b: UnsafePointer<Self>, _ bStride: Int, into c: UnsafeMutablePointer<Self>, _ cStride: Int)
 }
 
+extension NetworkNumber {
+  /// Zero if it is negative; NaN stays NaN.
+  @inline(__always)
+  var rectified: Self {
+    // Written so that it becomes a selection, not a jump: loops over it are some 50 times faster.
+    var result = self
+    if self < 0 { result = 0 }
+    return result
+  }
+}
+
 /// The largest size that BLAS takes: it counts in 32 bits.
 let largestMatrixSize = Int(Int32.max)
 

@@ -73,6 +73,10 @@ extension Program {
     _ convolution: Convolution, weight: ParameterSource, bias: ParameterSource
   ) throws {
     operation += 1
+    try require(
+      weight.shape.rank == 4
+        && [convolution.stride, convolution.padding, convolution.dilation].allSatisfy { $0.count == 2 },
+      "a kernel of \(weight.shape), or a stride, padding or dilation that is no pair")
     let layer = ConvolutionLayer(
       convolution: try matrixConvolution(
         weight, Window(convolution, kernel: weight.shape), groups: convolution.groups),
@@ -203,7 +207,6 @@ extension Program {
 extension Window {
   init(_ convolution: Convolution, kernel: Shape) {
     func pair(_ list: [Int]) -> (Int, Int) { (list[0], list[1]) }
-    precondition(kernel.rank == 4)
     self.init(
       kernel: (kernel[2], kernel[3]), stride: pair(convolution.stride),
       padding: pair(convolution.padding), dilation: pair(convolution.dilation))

@@ -111,7 +111,7 @@ extension RunnableNetwork {
   /// - Throws: `InferenceError` if the images do not fit the network or `kept` names what is not there.
   public func run(
     _ images: ImageBatch, batch: Int = 16, threads: Threads = .all, keeping kept: Set<String> = [],
-    progress: ((Int) -> Void)? = nil
+    progress: (Int) -> Void = { _ in }
   ) throws(InferenceError) -> NetworkResult {
     switch engine {
     case .float32(let program):
@@ -123,7 +123,7 @@ extension RunnableNetwork {
 
   private func run<Number>(
     _ program: Program<Number>, _ images: ImageBatch, _ batch: Int, _ threads: Threads,
-    _ kept: Set<String>, _ progress: ((Int) -> Void)?
+    _ kept: Set<String>, _ progress: (Int) -> Void
   ) throws(InferenceError) -> NetworkResult {
     precondition(batch > 0)
     if let unknown = kept.subtracting(blocks).min() {
@@ -157,7 +157,7 @@ extension RunnableNetwork {
         result.logits.append(Array(numbers[image * perImage..<(image + 1) * perImage]))
       }
       team.reuse(output)
-      progress?(range.upperBound)
+      progress(range.upperBound)
     }
     return result
   }
