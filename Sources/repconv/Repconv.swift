@@ -11,6 +11,7 @@ struct Repconv: ParsableCommand {
         repconv import repvgg_a0.pkl --from megengine
         repconv fuse in.pth out.rvd -a RepVGG-A0
         repconv inspect model.rvd
+        repconv run model.rvd --images photos/
 
       EXIT STATUS
         0   done
@@ -19,7 +20,9 @@ struct Repconv: ParsableCommand {
         64  wrong usage
       """,
     version: repconvVersion,
-    subcommands: [Import.self, Fuse.self, Inspect.self, Archs.self])
+    subcommands: [
+      Import.self, Fuse.self, Inspect.self, Run.self, Eval.self, Archs.self,
+    ])
 
   static func main() {
     do {
