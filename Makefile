@@ -13,7 +13,7 @@ SOURCES  := Package.swift $(shell find Sources -type f)
 BIN      := $(DESTDIR)$(PREFIX)/bin
 SHARE    := $(DESTDIR)$(PREFIX)/share
 
-.PHONY: build demo test interop install format clean help
+.PHONY: build demo test interop bench install format clean help
 
 build: $(REPCONV)  ## build the release program, .build/release/repconv
 
@@ -31,6 +31,10 @@ test:  ## run the tests
 
 interop: $(REPCONV)  ## run Tests/Interop: check the output in real PyTorch and MegEngine (downloads them: several GB)
 	@scripts/interop $(REPCONV)
+
+# BENCH: more arguments, as in BENCH='--torch .build/venv/torch-2.15/bin/python --large'
+bench: $(REPCONV)  ## time it against cp, on checkpoints of 37 to 493 MB that it makes (needs python3 with NumPy)
+	python3 Benchmarks/bench.py $(REPCONV) $(BENCH)
 
 install: $(REPCONV)  ## install the program and its shell completions below PREFIX (/usr/local); DESTDIR for packagers
 	install -d "$(BIN)" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"

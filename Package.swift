@@ -48,16 +48,19 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["Checksums"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
-      name: "CheckpointFiles", dependencies: ["Checksums", "Tensors", "Pickle", "CZip"],
+      name: "CheckpointFiles", dependencies: ["Checksums", "Tensors", "Pickle", "CDeflate", "CZip"],
       swiftSettings: settings),
     .target(name: "Naming", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
       name: "Reparameterization", dependencies: ["Tensors", "Naming"], swiftSettings: settings),
+    .target(
+      name: "Proof", dependencies: ["Tensors", "Naming", "Reparameterization"],
+      swiftSettings: settings),
     .target(name: "RVD", dependencies: ["Checksums", "Tensors"], swiftSettings: settings),
     .target(
       name: "Conversion",
       dependencies: [
-        "Checksums", "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD",
+        "Checksums", "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "Proof", "RVD",
       ],
       swiftSettings: settings),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
@@ -74,11 +77,16 @@ let package = Package(
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "Naming", "RVD",
+        "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "Naming", "Proof", "RVD",
         "Reparameterization", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
+
+    // A measuring program, not a product; see Benchmarks/README.md.
+    .executableTarget(
+      name: "throughput", dependencies: ["Reparameterization", "Tensors"],
+      path: "Benchmarks/Throughput", swiftSettings: settings),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: settings),
@@ -91,6 +99,8 @@ let package = Package(
       name: "ReparameterizationTests", dependencies: ["Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
     .testTarget(
+      name: "ProofTests", dependencies: ["Proof", "Tensors", "TestSupport"], swiftSettings: settings),
+    .testTarget(
       name: "CheckpointFilesTests",
       dependencies: ["CheckpointFiles", "Checksums", "Pickle", "Tensors"], swiftSettings: settings),
     .testTarget(
@@ -98,7 +108,8 @@ let package = Package(
     .testTarget(
       name: "ConversionTests",
       dependencies: [
-        "Conversion", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport",
+        "CheckpointFiles", "Conversion", "Naming", "Proof", "RVD", "Reparameterization", "Tensors",
+        "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(

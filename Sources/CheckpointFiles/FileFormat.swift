@@ -43,6 +43,8 @@ public struct FileFormat: Sendable {
     FileFormat(name: "zip archive", read: ZipFile.read),
     FileFormat(name: "pickle", read: PickleFile.read),
     FileFormat(name: "NumPy array", read: NPYFile.read),
+    FileFormat(name: "HDF5", read: HDF5Checkpoint.read),
+    FileFormat(name: "TensorRT .wts", read: WTSFile.read),
   ]
 }
 

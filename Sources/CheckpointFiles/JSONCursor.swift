@@ -210,19 +210,19 @@ extension JSONCursor {
     return true
   }
 
-  private mutating func take(word: String) -> Bool {
+  mutating func take(word: String) -> Bool {
     guard text[next...].starts(with: word.utf8) else { return false }
     next += word.utf8.count
     return true
   }
 
-  private mutating func numberToken() -> ArraySlice<UInt8> {
+  mutating func numberToken() -> ArraySlice<UInt8> {
     let start = next
     while next < text.count, isDigit(text[next]) || "+-.eE".utf8.contains(text[next]) { next += 1 }
     return text[start..<next]
   }
 
-  private mutating func skipWhiteSpace() {
+  mutating func skipWhiteSpace() {
     while next < text.count, JSONCursor.isWhiteSpace(text[next]) { next += 1 }
   }
 
@@ -230,8 +230,11 @@ extension JSONCursor {
     byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D
   }
 
+  /// The byte at the cursor; nil at the end.
+  var nextByte: UInt8? { next < text.count ? text[next] : nil }
+
   /// What stands at the cursor, for an error.
-  private var here: String {
+  var here: String {
     guard next < text.count else { return "the end of the JSON text" }
     switch text[next] {
     case UInt8(ascii: "{"): return "an object"
@@ -244,12 +247,12 @@ extension JSONCursor {
   }
 }
 
-private func isDigit(_ byte: UInt8) -> Bool {
+func isDigit(_ byte: UInt8) -> Bool {
   (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
 }
 
 /// `-`, digits without a leading zero, `.` and digits, `e` and digits with or without a sign.
-private func isJSONNumber(_ token: ArraySlice<UInt8>) -> Bool {
+func isJSONNumber(_ token: ArraySlice<UInt8>) -> Bool {
   var rest = token
   func takeDigits() -> Int {
     let digits = rest.prefix { isDigit($0) }

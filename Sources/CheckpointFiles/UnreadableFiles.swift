@@ -9,10 +9,6 @@ func refusal(of opened: OpenedFile) throws(ReadError) -> ReadError {
   if let remedy = try tarRemedy(opened) {
     return .unsupported(location, what: remedy.what, remedy: remedy.remedy)
   }
-  if try hasHDF5Signature(opened.file) {
-    return .unsupported(
-      location, what: "reading HDF5 files is not supported yet", remedy: asPyTorch)
-  }
   for kind in kinds where kind.matches(opened) {
     return kind.isCheckpoint
       ? .unsupported(location, what: kind.what, remedy: kind.remedy)
@@ -28,8 +24,6 @@ func refusal(of opened: OpenedFile) throws(ReadError) -> ReadError {
       "If PyTorch or MegEngine can load it, save its state dict again with torch.save or megengine.save."
   )
 }
-
-private let asPyTorch = "Load it in Python and save the weights with torch.save."
 
 /// A kind of file that people pass as a checkpoint.
 private struct Kind: Sendable {
@@ -114,19 +108,6 @@ private func lfsPointer(_ opened: OpenedFile) -> String? {
   let size = lines.first { $0.hasPrefix("size ") }.flatMap { Int($0.dropFirst("size ".count)) }
   return "the file is a Git LFS pointer" + (size.map { " to a file of \($0) bytes" } ?? "")
     + ", not the file itself"
-}
-
-/// HDF5 starts at byte 0, or behind a user block of 512, 1024, 2048, ... bytes.
-private func hasHDF5Signature(_ file: InputFile) throws(ReadError) -> Bool {
-  let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
-  var offset = 0
-  while offset <= file.count - signature.count {
-    if try file.bytes(offset..<offset + signature.count, field: "a signature") == signature {
-      return true
-    }
-    offset = offset == 0 ? 512 : 2 * offset
-  }
-  return false
 }
 
 /// What kind of tar archive the file is, if it is one. PyTorch wrote checkpoints as such before 0.1.11,

@@ -10,6 +10,8 @@ public struct FuseOptions: Sendable {
   public var architecture: Architecture?
   /// BatchNorm's epsilon, for files that do not say it.
   public var epsilon: Double?
+  /// Whether to stop before anything is written.
+  public var isDryRun = false
 
   public init() {}
 }
@@ -17,7 +19,8 @@ public struct FuseOptions: Sendable {
 /// What `fuse` did.
 public struct FuseReport: Sendable {
   public var container: String
-  public var dialect: Dialect
+  /// What each tensor of the output comes from; of a fused one, its block's dense kernel.
+  public var mapping: Mapping
   /// Of the input.
   public var notes: [String]
   /// `RepVGG-A0`, a description of a custom one, or nil for any other network.
@@ -29,9 +32,8 @@ public struct FuseReport: Sendable {
   public var trainParameters: Int
   public var deployParameters: Int
   public var bytesRead: Int
-  public var bytesWritten: Int
-  /// Names that are not in the output, by reason.
-  public var dropped: [(reason: String, names: [String])]
+  /// Nil if nothing was written.
+  public var bytesWritten: Int?
   public var epsilons: [Double]
   /// Where the epsilons come from, in words.
   public var epsilonSource: String
@@ -52,18 +54,18 @@ public struct FuseReport: Sendable {
 public func fuse(
   _ input: String, to output: String, options: FuseOptions = FuseOptions()
 ) throws -> FuseReport {
-  let format = try OutputFormat.forPath(output)
+  let format = try OutputFormat.forPath(output, named: options.writing.format)
   let checkpoint = try openCheckpoint(input, family: options.reading.family)
-  let network = try Network(recognising: checkpoint, key: options.reading.key)
+  let network = try Network(recognising: checkpoint, options.reading)
   let plan = try FusionPlan(
     network, architecture: options.architecture, epsilon: options.epsilon)
   let doubled = try plan.compareDoubled()
   let structure = try? plan.structure.get()
 
   let watch = ValueWatch()
-  let names = options.writing.names
+  let names = options.writing.names ?? format.names
   let model = DeployModel(
-    tensors: plan.outputTensors(names: names).map(watch.watching),
+    tensors: try plan.outputTensors(names: names, isShaped: format.isShaped).map(watch.watching),
     graph: structure?.graph(names: names),
     architecture: structure?.architecture?.name,
     classes: structure?.classes,
@@ -72,17 +74,11 @@ public func fuse(
       sourceSHA256: Provenance.unknownDigest, container: checkpoint.container,
       dialect: network.dialect.name, epsilons: plan.epsilons,
       arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)"))
-  let file = try OutputFile(path: output, options.writing)
-  let digest = try format.write(model, of: input, to: file, threads: options.writing.threads)
-  try verifySources(of: network.parameters.map(\.tensor))
-  if let (name, count) = watch.findings.notFinite.min(by: { $0.key < $1.key }) {
-    throw ConversionError.notFinite(path: input, name: name, count: count)
-  }
-  try file.commit(sync: options.writing.sync)
-
-  let fromModules = network.parameters.contains { network.module(of: $0)?.epsilon != nil }
-  return FuseReport(
-    container: checkpoint.container, dialect: network.dialect,
+  var report = FuseReport(
+    container: checkpoint.container,
+    mapping: Mapping(
+      dialect: network.dialect, names: names,
+      renamings: plan.mapping(to: model.tensors), dropped: grouped(plan.dropped)),
     notes: checkpoint.allNotes + network.notes + plan.notes,
     architecture: structure?.description,
     blocks: plan.blocks.count, blocksWithIdentity: plan.blocks.count(where: \.hasIdentity),
@@ -90,14 +86,44 @@ public func fuse(
     passedThrough: plan.steps.count - plan.blocks.count,
     trainParameters: network.trainableParameterCount,
     deployParameters: model.tensors.reduce(0) { $0 + $1.shape.elementCount },
-    bytesRead: checkpoint.byteCount, bytesWritten: file.count,
-    dropped: grouped(plan.dropped), epsilons: plan.epsilons,
-    epsilonSource: fromModules
-      ? "from the pickled modules"
-      : options.epsilon != nil ? "from --bn-eps" : "the default of \(network.dialect.name)",
-    largestWeight: (watch.findings.largestName, watch.findings.largest),
-    doubled: doubled, input: model.input, outputFormat: format.title,
-    contentDigest: digest)
+    bytesRead: checkpoint.byteCount, bytesWritten: nil,
+    epsilons: plan.epsilons,
+    epsilonSource: epsilonSource(network, given: options.epsilon),
+    largestWeight: ("", 0), doubled: doubled, input: model.input, outputFormat: format.title)
+  if options.isDryRun { return report }
+
+  let file = try OutputFile(path: output, options.writing)
+  report.contentDigest = try format.write(
+    model, of: input, to: file, threads: options.writing.threads)
+  try verifySources(of: network.parameters.map(\.tensor))
+  if let (name, count) = watch.findings.notFinite.min(by: { $0.key < $1.key }) {
+    throw ConversionError.notFinite(path: input, name: name, count: count)
+  }
+  try file.commit(sync: options.writing.sync)
+  report.bytesWritten = file.count
+  report.largestWeight = (watch.findings.largestName, watch.findings.largest)
+  return report
+}
+
+extension FusionPlan {
+  /// Two output tensors come from a fused block, one from any other.
+  fileprivate func mapping(to tensors: [OutputTensor]) -> [Renaming] {
+    var sources: [Parameter] = []
+    for step in steps {
+      switch step {
+      case .fuse(let block):
+        let kernel = network[.block(path: block.path, .kernel(.dense))]!
+        sources += [kernel, kernel]
+      case .pass(let parameter):
+        sources.append(parameter)
+      }
+    }
+    return zip(sources, tensors).map { source, tensor in
+      Renaming(
+        from: source.originalName, to: tensor.name,
+        fromShape: network.stateDict.shape(of: source), toShape: tensor.shape)
+    }
+  }
 }
 
 /// Compares the storages of tensors with the checksums that their container records.

@@ -36,14 +36,11 @@ public struct Inspection: Sendable {
 
 /// Reads what a file says of itself.
 ///
-/// - Parameters:
-///   - family: what it must be.
-///   - key: the state dict to look at, where there are several.
 /// - Throws: `ReadError`; `NamingError.noSuchKey`; `ConversionError.notFrom`.
-public func inspect(_ path: String, family: String? = nil, key: String? = nil) throws -> Inspection {
-  let checkpoint = try openCheckpoint(path, family: family)
+public func inspect(_ path: String, options: ReadingOptions = ReadingOptions()) throws -> Inspection {
+  let checkpoint = try openCheckpoint(path, family: options.family)
   var inspection = Inspection(checkpoint: checkpoint)
-  switch recognition(of: checkpoint, key: key) {
+  switch recognition(of: checkpoint, options) {
   case .success(let network):
     inspection.network = network
     inspection.stateDict = network.stateDict
@@ -55,14 +52,18 @@ public func inspect(_ path: String, family: String? = nil, key: String? = nil) t
   case .failure(let error):
     inspection.reason = error.description
     inspection.stateDict = checkpoint.stateDicts
-      .filter { dict in key.map { $0 == dict.path.joined(separator: ".") || $0 == dict.path.last } ?? true }
+      .filter { dict in
+        options.key.map { $0 == dict.path.joined(separator: ".") || $0 == dict.path.last } ?? true
+      }
       .max { $0.tensors.count < $1.tensors.count }
   }
   return inspection
 }
 
-private func recognition(of checkpoint: Checkpoint, key: String?) -> Result<Network, NamingError> {
-  Result { () throws(NamingError) in try Network(recognising: checkpoint, key: key) }
+private func recognition(
+  of checkpoint: Checkpoint, _ options: ReadingOptions
+) -> Result<Network, NamingError> {
+  Result { () throws(NamingError) in try Network(recognising: checkpoint, options) }
 }
 
 extension Inspection {

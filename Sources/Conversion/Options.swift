@@ -7,14 +7,20 @@ public struct ReadingOptions: Sendable {
   public var family: String?
   /// The state dict to use, where there are several.
   public var key: String?
+  /// Tables to read names by, the preferred ones first.
+  public var dialects = Dialect.all
+  /// Rules that names go through first.
+  public var renames: [Correspondence] = []
 
   public init() {}
 }
 
 /// How an output is written.
 public struct WritingOptions: Sendable {
-  /// Names of the tensors.
-  public var names = Dialect.official
+  /// Names and shapes of the tensors; by default those usual in the format.
+  public var names: Dialect?
+  /// The extension of the format, without its dot; by default that of the output's name.
+  public var format: String?
   /// Whether an existing file may be replaced.
   public var replace = false
   /// Whether the file is flushed to the disk before it gets its name.
@@ -25,4 +31,11 @@ public struct WritingOptions: Sendable {
   public var progress: (@Sendable (_ written: Int, _ total: Int?) -> Void)?
 
   public init() {}
+}
+
+extension Network {
+  package init(recognising checkpoint: Checkpoint, _ options: ReadingOptions) throws(NamingError) {
+    try self.init(
+      recognising: checkpoint, key: options.key, dialects: options.dialects, renames: options.renames)
+  }
 }

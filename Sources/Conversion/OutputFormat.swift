@@ -1,4 +1,5 @@
 internal import CheckpointFiles
+public import Naming
 internal import RVD
 internal import Tensors
 
@@ -7,6 +8,12 @@ public struct OutputFormat: Sendable {
   /// With its dot, in lower case.
   public let fileExtension: String
   public let title: String
+  /// What `--to` calls it: the extension without its dot.
+  public var name: String { String(fileExtension.dropFirst()) }
+  /// Names that are usual in files of this format.
+  public var names = Dialect.official
+  /// Whether it holds deploy networks only.
+  public var isForDeploy = false
   let writer: Writer
 
   enum Writer: Sendable {
@@ -19,28 +26,46 @@ public struct OutputFormat: Sendable {
         -> String)
   }
 
-  public static let all: [OutputFormat] = [.rvd, .pyTorch]
+  public static let all: [OutputFormat] = [
+    .rvd, .pyTorch, .safetensors, .npz, .hdf5, .megEngine, .wts,
+  ]
 
   public static let rvd = OutputFormat(
-    fileExtension: ".rvd", title: "RVD 1",
+    fileExtension: ".rvd", title: "RVD 1", isForDeploy: true,
     writer: .deployModel {
       try RVDWriter.write($0, to: $1, threads: $2, sourceSHA256: $3).contentSHA256
     })
 
   public static let pyTorch = OutputFormat(
-    fileExtension: ".pth", title: "PyTorch zip",
-    writer: .tensors { try PyTorchZipWriter.write($0, to: $1, threads: $2) })
+    fileExtension: ".pth", title: "PyTorch zip", writer: .tensors(PyTorchZipWriter.write))
 
-  /// The formats for anything but deploy models.
-  public static let forTraining = all.filter {
-    if case .tensors = $0.writer { true } else { false }
+  public static let safetensors = OutputFormat(
+    fileExtension: ".safetensors", title: "safetensors", writer: .tensors(SafetensorsWriter.write))
+
+  public static let npz = OutputFormat(
+    fileExtension: ".npz", title: "NumPy archive", writer: .tensors(NPZWriter.write))
+
+  public static let hdf5 = OutputFormat(
+    fileExtension: ".h5", title: "HDF5", writer: .tensors(HDF5Writer.write))
+
+  public static let megEngine = OutputFormat(
+    fileExtension: ".pkl", title: "MegEngine pickle", names: .baseCls,
+    writer: .tensors(MegEngineWriter.write))
+
+  public static let wts = OutputFormat(
+    fileExtension: ".wts", title: "TensorRT .wts text", isForDeploy: true,
+    writer: .tensors(WTSWriter.write))
+
+  /// Whether tensors get the shapes of a dialect, too. A deploy model has its own.
+  var isShaped: Bool {
+    if case .tensors = writer { true } else { false }
   }
 
   /// - Throws: `ConversionError.unknownExtension`.
   public static func forPath(
-    _ path: String, among formats: [OutputFormat] = all
+    _ path: String, named name: String? = nil, among formats: [OutputFormat] = all
   ) throws(ConversionError) -> OutputFormat {
-    let lowercased = path.lowercased()
+    let lowercased = name.map { ".\($0.lowercased())" } ?? path.lowercased()
     guard let format = formats.first(where: { lowercased.hasSuffix($0.fileExtension) }) else {
       throw .unknownExtension(path: path, known: formats.map(\.fileExtension))
     }
@@ -51,7 +76,7 @@ public struct OutputFormat: Sendable {
   /// the format stores it.
   ///
   /// - Parameter source: the file the model comes from; read once more for its own digest, at the same
-  ///   time, if the format stores that.
+  ///   time, if the format stores that and the model does not say it.
   func write(
     _ model: DeployModel, of source: String, to file: OutputFile, threads: Threads
   ) throws -> String? {
@@ -60,7 +85,10 @@ public struct OutputFormat: Sendable {
       try write(model.tensors, file, threads)
       return nil
     case .deployModel(let write):
-      let digest = Concurrent(threads: threads) { try fileDigest(source) }
+      let known = model.provenance.sourceSHA256
+      let digest = Concurrent(threads: threads) {
+        known == Provenance.unknownDigest ? try fileDigest(source) : known
+      }
       return try write(model, file, threads, digest.value)
     }
   }

@@ -15,6 +15,11 @@ public func openCheckpoint(_ path: String, family: String? = nil) throws -> Chec
   return checkpoint
 }
 
+/// What `Checkpoint.family` can be.
+public let inputFamilies = [
+  "pytorch", "megengine", "rvd", "safetensors", "hdf5", "keras", "numpy", "paddle", "wts",
+]
+
 /// Every container that can be read; the first whose bytes match reads the file.
 private let inputFormats = FileFormat.all + [
   FileFormat(name: "RVD") { (opened) throws(ReadError) in

@@ -33,24 +33,15 @@ final class ValueWatch: Sendable {
       _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
     ) throws(ReadError) {
       try unsafe contents.read(range, into: buffer, workspace: &workspace)
-      var (largest, notFinite) = (UInt32(0), 0)
-      let infinity = Float.infinity.bitPattern
-      // The bit patterns of non-negative floats are in the order of their values, NaN above all.
-      // Safe: reads exactly the floats just written, without assuming alignment.
-      for index in 0..<range.count {
-        let bits = unsafe buffer.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self) & 0x7FFF_FFFF
-        largest = max(largest, bits)
+      // Safe: the memory just filled with `range.count` floats, whose bits are looked at; it is aligned
+      // for them as `FusedWeights` needs it too.
+      let (largest, notFinite) = unsafe buffer.withMemoryRebound(to: Int32.self) { values in
+        unsafe largestMagnitude(values.span)
       }
-      if largest >= infinity {
-        largest = 0
-        for index in 0..<range.count {
-          let bits = unsafe buffer.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self) & 0x7FFF_FFFF
-          if bits >= infinity { notFinite += 1 } else { largest = max(largest, bits) }
-        }
-      }
-      let value = Float(bitPattern: largest)
+      let value = Float(bitPattern: UInt32(bitPattern: largest))
       watch.state.withLock { findings in
-        if value > findings.largest {
+        // Of equals the first by name: threads end in any order.
+        if (findings.largest, name) < (value, findings.largestName) {
           findings.largest = value
           findings.largestName = name
         }
@@ -58,4 +49,23 @@ final class ValueWatch: Sendable {
       }
     }
   }
+}
+
+/// The bits of the largest magnitude of float32 values that are finite, and how many are not.
+///
+/// Less their sign, bit patterns are in the order of the magnitudes, NaN above all: so one pass of
+/// integer comparisons, which the compiler vectorises, sees both.
+private func largestMagnitude(_ values: borrowing Span<Int32>) -> (bits: Int32, notFinite: Int) {
+  var largest: Int32 = 0
+  for index in values.indices { largest = max(largest, values[index] & 0x7FFF_FFFF) }
+  let infinity = Int32(bitPattern: Float.infinity.bitPattern)
+  guard largest >= infinity else { return (largest, 0) }
+
+  largest = 0
+  var notFinite = 0
+  for index in values.indices {
+    let magnitude = values[index] & 0x7FFF_FFFF
+    if magnitude >= infinity { notFinite += 1 } else { largest = max(largest, magnitude) }
+  }
+  return (largest, notFinite)
 }

@@ -75,7 +75,9 @@ extension Program {
     operation += 1
     try require(
       weight.shape.rank == 4
-        && [convolution.stride, convolution.padding, convolution.dilation].allSatisfy { $0.count == 2 },
+        && [convolution.stride, convolution.padding, convolution.dilation].allSatisfy {
+          $0.count == 2
+        },
       "a kernel of \(weight.shape), or a stride, padding or dilation that is no pair")
     let layer = ConvolutionLayer(
       convolution: try matrixConvolution(

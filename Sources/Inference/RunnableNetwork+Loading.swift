@@ -20,7 +20,7 @@ extension RunnableNetwork {
       return try RunnableNetwork(
         try RVDFile.open(path: path), path: path, precision: precision)
     }
-    let network = try Network(recognising: checkpoint, key: options.key)
+    let network = try Network(recognising: checkpoint, options)
     return try RunnableNetwork(network, precision: precision, epsilon: epsilon)
   }
 
@@ -77,12 +77,23 @@ extension RunnableNetwork {
   ) throws {
     try network.requireKnownBlocks()
     let structure = try RepVGGStructure(runnable: network)
+    var blocks: [String: Block] = [:]
+    for block in network.blocks { blocks[block.path] = block }
+    var sources: [Role: ParameterSource] = [:]
+    for parameter in network.parameters { sources[parameter.role] = .tensor(parameter.tensor) }
     try self.init(
       form: network.blocks.contains(where: \.hasBranches) ? .train : .deploy,
       precision: precision, input: network.dialect.input, architecture: structure.description,
       notes: network.notes,
-      TrainingBuilder(
-        network: network, structure: structure, epsilon: epsilon ?? network.dialect.epsilon))
+      StructureBuilder(path: network.path, structure: structure) {
+        sources[$0]
+      } branches: { layer in
+        try blocks[layer.path].flatMap { block in
+          block.hasBranches
+            ? try TrainingBlock(
+              block, layer, of: network, epsilon: epsilon ?? network.dialect.epsilon) : nil
+        }
+      })
   }
 
   /// The deploy form that a plan would write, with kernels as they are computed: in float64 not rounded
@@ -91,26 +102,19 @@ extension RunnableNetwork {
   /// - Throws: `InferenceError.notANetwork` if it is not a whole RepVGG; `ReadError`.
   public init(fusing plan: FusionPlan, precision: Precision = .float32) throws {
     let structure = try RepVGGStructure(runnable: plan.network)
-    let names = Dialect.official
-    var sources: [String: ParameterSource] = [:]
-    var paths: [String: String] = [:]
+    var sources: [Role: ParameterSource] = [:]
     for step in plan.steps {
       switch step {
       case .fuse(let block):
-        let weight = names.name(of: .block(path: block.path, .fused(.weight)))
-        sources[weight] = .weights(block.kernel)
-        sources[names.name(of: .block(path: block.path, .fused(.bias)))] = .bias(block.kernel)
-        paths[weight] = block.path
-      case .pass(let parameter):
-        let name = names.name(of: parameter.role)
-        sources[name] = .tensor(parameter.tensor)
-        if case .block(let path, .fused(.weight)) = parameter.role { paths[name] = path }
+        sources[.block(path: block.path, .fused(.weight))] = .weights(block.kernel)
+        sources[.block(path: block.path, .fused(.bias))] = .bias(block.kernel)
+      case .pass(let parameter): sources[parameter.role] = .tensor(parameter.tensor)
       }
     }
     try self.init(
       form: .deploy, precision: precision, input: plan.network.dialect.input,
       architecture: structure.description,
-      GraphBuilder(graph: structure.graph(names: names), blockNames: paths) { sources[$0] })
+      StructureBuilder(path: plan.network.path, structure: structure) { sources[$0] })
   }
 }
 
@@ -171,50 +175,41 @@ private struct GraphBuilder: ProgramBuilder {
   }
 }
 
-/// Builds a program from a RepVGG whose blocks have branches, or deploy kernels.
-private struct TrainingBuilder: ProgramBuilder {
-  var network: Network
+/// Builds a program from the structure of a RepVGG.
+private struct StructureBuilder: ProgramBuilder {
+  /// The file, for errors.
+  var path: String
   var structure: RepVGGStructure
-  /// Where the file does not say it.
-  var epsilon: Double
+  var source: (Role) -> ParameterSource?
+  /// The branches of a block; nil if it is a deploy block.
+  var branches: (RepVGGStructure.Layer) throws -> TrainingBlock? = { _ in nil }
 
   func program<Number: NetworkNumber>() throws -> Program<Number> {
-    var blocks: [String: Block] = [:]
-    for block in network.blocks { blocks[block.path] = block }
-    var parameters: [Role: Parameter] = [:]
-    for parameter in network.parameters { parameters[parameter.role] = parameter }
-    func source(_ role: Role) throws(InferenceError) -> ParameterSource {
-      guard let parameter = parameters[role] else {
-        throw .notANetwork(
-          path: network.path, reason: "'\(network.dialect.name(of: role))' is missing")
-      }
-      return .tensor(parameter.tensor)
-    }
-
     var program = Program<Number>()
     for layer in structure.layers {
-      func part(_ role: BlockRole) throws(InferenceError) -> ParameterSource {
-        try source(.block(path: layer.path, role))
+      func parameter(_ role: BlockRole) throws(InferenceError) -> ParameterSource {
+        try self.parameter(.block(path: layer.path, role))
       }
       func appendSqueezeExcitation(_ placement: Placement) throws {
         guard structure.squeezeExcitation == placement, layer.squeezed != nil else { return }
         try program.append(
           squeeze: (
-            try part(.squeeze(placement, .weight)), try part(.squeeze(placement, .bias))
+            try parameter(.squeeze(placement, .weight)), try parameter(.squeeze(placement, .bias))
           ),
-          excite: (try part(.excite(placement, .weight)), try part(.excite(placement, .bias))))
+          excite: (
+            try parameter(.excite(placement, .weight)), try parameter(.excite(placement, .bias))
+          ))
       }
       program.begin(layer.path)
-      let block = blocks[layer.path]!
-      if block.hasBranches {
-        try program.append(try trainingBlock(block, layer))
+      if let block = try branches(layer) {
+        try program.append(block)
       } else {
         let padding = layer.kernelSize / 2
         try program.append(
           Convolution(
             weight: "", bias: "", stride: [layer.stride, layer.stride],
             padding: [padding, padding], groups: layer.groups),
-          weight: try part(.fused(.weight)), bias: try part(.fused(.bias)))
+          weight: try parameter(.fused(.weight)), bias: try parameter(.fused(.bias)))
       }
       try appendSqueezeExcitation(.beforeActivation)
       program.appendReLU()
@@ -222,31 +217,42 @@ private struct TrainingBuilder: ProgramBuilder {
     }
     try program.appendPooling()
     try program.append(
-      linear: try source(.classifier(.weight)), bias: try source(.classifier(.bias)))
+      linear: try parameter(.classifier(.weight)), bias: try parameter(.classifier(.bias)))
     try program.finish()
     return program
   }
 
-  private func trainingBlock(
-    _ block: Block, _ layer: RepVGGStructure.Layer
-  ) throws -> TrainingBlock {
+  private func parameter(_ role: Role) throws(InferenceError) -> ParameterSource {
+    guard let source = source(role) else {
+      let name = Dialect.official.name(of: role) ?? "a parameter"
+      throw .notANetwork(path: path, reason: "'\(name)' (as the official code calls it) is missing")
+    }
+    return source
+  }
+}
+
+extension TrainingBlock {
+  /// - Parameter epsilon: BatchNorm's, where the file does not say it.
+  fileprivate init(
+    _ block: Block, _ layer: RepVGGStructure.Layer, of network: Network, epsilon: Double
+  ) throws {
     // Checks that all is there and of fitting shapes, with errors that say what is not.
     _ = try RepVGGBlock(block, of: network, epsilon: epsilon)
     func vector(_ role: BlockRole) throws -> [Double] { try block[role]!.tensor.doubles() }
-    func norm(_ branch: Branch) throws -> BatchNorm {
+    func norm(_ branch: Naming.Branch) throws -> BatchNorm {
       BatchNorm(
         gamma: try vector(.batchNorm(branch, .gamma)), beta: try vector(.batchNorm(branch, .beta)),
         runningMean: try vector(.batchNorm(branch, .runningMean)),
         runningVariance: try vector(.batchNorm(branch, .runningVariance)),
         epsilon: network.module(of: block[.batchNorm(branch, .gamma)]!)?.epsilon ?? epsilon)
     }
-    func branch(_ branch: Branch) throws -> TrainingBlock.Branch {
-      TrainingBlock.Branch(
+    func branch(_ branch: Naming.Branch) throws -> Branch {
+      Branch(
         weight: block[.kernel(branch)]!.tensor,
         bias: block[.convolutionBias(branch)] == nil ? nil : try vector(.convolutionBias(branch)),
         norm: try norm(branch))
     }
-    return TrainingBlock(
+    self.init(
       dense: try branch(.dense), pointwise: try branch(.pointwise),
       identity: layer.hasIdentity ? try norm(.identity) : nil, groups: layer.groups,
       stride: layer.stride)

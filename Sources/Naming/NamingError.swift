@@ -13,6 +13,14 @@ public enum NamingError: Error, Equatable, Sendable {
   case misfit(path: String, name: String, role: String, found: String)
   /// A block holds parameters that RepVGG blocks do not have.
   case unknownInBlock(path: String, block: String, names: [String], known: [String])
+  /// A dialect's table is not one.
+  case badDialect(place: String, line: Int?, reason: String)
+  /// A rule of renaming is not one, or changes no name.
+  case badRule(rule: String, reason: String)
+  /// A dialect has no name for a parameter.
+  case noName(dialect: String, parameter: String)
+  /// A dialect shapes kernels by groups, but how many there are cannot be told.
+  case unknownGroups(dialect: String, parameter: String)
 }
 
 extension NamingError: CustomStringConvertible {
@@ -46,13 +54,21 @@ extension NamingError: CustomStringConvertible {
       \(path): block '\(block)' has parameters that a RepVGG block does not have: \(names.joined(separator: ", ")).
         \(known.isEmpty ? "" : "Nearest that it has: \(known.joined(separator: ", ")). ")It may be a variant of the block (as QARepVGG, with BatchNorm after the sum), which is not fused; or a name is misspelt.
       """
+    case .badDialect(let place, let line, let reason):
+      "\(place)\(line.map { " at line \($0)" } ?? ""): \(reason).\n  'repconv dialects --show NAME' prints a built-in table to begin with."
+    case .badRule(let rule, let reason):
+      "the rule '\(rule)': \(reason).\n  Rules are as in 'encoder.*=*' or 'layer{s}.{b}.*=stage{s}.{b}.*'."
+    case .noName(let dialect, let parameter):
+      "the dialect '\(dialect)' has no name for '\(parameter)'.\n  Its networks have no such parameter; choose another with --names."
+    case .unknownGroups(let dialect, let parameter):
+      "the dialect '\(dialect)' shapes kernels by their groups, but how many '\(parameter)' has cannot be told outside a whole RepVGG.\n  Choose another with --names."
     }
   }
 }
 
 /// `….rbr_dense.conv.weight (official, basecls), ...`
 private var knownBlockNames: String {
-  let names = Dialect.all.map { $0.name(of: .block(path: "…", .kernel(.dense))) }
+  let names = Dialect.all.map { "…\($0.separator)\($0.suffix(of: .kernel(.dense))!)" }
   var distinct: [String] = []
   for name in names where !distinct.contains(name) { distinct.append(name) }
   return distinct.map { name in

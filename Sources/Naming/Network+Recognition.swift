@@ -4,11 +4,14 @@ extension Network {
   /// Chooses the state dict of `checkpoint` that has the most parameters of known roles, and gives
   /// each its role.
   ///
-  /// - Parameter key: the path of the state dict to use, or its last part, instead.
+  /// - Parameters:
+  ///   - key: the path of the state dict to use, or its last part, instead.
+  ///   - renames: rules that names go through first, each by the first that matches.
   /// - Throws: `NamingError`: nothing recognised, several equally good, names that collide, tensors
   ///   that cannot be what their names say.
   public init(
-    recognising checkpoint: Checkpoint, key: String? = nil, dialects: [Dialect] = Dialect.all
+    recognising checkpoint: Checkpoint, key: String? = nil, dialects: [Dialect] = Dialect.all,
+    renames: [Correspondence] = []
   ) throws(NamingError) {
     let path = checkpoint.path
     let describe: (StateDict) -> String = { "\($0.pathDescription) (\($0.tensors.count) tensors)" }
@@ -20,7 +23,10 @@ extension Network {
         throw .noSuchKey(path: path, key: key, candidates: checkpoint.stateDicts.map(describe))
       }
     }
-    let recognitions = candidates.compactMap { Recognition(of: $0, dialects: dialects) }
+    let renamed = try RenamingRules(renames).apply(to: candidates, path: path)
+    let recognitions = zip(candidates, renamed).compactMap { stateDict, names in
+      Recognition(of: stateDict, names: names, family: checkpoint.family, dialects: dialects)
+    }
     guard let best = recognitions.map(\.score).max() else {
       let names = candidates.max { $0.tensors.count < $1.tensors.count }?.tensors.prefix(4).map(\.name)
       throw .noBlocks(path: path, found: names ?? [])
@@ -48,12 +54,13 @@ extension Network {
     unknownInBlocks = []
     notes = []
     parameters = []
+    if recognition.renamedCount > 0 { notes.append("renamed \(recognition.renamedCount) tensors by rule") }
     if !prefix.isEmpty { notes.append("took '\(prefix)' off every name") }
     if recognition.wrapped.removedCompiled { notes.append("took '\(Wrapper.compiled).' out of names") }
 
     var seen: [Role: String] = [:]
     var blocksByPath: [String: Block] = [:]
-    for path in recognition.blockPaths { blocksByPath[path] = Block(path: path) }
+    for path in recognition.blockPaths.values { blocksByPath[path] = Block(path: path) }
     for (named, bareName) in zip(stateDict.tensors, recognition.wrapped.names) {
       if Wrapper.counters.contains(named.name) {
         counters.append(named.name)
@@ -63,9 +70,17 @@ extension Network {
       if let first = seen.updateValue(named.name, forKey: role) {
         throw .collision(path: path, first: first, second: named.name)
       }
-      let parameter = Parameter(
-        role: role, originalName: named.name,
-        tensor: try normalised(named, for: role, path: path))
+      let form = Form(role)
+      let tensor = dialect.layouts.inside(
+        recognition.withShape(named.tensor, as: role), as: form)
+      guard let tensor, form == .any || tensor.elementType.isWeightType else {
+        throw .misfit(
+          path: path, name: named.name,
+          role: tensor == nil
+            ? dialect.layouts.expectation(form) : "a tensor of float32, float16, bfloat16 or float64",
+          found: "\(named.tensor.elementType.rawValue) \(named.tensor.shape)")
+      }
+      let parameter = Parameter(role: role, originalName: named.name, tensor: tensor)
       parameters.append(parameter)
       if case .block(let path, let blockRole) = role {
         blocksByPath[path]!.parameters[blockRole] = parameter
@@ -75,14 +90,7 @@ extension Network {
 
     var unknown: [String: [String]] = [:]
     for case .other(let name) in parameters.map(\.role) {
-      var end = name.endIndex
-      while let dot = name[..<end].lastIndex(of: ".") {
-        end = dot
-        if blocksByPath[String(name[..<dot])] != nil {
-          unknown[String(name[..<dot]), default: []].append(name)
-          break
-        }
-      }
+      if let block = recognition.block(around: name) { unknown[block, default: []].append(name) }
     }
     unknownInBlocks = unknown.sorted { naturallyPrecedes($0.key, $1.key) }.map { ($0.key, $0.value) }
     sortCanonically()
@@ -91,9 +99,9 @@ extension Network {
   /// Puts parameters in the order of the official code if every one of them has a known role.
   private mutating func sortCanonically() {
     let order = Dictionary(
-      uniqueKeysWithValues: Dialect.official.blockSuffixes.enumerated().map { ($1.role, $0) })
+      uniqueKeysWithValues: BlockRole.all.enumerated().map { ($1, $0) })
     let auxiliaryOrder = Dictionary(
-      uniqueKeysWithValues: Dialect.official.auxiliarySuffixes.enumerated().map { ($1.role, $0) })
+      uniqueKeysWithValues: AuxiliaryRole.all.enumerated().map { ($1, $0) })
     var keyed: [(group: Int, path: String, index: Int, parameter: Parameter)] = []
     for parameter in parameters {
       switch parameter.role {
@@ -114,45 +122,65 @@ extension Network {
 
 /// A state dict seen through the dialect that explains most of its names.
 private struct Recognition {
-  var stateDict: StateDict
-  var dialect: Dialect
-  var wrapped: Wrapper.Result
-  var blockPaths: Set<String> = []
-  /// Tensors with a role other than `.other`.
-  var score = 0
+  let stateDict: StateDict
+  let dialect: Dialect
+  let wrapped: Wrapper.Result
+  /// Names that rules changed.
+  let renamedCount: Int
+  /// The official paths of blocks, by the paths that the file has.
+  private(set) var blockPaths: [String: String] = [:]
+  /// Tensors with a role other than `.other`, and whether the dialect is usual in such containers.
+  private(set) var score = Score(tensors: 0, isUsual: false)
 
-  private let blockRoles: [String: BlockRole]
-  private let auxiliaryRoles: [String: AuxiliaryRole]
-  private let longestSuffix: Int
+  struct Score: Comparable {
+    var tensors: Int
+    var isUsual: Bool
+    static func < (a: Score, b: Score) -> Bool {
+      a.tensors != b.tensors ? a.tensors < b.tensors : !a.isUsual && b.isUsual
+    }
+  }
 
-  init?(of stateDict: StateDict, dialects: [Dialect]) {
-    let attempts = dialects.map { Recognition(of: stateDict, as: $0) }.filter { $0.score > 0 }
+  private let suffixes: SuffixTable
+  /// The file's paths of blocks, by their parents; for names beside a block.
+  private var pathsByParent: [String: String] = [:]
+  /// Elements of biases, by role; only of files without shapes.
+  private var biasCounts: [Role: Int] = [:]
+
+  /// - Parameter names: of the tensors, after any rules.
+  init?(of stateDict: StateDict, names: [String], family: String, dialects: [Dialect]) {
+    let attempts = dialects.map { Recognition(of: stateDict, names: names, family: family, as: $0) }
+      .filter { $0.score.tensors > 0 }
     // `max` would return the last of equals; the first is wanted.
     guard let best = attempts.map(\.score).max() else { return nil }
     self = attempts.first { $0.score == best }!
   }
 
-  private init(of stateDict: StateDict, as dialect: Dialect) {
+  private init(of stateDict: StateDict, names: [String], family: String, as dialect: Dialect) {
     self.stateDict = stateDict
     self.dialect = dialect
-    let blockSuffixes = dialect.blockSuffixes
-    blockRoles = Dictionary(uniqueKeysWithValues: blockSuffixes.map { ($0.suffix, $0.role) })
-    auxiliaryRoles = Dictionary(
-      uniqueKeysWithValues: dialect.auxiliarySuffixes.map { ($0.suffix, $0.role) })
-    longestSuffix = blockSuffixes.map { $0.suffix.split(separator: ".").count }.max()!
-    let roles = blockRoles
-    wrapped = Wrapper.remove(from: stateDict.tensors.map(\.name)) { name in
-      name.hasPrefix("stage0.") && roles[String(name.dropFirst(7))] != nil
-    }
+    renamedCount = zip(names, stateDict.tensors).count { $0 != $1.name }
+    let suffixes = SuffixTable(of: dialect)
+    self.suffixes = suffixes
+    wrapped = Wrapper.remove(from: names) { suffixes.split($0)?.official == "stage0" }
     for name in wrapped.names {
-      if case (let path, let role)? = split(name), Recognition.marksBlock(role) {
-        blockPaths.insert(path)
+      if let (path, official, role) = suffixes.split(name), Recognition.marksBlock(role) {
+        blockPaths[path] = official
+        pathsByParent[Recognition.parent(of: path)] = path
       }
     }
     guard !blockPaths.isEmpty else { return }
-    score = wrapped.names.count { name in
-      if case .other = role(of: name) { false } else { true }
+    score = Score(
+      tensors: wrapped.names.count { if case .other = role(of: $0) { false } else { true } },
+      isUsual: dialect.families.contains(family))
+    if stateDict.tensors.allSatisfy({ $0.tensor.shape.rank == 1 }) {
+      for (name, named) in zip(wrapped.names, stateDict.tensors) {
+        biasCounts[role(of: name)] = named.tensor.shape.elementCount
+      }
     }
+  }
+
+  private static func parent(of path: String) -> String {
+    path.split(separator: ".").dropLast().joined(separator: ".")
   }
 
   /// Whether a suffix says by itself that here is a block. `identity.weight` and `se.down.weight`
@@ -164,86 +192,122 @@ private struct Recognition {
     }
   }
 
-  /// The longest known suffix of a name, with what stands before it.
-  private func split(_ name: String) -> (path: String, role: BlockRole)? {
-    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-    for count in stride(from: min(longestSuffix, parts.count), through: 1, by: -1) {
-      if let role = blockRoles[parts.suffix(count).joined(separator: ".")] {
-        return (parts.dropLast(count).joined(separator: "."), role)
+  func role(of name: String) -> Role {
+    if let (path, official, role) = suffixes.split(name), blockPaths[path] != nil {
+      return .block(path: official, role)
+    }
+    if let (parent, role) = suffixes.splitBeside(name), let path = pathsByParent[parent] {
+      return .block(path: blockPaths[path]!, role)
+    }
+    if blockPaths.values.contains("stage0") {
+      for field in LayerField.allCases where name == dialect.name(of: .classifier(field)) {
+        return .classifier(field)
+      }
+      if let (path, role) = suffixes.splitAuxiliary(name) { return .auxiliary(path: path, role) }
+    }
+    return .other(name: name)
+  }
+
+  /// A weight without a shape (`.wts` has none) in the shape that its layer's bias implies: 3x3 for the
+  /// deploy convolution, which is all that RepVGG has.
+  func withShape(_ tensor: Tensor, as role: Role) -> Tensor {
+    let form = Form(role)
+    guard tensor.shape.rank == 1, form == .kernel || form == .squeezeExcitation || form == .matrix,
+      let biasRole = role.biasBeside, let outputs = biasCounts[biasRole], outputs > 0
+    else { return tensor }
+    let area = form == .kernel ? 9 : 1
+    let count = tensor.shape.elementCount
+    guard count > 0, count.isMultiple(of: outputs * area) else { return tensor }
+    let inputs = count / (outputs * area)
+    switch form {
+    case .kernel: return tensor.reshaped(to: [outputs, inputs, 3, 3])
+    case .squeezeExcitation: return tensor.reshaped(to: [outputs, inputs, 1, 1])
+    default: return tensor.reshaped(to: [outputs, inputs])
+    }
+  }
+
+  /// The official path of the block that a name lies inside of.
+  func block(around name: String) -> String? {
+    blockPaths.first { path, _ in !path.isEmpty && name.hasPrefix(path + dialect.separator) }?.value
+  }
+}
+
+extension Role {
+  /// The bias of the layer whose weight this is.
+  fileprivate var biasBeside: Role? {
+    switch self {
+    case .block(let path, .fused(.weight)): .block(path: path, .fused(.bias))
+    case .block(let path, .squeeze(let placement, .weight)): .block(path: path, .squeeze(placement, .bias))
+    case .block(let path, .excite(let placement, .weight)): .block(path: path, .excite(placement, .bias))
+    case .classifier(.weight): .classifier(.bias)
+    default: nil
+    }
+  }
+}
+
+/// The suffixes of a dialect, by the last part of the names that have them.
+private struct SuffixTable {
+  private let dialect: Dialect
+  private var inside: [Substring: [(suffix: String, role: BlockRole)]] = [:]
+  private var beside: [Substring: [(suffix: String, role: BlockRole)]] = [:]
+  private var auxiliary: [Substring: [(suffix: String, role: AuxiliaryRole)]] = [:]
+
+  init(of dialect: Dialect) {
+    self.dialect = dialect
+    for role in BlockRole.all {
+      guard let suffix = dialect.suffix(of: role) else { continue }
+      if suffix.hasPrefix("../") {
+        beside[Self.last(suffix), default: []].append((String(suffix.dropFirst(3)), role))
+      } else {
+        inside[Self.last(suffix), default: []].append((suffix, role))
+      }
+    }
+    // `weight` alone may be a suffix too, so longer ones are tried first.
+    for key in inside.keys { inside[key]!.sort { $0.suffix.utf8.count > $1.suffix.utf8.count } }
+    for role in AuxiliaryRole.all {
+      guard let suffix = dialect.suffix(of: role) else { continue }
+      auxiliary[Self.last(suffix), default: []].append((suffix, role))
+    }
+  }
+
+  private static func last(_ name: String) -> Substring {
+    name.lastIndex(of: ".").map { name[name.index(after: $0)...] } ?? name[...]
+  }
+
+  /// What stands before `suffix`, less the separator.
+  private func path(of name: String, before suffix: String, _ separator: String) -> String? {
+    guard name.utf8.count > suffix.utf8.count else { return name == suffix ? "" : nil }
+    guard name.hasSuffix(suffix) else { return nil }
+    let path = name.dropLast(suffix.count)
+    return path.hasSuffix(separator) ? String(path.dropLast(separator.count)) : nil
+  }
+
+  /// The path of a block in the file, its official path, and what the rest of the name means.
+  func split(_ name: String) -> (path: String, official: String, role: BlockRole)? {
+    for (suffix, role) in inside[Self.last(name)] ?? [] {
+      if let path = path(of: name, before: suffix, dialect.separator),
+        let official = dialect.officialPath(of: path)
+      {
+        return (path, official, role)
       }
     }
     return nil
   }
 
-  func role(of name: String) -> Role {
-    if let (path, role) = split(name), blockPaths.contains(path) {
-      return .block(path: path, role)
+  func splitBeside(_ name: String) -> (parent: String, role: BlockRole)? {
+    for (suffix, role) in beside[Self.last(name)] ?? [] {
+      if let parent = path(of: name, before: suffix, ".") { return (parent, role) }
     }
-    if blockPaths.contains("stage0") {
-      for field in LayerField.allCases where name == dialect.classifier + field.rawValue {
-        return .classifier(field)
-      }
-      if let dot = name.firstIndex(of: "."), name[..<dot].hasSuffix(dialect.auxiliary.pathSuffix),
-        let role = auxiliaryRoles[String(name[name.index(after: dot)...])]
-      {
-        return .auxiliary(path: String(name[..<dot]), role)
-      }
-    }
-    return .other(name: name)
+    return nil
   }
-}
 
-/// A tensor in the shape that its role asks for. All changes keep the row-major order of elements.
-private func normalised(
-  _ named: NamedTensor, for role: Role, path: String
-) throws(NamingError) -> Tensor {
-  enum Form { case vector, kernel, matrix, any }
-  let form: Form =
-    switch role {
-    case .block(_, .batchNorm(_, .batchesTracked)), .auxiliary(_, .batchNorm(.batchesTracked)), .other: .any
-    case .block(_, .kernel), .block(_, .fused(.weight)), .auxiliary(_, .kernel),
-      .block(_, .squeeze(_, .weight)), .block(_, .excite(_, .weight)):
-      .kernel
-    case .classifier(.weight), .auxiliary(_, .classifier(.weight)): .matrix
-    default: .vector
+  func splitAuxiliary(_ name: String) -> (path: String, role: AuxiliaryRole)? {
+    guard let pathSuffix = dialect.auxiliary?.pathSuffix else { return nil }
+    for (suffix, role) in auxiliary[Self.last(name)] ?? [] {
+      if let path = path(of: name, before: suffix, dialect.separator), path.hasSuffix(pathSuffix) {
+        return (path, role)
+      }
     }
-  let tensor = named.tensor
-  let sizes = tensor.shape.dimensions
-  func misfit(_ wanted: String) -> NamingError {
-    .misfit(
-      path: path, name: named.name, role: wanted,
-      found: "\(tensor.elementType.rawValue) \(tensor.shape)")
-  }
-  if form != .any, !tensor.elementType.isWeightType {
-    throw misfit("a tensor of float32, float16, bfloat16 or float64")
-  }
-  switch form {
-  case .any:
-    return tensor
-  case .vector:  // MegEngine: BatchNorm [1, C, 1, 1], bias [1, O, 1, 1]
-    guard sizes.count >= 1, sizes.allSatisfy({ $0 > 0 }), sizes.count(where: { $0 > 1 }) <= 1 else {
-      throw misfit("a vector of one value for each channel")
-    }
-    return tensor.reshaped(to: [tensor.shape.elementCount])
-  case .matrix:
-    guard sizes.count == 2, sizes.allSatisfy({ $0 > 0 }) else { throw misfit("a matrix [out, in]") }
-    return tensor
-  case .kernel:
-    guard sizes.allSatisfy({ $0 > 0 }) else { throw misfit("a kernel") }
-    switch sizes.count {
-    case 4: return tensor
-    case 5:  // MegEngine: [groups, O / groups, I / groups, kh, kw]
-      return tensor.reshaped(to: Shape([sizes[0] * sizes[1]] + sizes[2...]))
-    case 2 where isSqueezeExcitation(role):  // linear layers instead of 1x1 convolutions
-      return tensor.reshaped(to: Shape(sizes + [1, 1]))
-    default: throw misfit("a kernel [out, in, height, width], or MegEngine's of five axes")
-    }
-  }
-}
-
-private func isSqueezeExcitation(_ role: Role) -> Bool {
-  switch role {
-  case .block(_, .squeeze), .block(_, .excite): true
-  default: false
+    return nil
   }
 }

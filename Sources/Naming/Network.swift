@@ -71,9 +71,10 @@ public struct Network: Sendable {
   /// Throws if a block has parameters whose meaning is not known.
   public func requireKnownBlocks() throws(NamingError) {
     guard let (block, names) = unknownInBlocks.first else { return }
-    let known = dialect.blockSuffixes.map(\.suffix)
-    let tail = names[0].hasPrefix(block + ".") ? String(names[0].dropFirst(block.count + 1)) : names[0]
+    let known = BlockRole.all.compactMap(dialect.suffix)
+    let path = dialect.path(ofBlock: block) ?? block
+    let tail = String(names[0].dropFirst(path.count + dialect.separator.count))
     throw .unknownInBlock(
-      path: path, block: block, names: names, known: nearestNames(to: tail, in: known))
+      path: self.path, block: block, names: names, known: nearestNames(to: tail, in: known))
   }
 }

@@ -59,8 +59,8 @@ public struct FusionPlan: Sendable {
     if let epsilon, used != [epsilon] {
       notes.append("--bn-eps \(epsilon) is not used where the file's own modules say otherwise")
     }
-    if !network.stateDict.modules.isEmpty {
-      notes.append("epsilon, stride and padding are those of the pickled modules")
+    if network.stateDict.modules.values.contains(where: { $0.epsilon != nil }) {
+      notes.append("epsilon, stride and padding are those of the modules in the file")
     }
     doubled = network.blocks.filter { $0.hasBranches && $0.hasFused }
     let alone = network.blocks.count { !$0.hasBranches }
@@ -128,7 +128,7 @@ public struct FusionPlan: Sendable {
     var roles: Set<Role> = []
     var shapes: [Role: Shape] = [:]
     for parameter in network.parameters { shapes[parameter.role] = parameter.tensor.shape }
-    let names = network.parameters.map { network.dialect.name(of: $0.role) }
+    let names = network.parameters.map { network.dialect.label(of: $0.role) }
     // Blocks already in deploy form are held to the deploy form's shapes.
     let deployed = Set(network.blocks.filter { !$0.hasBranches }.map(\.path))
     func isDeployed(_ role: Role) -> Bool {
@@ -139,7 +139,7 @@ public struct FusionPlan: Sendable {
       + expected.deployParameters.filter { isDeployed($0.role) }
     for (role, shape) in wanted {
       roles.insert(role)
-      let name = network.dialect.name(of: role)
+      let name = network.dialect.label(of: role)
       if let found = shapes[role] {
         if found != shape { differences.append("'\(name)' is \(found), not \(shape)") }
       } else {
@@ -173,31 +173,40 @@ public struct FusionPlan: Sendable {
       path: network.path, asked: architecture.name, differences: differences, actual: actual)
   }
 
-  /// The deploy form's tensors, named as `dialect` does. Weights of fused and passed-through floating
-  /// point tensors become float32; all other types stay as they are.
-  public func outputTensors(names dialect: Dialect) -> [OutputTensor] {
-    steps.flatMap { step -> [OutputTensor] in
+  /// The deploy form's tensors, called and, if `isShaped`, shaped as `dialect` does. Weights of fused
+  /// and passed-through floating point tensors become float32; all other types stay as they are.
+  ///
+  /// - Throws: `NamingError` if the dialect cannot express one.
+  public func outputTensors(
+    names dialect: Dialect, isShaped: Bool = true
+  ) throws(NamingError) -> [OutputTensor] {
+    let structure = try? structure.get()
+    var result: [OutputTensor] = []
+    func append(_ tensor: OutputTensor, _ role: Role) throws(NamingError) {
+      let groups = network.groups(of: role, in: structure)
+      let output = try dialect.output(tensor, as: role, groups: groups, isShaped: isShaped)
+      if let output { result.append(output) }
+    }
+    for step in steps {
       switch step {
       case .fuse(let block):
-        return [
+        try append(
           OutputTensor(
-            name: dialect.name(of: .block(path: block.path, .fused(.weight))), elementType: .float32,
-            shape: block.kernel.shape, contents: FusedWeights(block.kernel)),
+            name: "", elementType: .float32, shape: block.kernel.shape,
+            contents: FusedWeights(block.kernel)), .block(path: block.path, .fused(.weight)))
+        try append(
           OutputTensor(
-            name: dialect.name(of: .block(path: block.path, .fused(.bias))), elementType: .float32,
-            shape: [block.kernel.shape[0]], contents: FusedBias(block.kernel)),
-        ]
+            name: "", elementType: .float32, shape: [block.kernel.shape[0]],
+            contents: FusedBias(block.kernel)), .block(path: block.path, .fused(.bias)))
       case .pass(let parameter):
-        let name = dialect.name(of: parameter.role)
-        guard parameter.tensor.elementType.isWeightType else {
-          return [OutputTensor(name: name, parameter.tensor)]
-        }
-        return [
-          OutputTensor(
-            name: name, elementType: .float32, shape: parameter.tensor.shape,
-            contents: Float32Contents(parameter.tensor))
-        ]
+        let tensor = parameter.tensor
+        try append(
+          tensor.elementType.isWeightType && tensor.elementType != .float32
+            ? OutputTensor(
+              name: "", elementType: .float32, shape: tensor.shape, contents: Float32Contents(tensor))
+            : OutputTensor(name: "", tensor), parameter.role)
       }
     }
+    return result
   }
 }

@@ -126,29 +126,45 @@ public struct Kernel: Sendable {
   ) throws(ReadError) {
     let area = shape[2] * shape[3]
     var taps = Array(0..<area)
-    if let first = terms.first, case .stored(let weight) = first.source, weight.fitsFloat,
-      first.height * first.width == area
+    let covered = Set(terms.dropFirst().flatMap { overlay(of: $0).map(\.tap) })
+    if let first = terms.first, case .stored(let weight) = first.source,
+      first.height * first.width == area, covered.count < area
     {
-      let covered = Set(terms.dropFirst().flatMap { overlay(of: $0).map(\.tap) })
       taps = taps.filter { covered.contains($0) }
       let range = rows.lowerBound * rowLength..<rows.upperBound * rowLength
-      workspace.floats.grow(to: range.count)
-      try weight.readNumbers(range, into: &workspace.floats)
-      let values = workspace.floats.span
-      for (index, row) in rows.enumerated() {
-        let factor = first.scale[row]
-        for position in index * rowLength..<(index + 1) * rowLength {
-          // Adding zero makes -0 of the product 0, as adding the other terms' zeros would.
-          unsafe result[position] = Float(factor * Double(values[position]) + 0)
-        }
+      if weight.fitsFloat {
+        workspace.floats.grow(to: range.count)
+        try weight.readNumbers(range, into: &workspace.floats)
+        unsafe round(workspace.floats.span, times: first.scale, rows, into: result)
+      } else {
+        workspace.doubles.grow(to: range.count)
+        try weight.readNumbers(range, into: &workspace.doubles)
+        unsafe round(workspace.doubles.span, times: first.scale, rows, into: result)
       }
       guard !taps.isEmpty else { return }
     }
-    try sum(rows, at: taps, workspace: &workspace, denseIsRead: taps.count < area)
+    try sum(rows, at: taps, workspace: &workspace, firstIsRead: taps.count < area)
     let sums = workspace.accumulator.span
-    for channel in 0..<rows.count * shape[1] {
-      for (slot, tap) in taps.enumerated() {
-        unsafe result[channel * area + tap] = Float(sums[channel * taps.count + slot])
+    for (slot, tap) in taps.enumerated() {
+      var (source, target) = (slot, tap)
+      for _ in 0..<rows.count * shape[1] {
+        unsafe result[target] = Float(sums[source])
+        source &+= taps.count
+        target &+= area
+      }
+    }
+  }
+
+  /// Rounds rows of `values`, each multiplied by its factor.
+  private func round<Number: WeightNumber>(
+    _ values: borrowing Span<Number>, times scale: [Double], _ rows: Range<Int>,
+    into result: UnsafeMutableBufferPointer<Float>
+  ) {
+    for (index, row) in rows.enumerated() {
+      let factor = scale[row]
+      for position in index * rowLength..<(index + 1) * rowLength {
+        // Adding zero makes -0 of the product 0, as adding the other terms' zeros would.
+        unsafe result[position] = Float(factor * Double(values[position]) + 0)
       }
     }
   }
@@ -164,9 +180,9 @@ public struct Kernel: Sendable {
 
   /// Leaves the sum of all terms in `workspace.accumulator`, as `[rows, I/groups, taps]`.
   ///
-  /// - Parameter denseIsRead: whether `workspace.floats` holds the rows of the first term already.
+  /// - Parameter firstIsRead: whether `workspace` holds the rows of the first term already.
   private func sum(
-    _ rows: Range<Int>, at taps: [Int], workspace: inout Workspace, denseIsRead: Bool = false
+    _ rows: Range<Int>, at taps: [Int], workspace: inout Workspace, firstIsRead: Bool = false
   ) throws(ReadError) {
     // Taken out for the time being, so that it and the other arrays can be used together.
     var sums = workspace.accumulator
@@ -185,14 +201,16 @@ public struct Kernel: Sendable {
         let length = shape[1] * term.height * term.width
         let range = rows.lowerBound * length..<rows.upperBound * length
         if weight.fitsFloat {
-          if !(index == 0 && denseIsRead) {
+          if !(index == 0 && firstIsRead) {
             workspace.floats.grow(to: range.count)
             try weight.readNumbers(range, into: &workspace.floats)
           }
           add(term, workspace.floats.span, rows, overlay, &sums, taps.count)
         } else {
-          workspace.doubles.grow(to: range.count)
-          try weight.readNumbers(range, into: &workspace.doubles)
+          if !(index == 0 && firstIsRead) {
+            workspace.doubles.grow(to: range.count)
+            try weight.readNumbers(range, into: &workspace.doubles)
+          }
           add(term, workspace.doubles.span, rows, overlay, &sums, taps.count)
         }
       case .identity:
@@ -215,8 +233,13 @@ public struct Kernel: Sendable {
     for (index, row) in rows.enumerated() {
       let factor = term.scale[row]
       for (from, slot) in overlay {
-        for channel in index * shape[1]..<(index + 1) * shape[1] {
-          sums[channel * tapCount + slot] += factor * Double(values[channel * area + from])
+        // Counted without checks for overflow, which can take longer than the arithmetic; the accesses
+        // are checked.
+        var (source, target) = (index * shape[1] * area + from, index * shape[1] * tapCount + slot)
+        for _ in 0..<shape[1] {
+          sums[target] += factor * Double(values[source])
+          source &+= area
+          target &+= tapCount
         }
       }
     }

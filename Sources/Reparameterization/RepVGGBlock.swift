@@ -89,7 +89,7 @@ private struct BranchReader {
     let identity = fields.map { BlockRole.batchNorm(.identity, $0) }
     if identity.contains(where: { block[$0] != nil }) { needed += identity }
     let absent = needed.filter { block[$0] == nil }
-    let missing = absent.map { network.dialect.name(of: .block(path: block.path, $0)) }
+    let missing = absent.map { network.dialect.label(of: .block(path: block.path, $0)) }
     guard missing.isEmpty else {
       let branch: Branch? = [.dense, .pointwise].first { branch in
         absent.filter { $0.branch == branch } == needed.filter { $0.branch == branch }
@@ -136,7 +136,7 @@ private struct BranchReader {
       runningVariance: try vector(.batchNorm(branch, .runningVariance), channels: channels),
       epsilon: epsilon)
     if let channel = norm.firstInvalidChannel {
-      let name = network.dialect.name(of: .block(path: block.path, .batchNorm(branch, .runningVariance)))
+      let name = network.dialect.label(of: .block(path: block.path, .batchNorm(branch, .runningVariance)))
       throw FusionError.invalidBatchNorm(path: network.path, name: name, channel: channel)
     }
     return norm

@@ -121,7 +121,7 @@ extension RepVGGStructure {
   /// The deploy form as a list of operations, with tensors called as `dialect` does.
   public func graph(names dialect: Dialect) -> [Operation] {
     func name(_ layer: Layer, _ role: BlockRole) -> String {
-      dialect.name(of: .block(path: layer.path, role))
+      dialect.label(of: .block(path: layer.path, role))
     }
     var graph: [Operation] = []
     for layer in layers {
@@ -147,7 +147,7 @@ extension RepVGGStructure {
     graph.append(.globalAveragePool)
     graph.append(
       .linear(
-        weight: dialect.name(of: .classifier(.weight)), bias: dialect.name(of: .classifier(.bias))))
+        weight: dialect.label(of: .classifier(.weight)), bias: dialect.label(of: .classifier(.bias))))
     return graph
   }
 }
@@ -278,7 +278,7 @@ extension RepVGGStructure {
       case .squeeze, .excite:
         guard network[role]?.tensor.shape == shape else {
           throw deviation(
-            "'\(network.dialect.name(of: role))' is "
+            "'\(network.dialect.label(of: role))' is "
               + "\(network[role]?.tensor.shape.description ?? "missing"), not \(shape)")
         }
       default: break

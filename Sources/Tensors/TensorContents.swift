@@ -14,6 +14,8 @@ public protocol TensorContents: Sendable {
 
   /// Fills `buffer` with the elements of `range`, counted in row-major order, packed and
   /// little-endian.
+  ///
+  /// - Precondition: `buffer` is just as long, and aligned for the elements.
   func read(
     _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
   ) throws(ReadError)
@@ -90,15 +92,14 @@ public struct Float32Contents: TensorContents {
   public func read(
     _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
   ) throws(ReadError) {
-    if tensor.elementType == .float32 { return try unsafe tensor.read(range, into: buffer) }
+    // Safe: `buffer` is the memory of `range.count` float32, aligned for them.
+    let floats = unsafe buffer.assumingMemoryBound(to: Float.self)
+    if tensor.fitsFloat { return try unsafe tensor.readFloats(range, into: floats) }
     if workspace.doubles.count < range.count {
       workspace.doubles = [Double](repeating: 0, count: range.count)
     }
     try tensor.readNumbers(range, into: &workspace.doubles)
-    // Safe: `buffer` has room for `range.count` floats; `storeBytes` needs no alignment.
-    for index in 0..<range.count {
-      unsafe buffer.storeBytes(
-        of: Float(workspace.doubles[index]), toByteOffset: 4 * index, as: Float.self)
-    }
+    let doubles = workspace.doubles.span.extracting(first: range.count)
+    for index in doubles.indices { unsafe floats[index] = Float(doubles[index]) }
   }
 }

@@ -8,30 +8,74 @@ import Tensors
 struct InputOptions: ParsableArguments {
   @Option(
     name: .customLong("from"),
-    help: ArgumentHelp(
-      "Fail unless the file is of this family: pytorch, megengine, rvd.", valueName: "family"))
+    help: ArgumentHelp("Fail unless the file is of this family (as 'pytorch').", valueName: "family"),
+    completion: .list(inputFamilies))
   var family: String?
 
   @Option(help: "Use this state dict, where the file has several (as 'model_ema').")
   var key: String?
 
-  var reading: ReadingOptions {
+  @Option(
+    name: .customLong("dialect"),
+    help: ArgumentHelp("Know the names of this table as well; see 'repconv dialects'.", valueName: "file"),
+    completion: .file())
+  var dialectFile: String?
+
+  @Option(
+    name: .customLong("rename"),
+    help: ArgumentHelp(
+      "Rename tensors before all else, as in 'encoder.*=*'; may be repeated.", valueName: "pattern=name"),
+    transform: Correspondence.argument)
+  var renames: [Correspondence] = []
+
+  /// Built-in dialects, behind the user's.
+  func dialects() throws -> [Dialect] {
+    guard let dialectFile else { return Dialect.all }
+    let file = try InputFile(path: dialectFile)
+    let bytes = try file.bytes(0..<file.count, field: "the table")
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw NamingError.badDialect(place: dialectFile, line: nil, reason: "it is no UTF-8 text")
+    }
+    let dialect = try Dialect(text: text, place: dialectFile)
+    guard Dialect.named(dialect.name) == nil else {
+      throw NamingError.badDialect(
+        place: dialectFile, line: nil, reason: "a built-in dialect is called '\(dialect.name)' already")
+    }
+    return [dialect] + Dialect.all
+  }
+
+  func reading() throws -> ReadingOptions {
     var options = ReadingOptions()
     options.family = family
     options.key = key
+    options.dialects = try dialects()
+    options.renames = renames
     return options
   }
 
   func validate() throws {
-    let known = ["pytorch", "megengine", "rvd"]
-    if let family, !known.contains(family.lowercased()) {
-      throw ValidationError("--from takes one of \(known.joined(separator: ", ")), not '\(family)'.")
+    if let family, !inputFamilies.contains(family.lowercased()) {
+      throw ValidationError(
+        "--from takes one of \(inputFamilies.joined(separator: ", ")), not '\(family)'.")
     }
   }
 }
 
 /// Options that say how the output is to be written.
 struct OutputOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Names of the output, and shapes that go with them; see 'repconv dialects' (default: official).",
+      valueName: "dialect"),
+    completion: .list(Dialect.all.map(\.name)))
+  var names: String?
+
+  @Option(
+    name: .customLong("to"),
+    help: ArgumentHelp("Format of the output (default: by the extension of its name).", valueName: "format"),
+    completion: .list(OutputFormat.all.map(\.name)))
+  var format: String?
+
   @Flag(help: "Replace the output if it exists.")
   var force = false
 
@@ -44,9 +88,16 @@ struct OutputOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Print nothing but errors and warnings.")
   var quiet = false
 
-  func writing(names: Dialect) -> WritingOptions {
+  func writing(dialects: [Dialect]) throws -> WritingOptions {
     var options = WritingOptions()
-    options.names = names
+    if let names {
+      guard let dialect = Dialect.named(names, among: dialects) else {
+        throw ValidationError(
+          "--names takes one of \(dialects.map(\.name).joined(separator: ", ")), not '\(names)'.")
+      }
+      options.names = dialect
+    }
+    options.format = format
     options.replace = force
     options.sync = sync
     if let threads { options.threads = Threads(threads) }
@@ -58,17 +109,48 @@ struct OutputOptions: ParsableArguments {
     if let threads, threads < 1 {
       throw ValidationError("--threads takes a number of at least 1, not \(threads).")
     }
+    if let format, !OutputFormat.all.contains(where: { $0.name == format.lowercased() }) {
+      throw ValidationError(
+        "--to takes one of \(OutputFormat.all.map(\.name).joined(separator: ", ")), not '\(format)'.")
+    }
   }
 }
 
-extension Dialect {
+/// Options of the commands that write a checkpoint again.
+struct RewriteArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Colour order of the output's first convolution: keep, rgb or bgr.", valueName: "order"),
+    completion: .list(RewriteOptions.Channels.allCases.map(\.rawValue)),
+    transform: RewriteOptions.Channels.argument)
+  var channels: RewriteOptions.Channels = .keep
+
+  @OptionGroup var dryRun: DryRunOptions
+  @OptionGroup var input: InputOptions
+  @OptionGroup var output: OutputOptions
+}
+
+/// Printing what would be written instead of writing it.
+struct DryRunOptions: ParsableArguments {
+  @Flag(name: .customLong("dry-run"), help: "Print what each tensor would be called, and write nothing.")
+  var isOn = false
+
+  @Flag(help: "With --dry-run: print one JSON object.")
+  var json = false
+
+  func validate() throws {
+    if json && !isOn { throw ValidationError("--json goes with --dry-run.") }
+  }
+}
+
+extension Correspondence {
   /// For `@Option(transform:)`.
-  static func argument(_ text: String) throws -> Dialect {
-    guard let dialect = Dialect.named(text) else {
-      throw ValidationError(
-        "--names takes one of \(Dialect.all.map(\.name).joined(separator: ", ")), not '\(text)'.")
+  static func argument(_ text: String) throws -> Correspondence {
+    do {
+      return try Correspondence(text)
+    } catch {
+      throw ValidationError("--rename: \(error.reason).")
     }
-    return dialect
   }
 }
 
@@ -83,10 +165,10 @@ extension Architecture {
   }
 }
 
-extension ImportOptions.Channels {
+extension RewriteOptions.Channels {
   /// For `@Option(transform:)`.
-  static func argument(_ text: String) throws -> ImportOptions.Channels {
-    guard let channels = ImportOptions.Channels(rawValue: text.lowercased()) else {
+  static func argument(_ text: String) throws -> RewriteOptions.Channels {
+    guard let channels = RewriteOptions.Channels(rawValue: text.lowercased()) else {
       throw ValidationError(
         "--channels takes one of \(allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'.")
     }

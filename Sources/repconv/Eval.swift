@@ -82,7 +82,7 @@ struct Eval: ParsableCommand {
         "top5": .number(evaluation.top5),
         "seconds": .number(seconds),
       ])
-      print(try object.indented())
+      print(try object.indented(), terminator: "")
     } else {
       var lines = ["\(model.model) on \(folder): \(network.summary)"]
       lines.append(

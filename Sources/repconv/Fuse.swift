@@ -8,7 +8,7 @@ struct Fuse: ParsableCommand {
     abstract: "Fuse the branches of every block into one convolution.",
     discussion: """
       Reads any checkpoint that 'repconv inspect' shows in train form; computes in float64 and rounds \
-      once, to float32; writes the deploy form as .rvd or .pth, by OUT's extension. Tensors outside \
+      once, to float32; writes the deploy form in the format of OUT's extension. Tensors outside \
       the blocks pass through.
 
       EXAMPLES
@@ -20,7 +20,7 @@ struct Fuse: ParsableCommand {
   @Argument(help: "The training checkpoint to read.", completion: .file())
   var input: String
 
-  @Argument(help: "The deploy file to write: .rvd or .pth.", completion: .file(extensions: ["rvd", "pth"]))
+  @Argument(help: "The deploy file to write.", completion: .file(extensions: OutputFormat.all.map(\.name)))
   var output: String
 
   @Option(
@@ -33,11 +33,7 @@ struct Fuse: ParsableCommand {
       "BatchNorm's epsilon, if the file does not say it; by default the dialect's.", valueName: "number"))
   var bnEps: Double?
 
-  @Option(
-    help: ArgumentHelp("Names of the output (official, basecls, repvgg-megengine).", valueName: "dialect"),
-    transform: Dialect.argument)
-  var names: Dialect = .official
-
+  @OptionGroup var dryRun: DryRunOptions
   @OptionGroup var inputOptions: InputOptions
   @OptionGroup var outputOptions: OutputOptions
 
@@ -49,22 +45,27 @@ struct Fuse: ParsableCommand {
 
   func run() throws {
     var options = FuseOptions()
-    options.reading = inputOptions.reading
-    options.writing = outputOptions.writing(names: names)
+    options.reading = try inputOptions.reading()
+    options.writing = try outputOptions.writing(dialects: options.reading.dialects)
     options.architecture = arch
     options.epsilon = bnEps
+    options.isDryRun = dryRun.isOn
     let report = try fuse(input, to: output, options: options)
     for block in report.doubled where !block.agrees {
       printError(
         "repconv: warning: the deploy kernel beside the branches of '\(block.path)' differs by "
           + "\(block.largestDifference); the branches were trusted")
     }
-    if !outputOptions.quiet { print(text(report)) }
+    if dryRun.isOn {
+      print(try report.mapping.text(isJSON: dryRun.json, notes: report.notes))
+    } else if !outputOptions.quiet {
+      print(text(report))
+    }
   }
 
   private func text(_ report: FuseReport) -> String {
     var lines = ["\(input) → \(output)"]
-    lines.append(row("read", "\(report.container), \(size(report.bytesRead)), names of \(report.dialect.name)"))
+    lines.append(row("read", "\(report.container), \(size(report.bytesRead)), names of \(report.mapping.dialect.name)"))
     lines.append(row("network", report.architecture ?? "blocks inside a larger network"))
     lines.append(
       row(
@@ -80,10 +81,10 @@ struct Fuse: ParsableCommand {
     lines.append(row("epsilon", report.epsilons.map { "\($0)" }.joined(separator: ", ") + ", " + report.epsilonSource))
     lines.append(row("largest", "\(report.largestWeight.magnitude) in \(report.largestWeight.name)"))
     if let input = report.input { lines.append(row("input", input.summary)) }
-    for (reason, names) in report.dropped { lines.append(row("dropped", "\(reason): \(sample(names))")) }
+    for (reason, names) in report.mapping.dropped { lines.append(row("dropped", "\(reason): \(sample(names))")) }
     for note in report.notes { lines.append(row("note", note)) }
     lines.append(
-      row("wrote", "\(report.outputFormat), \(size(report.bytesWritten)), \(count(report.tensors, "tensor"))"))
+      row("wrote", "\(report.outputFormat), \(size(report.bytesWritten ?? 0)), \(count(report.tensors, "tensor"))"))
     if let digest = report.contentDigest { lines.append(row("content", "sha256 \(digest)")) }
     return lines.joined(separator: "\n")
   }

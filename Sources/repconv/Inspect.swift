@@ -34,7 +34,7 @@ struct Inspect: ParsableCommand {
   @OptionGroup var inputOptions: InputOptions
 
   func run() throws {
-    let inspection = try inspect(file, family: inputOptions.family, key: inputOptions.key)
+    let inspection = try inspect(file, options: inputOptions.reading())
     let rvd = inspection.checkpoint.family == "rvd" ? try RVDFile(path: file) : nil
     if verify ?? (rvd != nil) {
       if let rvd { try rvd.verify() } else { try inspection.verifyChecksums() }
@@ -150,7 +150,7 @@ private struct InspectionText {
           "epsilon",
           inFile.isEmpty
             ? "not in the file; \(network.dialect.epsilon) by the dialect"
-            : inFile.map { "\($0)" }.joined(separator: ", ") + ", from the pickled modules"))
+            : inFile.map { "\($0)" }.joined(separator: ", ") + ", from the modules in the file"))
     }
     for (block, names) in network.unknownInBlocks {
       lines.append(row("unknown", "in block '\(block)': \(sample(names))"))

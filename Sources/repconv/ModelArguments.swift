@@ -44,7 +44,7 @@ struct ModelArguments: ParsableArguments {
 
   func open() throws -> RunnableNetwork {
     try RunnableNetwork.open(
-      path: model, options: inputOptions.reading, precision: double ? .float64 : .float32,
+      path: model, options: try inputOptions.reading(), precision: double ? .float64 : .float32,
       epsilon: bnEps)
   }
 }

@@ -10,6 +10,7 @@ struct Repconv: ParsableCommand {
       EXAMPLES
         repconv import repvgg_a0.pkl --from megengine
         repconv fuse in.pth out.rvd -a RepVGG-A0
+        repconv verify in.pth out.rvd
         repconv inspect model.rvd
         repconv run model.rvd --images photos/
 
@@ -21,7 +22,8 @@ struct Repconv: ParsableCommand {
       """,
     version: repconvVersion,
     subcommands: [
-      Import.self, Fuse.self, Inspect.self, Run.self, Eval.self, Archs.self,
+      Import.self, Fuse.self, Verify.self, Export.self, Run.self, Eval.self, Inspect.self, Diff.self,
+      Check.self, Archs.self, Dialects.self,
     ])
 
   static func main() {

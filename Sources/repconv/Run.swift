@@ -87,7 +87,9 @@ struct Run: ParsableCommand {
       try write(report.logits, to: file)
       try file.commit(sync: false)
     }
-    print(json ? try report.json.indented() : report.text(output: output))
+    print(
+      json ? try report.json.indented() : report.text(output: output),
+      terminator: json ? "" : "\n")
   }
 
   private func run(

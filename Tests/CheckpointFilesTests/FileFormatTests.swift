@@ -33,14 +33,6 @@ import Testing
       ([0x28, 0xB5, 0x2F, 0xFD], "the file is compressed with Zstandard"),
       ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], "the file is compressed with 7-Zip"),
       (
-        [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A],
-        "reading HDF5 files is not supported yet"
-      ),
-      (
-        [UInt8](repeating: 0, count: 1024) + [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A],
-        "reading HDF5 files is not supported yet"
-      ),
-          (
         Array("PYTORCH1".utf8),
         "the file is in a preview of PyTorch's zip format that no release reads"
       ),
@@ -83,10 +75,6 @@ import Testing
     (
       ["a/.data/version", "a/net.pkl"],
       "the file is a package made by torch.package, not a checkpoint"
-    ),
-    (
-      ["config.json", "metadata.json", "model.weights.h5"],
-      "reading .keras files is not supported yet"
     ),
     (["vgg.pth"], "the file is a zip archive around a checkpoint"),
     (

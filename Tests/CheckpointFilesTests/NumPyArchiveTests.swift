@@ -224,7 +224,9 @@ import Testing
   @Test func `bytes behind an array are noted`() throws {
     let checkpoint = try Self.read([("w.npy", Self.array(Self.header(), data: 9))])
     #expect(
-      checkpoint.notes == ["1 bytes follow the array 'w' in its member; they were left alone."])
+      checkpoint.notes == [
+        "Arrays with bytes behind them, which were left alone (1): 1 behind 'w'."
+      ])
     #expect(checkpoint.stateDicts[0].tensors[0].tensor.byteCount == 8)
   }
 

@@ -73,7 +73,7 @@ import Testing
     try expect(checkpoint.stateDicts[0], holds: rows)
     #expect(
       checkpoint.notes == [
-        "'second.weight' is the same tensor as 'first.weight', says the metadata."
+        "Tensors that are others, as the metadata say (1): 'second.weight' is 'first.weight'."
       ])
   }
 
@@ -416,7 +416,7 @@ import Testing
           + "\(entry("b", offsets: "[1,9]"))}", data: 9), ""),
     Case(
       "a boolean of 7", one(dtype: "\"BOOL\"", shape: "[8]"),
-      "'w' has booleans other than 0 and 1, such as 2; they are true."),
+      "Tensors with booleans other than 0 and 1, which are true (1): 2 in 'w'."),
     Case("no tensors", file("{}"), "The file holds no tensors."),
   ]
 
@@ -440,6 +440,22 @@ import Testing
     let header = "{\(Self.entry("é")),\(Self.entry("e\u{301}", offsets: "[8,16]"))}"
     let tensors = try Self.read(Self.file(header, data: 16)).stateDicts[0].tensors
     #expect(tensors.map { $0.name.utf8.count } == [2, 3])
+  }
+
+  @Test(arguments: [
+    ("{\"__metadata__\":{\"a\":\"\",\"b\":\"\",\"b\":\"\",\"c\":\"\"}}", "strings of metadata"),
+    ("{\(entry("a")),\(entry("b")),\(entry("c"))}", "tensors in a file"),
+  ])
+  func `more than any checkpoint has is refused`(header: String, message: String) throws {
+    let error = #expect(throws: ReadError.self) {
+      try SafetensorsHeader(
+        Array(header.utf8), at: Location(path: "w.safetensors"), maximumCount: 2)
+    }
+    guard case .limitExceeded(_, let what, 2, "3")? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(what == message)
   }
 
   @Test func `every prefix is refused`() throws {

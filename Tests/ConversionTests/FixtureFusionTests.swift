@@ -16,12 +16,17 @@ struct Fixture: CustomTestStringConvertible, Sendable {
   var key: String? { name == "plain-swin-style.pth" ? "model" : nil }
   /// Significant bits of the stored weights, if fewer than float32 has.
   var significantBits: Int? {
-    name.contains("-half") ? 11 : name.contains("-bfloat16") ? 8 : nil
+    name.contains("-half") || name.contains("-float16") ? 11 : name.contains("-bfloat16") ? 8 : nil
   }
   var testDescription: String { name }
 
-  static let all: [Fixture] = ["PyTorch", "MegEngine"].flatMap { folder in
-    Fixtures.names(in: folder, suffixes: [".pth", ".pkl", ".tar", ".ckpt"])
+  /// What the file does not say, and its dialect not rightly.
+  var epsilon: Double? { name.hasSuffix(".weights.h5") ? 1e-5 : nil }
+
+  static let all: [Fixture] = ["PyTorch", "MegEngine", "HDF5", "Safetensors"].flatMap { folder in
+    Fixtures.names(
+      in: folder,
+      suffixes: [".pth", ".pkl", ".tar", ".ckpt", ".h5", ".hdf5", ".keras", ".safetensors"])
       .filter { ["plain", "g2", "g4", "se", "plus"].contains(String($0.prefix { $0 != "-" })) }
       .map { Fixture(path: Fixtures.path("\(folder)/\($0)"), name: $0) }
   }
@@ -34,6 +39,7 @@ struct Fixture: CustomTestStringConvertible, Sendable {
   func options(_ fixture: Fixture) -> FuseOptions {
     var options = FuseOptions()
     options.reading.key = fixture.key
+    options.epsilon = fixture.epsilon
     return options
   }
 
@@ -115,7 +121,7 @@ struct Fixture: CustomTestStringConvertible, Sendable {
     let module = try fuse(
       Fixtures.path("MegEngine/g2-whole-module.pkl"), to: folder.file("m.rvd"), options: options)
     #expect(module.epsilons == [1e-5])
-    #expect(module.epsilonSource == "from the pickled modules")
+    #expect(module.epsilonSource == "from the modules in the file")
     let dict = try fuse(
       Fixtures.path("MegEngine/g2-basecls.pkl"), to: folder.file("d.rvd"), options: options)
     #expect(dict.epsilons == [0.5])

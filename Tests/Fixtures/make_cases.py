@@ -94,6 +94,8 @@ def main(out):
     two.update(fused(block("body.1.", 2, 2, seed=3), "body.1."))
     save(two, "half-fused.pth")
 
+    save({"model": one, "model_ema": block("body.0.", 2, 2, seed=4)}, "two-networks.pth")
+
     def without(*parts):
         return collections.OrderedDict((k, v) for k, v in one.items() if not any(p in k for p in parts))
 

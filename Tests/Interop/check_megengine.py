@@ -63,6 +63,17 @@ def check_network(checks, fixture):
     expect_logits(network(mge.tensor(images)).numpy(), logits)
 
 
+def check_export(checks, fixture):
+    """What repconv writes as `.pkl` is loaded by a module's own `load_state_dict`, grouped kernels too."""
+    out = checks.output(fixture.name + ".exported.pkl")
+    checks.repconv("export", fixture.path, out, *fixture.options)
+    network = megengine_module(fixture.state, fixture.model)
+    network.load_state_dict({k: np.zeros_like(v) for k, v in network.state_dict().items()})
+    network.load_state_dict(mge.load(out))
+    images, logits = fixture.images_and_logits()
+    expect_logits(network(mge.tensor(images)).numpy(), logits)
+
+
 def check_fuse(checks, fixture):
     tensors = {k: mge.tensor(np.float32(v)) for k, v in read_pth(checks.fused(fixture, ".pth")).items()}
     images, logits = fixture.images_and_logits()
@@ -83,6 +94,8 @@ def main():
         if fixture.model != "se":  # the modules of make_fixtures.py have no Squeeze-and-Excitation
             with checks.check(f"{fixture.name}, imported, runs in MegEngine"):
                 check_network(checks, fixture)
+            with checks.check(f"{fixture.name}, exported as .pkl, is loaded by load_state_dict"):
+                check_export(checks, fixture)
         with checks.check(f"{fixture.name}, fused, runs in MegEngine"):
             check_fuse(checks, fixture)
     checks.finish()

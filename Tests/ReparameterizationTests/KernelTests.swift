@@ -13,6 +13,15 @@ func tensor(_ shape: Shape, _ values: [Float]) -> Tensor {
     .float32, shape: shape, in: MemoryBytes(bytes, location: Location(path: "t")), name: "t")
 }
 
+/// The same as float64.
+func wideTensor(_ shape: Shape, _ values: [Double]) -> Tensor {
+  let bytes = values.flatMap { value in
+    (0..<8).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt64($0))) }
+  }
+  return try! Tensor(
+    .float64, shape: shape, in: MemoryBytes(bytes, location: Location(path: "t")), name: "t")
+}
+
 /// BatchNorm whose scale and shift are exact: variance and epsilon zero and one.
 func batchNorm(scale: [Double], shift: [Double]) -> BatchNorm {
   BatchNorm(
@@ -98,24 +107,25 @@ func batchNorm(scale: [Double], shift: [Double]) -> BatchNorm {
 
   @Test func `float64 kernels are not narrowed on the way`() throws {
     let value = 1 + 0x1p-40
-    let bytes = (0..<8).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt64($0))) }
-    let weight = try Tensor(
-      .float64, shape: [1, 1, 1, 1], in: MemoryBytes(bytes, location: Location(path: "t")), name: "t")
+    let weight = wideTensor([1, 1, 1, 1], [value])
     #expect(try Kernel(convolution: weight).weights(ofRows: 0..<1) == [value])
   }
 
-  @Test(arguments: [false, true])
-  func `rounded weights are the float64 ones, rounded, to the bit`(isPadded: Bool) throws {
+  @Test(arguments: [false, true], [false, true])
+  func `rounded weights are the float64 ones, rounded, to the bit`(isPadded: Bool, isWide: Bool) throws {
     // Values with zeros of both signs, subnormals and more bits than a product keeps.
     let values = (0..<3 * 4 * 9).map { index -> Float in
       switch index % 7 {
       case 0: -0
-      case 1: 1e-42 * Float(index)
+      case 1: 0x1p-140 * Float(index)
       default: Float(index).squareRoot() * (index % 2 == 0 ? -1 : 1)
       }
     }
     let norm = batchNorm(scale: [0.1, -0.3, 1e-3], shift: [1, 2, 3])
-    var kernel = Kernel(convolution: tensor([3, 4, 3, 3], values)).folding(norm)
+    let dense =
+      isWide
+      ? wideTensor([3, 4, 3, 3], values.map { Double($0) * (1 + 0x1p-40) }) : tensor([3, 4, 3, 3], values)
+    var kernel = Kernel(convolution: dense).folding(norm)
     let pointwise = Kernel(convolution: tensor([3, 4, 1, 1], (0..<12).map { Float($0).squareRoot() }))
       .folding(norm).padded(to: 3, 3)
     let vertical = Kernel(convolution: tensor([3, 4, 3, 1], (0..<36).map { 1 / Float($0 + 1) }))

@@ -287,9 +287,11 @@ import Testing
     ([], 0), (["--help"], 0), (["--version"], 0), (["fuse", "--help"], 0), (["archs"], 0),
     (["nonsense"], 64), (["fuse"], 64), (["fuse", "a.pth"], 64), (["inspect", "a", "b"], 64),
     (["fuse", "a.pth", "b.rvd", "--bn-eps", "-1"], 64), (["fuse", "a.pth", "b.rvd", "--bn-eps", "nan"], 64),
-    (["fuse", "a.pth", "b.rvd", "-a", "ResNet-50"], 64), (["import", "a", "--names", "keras"], 64),
+    (["fuse", "a.pth", "b.rvd", "-a", "ResNet-50"], 64), (["import", Fixtures.path("Cases/one-block.pth"), "--names", "klingon"], 64),
     (["import", "a", "--channels", "hsv"], 64), (["import", "a", "--from", "tape"], 64),
-    (["fuse", "a.pth", "b.txt"], 2), (["import", "a.pth", "-o", "b.rvd"], 2),
+    (["fuse", "a.pth", "b.txt"], 2), (["dialects"], 0), (["dialects", "--show", "timm"], 0),
+    (["dialects", "--show", "x"], 64), (["import", "a", "--rename", "x"], 64), (["import", "a", "--json"], 64),
+    (["export", "a.pth"], 64), (["export", "a.pth", "b.pth", "--to", "zip"], 64),
   ] as [([String], Int32)])
   func `usage has its own status`(arguments: [String], status: Int32) throws {
     let result = try Program.run(arguments, in: folder.path)
@@ -299,8 +301,8 @@ import Testing
   }
 
   @Test func `every command's help has examples`() throws {
-    for command in ["import", "fuse", "inspect"] {
-      #expect(try run(command, "--help").output.contains("repconv \(command) "), "\(command)")
+    for command in ["import", "fuse", "export", "inspect", "dialects"] {
+      #expect(try run(command, "--help").output.contains("repconv \(command)"), "\(command)")
     }
   }
 

@@ -140,6 +140,31 @@ import Testing
     #expect(try tensor.doubles() == [1, -2])
   }
 
+  @Test(arguments: [ElementType.float32, .float16, .bfloat16], [0, 1, 511, 512, 513, 1500])
+  func `every length of every type is decoded, and not a number more`(type: ElementType, count: Int) throws {
+    // Small multiples of 1/8 are exact in all types.
+    let values = (0..<count + 3).map { Float($0 % 200 - 100) / 8 }
+    let bytes = values.flatMap { value -> [UInt8] in
+      let bits = value.bitPattern
+      let exponent = value == 0 ? 0 : (bits >> 23 & 0xFF) - 112
+      let stored: UInt32 =
+        switch type {
+        case .float16: bits >> 16 & 0x8000 | exponent << 10 | bits >> 13 & 0x3FF
+        case .bfloat16: bits >> 16
+        default: bits
+        }
+      return (0..<type.byteCount).map { UInt8(truncatingIfNeeded: stored >> (8 * UInt32($0))) }
+    }
+    let tensor = try Tensor(
+      type, shape: [count + 3], in: MemoryBytes(bytes, location: Location(path: "t")), name: "t")
+    var floats = [Float](repeating: 99, count: count + 2)
+    try tensor.readNumbers(3..<count + 3, into: &floats)
+    #expect(floats == values[3...] + [99, 99])
+    var doubles = [Double](repeating: 99, count: count + 2)
+    try tensor.readNumbers(3..<count + 3, into: &doubles)
+    #expect(doubles == values[3...].map(Double.init) + [99, 99])
+  }
+
   @Test func `float64 becomes float32 with one rounding, ties to even`() throws {
     let values: [Double] = [1 + 0x1p-24, 1 + 0x1p-24 + 0x1p-50, 1 + 0x3p-24, 1e300, -0.0]
     let bytes = MemoryBytes(

@@ -16,16 +16,19 @@ enum NPZFile {
     } else {
       container = "NumPy archive"
     }
+    var notes = archive.notes
+    contents.longMembers.note("Arrays with bytes behind them, which were left alone", in: &notes)
     return Checkpoint(
       path: archive.file.location.path, container: container, family: "numpy",
       byteCount: archive.file.count,
       stateDicts: contents.stateDict.tensors.isEmpty ? [] : [contents.stateDict],
-      notes: archive.notes + contents.notes)
+      notes: notes)
   }
 
   private struct Contents {
     var stateDict = StateDict(tensors: [])
-    var notes: [String] = []
+    /// Members with more bytes than their arrays take.
+    var longMembers = Examples()
     /// The strings of the array `names`, and its place.
     var names: (place: Location, strings: [String])?
 
@@ -71,9 +74,7 @@ enum NPZFile {
           found: "\(available)", remedy: fetchAgain)
       }
       if count < available {
-        notes.append(
-          "\(available - count) bytes follow the array '\(printable(name))' in its member; they were "
-            + "left alone.")
+        longMembers.add("\(available - count) behind '\(printable(name))'")
       }
       return try Tensor(
         type.elementType, shape: header.shape,

@@ -48,7 +48,8 @@ struct NumPyType: Equatable {
     case "U", "S": return "\(code): its elements are strings"
     case "M", "m": return "\(code): its elements are dates or times"
     case "V":
-      return "\(code): its elements are raw bytes, as NumPy saves bfloat16 and other types that are "
+      return
+        "\(code): its elements are raw bytes, as NumPy saves bfloat16 and other types that are "
         + "not its own"
     default: return printable(String(code))
     }

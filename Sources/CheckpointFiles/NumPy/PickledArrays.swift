@@ -34,6 +34,13 @@ struct PickledArrays {
     bytesLeft = graph.source.count.multipliedReportingOverflow(by: 4).partialValue + 1 << 26
   }
 
+  /// Whether an object is the record of an array.
+  static func isArray(_ handle: Handle, in graph: ObjectGraph) -> Bool {
+    guard let name = graph.call(handle)?.name else { return false }
+    return isFunction("_reconstruct", of: "multiarray", name)
+      || isFunction("_frombuffer", of: "numeric", name)
+  }
+
   private static func isFunction(_ function: String, of module: String, _ name: String) -> Bool {
     name == "numpy.core.\(module).\(function)" || name == "numpy._core.\(module).\(function)"
   }

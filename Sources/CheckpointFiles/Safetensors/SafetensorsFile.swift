@@ -104,12 +104,13 @@ enum SafetensorsFile {
   ) {
     var tensors: [[UInt8]: Tensor] = [:]
     for named in stateDict.tensors { tensors[Array(named.name.utf8)] = named.tensor }
+    var aliases = Examples()
     for (name, kept) in metadata where name != "format" && tensors[Array(name.utf8)] == nil {
       guard let tensor = tensors[Array(kept.utf8)] else { continue }
       stateDict.tensors.append(NamedTensor(name, tensor))
-      notes.append(
-        "'\(printable(name))' is the same tensor as '\(printable(kept))', says the metadata.")
+      aliases.add("'\(printable(name))' is '\(printable(kept))'")
     }
+    aliases.note("Tensors that are others, as the metadata say", in: &notes)
   }
 
   private static func description(of metadata: [(key: String, value: String)]) -> String {
@@ -123,18 +124,18 @@ enum SafetensorsFile {
   /// else. Masks are rare and short, and weights are not booleans, so only so much is looked at.
   private static func booleanNotes(_ tensors: [NamedTensor]) throws(ReadError) -> [String] {
     var bytesLeft = 1 << 20
-    var notes: [String] = []
+    var odd = Examples()
     for named in tensors where named.tensor.elementType == .bool {
       let count = min(bytesLeft, named.tensor.byteCount)
       bytesLeft -= count
       let start = named.tensor.byteOffset
       let bytes = try named.tensor.source.bytes(start..<start + count, field: "booleans")
       if let other = bytes.first(where: { $0 > 1 }) {
-        notes.append(
-          "'\(printable(named.name))' has booleans other than 0 and 1, such as \(other); they are "
-            + "true.")
+        odd.add("\(other) in '\(printable(named.name))'")
       }
     }
+    var notes: [String] = []
+    odd.note("Tensors with booleans other than 0 and 1, which are true", in: &notes)
     return notes
   }
 }

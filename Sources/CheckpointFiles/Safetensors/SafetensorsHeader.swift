@@ -18,14 +18,22 @@ struct SafetensorsHeader {
   private(set) var metadata: [(key: String, value: String)]?
   private(set) var notes: [String] = []
 
-  private var extraFields: [String] = []
-  private var repeatedMetadata: [String] = []
+  private var extraFields = Examples()
+  private var repeatedMetadata = Examples()
+
+  /// Tensors, and strings of metadata, in a file.
+  private let maximumCount: Int
 
   /// - Parameters:
   ///   - text: all of the header.
   ///   - place: where it is in the file.
+  ///   - maximumCount: of tensors, and of strings of metadata. The largest models have some ten thousand;
+  ///     a header of 100 MB has room for millions, each of which takes more memory than its text.
   /// - Throws: `ReadError.malformed` unless it is a header and its tensors lie one behind the other.
-  init(_ text: [UInt8], at place: Location) throws(ReadError) {
+  init(
+    _ text: [UInt8], at place: Location, maximumCount: Int = 1_000_000
+  ) throws(ReadError) {
+    self.maximumCount = maximumCount
     var json = JSONCursor(text, at: place)
     // As bytes: Swift's strings are equal if they look the same.
     var names: Set<[UInt8]> = []
@@ -37,6 +45,7 @@ struct SafetensorsHeader {
       if name == "__metadata__" {
         try takeMetadata(&json)
       } else {
+        try checkCount(entries.count, of: "tensors in a file", json)
         entries.append(try takeEntry(&json, name, place))
       }
     }
@@ -48,10 +57,9 @@ struct SafetensorsHeader {
     if entries.contains(where: { $0.name.isEmpty }) {
       notes.append("One of the tensors has an empty name.")
     }
-    note(extraFields, "Fields that the format does not have, which were left alone")
-    note(
-      repeatedMetadata,
-      "Keys of the metadata that are there more than once, of which the last count")
+    extraFields.note("Fields that the format does not have, which were left alone", in: &notes)
+    repeatedMetadata.note(
+      "Keys of the metadata that are there more than once, of which the last count", in: &notes)
 
     // Tensors of no bytes may share their place with others; they come in the order of the header.
     entries = entries.enumerated()
@@ -67,10 +75,13 @@ struct SafetensorsHeader {
   /// Bytes of data that the tensors cover.
   var dataCount: Int { entries.last?.range.upperBound ?? 0 }
 
-  private mutating func note(_ what: [String], _ text: String) {
-    guard !what.isEmpty else { return }
-    let shown = what.prefix(3).joined(separator: ", ") + (what.count > 3 ? ", ..." : ".")
-    notes.append("\(text) (\(what.count)): \(shown)")
+  private func checkCount(
+    _ count: Int, of what: String, _ json: JSONCursor
+  ) throws(ReadError) {
+    guard count < maximumCount else {
+      throw .limitExceeded(
+        json.location, what: what, limit: maximumCount, found: "\(count + 1)")
+    }
   }
 
   private mutating func takeMetadata(_ json: inout JSONCursor) throws(ReadError) {
@@ -81,9 +92,10 @@ struct SafetensorsHeader {
       (json, key, _) throws(ReadError) in
       let value = try json.string("a string as the value of '\(printable(key))' in __metadata__")
       if let position = positions[Array(key.utf8)] {
-        repeatedMetadata.append("'\(printable(key))'")
+        repeatedMetadata.add("'\(printable(key))'")
         pairs[position].value = value
       } else {
+        try checkCount(pairs.count, of: "strings of metadata", json)
         positions[Array(key.utf8)] = pairs.count
         pairs.append((key, value))
       }
@@ -110,7 +122,7 @@ struct SafetensorsHeader {
       case "shape": sizes = try json.naturalNumbers("the shape of \(shown)")
       case "data_offsets": offsets = try json.naturalNumbers("the data_offsets of \(shown)")
       default:
-        extraFields.append("'\(printable(field))' of \(shown)")
+        extraFields.add("'\(printable(field))' of \(shown)")
         try json.skipValue()
       }
     }

@@ -90,9 +90,7 @@ enum ZipFile {
       matches: {
         $0.has("config.json") && ($0.has("model.weights.h5") || $0.has("model.weights.npz"))
       },
-      action: .refuse(
-        what: "reading .keras files is not supported yet",
-        remedy: "In Python: keras.models.load_model(file), and save the weights with torch.save.")),
+      action: .read(KerasArchive.read)),
     Kind(
       matches: { !$0.names.isEmpty && $0.names.allSatisfy { $0.hasSuffix(".npy") } },
       action: .read(NPZFile.read)),

@@ -1,0 +1,128 @@
+internal import Tensors
+
+/// What hard links lead to from the root of a file, each group once.
+struct HDF5Tree {
+  struct Node {
+    /// Its name in the group, and its path from the root.
+    var name: String
+    var path: String
+    var content: Content
+
+    /// The members of a group; none of anything else.
+    var members: [Node] {
+      if case .group(_, let members) = content { members } else { [] }
+    }
+
+    func member(_ name: String) -> Node? { members.first { $0.name == name } }
+
+    var dataset: HDF5Dataset? {
+      if case .dataset(let dataset) = content { dataset } else { nil }
+    }
+  }
+
+  enum Content {
+    case group(HDF5Header, [Node])
+    case dataset(HDF5Dataset)
+    /// Neither, and what it is.
+    case other(String)
+  }
+
+  let root: Node
+
+  /// Groups in one another. Networks nest some ten deep.
+  private static let maximumDepth = 100
+  /// Links in all. A network has some thousand tensors.
+  private static let maximumCount = 1_000_000
+
+  /// - Throws: `ReadError.unsupported` for whatever would lead out of the file or out of the tree: soft
+  ///   and external links, external storage, virtual datasets.
+  init(_ file: HDF5File) throws(ReadError) {
+    var walker = Walker(file: file)
+    root = try walker.visit(file.root, name: "", path: "", depth: 0)
+  }
+
+  private struct Walker {
+    let file: HDF5File
+    /// The paths of the groups visited, by their addresses.
+    var groups: [Int: String] = [:]
+    var count = 0
+
+    mutating func visit(
+      _ address: Int, name: String, path: String, depth: Int
+    ) throws(ReadError) -> Node {
+      if let first = groups[address] {
+        return Node(
+          name: name, path: path,
+          content: .other("the group '\(first.isEmpty ? "/" : first)' again"))
+      }
+      switch try file.object(at: address, path: path) {
+      case .dataset(let dataset):
+        try dataset.checkIsSelfContained(in: file)
+        return Node(name: name, path: path, content: .dataset(dataset))
+      case .namedDatatype:
+        return Node(name: name, path: path, content: .other("a datatype"))
+      case .group(let group):
+        groups[address] = path
+        return Node(
+          name: name, path: path,
+          content: .group(group.header, try members(of: group, path: path, depth: depth + 1)))
+      }
+    }
+
+    private mutating func members(
+      of group: HDF5Group, path: String, depth: Int
+    ) throws(ReadError) -> [Node] {
+      guard depth <= HDF5Tree.maximumDepth else {
+        throw .limitExceeded(
+          file.location, what: "groups in one another", limit: HDF5Tree.maximumDepth,
+          found: "\(depth) or more")
+      }
+      count += group.links.count
+      guard count <= HDF5Tree.maximumCount else {
+        throw .limitExceeded(
+          file.location, what: "links", limit: HDF5Tree.maximumCount, found: "\(count) or more")
+      }
+      var members: [Node] = []
+      var names: Set<String> = []
+      for link in group.links {
+        let memberPath = path.isEmpty ? link.name : "\(path)/\(link.name)"
+        let location = file.location(of: memberPath)
+        guard !link.name.isEmpty, !link.name.contains("/"), names.insert(link.name).inserted else {
+          throw .malformed(
+            location, expected: "names without '/', each once in its group",
+            found: "'\(printable(link.name))'", remedy: fetchAgain)
+        }
+        switch link.target {
+        case .object(let address):
+          members.append(
+            try visit(address, name: link.name, path: memberPath, depth: depth))
+        case .soft(let target):
+          throw .unsupported(
+            location,
+            what: "the link is soft: it stands for the path '\(printable(target))', and is not followed",
+            remedy: "In Python, replace it by what it leads to, as with h5py's Group.copy.")
+        case .external(let other):
+          throw .unsupported(
+            location,
+            what: "the link leads to another file, '\(printable(other))', which is not opened",
+            remedy: "If you trust both, copy what it leads to with h5py's Group.copy.")
+        case .userDefined(let type):
+          throw .unsupported(
+            location, what: "the link is of a kind of its own (\(type)), and is not followed",
+            remedy: "Copy what it leads to into a new file with the program that wrote it.")
+        }
+      }
+      return members
+    }
+  }
+}
+
+extension HDF5Dataset {
+  /// What the dataset is if it is no tensor: `text`, `a compound`. Nil if it is of numbers.
+  var whatInstead: String? {
+    switch type.kind {
+    case .element, .oddNumber: shape == nil ? "a dataset without elements" : nil
+    case .other(let what): what
+    }
+  }
+}

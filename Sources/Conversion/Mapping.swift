@@ -1,0 +1,32 @@
+public import Naming
+public import Tensors
+
+/// What becomes of the names and shapes of a file.
+public struct Mapping: Sendable {
+  /// Of the input.
+  public var dialect: Dialect
+  /// Of the output.
+  public var names: Dialect
+  /// In the order of the output.
+  public var renamings: [Renaming]
+  /// Names that are not in the output, by reason.
+  public var dropped: [(reason: String, names: [String])]
+
+  /// Tensors that are called otherwise now.
+  public var renamedCount: Int { renamings.count { $0.from != $0.to } }
+}
+
+/// One tensor of the output, and the one it comes from.
+public struct Renaming: Equatable, Sendable {
+  public var from: String
+  public var to: String
+  public var fromShape: Shape
+  public var toShape: Shape
+}
+
+extension StateDict {
+  /// The shape that a parameter has in the file.
+  func shape(of parameter: Parameter) -> Shape {
+    tensors.first { $0.name == parameter.originalName }?.tensor.shape ?? parameter.tensor.shape
+  }
+}

@@ -1,0 +1,184 @@
+public import Naming
+internal import RVD
+internal import Reparameterization
+public import Tensors
+
+/// What `rewrite` should do beside what the file itself decides.
+public struct RewriteOptions: Sendable {
+  public enum Channels: String, CaseIterable, Sendable {
+    case keep, rgb, bgr
+  }
+  public var reading = ReadingOptions()
+  public var writing = WritingOptions()
+  /// The order in which the output's first convolution expects the colours.
+  public var channels = Channels.keep
+  /// Whether to stop before anything is written.
+  public var isDryRun = false
+
+  public init() {}
+}
+
+/// What `rewrite` did.
+public struct RewriteReport: Sendable {
+  public var output: String
+  public var container: String
+  public var mapping: Mapping
+  public var stage: Network.Stage
+  public var architecture: String?
+  public var notes: [String]
+  public var parameters: Int
+  public var bytesRead: Int
+  /// Nil if nothing was written.
+  public var bytesWritten: Int?
+  /// The channel order the output's first convolution expects.
+  public var channelOrder: InputConvention.ChannelOrder
+  public var flippedChannels: Bool
+  public var outputFormat: String
+  /// SHA-256 over the tensors, if the format stores it.
+  public var contentDigest: String?
+}
+
+/// Writes any readable checkpoint again, in another format or under other names and shapes, without
+/// changing what the network computes (but for the order of its input channels, if asked). Nothing is
+/// fused.
+///
+/// - Throws: `ReadError`, `NamingError`, `ConversionError`, `WriteError`.
+public func rewrite(
+  _ input: String, to output: String, options: RewriteOptions = RewriteOptions()
+) throws -> RewriteReport {
+  let format = try OutputFormat.forPath(output, named: options.writing.format)
+  let names = options.writing.names ?? format.names
+  let checkpoint = try openCheckpoint(input, family: options.reading.family)
+  let network = try Network(recognising: checkpoint, options.reading)
+  if network.dialect != names { try network.requireKnownBlocks() }
+  let structure = try? RepVGGStructure(of: network)
+  if format.isForDeploy, network.stage != .deploy {
+    throw ConversionError.notDeployed(path: input, format: format.title, stage: network.stage.rawValue)
+  }
+
+  let original = checkpoint.family == "rvd" ? try RVDFile(path: input) : nil
+  let channels = try ChannelChange(
+    network, from: original?.input ?? network.dialect.input, options.channels, path: input)
+  var notes = checkpoint.allNotes + network.notes
+  notes += channels.notes(names: names, isAsked: options.channels != .keep)
+  let others = network.parameters.count { if case .other = $0.role { true } else { false } }
+  if others > 0 {
+    notes.append("\(others) tensor\(others == 1 ? "" : "s") outside the blocks: names kept")
+  }
+
+  var dropped = network.counters.map { (name: $0, reason: "a counter of the wrapper") }
+  dropped += network.stateDict.ignored.map { (name: $0.name, reason: $0.what) }
+  var tensors: [OutputTensor] = []
+  var renamings: [Renaming] = []
+  for parameter in network.parametersInOrder(structure, isForDeploy: format.isForDeploy) {
+    let groups = network.groups(of: parameter.role, in: structure)
+    let tensor = OutputTensor(name: "", try channels.apply(to: parameter))
+    guard
+      let result = try names.output(
+        tensor, as: parameter.role, groups: groups, isShaped: format.isShaped)
+    else {
+      dropped.append((parameter.originalName, "BatchNorm's step counter, which \(names.name) has not"))
+      continue
+    }
+    tensors.append(result)
+    renamings.append(
+      Renaming(
+        from: parameter.originalName, to: result.name,
+        fromShape: network.stateDict.shape(of: parameter), toShape: result.shape))
+  }
+
+  var report = RewriteReport(
+    output: output, container: checkpoint.container,
+    mapping: Mapping(
+      dialect: network.dialect, names: names, renamings: renamings, dropped: grouped(dropped)),
+    stage: network.stage, architecture: structure?.description, notes: notes,
+    parameters: network.trainableParameterCount, bytesRead: checkpoint.byteCount, bytesWritten: nil,
+    channelOrder: channels.order, flippedChannels: channels.isReversed,
+    outputFormat: format.title)
+  if options.isDryRun { return report }
+
+  let model = DeployModel(
+    tensors: tensors, graph: structure?.graph(names: names),
+    architecture: structure?.architecture?.name, classes: structure?.classes,
+    input: structure == nil ? nil : channels.input,
+    // A file that knows where it came from goes on to say so.
+    provenance: original?.provenance
+      ?? Provenance(
+        sourceSHA256: Provenance.unknownDigest, container: checkpoint.container,
+        dialect: network.dialect.name, epsilons: [], arithmetic: "none: fused elsewhere",
+        tool: "repconv \(repconvVersion)"))
+  let file = try OutputFile(path: output, options.writing)
+  report.contentDigest = try format.write(
+    model, of: input, to: file, threads: options.writing.threads)
+  try verifySources(of: network.parameters.map(\.tensor))
+  try file.commit(sync: options.writing.sync)
+  report.bytesWritten = file.count
+  return report
+}
+
+extension Network {
+  /// Parameters in execution order for a deploy model whose structure is known, else as they are.
+  fileprivate func parametersInOrder(
+    _ structure: RepVGGStructure?, isForDeploy: Bool
+  ) -> [Parameter] {
+    guard isForDeploy, let structure else { return parameters }
+    return structure.deployParameters.compactMap { self[$0.role] }
+  }
+}
+
+/// The order of colours that a network expects, and how to reverse it: by reversing the input axis of
+/// every kernel that takes the image.
+private struct ChannelChange {
+  let order: InputConvention.ChannelOrder
+  let isReversed: Bool
+  /// Of the output.
+  let input: InputConvention
+
+  init(
+    _ network: Network, from found: InputConvention, _ wanted: RewriteOptions.Channels, path: String
+  ) throws {
+    order =
+      switch wanted {
+      case .keep: found.channelOrder
+      case .rgb: .rgb
+      case .bgr: .bgr
+      }
+    isReversed = order != found.channelOrder
+    var input = found
+    if isReversed {
+      input.channelOrder = order
+      input.mean.reverse()
+      input.standardDeviation.reverse()
+      let stems = network.parameters.filter { ChannelChange.takesImage($0.role) }
+      guard !stems.isEmpty else {
+        throw ConversionError.noStem(path: path, reason: "no block 'stage0' takes the image")
+      }
+      for stem in stems where stem.tensor.shape[1] != 3 || stem.tensor.isReshaped {
+        throw ConversionError.noStem(
+          path: path, reason: "'\(stem.originalName)' is \(stem.tensor.shape), not of 3 channels")
+      }
+    }
+    self.input = input
+  }
+
+  private static func takesImage(_ role: Role) -> Bool {
+    switch role {
+    case .block("stage0", .kernel), .block("stage0", .fused(.weight)): true
+    default: false
+    }
+  }
+
+  func apply(to parameter: Parameter) throws -> Tensor {
+    isReversed && ChannelChange.takesImage(parameter.role)
+      ? parameter.tensor.flipped(axis: 1) : parameter.tensor
+  }
+
+  func notes(names: Dialect, isAsked: Bool) -> [String] {
+    let expected = names.input.channelOrder
+    guard order != expected else { return [] }
+    return [
+      "the first convolution expects \(order.rawValue); code of \(names.project) feeds \(expected.rawValue): "
+        + (isAsked ? "as asked" : "--channels \(expected.rawValue.lowercased()) converts it")
+    ]
+  }
+}

@@ -1,0 +1,186 @@
+internal import Naming
+public import Tensors
+
+/// How a fused convolution in a deploy file compares with the block it should be.
+public struct BlockComparison: Sendable {
+  public enum Grade: Int, Comparable, Sendable {
+    /// Every value is the correctly rounded one.
+    case exact
+    /// Some are not, but all are as near as float32 arithmetic comes.
+    case rounded
+    /// The tolerance that was asked for covers the differences.
+    case tolerated
+    case different
+
+    public static func < (a: Grade, b: Grade) -> Bool { a.rawValue < b.rawValue }
+  }
+
+  /// As the training file calls the block.
+  public var path: String
+  /// Names in the deploy file.
+  public var weightName, biasName: String
+  /// The type that the deploy file stores the weights in.
+  public var elementType: ElementType
+  public var shape: Shape
+  /// Nil if the tensors could not be compared value by value; `cause` says why.
+  public var weights: Difference?
+  public var bias: Difference?
+  public var grade: Grade
+  /// Why it differs, if that can be told.
+  public var cause: Cause?
+
+  /// Weights and bias together.
+  public var difference: Difference? {
+    guard var both = weights, let bias else { return nil }
+    both.add(bias)
+    return both
+  }
+}
+
+/// A fused convolution in a deploy file.
+struct FusedTensors: Sendable {
+  var weight: Tensor
+  var bias: Tensor
+  let weightPrecision: Precision
+  let biasPrecision: Precision
+
+  /// - Precondition: both are of weight types.
+  init(weight: Tensor, bias: Tensor) {
+    self.weight = weight
+    self.bias = bias
+    weightPrecision = Precision(weight.elementType)!
+    biasPrecision = Precision(bias.elementType)!
+  }
+}
+
+/// How far off a value may be.
+struct Allowance: Sendable {
+  /// A type that values may have been rounded to once, beside the one they are stored in.
+  var rounding: Precision?
+  /// The fraction of the sum of magnitudes that arithmetic may have lost.
+  var arithmetic = Tolerance.float32Factor
+
+  static let float32 = Allowance()
+}
+
+/// Memory for comparing one block after the other.
+struct ComparisonMemory {
+  var rows = Rows()
+  var found: [Double] = []
+}
+
+extension ReferenceBlock {
+  /// Weights that are compared at a time.
+  private static let pieceLength = 1 << 15
+
+  /// Compares some rows of the deploy form with what they should be.
+  ///
+  /// - Returns: false if `isLeaving` and a value is further off than rounding explains; then the rest
+  ///   was not compared.
+  @discardableResult
+  func compare(
+    _ fused: FusedTensors, rows: Range<Int>, leavingAtFailure isLeaving: Bool = false,
+    allowing allowance: Allowance = .float32, weights: inout Difference, bias: inout Difference,
+    memory: inout ComparisonMemory
+  ) throws(ReadError) -> Bool {
+    let step = max(1, ReferenceBlock.pieceLength / max(1, rowLength))
+    var next = rows.lowerBound
+    if memory.found.count < max(step * rowLength, rows.count) {
+      memory.found = [Double](repeating: 0, count: max(step * rowLength, rows.count))
+    }
+    try fused.bias.readNumbers(rows, into: &memory.found)
+    for (index, row) in rows.enumerated() {
+      let (value, magnitude) = self.bias(ofRow: row)
+      compareValue(
+        row, value, magnitude, memory.found[index], fused.biasPrecision, allowance, &bias)
+    }
+    if isLeaving && bias.failing > 0 { return false }
+    while next < rows.upperBound {
+      let end = min(next + step, rows.upperBound)
+      try computeWeights(ofRows: next..<end, into: &memory.rows)
+      let first = next * rowLength
+      try fused.weight.readNumbers(first..<end * rowLength, into: &memory.found)
+      compareWeights(
+        memory, first, (end - next) * rowLength, fused.weightPrecision, allowance, &weights)
+      if isLeaving && weights.failing > 0 { return false }
+      next = end
+    }
+    return true
+  }
+
+  private func compareWeights(
+    _ memory: borrowing ComparisonMemory, _ first: Int, _ count: Int, _ precision: Precision,
+    _ allowance: Allowance, _ difference: inout Difference
+  ) {
+    let (values, found) = (memory.rows.values.span, memory.found.span)
+    if precision.elementType == .float32 {
+      // Nearly all values of our own files, and most of others', end here.
+      difference.count += count
+      var scale = difference.scale
+      for index in 0..<count {
+        let (expected, stored) = (values[index], found[index])
+        let rounded = Double(Float(expected))
+        scale = max(scale, rounded.magnitude)
+        if rounded != stored || !stored.isFinite {
+          difference.count -= 1
+          compareValue(
+            first + index, expected, memory.rows.magnitudes[index], stored, precision, allowance,
+            &difference)
+        }
+      }
+      difference.scale = max(difference.scale, scale)
+    } else {
+      let magnitudes = memory.rows.magnitudes.span
+      for index in 0..<count {
+        compareValue(
+          first + index, values[index], magnitudes[index], found[index], precision, allowance,
+          &difference)
+      }
+    }
+  }
+
+  private func compareValue(
+    _ index: Int, _ expected: Double, _ magnitude: Double, _ found: Double, _ precision: Precision,
+    _ allowance: Allowance, _ difference: inout Difference
+  ) {
+    difference.count += 1
+    let rounded = precision.rounded(expected)
+    if rounded.isFinite { difference.scale = max(difference.scale, rounded.magnitude) }
+    guard rounded != found || !found.isFinite else { return }
+    let ulp = precision.ulp(of: rounded.isFinite ? expected : found)
+    // Where float64 itself cannot tell which neighbour is nearer, both are right.
+    if (found - expected).magnitude <= ulp / 2 + Tolerance.float64Factor * magnitude { return }
+    let allowed =
+      max(ulp, allowance.rounding?.ulp(of: expected) ?? 0) + allowance.arithmetic * magnitude
+      + Tolerance.float32Underflow
+    difference.add(index, expected: rounded, found: found, ulp: ulp, allowed: allowed)
+  }
+
+  /// Compares the whole deploy form with what it should be.
+  func compare(
+    _ fused: FusedTensors, memory: inout ComparisonMemory
+  ) throws(ReadError) -> (weights: Difference, bias: Difference) {
+    var (weights, bias) = (Difference(), Difference())
+    try compare(fused, rows: 0..<channels, weights: &weights, bias: &bias, memory: &memory)
+    return (weights, bias)
+  }
+
+  /// Whether the deploy form is this block, within rounding. Gives up at the first value that is not.
+  ///
+  /// - Parameter row: where a difference is likely.
+  func fits(
+    _ fused: FusedTensors, startingAt row: Int, allowing allowance: Allowance = .float32,
+    memory: inout ComparisonMemory
+  ) throws(ReadError) -> Bool {
+    guard fused.weight.shape == shape, fused.bias.shape == [channels] else { return false }
+    var (weights, bias) = (Difference(), Difference())
+    for rows in [row..<row + 1, 0..<row, row + 1..<channels] {
+      guard
+        try compare(
+          fused, rows: rows, leavingAtFailure: true, allowing: allowance, weights: &weights,
+          bias: &bias, memory: &memory)
+      else { return false }
+    }
+    return true
+  }
+}

@@ -1,0 +1,327 @@
+public import Naming
+public import Reparameterization
+internal import Synchronization
+public import Tensors
+
+/// The proof that a deploy network is a training checkpoint, fused: every block recomputed from its
+/// branches and compared value by value, everything else compared as copies.
+///
+/// It needs no input and no graph, so it works for any network that contains the blocks. Both files
+/// are read once, in pieces; memory does not grow with the model.
+public struct Verification: Sendable {
+  /// Something of the training checkpoint that the deploy network should have.
+  public struct Missing: Equatable, Sendable {
+    /// What the tensors are together: `Squeeze-and-Excitation of block 'stage1.0'`.
+    public var what: String
+    /// As the training file names them, or, of a fused convolution, as the deploy file would.
+    public var names: [String]
+  }
+
+  /// The one with the largest difference, by what rounding explains, first.
+  public var blocks: [BlockComparison]
+  /// Tensors that should be copies; the one with the largest difference first.
+  public var tensors: [TensorComparison]
+  public var missing: [Missing]
+  /// Tensors of the deploy file that nothing in the training checkpoint accounts for.
+  public var unexpected: [String]
+  /// Blocks whose branches the deploy file holds beside the fused convolution.
+  public var blocksWithBranches: Int
+
+  /// Whether the deploy network is the training checkpoint, fused.
+  public var holds: Bool {
+    missing.isEmpty && unexpected.isEmpty && blocks.allSatisfy { $0.grade < .different }
+      && tensors.allSatisfy(\.isAlike)
+  }
+
+  /// The worst grade of all blocks; `exact` if there are none.
+  public var grade: BlockComparison.Grade { blocks.map(\.grade).max() ?? .exact }
+
+  /// Compares `deploy` with what `plan` would make.
+  ///
+  /// - Parameter epsilon: BatchNorm's, where the training file does not say it; by default the
+  ///   dialect's.
+  /// - Throws: `ReadError`.
+  public init(
+    of plan: FusionPlan, epsilon: Double? = nil, in deploy: Network,
+    tolerance: Tolerance = .rounding, threads: Threads = .all
+  ) throws {
+    let matched = try Matching(plan, epsilon: epsilon, deploy)
+    missing = matched.missing
+    unexpected = matched.unexpected
+    blocksWithBranches = matched.blocksWithBranches
+
+    let (pairs, copies) = (matched.fused, matched.copies)
+    let blockResults = Mutex([BlockComparison?](repeating: nil, count: pairs.count))
+    let tensorResults = Mutex([TensorComparison?](repeating: nil, count: copies.count))
+    let sizes = pairs.map(\.weight.tensor.byteCount) + copies.map(\.other.tensor.byteCount)
+    let order = sizes.indices.sorted { (sizes[$1], $0) < (sizes[$0], $1) }
+    try forEachIndex(below: order.count, threads: threads) { position, _ in
+      let index = order[position]
+      if index < pairs.count {
+        let pair = pairs[index]
+        let result = try BlockComparison(pair.block, pair.weight, pair.bias, tolerance: tolerance)
+        blockResults.withLock { $0[index] = result }
+      } else {
+        let (first, other) = copies[index - pairs.count]
+        let result = try TensorComparison(Named(first), Named(other), tolerance: tolerance)
+        tensorResults.withLock { $0[index - pairs.count] = result }
+      }
+    }
+    blocks = blockResults.withLock { $0.map { $0! } }
+    try Verification.diagnose(&blocks, matched)
+    blocks.stableSort { $0.badness > $1.badness }
+    tensors = tensorResults.withLock { $0.map { $0! } }
+    tensors.stableSort { $0.badness > $1.badness }
+  }
+
+  /// Finds causes; the epsilon that explains one block is tried with what may be wrong with others.
+  private static func diagnose(
+    _ comparisons: inout [BlockComparison], _ matched: Matching
+  ) throws {
+    var epsilon: Double?
+    func diagnose(_ index: Int) throws {
+      guard let weights = comparisons[index].weights, let bias = comparisons[index].bias else {
+        return
+      }
+      let pair = matched.fused[index]
+      let diagnosis = Diagnosis(
+        block: pair.block,
+        fused: FusedTensors(weight: pair.weight.tensor, bias: pair.bias.tensor),
+        weights: weights, bias: bias, others: matched.references, likelyEpsilon: epsilon)
+      comparisons[index].cause = try diagnosis.cause()
+      if case .epsilon(let value) = comparisons[index].cause { epsilon = value }
+    }
+    let failing = comparisons.indices.filter { comparisons[$0].grade == .different }
+    for index in failing { try diagnose(index) }
+    guard epsilon != nil else { return }
+    for index in failing where comparisons[index].cause?.isSpecific != true { try diagnose(index) }
+  }
+}
+
+/// Which tensor of a deploy file is to be compared with what, decided before any weight is read.
+private struct Matching: Sendable {
+  typealias Missing = Verification.Missing
+  /// Every block that is to be fused.
+  let references: [ReferenceBlock]
+  /// Those whose convolution the deploy file has.
+  let fused: [(block: ReferenceBlock, weight: Parameter, bias: Parameter)]
+  let copies: [(first: Parameter, other: Parameter)]
+  let missing: [Missing]
+  let unexpected: [String]
+  let blocksWithBranches: Int
+
+  init(_ plan: FusionPlan, epsilon: Double?, _ deploy: Network) throws {
+    let train = plan.network
+    let alignment = PathAlignment(from: train, to: deploy)
+    var found: [Role: Parameter] = [:]
+    for parameter in deploy.parameters { found[parameter.role] = parameter }
+    let blocks = Dictionary(uniqueKeysWithValues: train.blocks.map { ($0.path, $0) })
+    let deployBlocks = Dictionary(uniqueKeysWithValues: deploy.blocks.map { ($0.path, $0) })
+
+    var used: Set<Role> = []
+    var references: [ReferenceBlock] = []
+    var fused: [(ReferenceBlock, Parameter, Parameter)] = []
+    var copies: [(Parameter, Parameter)] = []
+    var missing: [Missing] = []
+    var missingParts: [String: [String]] = [:]
+    for step in plan.steps {
+      switch step {
+      case .fuse(let block):
+        let reference = try ReferenceBlock(
+          blocks[block.path]!, of: train, epsilon: epsilon ?? train.dialect.epsilon)
+        references.append(reference)
+        let path = alignment.path(block.path)
+        let roles = LayerField.allCases.map { Role.block(path: path, .fused($0)) }
+        used.formUnion(roles)
+        if let weight = found[roles[0]], let bias = found[roles[1]] {
+          fused.append((reference, weight, bias))
+        } else {
+          missing.append(
+            Missing(
+              what: "the convolution of block '\(block.path)'"
+                + (deployBlocks[path]?.hasFused == true
+                  ? ", in part"
+                  : deployBlocks[path]?.hasBranches == true ? ", which is not fused" : ""),
+              names: roles.filter { found[$0] == nil }.map(deploy.dialect.label)))
+        }
+      case .pass(let parameter):
+        let role = alignment.role(parameter.role)
+        used.insert(role)
+        if let other = found[role] {
+          copies.append((parameter, other))
+        } else {
+          missingParts[Matching.part(parameter), default: []].append(parameter.originalName)
+        }
+      }
+    }
+    missing += missingParts.sorted { naturallyPrecedes($0.key, $1.key) }
+      .map { Missing(what: $0.key, names: $0.value) }
+
+    // What the deploy file has beside that: branches and heads of training are compared too.
+    var unexpected: [String] = []
+    var withBranches: Set<String> = []
+    var original: [Role: Parameter] = [:]
+    for parameter in train.parameters { original[alignment.role(parameter.role)] = parameter }
+    for parameter in deploy.parameters where !used.contains(parameter.role) {
+      if case .block(let path, let role) = parameter.role, role.branch != nil {
+        withBranches.insert(path)
+        if case .batchNorm(_, .batchesTracked) = role { continue }
+      }
+      if let first = original[parameter.role] {
+        copies.append((first, parameter))
+      } else {
+        unexpected.append(parameter.originalName)
+      }
+    }
+    self.references = references
+    self.fused = fused
+    self.copies = copies
+    self.missing = missing
+    self.unexpected = unexpected
+    blocksWithBranches = withBranches.count
+  }
+
+  /// What a parameter that is missing is part of.
+  private static func part(_ parameter: Parameter) -> String {
+    switch parameter.role {
+    case .block(let path, .squeeze), .block(let path, .excite):
+      "Squeeze-and-Excitation of block '\(path)'"
+    case .block(let path, .fused): "the convolution of block '\(path)'"
+    case .classifier: "the classifier"
+    default: "'\(parameter.originalName)'"
+    }
+  }
+}
+
+extension Cause {
+  /// Whether it says what was done, rather than how large the difference is.
+  fileprivate var isSpecific: Bool {
+    switch self {
+    case .arithmetic, .trainedIn, .channels: false
+    default: true
+    }
+  }
+}
+
+extension BlockComparison {
+  init(
+    _ reference: ReferenceBlock, _ weight: Parameter, _ bias: Parameter, tolerance: Tolerance
+  ) throws(ReadError) {
+    path = reference.path
+    weightName = weight.originalName
+    biasName = bias.originalName
+    elementType = weight.tensor.elementType
+    shape = weight.tensor.shape
+    (weights, self.bias, cause, grade) = (nil, nil, nil, .different)
+    guard weight.tensor.shape == reference.shape else {
+      cause =
+        try arrangement(of: weight.tensor, bias.tensor, reference)
+        ?? .otherShape(expected: reference.shape, found: shape)
+      return
+    }
+    guard bias.tensor.shape == [reference.channels] else {
+      cause = .otherShape(expected: [reference.channels], found: bias.tensor.shape)
+      return
+    }
+    var memory = ComparisonMemory()
+    let (weights, biases) = try reference.compare(
+      FusedTensors(weight: weight.tensor, bias: bias.tensor), memory: &memory)
+    self.weights = weights
+    self.bias = biases
+    let isWithin = weights.isWithin(tolerance) && biases.isWithin(tolerance)
+    grade =
+      if weights.unequal + biases.unequal == 0 { .exact } else if !isWithin {
+        .different
+      } else if weights.failing + biases.failing == 0 { .rounded } else { .tolerated }
+  }
+
+  /// Whether a kernel of another shape is the right one with its axes in another order.
+  private func arrangement(
+    of weight: Tensor, _ bias: Tensor, _ reference: ReferenceBlock
+  ) throws(ReadError) -> Cause? {
+    guard weight.shape.rank == 4, !weight.isReshaped else { return nil }
+    var memory = ComparisonMemory()
+    for (order, arrangement) in [
+      ([3, 2, 0, 1], Cause.Arrangement.heightWidthInputOutput), ([1, 0, 2, 3], .exchangedChannels),
+    ] {
+      let view = FusedTensors(weight: weight.transposed(order), bias: bias)
+      if try reference.fits(view, startingAt: 0, memory: &memory) {
+        return .rearranged(arrangement)
+      }
+    }
+    return nil
+  }
+
+  /// What comparisons are sorted by.
+  fileprivate var badness: Badness {
+    Badness(
+      rank: grade.rawValue, isIncomparable: difference == nil, excess: difference?.excess ?? 0)
+  }
+}
+
+extension TensorComparison {
+  fileprivate var badness: Badness {
+    Badness(
+      rank: relation < .different ? 0 : 1, isIncomparable: relation == .incomparable,
+      excess: difference?.largestAbsolute ?? 0)
+  }
+}
+
+private struct Badness: Comparable {
+  var rank: Int
+  var isIncomparable: Bool
+  var excess: Double
+
+  static func < (a: Badness, b: Badness) -> Bool {
+    (a.rank, a.isIncomparable ? 1 : 0, a.excess) < (b.rank, b.isIncomparable ? 1 : 0, b.excess)
+  }
+}
+
+extension Array {
+  /// Sorts without changing the order of equals.
+  mutating func stableSort(by precedes: (Element, Element) -> Bool) {
+    self = enumerated().sorted { a, b in
+      if precedes(a.element, b.element) { return true }
+      return !precedes(b.element, a.element) && a.offset < b.offset
+    }.map(\.element)
+  }
+}
+
+/// How the paths of blocks in one file become those in another: some code puts all of the network
+/// below a name.
+struct PathAlignment {
+  private var removed = ""
+  private var added = ""
+
+  init(from first: Network, to second: Network) {
+    let (paths, others) = (first.blocks.map(\.path), Set(second.blocks.map(\.path)))
+    guard let path = paths.first, !paths.allSatisfy(others.contains) else { return }
+    for other in second.blocks.map(\.path) {
+      var attempt = PathAlignment()
+      if other.hasSuffix(".\(path)") {
+        attempt.added = String(other.dropLast(path.count))
+      } else if path.hasSuffix(".\(other)") {
+        attempt.removed = String(path.dropLast(other.count))
+      }
+      if paths.allSatisfy({ others.contains(attempt.path($0)) }) {
+        self = attempt
+        return
+      }
+    }
+  }
+
+  private init() {}
+
+  func path(_ path: String) -> String {
+    added + (path.hasPrefix(removed) ? String(path.dropFirst(removed.count)) : path)
+  }
+
+  func role(_ role: Role) -> Role {
+    switch role {
+    case .block(let path, let role): .block(path: self.path(path), role)
+    case .auxiliary(let path, let role): .auxiliary(path: self.path(path), role)
+    case .classifier: role
+    case .other(let name): .other(name: path(name))
+    }
+  }
+}

@@ -1,0 +1,325 @@
+import ArgumentParser
+import Conversion
+import Naming
+import Proof
+import RVD
+import Reparameterization
+import Tensors
+
+/// Options of the commands that compare two files.
+struct ComparisonArguments: ParsableArguments {
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @Flag(help: "List every block and every tensor, not the worst only.")
+  var all = false
+
+  @Option(
+    help: ArgumentHelp(
+      "What may differ: 'exact' (nothing but correct rounding), units in the last place of the stored type (as '2ulp'), or a fraction of the tensor's largest value (as '1e-4'); by default, fused tensors may differ by what float32 arithmetic explains, copies by nothing.",
+      valueName: "amount"),
+    transform: Tolerance.argument)
+  var tolerance: Tolerance = .rounding
+
+  @Option(
+    help: ArgumentHelp(
+      "BatchNorm's epsilon, if the training file does not say it; by default the dialect's.",
+      valueName: "number"))
+  var bnEps: Double?
+
+  @Option(help: "Use this state dict, of a file that has several (as 'model_ema').")
+  var key: String?
+
+  @Option(
+    help: ArgumentHelp("Use at most this many threads (default: all processors).", valueName: "n"))
+  var threads: Int?
+
+  var options: ComparisonOptions {
+    var options = ComparisonOptions()
+    options.reading.key = key
+    options.epsilon = bnEps
+    options.tolerance = tolerance
+    if let threads { options.threads = Threads(threads) }
+    return options
+  }
+
+  func validate() throws {
+    if let bnEps, !(bnEps.isFinite && bnEps >= 0) {
+      throw ValidationError("--bn-eps takes a number that is not negative, not \(bnEps).")
+    }
+    if let threads, threads < 1 {
+      throw ValidationError("--threads takes a number of at least 1, not \(threads).")
+    }
+  }
+}
+
+extension Tolerance {
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> Tolerance {
+    if text == "exact" { return .ulps(0) }
+    let isInUlps = text.hasSuffix("ulp") || text.hasSuffix("ulps")
+    let digits = isInUlps ? String(text.prefix { $0 != "u" && $0 != " " }) : text
+    guard let number = Double(digits), number.isFinite, number >= 0 else {
+      throw ValidationError(
+        "--tolerance takes 'exact', a number of units such as '2ulp', or a fraction such as '1e-4', not '\(text)'."
+      )
+    }
+    return isInUlps ? .ulps(number) : .relative(number)
+  }
+
+  var summary: String {
+    switch self {
+    case .rounding: "rounding"
+    case .ulps(0): "exact"
+    case .ulps(let limit): "\(brief(limit))ulp"
+    case .relative(let limit): brief(limit)
+    }
+  }
+}
+
+/// Three significant digits: `4.12e-09`, `0.31`, `12`.
+func brief(_ value: Double) -> String {
+  guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
+  var exponent = 0
+  while let power = Double("1e\(exponent)"), power > value.magnitude, exponent > -330 {
+    exponent -= 1
+  }
+  while let power = Double("1e\(exponent + 1)"), power <= value.magnitude { exponent += 1 }
+  let unit = exponent - 2
+  guard unit > -300 else { return "\(value)" }
+  let digits = unit < 0 ? value * Double("1e\(-unit)")! : value / Double("1e\(unit)")!
+  let text = "\(Double("\(Int(digits.rounded()))e\(unit)") ?? value)"
+  return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+}
+
+extension ComparedFile {
+  /// `PyTorch zip, names of official, in float16`
+  var summary: String {
+    container + (dialect.map { ", names of \($0.name)" } ?? "")
+      + (kernelTypes.isEmpty ? "" : ", " + kernelTypes.map(\.rawValue).joined(separator: " and "))
+  }
+
+  var json: JSONValue {
+    [
+      "file": .string(path),
+      "format": .string(container),
+      "dialect": dialect.map { .string($0.name) } ?? .null,
+      "stage": stage.map { .string($0.rawValue) } ?? .null,
+      "architecture": architecture.map { .string($0) } ?? .null,
+      "types": .array(kernelTypes.map { .string($0.rawValue) }),
+      "damage": .array(damage.map { .string($0) }),
+      "notes": .array(notes.map { .string($0) }),
+    ]
+  }
+}
+
+extension JSONValue {
+  /// A number, or null for what JSON has none for.
+  static func finite(_ value: Double) -> JSONValue { value.isFinite ? .number(value) : .null }
+
+  static func strings(_ list: [String]) -> JSONValue { .array(list.map { .string($0) }) }
+}
+
+extension Cause {
+  var json: JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("kind", .string(kind)), .init("text", .string(description)),
+    ]
+    switch self {
+    case .epsilon(let epsilon): members.append(.init("epsilon", .finite(epsilon)))
+    case .leftOut(let branches), .notFolded(let branches), .misplaced(let branches, _, _):
+      members.append(.init("branches", .strings(branches.map(\.rawValue))))
+    case .branchOfAnother(let branch, let block):
+      members += [.init("branches", .strings([branch.rawValue])), .init("block", .string(block))]
+    case .anotherBlock(let block): members.append(.init("block", .string(block)))
+    case .channels(let channels):
+      members.append(.init("channels", .array(channels.map { .integer($0) })))
+    case .damaged(let values):
+      members.append(
+        .init(
+          "values",
+          .array(
+            values.map {
+              .object(present: [
+                "part": .string($0.part.rawValue), "index": .array($0.indices.map { .integer($0) }),
+                "expected": .finite($0.expected), "found": .finite($0.found),
+                "flippedBit": $0.flippedBit.map { .integer($0) },
+              ])
+            })))
+    default: break
+    }
+    return .object(members)
+  }
+}
+
+extension Difference {
+  /// What a row of a table, or a JSON object, says of it.
+  var numbers: [String] { [brief(largestAbsolute), brief(largestRelative), brief(largestUlps)] }
+
+  var members: [JSONValue.Member] {
+    [
+      .init("values", .integer(count)), .init("unequal", .integer(unequal)),
+      .init("failing", .integer(failing)), .init("absolute", .finite(largestAbsolute)),
+      .init("relative", .finite(largestRelative)), .init("ulps", .finite(largestUlps)),
+    ]
+  }
+}
+
+extension BlockComparison {
+  var json: JSONValue {
+    .object(
+      [
+        .init("block", .string(path)),
+        .init("weight", .string(weightName)),
+        .init("bias", .string(biasName)),
+        .init("dtype", .string(elementType.rawValue)),
+        .init("shape", .array(shape.dimensions.map { .integer($0) })),
+        .init("grade", .string(grade.text)),
+      ] + (difference?.members ?? []) + (cause.map { [.init("cause", $0.json)] } ?? []))
+  }
+
+  var tableRow: [String] {
+    let verdict =
+      switch grade {
+      case .different: cause.map { "differs: \($0)" } ?? "differs"
+      default: grade.text
+      }
+    return [path, shape.description] + (difference?.numbers ?? ["-", "-", "-"]) + [verdict]
+  }
+}
+
+extension BlockComparison.Grade {
+  var text: String {
+    switch self {
+    case .exact: "exact"
+    case .rounded: "float32 rounding"
+    case .tolerated: "within tolerance"
+    case .different: "different"
+    }
+  }
+}
+
+extension TensorComparison {
+  var json: JSONValue {
+    .object(
+      [
+        .init("name", .string(name)),
+        .init("otherName", .string(otherName)),
+        .init("dtype", .string(elementType.rawValue)),
+        .init("otherDtype", .string(otherType.rawValue)),
+        .init("shape", .array(shape.dimensions.map { .integer($0) })),
+        .init("relation", .string(relation.text)),
+      ] + (difference?.members ?? []) + (cause.map { [.init("cause", $0.json)] } ?? []))
+  }
+
+  var tableRow: [String] {
+    let verdict = isAlike ? relation.text : "differs" + (cause.map { ": \($0)" } ?? "")
+    return [name, shape.description] + (difference?.numbers ?? ["-", "-", "-"]) + [verdict]
+  }
+}
+
+extension TensorComparison.Relation {
+  var text: String {
+    switch self {
+    case .same: "same"
+    case .cast, .castBack: "cast"
+    case .tolerated: "within tolerance"
+    case .different: "different"
+    case .incomparable: "incomparable"
+    }
+  }
+}
+
+/// Rows that are worth showing, as a table with its heading; and how many more there are.
+func comparisonTable(_ title: String, _ rows: [[String]], all: Bool) -> [String] {
+  let limit = 12  // What fits a terminal with the rest.
+  guard !rows.isEmpty else { return [] }
+  let shown = all ? rows : Array(rows.prefix(limit))
+  var lines = [
+    "",
+    table([title, "shape", "absolute", "relative", "ulps", ""], shown, numeric: [2, 3, 4]),
+  ]
+  if shown.count < rows.count {
+    lines.append("  … and \(rows.count - shown.count) more; --all lists them")
+  }
+  return lines
+}
+
+extension Verification {
+  /// The tables of blocks and of copies, the worst first: what is not exact, or everything.
+  func tables(all: Bool) -> [String] {
+    comparisonTable(
+      "block", blocks.filter { all || $0.grade > .exact }.map(\.tableRow), all: all)
+      + comparisonTable(
+        "tensor", tensors.filter { all || !$0.isAlike }.map(\.tableRow), all: all)
+  }
+
+  /// Lines on what one file has and the other has not.
+  var oneSided: [String] {
+    let limit = 4
+    var lines = missing.prefix(limit).map { row("missing", "\($0.what): \(sample($0.names, 2))") }
+    if missing.count > limit {
+      let parts = missing.dropFirst(limit).map(\.what)
+      lines.append(
+        row(
+          "missing",
+          "and \(parts.count) more: \(parts[0])\(parts.count > 1 ? " … \(parts.last!)" : "")"))
+    }
+    return lines
+      + (unexpected.isEmpty
+        ? []
+        : [row("unexpected", "in nothing of the training checkpoint: \(sample(unexpected, 4))")])
+  }
+
+  /// `8 recomputed in float64: every value is the nearest float32`
+  var blocksSummary: String {
+    let types = Set(blocks.map(\.elementType.rawValue)).sorted().joined(separator: " or ")
+    let wrong = blocks.count { $0.grade == .different }
+    let text =
+      switch grade {
+      case .exact: "every value is the nearest \(types)"
+      case .rounded: "equal up to what float32 arithmetic rounds"
+      case .tolerated: "within the tolerance"
+      case .different: "\(count(wrong, "block")) differ\(wrong == 1 ? "s" : "")"
+      }
+    return blocks.isEmpty
+      ? "none to compare" : "\(grouped(blocks.count)) recomputed in float64: \(text)"
+  }
+
+  /// `2 tensors, bit for bit`
+  var copiesSummary: String {
+    let wrong = tensors.count { !$0.isAlike }
+    if wrong > 0 {
+      return "\(grouped(wrong)) of \(count(tensors.count, "tensor")) differ\(wrong == 1 ? "s" : "")"
+    }
+    let cast = tensors.filter { $0.relation == .cast }
+    let tolerated = tensors.count { $0.relation == .tolerated }
+    var text = count(tensors.count, "tensor")
+    if tolerated > 0 { return text + ", \(grouped(tolerated)) within the tolerance" }
+    text += cast.count == tensors.count && !cast.isEmpty ? "" : ", bit for bit"
+    if !cast.isEmpty {
+      let types = Set(cast.map(\.otherType.rawValue)).sorted().joined(separator: " or ")
+      text += ", \(cast.count == tensors.count ? "" : "\(cast.count) of them ")cast to \(types)"
+    }
+    return text
+  }
+
+  /// The cause that all differing blocks share, if they do.
+  var sharedCause: Cause? {
+    let causes = blocks.filter { $0.grade == .different }.map(\.cause)
+    guard let first = causes.first, causes.allSatisfy({ $0 == first }) else { return nil }
+    return first
+  }
+
+  var jsonMembers: [JSONValue.Member] {
+    [
+      .init("grade", .string(grade.text)),
+      .init("blocks", .array(blocks.map(\.json))),
+      .init("tensors", .array(tensors.map(\.json))),
+      .init(
+        "missing",
+        .array(missing.map { ["what": .string($0.what), "names": .strings($0.names)] })),
+      .init("unexpected", .strings(unexpected)),
+    ]
+  }
+}

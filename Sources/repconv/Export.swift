@@ -1,0 +1,28 @@
+import ArgumentParser
+import Conversion
+
+struct Export: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a checkpoint or a deploy file again in another format.",
+    discussion: """
+      Never fuses: a training checkpoint stays one, a deploy network too. What the format cannot carry \
+      is said. Formats: \(OutputFormat.all.map(\.fileExtension).joined(separator: " "))
+
+      EXAMPLES
+        repconv export model.rvd model.pth
+        repconv export deploy.pth model.rvd
+        repconv export model.rvd weights.bin --to pth
+      """)
+
+  @Argument(help: "Any file that can be read.", completion: .file())
+  var input: String
+
+  @Argument(help: "The file to write; its extension says the format.", completion: .file())
+  var output: String
+
+  @OptionGroup var arguments: RewriteArguments
+
+  func run() throws {
+    try arguments.rewriteAndReport(input, to: output)
+  }
+}

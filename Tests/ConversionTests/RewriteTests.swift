@@ -1,0 +1,170 @@
+@testable import Conversion
+import Naming
+import RVD
+import TestSupport
+import Tensors
+import Testing
+
+@Suite struct RewriteTests {
+  let folder: TemporaryFolder
+  init() throws { folder = try TemporaryFolder() }
+
+  func digest(_ file: String, _ change: (inout FuseOptions) -> Void = { _ in }) throws -> String? {
+    var options = FuseOptions()
+    options.writing.replace = true
+    change(&options)
+    return try fuse(file, to: folder.file("digest.rvd"), options: options).contentDigest
+  }
+
+  func options(names: Dialect) -> RewriteOptions {
+    var options = RewriteOptions()
+    options.writing.names = names
+    options.writing.replace = true
+    return options
+  }
+
+  /// Shapes differ between dialects as well: grouped kernels, HWIO, transposed classifiers, vectors.
+  @Test(arguments: Dialect.all, ["plain", "g2", "se"])
+  func `a network is the same under the names and shapes of any dialect`(
+    dialect: Dialect, model: String
+  ) throws {
+    let source = Fixtures.path("PyTorch/\(model)-train.pth")
+    if model == "se" && dialect.squeezeExcitation.isEmpty {
+      #expect(throws: NamingError.self) {
+        try rewrite(source, to: folder.file("x.pth"), options: options(names: dialect))
+      }
+      return
+    }
+    let report = try rewrite(source, to: folder.file("x.pth"), options: options(names: dialect))
+    #expect(report.mapping.names == dialect)
+    #expect(try digest(folder.file("x.pth")) { $0.epsilon = 1e-5 } == digest(source))
+    // And back, to the bit.
+    var back = options(names: .official)
+    back.channels = .keep
+    _ = try rewrite(source, to: folder.file("a.pth"), options: back)
+    _ = try rewrite(folder.file("x.pth"), to: folder.file("b.pth"), options: back)
+    let (a, b) = (
+      try #require(openCheckpoint(folder.file("a.pth")).stateDicts.first),
+      try #require(openCheckpoint(folder.file("b.pth")).stateDicts.first)
+    )
+    let keptNames = Set(b.tensors.map(\.name))
+    #expect(
+      a.tensors.filter { !keptNames.contains($0.name) }.allSatisfy {
+        dialect.batchNorm[.batchesTracked] == nil && $0.name.hasSuffix("num_batches_tracked")
+      })
+    for named in b.tensors {
+      let original = try #require(a.tensors.first { $0.name == named.name })
+      #expect(named.tensor.shape == original.tensor.shape)
+      #expect(try named.tensor.bytes() == original.tensor.bytes(), "\(named.name)")
+    }
+  }
+
+  @Test func `shapes are those of the projects`() throws {
+    func shapes(_ dialect: Dialect) throws -> [String: [Int]] {
+      let source = Fixtures.path("PyTorch/g2-train.pth")
+      let report = try rewrite(source, to: folder.file("x.pth"), options: options(names: dialect))
+      return Dictionary(uniqueKeysWithValues: report.mapping.renamings.map { ($0.to, $0.toShape.dimensions) })
+    }
+    let basecls = try shapes(.baseCls)
+    #expect(basecls["stage1.1.rbr_dense.conv.weight"] == [2, 8, 8, 3, 3])
+    #expect(basecls["stage1.0.rbr_dense.conv.weight"] == [16, 16, 3, 3])
+    let keras = try shapes(.keras)
+    #expect(keras["stage1_1_rbr_dense_conv.kernel"] == [3, 3, 8, 16])
+    #expect(keras["linear.kernel"] == [64, 10])
+    let objax = try shapes(.objax)
+    #expect(objax["(RepVGG).stage0(RepVGGBlock).rbr_dense(Sequential)[1](BatchNorm2D).gamma"] == [1, 16, 1, 1])
+    #expect(try shapes(.paddleClas)["linear.weight"] == [64, 10])
+  }
+
+  @Test(arguments: ["official", "timm", "keras", "basecls"])
+  func `fused kernels can be written in any dialect's shapes`(name: String) throws {
+    let dialect = try #require(Dialect.named(name))
+    let source = Fixtures.path("PyTorch/g4-train.pth")
+    var fuseOptions = FuseOptions()
+    fuseOptions.writing.names = dialect
+    _ = try fuse(source, to: folder.file("deploy.pth"), options: fuseOptions)
+    let report = try rewrite(folder.file("deploy.pth"), to: folder.file("deploy.rvd"))
+    #expect(report.mapping.dialect.name == name || name == "basecls")
+    #expect(try report.contentDigest == digest(source))
+  }
+
+  @Test func `deploy files are exported between formats, and keep where they came from`() throws {
+    let source = Fixtures.path("PyTorch/plus-train.pth")
+    let fused = try fuse(source, to: folder.file("a.rvd"))
+    _ = try rewrite(folder.file("a.rvd"), to: folder.file("b.pth"))
+    let back = try rewrite(folder.file("b.pth"), to: folder.file("c.rvd"))
+    #expect(back.contentDigest == fused.contentDigest)
+    _ = try rewrite(folder.file("a.rvd"), to: folder.file("d.rvd"))
+    #expect(try folder.read("a.rvd") == folder.read("d.rvd"))
+    let (a, c) = (try RVDFile.open(path: folder.file("a.rvd")), try RVDFile.open(path: folder.file("c.rvd")))
+    #expect(a.graph == c.graph && a.graph != nil)
+  }
+
+  @Test(arguments: OutputFormat.all, ["plain", "g2", "se", "plus"])
+  func `a deploy network is the same in every format`(format: OutputFormat, model: String) throws {
+    let source = Fixtures.path("PyTorch/\(model)-train.pth")
+    let right = try digest(source)
+    let file = folder.file("x" + format.fileExtension)
+    _ = try fuse(source, to: file)
+    #expect(try openCheckpoint(file).family.isEmpty == false)
+    var options = RewriteOptions()
+    options.writing.replace = true
+    #expect(try rewrite(file, to: folder.file("back.rvd"), options: options).contentDigest == right)
+    // Exported rather than fused, and over a second format.
+    _ = try rewrite(file, to: folder.file("y.safetensors"), options: options)
+    _ = try rewrite(folder.file("y.safetensors"), to: file, options: options)
+    #expect(try rewrite(file, to: folder.file("back.rvd"), options: options).contentDigest == right)
+  }
+
+  @Test(arguments: OutputFormat.all.filter { !$0.isForDeploy }, ["plain", "g4", "se", "plus"])
+  func `a training checkpoint is the same in every format`(
+    format: OutputFormat, model: String
+  ) throws {
+    let source = Fixtures.path("PyTorch/\(model)-train.pth")
+    let file = folder.file("x" + format.fileExtension)
+    let report = try rewrite(source, to: file)
+    #expect(report.mapping.names == format.names)
+    #expect(try digest(file) == digest(source))
+  }
+
+  @Test func `a training checkpoint is not exported as a deploy model`() throws {
+    #expect(throws: ConversionError.self) {
+      try rewrite(Fixtures.path("PyTorch/plain-train.pth"), to: folder.file("a.rvd"))
+    }
+    #expect(try folder.names() == [])
+  }
+
+  @Test func `a dry run writes nothing`() throws {
+    var options = options(names: .timm)
+    options.isDryRun = true
+    let report = try rewrite(
+      Fixtures.path("MegEngine/g2-renamed.pkl"), to: folder.file("a.pth"), options: options)
+    #expect(report.bytesWritten == nil)
+    #expect(
+      report.mapping.renamings.first { $0.from == "stage1.1.dense.conv.weight" }
+        == Renaming(
+          from: "stage1.1.dense.conv.weight", to: "stages.0.1.conv_kxk.conv.weight",
+          fromShape: [2, 8, 8, 3, 3], toShape: [16, 8, 3, 3]))
+    #expect(try folder.names() == [])
+
+    var fusing = FuseOptions()
+    fusing.isDryRun = true
+    let fused = try fuse(
+      Fixtures.path("MegEngine/g2-renamed.pkl"), to: folder.file("a.rvd"), options: fusing)
+    #expect(fused.mapping.renamings.count == 18 && fused.bytesWritten == nil)
+    #expect(fused.mapping.renamings[0].from == "stage0.dense.conv.weight")
+    #expect(fused.mapping.renamings[0].to == "stage0.rbr_reparam.weight")
+    #expect(try folder.names() == [])
+  }
+
+  @Test(arguments: [1, 2, 7])
+  func `the same bytes are written by any number of threads`(threads: Int) throws {
+    for output in ["x.rvd", "x.pth"] {
+      var options = FuseOptions()
+      _ = try fuse(Fixtures.path("PyTorch/plus-train.pth"), to: folder.file("all-\(output)"), options: options)
+      options.writing.threads = Threads(threads)
+      _ = try fuse(Fixtures.path("PyTorch/plus-train.pth"), to: folder.file("some-\(output)"), options: options)
+      #expect(try folder.read("all-\(output)") == folder.read("some-\(output)"))
+    }
+  }
+}

@@ -1,0 +1,305 @@
+"""Writes HDF5Files/: small files of every kind that h5py and the C library behind it can write, and some
+that nobody should read.
+
+Usage: make_hdf5_files.py. Needs h5py and NumPy. Written by h5py 3.16 with HDF5 2.0; `libver` bounds
+give what older versions wrote.
+
+HDF5Files/files.tsv says what the sound ones must read as, by way of NumPy alone: file, name, element
+type, shape, SHA-256 of the little-endian row-major bytes. HDF5Files/ignored.tsv: file, name, what it is
+instead of a tensor. The others are named in HDF5HostileTests.swift, with the message that each gets.
+"""
+import hashlib
+import os
+import zlib
+
+import h5py
+import numpy as np
+
+OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "HDF5Files")
+ROWS, IGNORED = [], []
+VERSIONS = {v: (v, v) for v in ("v108", "v110", "v114")}
+VERSIONS["earliest"] = ("earliest", "v108")
+
+
+def values(shape, dtype="<f4"):
+    dtype = np.dtype(dtype)
+    count = int(np.prod(shape))
+    if dtype.kind == "f":
+        a = np.sin(np.arange(count) * 0.7 + len(shape)) * 3
+    else:
+        a = (np.arange(count) * 37 + 11) % 251
+    return a.reshape(shape).astype(dtype)
+
+
+def note(file, name, a):
+    a = np.asarray(a)
+    kind = str(a.dtype.newbyteorder("="))
+    data = a.astype(a.dtype.newbyteorder("<"), order="C").tobytes()
+    shape = "x".join(map(str, a.shape)) or "scalar"
+    ROWS.append((file, name, kind, shape, hashlib.sha256(data).hexdigest()))
+
+
+def put(group, file, name, a, prefix="", **how):
+    group.create_dataset(name, data=a, **how)
+    note(file, prefix + name.replace("+", "/"), a)
+
+
+def types(file, f):
+    for order in "<>":
+        for code in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"):
+            put(f, file, f"{'big' if order == '>' else 'little'}.{code}", values((3, 5), order + code))
+    put(f, file, "bool", np.array([True, False, True]))
+    put(f, file, "a+b+weight", values((2, 2)))
+    put(f, file, "scalar", np.float64(-2.5))
+    put(f, file, "counter", np.int64(1 << 40))
+    put(f, file, "empty.first", values((0, 3)))
+    put(f, file, "empty.last", values((3, 0), "<i8"))
+    put(f, file, "rank5", values((2, 3, 1, 2, 2), ">f8"))
+    put(f, file, "schlüssel.gewicht", values((4,)))
+    shared = f.create_dataset("tied", data=values((6,)))
+    note(file, "tied", values((6,)))
+    f["tied.again"] = shared
+    note(file, "tied.again", values((6,)))
+    f["float type"] = np.dtype("<f4")
+    IGNORED.append((file, "float type", "a datatype"))
+    f.create_dataset("of a named type", data=values((4,)), dtype=f["float type"])
+    note(file, "of a named type", values((4,)))
+    for name, what, data, dtype in (
+        ("text.variable", "text", ["one", "two"], h5py.string_dtype()),
+        ("text.fixed", "text", np.array([b"one", b"two"]), None),
+        ("text.scalar", "text", "alone", None),
+        ("complex", "a compound", np.array([1 + 2j]), None),
+        ("record", "a compound", np.zeros(2, [("a", "<f4"), ("b", "<i4")]), None),
+        ("opaque", "opaque", np.zeros(3, "V5"), None),
+        ("enumeration", "an enumeration", np.zeros(2, "i1"), h5py.enum_dtype({"RED": 0, "BLUE": 1}, "i1")),
+        ("reference", "a reference", np.array([f.ref], h5py.ref_dtype), None),
+        ("ragged", "of variable length", np.array([np.arange(2.0), np.arange(3.0)], object), h5py.vlen_dtype("<f8")),
+        ("nothing", "a dataset without elements", h5py.Empty("<f4"), None),
+    ):
+        f.create_dataset(name, data=data, dtype=dtype)
+        IGNORED.append((file, name, what))
+    f.create_dataset("matrices", (2,), np.dtype(("<f4", (2, 2))))
+    IGNORED.append((file, "matrices", "an array of its own"))
+    f.create_group("an empty group")
+    back = f.create_group("group")
+    put(back, file, "weight", values((3, 3)), prefix="group.")
+    back["up"] = f["/"]
+    back["itself"] = back
+    IGNORED.append((file, "group.up", "the group '/' again"))
+    IGNORED.append((file, "group.itself", "the group 'group' again"))
+
+
+def low_level(f, name, a, chunks=None, compact=False, early=False, deflate=None, maxshape=None):
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    if compact:
+        plist.set_layout(h5py.h5d.COMPACT)
+    if chunks:
+        plist.set_chunk(chunks)
+    if early:
+        plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    if deflate:
+        plist.set_deflate(deflate)
+    space = h5py.h5s.create_simple(a.shape, maxshape or a.shape)
+    d = h5py.h5d.create(f.id, name.encode(), h5py.h5t.py_create(a.dtype, logical=True), space, plist)
+    d.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(a))
+
+
+def layouts(file, f, growing=True):
+    a = values((23, 17, 3))
+    low_level(f, "compact", a[:4], compact=True)
+    note(file, "compact", a[:4])
+    low_level(f, "compact.big", values((7,), ">f8"), compact=True)
+    note(file, "compact.big", values((7,), ">f8"))
+    for shuffle in (False, True):
+        for gzip in (None, 6):
+            for checksum in (False, True):
+                name = "chunked" + ".shuffle" * shuffle + (".gzip" if gzip else "") + ".fletcher32" * checksum
+                put(f, file, name, a, chunks=(5, 4, 2), shuffle=shuffle, compression=gzip, fletcher32=checksum)
+    put(f, file, "odd size", values((101,), "<i2"), chunks=(33,), shuffle=True, fletcher32=True, compression=9)
+    put(f, file, "bytes", values((50,), "u1"), chunks=(7,), fletcher32=True, shuffle=True)
+    put(f, file, "big", values((40, 6), ">f8"), chunks=(9, 5), shuffle=True, compression=1)
+    put(f, file, "half", values((33, 5), "<f2"), chunks=(8, 2), shuffle=True, compression=4)
+    put(f, file, "whole", a, chunks=a.shape)
+    put(f, file, "whole.gzip", a, chunks=a.shape, compression=4)
+    put(f, file, "columns", values((64, 48)), chunks=(64, 1))
+    put(f, file, "many", values((3000,)), chunks=(1,))
+    put(f, file, "many.gzip", values((2100, 2)), chunks=(1, 2), compression=1)
+    put(f, file, "empty", values((0, 4)), chunks=(1, 2), maxshape=(None, 4))
+    low_level(f, "early", values((10, 10)), chunks=(3, 4), early=True)
+    note(file, "early", values((10, 10)))
+    put(f, file, "both grow", values((21, 30)), chunks=(4, 7), maxshape=(None, None))
+    put(f, file, "both grow.gzip", values((21, 300)), chunks=(1, 3), maxshape=(None, None), compression=2)
+    put(f, file, "bounded", values((11, 5)), chunks=(3, 2), maxshape=(40, 9), compression=2)
+    if growing:
+        put(f, file, "one grows", values((21, 30)), chunks=(4, 7), maxshape=(None, 30))
+        put(f, file, "one grows.gzip", values((30, 21)), chunks=(4, 7), maxshape=(30, None), compression=2)
+        put(f, file, "larger chunk", values((5, 5)), chunks=(64, 64), maxshape=(None, None), compression=4)
+    d = f.create_dataset("shrunk", data=values((20, 6)), chunks=(3, 3), maxshape=(None, None))
+    d.resize((7, 4))
+    note(file, "shrunk", values((20, 6))[:7, :4])
+
+
+def crowd(file, f, count=400):
+    """So many links that groups take trees of more than one level."""
+    g = f.create_group("layers")
+    for i in range(count):
+        name = f"{i * 7919 % count:04}.weight" + "x" * (i % 40)
+        put(g, file, name, values((i % 4 + 1,)), prefix="layers.")
+
+
+def write(name, make, **how):
+    with h5py.File(f"{OUT}/{name}", "w", **how) as f:
+        make(name, f)
+
+
+def sound():
+    write("types.h5", types)
+    for version in ("earliest", "v108", "v110"):
+        growing = version != "v110"
+        write(f"layouts-{version}.h5", lambda n, f: layouts(n, f, growing), libver=VERSIONS[version])
+    for version in ("earliest", "v108"):
+        write(f"crowd-{version}.h5", crowd, libver=VERSIONS[version])
+    write("types-v114.h5", types, libver=VERSIONS["v114"])
+
+    def ordered(file, f):
+        for name in ("stem", "block.10", "block.9", "head"):
+            put(f, file, name, values((3,)))
+        g = f.create_group("more", track_order=True)
+        for i in range(20, 0, -1):
+            put(g, file, f"w{i}", values((i,)), prefix="more.")
+
+    write("ordered.h5", ordered, track_order=True)
+    write("ordered-v110.h5", ordered, track_order=True, libver=VERSIONS["v110"])
+
+    def tiny(file, f):
+        put(f, file, "w", values((3, 4)))
+        put(f, file, "c", values((8, 8)), chunks=(3, 3), compression=4)
+
+    for size in (512, 4096):
+        write(f"user-block-{size}.h5", tiny, userblock_size=size)
+    write("user-block-v110.h5", tiny, userblock_size=512, libver=VERSIONS["v110"])
+    # A user block that was put before a complete file: no address in it knows.
+    write("prepended.h5", tiny)
+    for version in ("earliest", "v110"):
+        name = f"prepended-{version}.h5"
+        write(name, tiny, libver=VERSIONS[version])
+        with open(f"{OUT}/{name}", "rb") as f:
+            data = f.read()
+        with open(f"{OUT}/{name}", "wb") as f:
+            f.write(b"#!/bin/sh\n".ljust(1024) + data)
+    os.remove(f"{OUT}/prepended.h5")
+    ROWS[:] = [r for r in ROWS if r[0] != "prepended.h5"]
+
+
+def hostile():
+    def make(name, body, **how):
+        with h5py.File(f"{OUT}/{name}", "w", **how) as f:
+            f.create_dataset("sound", data=values((2,)))
+            body(f)
+
+    make("external-storage.h5", lambda f: f.create_dataset(
+        "w", (4,), "<f4", external=[("/etc/passwd", 0, 16)]))
+
+    def virtual(f):
+        layout = h5py.VirtualLayout((4,), "<f4")
+        layout[:] = h5py.VirtualSource("elsewhere.h5", "w", (4,))
+        f.create_virtual_dataset("w", layout)
+
+    make("virtual.h5", virtual)
+    make("soft-link.h5", lambda f: f.__setitem__("w", h5py.SoftLink("/sound")))
+    make("soft-link-v110.h5", lambda f: f.__setitem__("w", h5py.SoftLink("/sound")), libver=VERSIONS["v110"])
+    make("external-link.h5", lambda f: f.__setitem__("w", h5py.ExternalLink("secrets.h5", "/w")))
+    make("lzf.h5", lambda f: f.create_dataset("w", data=values((40,)), compression="lzf"))
+    make("scale-offset.h5", lambda f: f.create_dataset("w", data=values((40,)), chunks=(10,), scaleoffset=2))
+    make("never-written.h5", lambda f: f.create_dataset("w", (64, 3), "<f4"))
+    make("never-written-chunks.h5", lambda f: f.create_dataset("w", (64, 3), "<f4", chunks=(8, 3)))
+
+    def partly(f):
+        f.create_dataset("w", (64, 3), "<f4", chunks=(8, 3))[:20] = 1
+
+    make("partly-written.h5", partly)
+    make("partly-written-v110.h5", partly, libver=VERSIONS["v110"])
+    make("shape-bomb.h5", lambda f: f.create_dataset("w", (1 << 20, 1 << 20), "<f4", chunks=(1024, 1024)))
+
+    def chunk_bomb(f):
+        d = f.create_dataset("w", (1 << 20, 900), "<f4", chunks=(1 << 20, 900), compression=9)
+        d.id.write_direct_chunk((0, 0), zlib.compress(bytes(1000)))
+
+    make("chunk-bomb.h5", chunk_bomb)
+    make("overflow.h5", lambda f: f.create_dataset("w", (1 << 40, 1 << 40), "<f4", chunks=(8, 8)))
+
+    def direct(chunk, **how):
+        def body(f):
+            d = f.create_dataset("w", (16,), "<f4", chunks=(16,), **how)
+            d.id.write_direct_chunk((0,), chunk)
+        return body
+
+    make("deflate-bomb.h5", direct(zlib.compress(bytes(1 << 20)), compression=9))
+    make("deflate-short.h5", direct(zlib.compress(bytes(60)), compression=9))
+    make("deflate-damaged.h5", direct(b"\x78\x9c not deflate at all", compression=9))
+    make("fletcher32.h5", direct(bytes(64) + b"\x01\x02\x03\x04", fletcher32=True))
+    make("long-chunk.h5", direct(bytes(4096), compression=9))
+    make("long-double.h5", lambda f: f.create_dataset("w", data=np.zeros(3, np.longdouble)))
+
+    def odd_integer(f):
+        t = h5py.h5t.STD_I32LE.copy()
+        t.set_precision(24)
+        h5py.h5d.create(f.id, b"w", t, h5py.h5s.create_simple((3,)))
+
+    make("24-bit-integers.h5", odd_integer)
+    make("growing.h5", lambda f: f.create_dataset(
+        "w", data=values((20, 3)), chunks=(4, 3), maxshape=(None, 3)), libver=VERSIONS["v110"])
+
+    def deep(f):
+        g = f
+        for _ in range(120):
+            g = g.create_group("g")
+        g.create_dataset("w", data=values((2,)))
+
+    make("deep.h5", deep)
+    make("twice.h5", lambda f: (f.create_dataset("a.w", data=values((2,))), f.create_dataset("a/w", data=values((2,)))))
+    with h5py.File(f"{OUT}/no-numbers.h5", "w") as f:
+        f["text"] = "nothing else"
+    with h5py.File(f"{OUT}/empty.h5", "w"):
+        pass
+    with h5py.File(f"{OUT}/family-%d.h5", "w", driver="family", memb_size=1 << 20) as f:
+        f["w"] = values((3,))
+    os.rename(f"{OUT}/family-0.h5", f"{OUT}/family.h5")
+
+    def legacy(f, weight_names=("conv/kernel:0",), layer_names=("conv",), make=None):
+        f.attrs["layer_names"] = list(layer_names)
+        g = f.create_group("conv")
+        g.attrs["weight_names"] = list(weight_names)
+        (make or (lambda g: g.create_dataset("conv/kernel:0", data=values((1, 1, 2, 2)))))(g)
+
+    def keras(name, **how):
+        with h5py.File(f"{OUT}/{name}", "w") as f:
+            attrs = how.pop("attrs", {})
+            legacy(f, **how)
+            for key, value in attrs.items():
+                f.attrs[key] = value
+
+    keras("keras-no-layer.h5", layer_names=("conv", "dense"))
+    keras("keras-no-weight.h5", weight_names=("conv/kernel:0", "conv/bias:0"))
+    keras("keras-no-weights.h5", weight_names=())
+    keras("keras-text-weight.h5", make=lambda g: g.create_dataset("conv/kernel:0", data="a text"))
+    keras("keras-empty-weight.h5", make=lambda g: g.create_dataset("conv/kernel:0", data=h5py.Empty("<f4")))
+    keras("keras-numbers-for-names.h5", layer_names=(1.0, 2.0))
+    keras("keras-broken-config.h5", attrs={"model_config": '{"class_name": "Sequential", "config": ['})
+    keras("keras-deep-config.h5", attrs={"model_config": "[" * 1000 + "]" * 1000})
+    keras("keras-twice.h5", weight_names=("conv/kernel:0", "kernel:1"), make=lambda g: (
+        g.create_dataset("conv/kernel:0", data=values((1,))), g.create_dataset("kernel:1", data=values((1,)))))
+
+
+os.makedirs(OUT, exist_ok=True)
+for name in os.listdir(OUT):
+    os.remove(f"{OUT}/{name}")
+sound()
+hostile()
+for name, rows in (("files.tsv", ROWS), ("ignored.tsv", IGNORED)):
+    if name == "ignored.tsv":
+        rows = rows + [("types-v114.h5", n, w) for f, n, w in rows if f == "types.h5"]
+        rows = sorted(set(rows))
+    with open(f"{OUT}/{name}", "w") as f:
+        for row in rows:
+            f.write("\t".join(row) + "\n")
