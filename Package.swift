@@ -17,6 +17,7 @@ let package = Package(
     .library(name: "CheckpointFiles", targets: ["CheckpointFiles"]),
     .library(name: "Reparameterization", targets: ["Reparameterization"]),
     .library(name: "RVD", targets: ["RVD"]),
+    .library(name: "Inference", targets: ["Inference"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -24,6 +25,14 @@ let package = Package(
   ],
   targets: [
     // System libraries: a module map and a shim header, nothing else.
+    .systemLibrary(
+      name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "CJPEG", pkgConfig: "libjpeg",
+      providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+    .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
@@ -54,10 +63,22 @@ let package = Package(
         "Checksums", "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "Proof", "RVD",
       ],
       swiftSettings: settings),
+    .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
+    .target(name: "ImageFiles", dependencies: ["Tensors", "CImages"], swiftSettings: settings),
+    .target(
+      name: "Inference",
+      dependencies: [
+        "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD", "Conversion",
+        "ImageFiles",
+        // macOS has a BLAS of its own, Accelerate.
+        .target(name: "CBLAS", condition: .when(platforms: [.linux])),
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "Conversion", "Naming", "Proof", "RVD", "Reparameterization", "Tensors",
+        "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "Naming", "Proof", "RVD",
+        "Reparameterization", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -89,6 +110,15 @@ let package = Package(
       dependencies: [
         "CheckpointFiles", "Conversion", "Naming", "Proof", "RVD", "Reparameterization", "Tensors",
         "TestSupport",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ImageFilesTests", dependencies: ["ImageFiles", "Tensors", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "InferenceTests",
+      dependencies: [
+        "Conversion", "Inference", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(

@@ -34,7 +34,7 @@ public struct WritingOptions: Sendable {
 }
 
 extension Network {
-  init(recognising checkpoint: Checkpoint, _ options: ReadingOptions) throws(NamingError) {
+  package init(recognising checkpoint: Checkpoint, _ options: ReadingOptions) throws(NamingError) {
     try self.init(
       recognising: checkpoint, key: options.key, dialects: options.dialects, renames: options.renames)
   }

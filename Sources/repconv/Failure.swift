@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conversion
+import Inference
 import Naming
 import Reparameterization
 import Tensors
@@ -42,6 +43,9 @@ private func status(of error: any Error) -> Status? {
     case .wrongArchitecture, .invalidBatchNorm: return .checkFailed
     default: return .notDone
     }
+  case let error as InferenceError:
+    if case .accuracyBelow = error { return .checkFailed }
+    return .notDone
   default:
     return nil
   }

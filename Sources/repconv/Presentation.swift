@@ -23,9 +23,9 @@ func size(_ bytes: Int) -> String {
   return "\(bytes) bytes"
 }
 
-/// `1 block`, `22 blocks`
-func count(_ number: Int, _ noun: String) -> String {
-  "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
+/// `1 block`, `22 blocks`; `plural` where it is not the noun with an s.
+func count(_ number: Int, _ noun: String, _ plural: String? = nil) -> String {
+  "\(grouped(number)) \(number == 1 ? noun : plural ?? noun + "s")"
 }
 
 /// A label in a column of its own, and what it is about.

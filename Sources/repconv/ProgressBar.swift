@@ -8,7 +8,8 @@ import Synchronization
   import Darwin
 #endif
 
-/// How far writing has come, on the terminal behind stderr, for what takes longer than half a second.
+/// How far writing or counting has come, on the terminal behind stderr, for what takes longer than half a
+/// second.
 final class ProgressBar: Sendable {
   private struct State {
     var start = ContinuousClock.now
@@ -17,11 +18,16 @@ final class ProgressBar: Sendable {
     var total = 0
   }
   private let state = Mutex(State())
+  /// What is counted; nil for bytes.
+  private let noun: String?
 
-  /// What to call with the bytes written; nil if stderr is no terminal.
-  static func forTerminal() -> (@Sendable (Int, Int?) -> Void)? {
+  private init(_ noun: String?) { self.noun = noun }
+
+  /// What to call with the bytes written since the last call, or with how many more of `noun` are done;
+  /// nil if stderr is no terminal.
+  static func forTerminal(counting noun: String? = nil) -> (@Sendable (Int, Int?) -> Void)? {
     guard isatty(STDERR_FILENO) == 1 else { return nil }
-    let bar = ProgressBar()
+    let bar = ProgressBar(noun)
     return { bar.advance($0, total: $1) }
   }
 
@@ -35,12 +41,13 @@ final class ProgressBar: Sendable {
       let isDone = state.written >= state.total
       guard isDone || state.drawn.map({ now - $0 > .milliseconds(100) }) ?? true else { return }
       state.drawn = now
-      Self.draw(isDone ? "" : Self.line(state.written, state.total, elapsed))
+      Self.draw(isDone ? "" : Self.line(state.written, state.total, elapsed, noun))
     }
   }
 
   /// `  [#########           ]  46 %  204.1 MB of 443.9 MB  310.2 MB/s  0:01 left`
-  static func line(_ written: Int, _ total: Int, _ elapsed: Duration) -> String {
+  static func line(_ written: Int, _ total: Int, _ elapsed: Duration, _ noun: String?) -> String {
+    func amount(_ number: Int) -> String { noun.map { count(number, $0) } ?? size(number) }
     let fraction = min(1, Double(written) / Double(total))
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
     let rate = Double(written) / max(seconds, 1e-3)
@@ -48,7 +55,7 @@ final class ProgressBar: Sendable {
     let filled = Int(fraction * 20)
     let bar = String(repeating: "#", count: filled) + String(repeating: " ", count: 20 - filled)
     let rest = "\(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60)"
-    return "  [\(bar)] \(Int(fraction * 100)) %  \(size(written)) of \(size(total))  \(size(Int(rate)))/s  \(rest) left"
+    return "  [\(bar)] \(Int(fraction * 100)) %  \(amount(written)) of \(amount(total))  \(amount(Int(rate)))/s  \(rest) left"
   }
 
   /// Replaces the line the cursor stands in.

@@ -12,6 +12,7 @@ struct Repconv: ParsableCommand {
         repconv fuse in.pth out.rvd -a RepVGG-A0
         repconv verify in.pth out.rvd
         repconv inspect model.rvd
+        repconv run model.rvd --images photos/
 
       EXIT STATUS
         0   done
@@ -21,8 +22,8 @@ struct Repconv: ParsableCommand {
       """,
     version: repconvVersion,
     subcommands: [
-      Import.self, Fuse.self, Verify.self, Export.self, Inspect.self, Diff.self, Check.self,
-      Archs.self, Dialects.self,
+      Import.self, Fuse.self, Verify.self, Export.self, Run.self, Eval.self, Inspect.self, Diff.self,
+      Check.self, Archs.self, Dialects.self,
     ])
 
   static func main() {

@@ -38,8 +38,14 @@ public final class TemporaryFolder {
     try FileManager.default.contentsOfDirectory(atPath: path).sorted()
   }
 
+  /// - Parameter makingFolders: whether `name` is a path whose folders may not be there yet.
   @discardableResult
-  public func write(_ bytes: [UInt8], to name: String) throws -> String {
+  public func write(_ bytes: [UInt8], to name: String, makingFolders: Bool = false) throws -> String {
+    if makingFolders {
+      try FileManager.default.createDirectory(
+        at: URL(fileURLWithPath: file(name)).deletingLastPathComponent(),
+        withIntermediateDirectories: true)
+    }
     try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
     return file(name)
   }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// An array of an `.npz` file that NumPy wrote: just enough of both formats for expected answers.
-public struct NPZArray {
+public struct NPZArray: Sendable {
   public var type: String
   public var shape: [Int]
   public var data: [UInt8]

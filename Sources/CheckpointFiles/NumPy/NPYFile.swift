@@ -22,4 +22,18 @@ enum NPYFile {
       opened.file.location, what: "the file holds a single array without a name, \(what)",
       remedy: remedy)
   }
+
+  /// The array of numbers in a file that begins as such files do.
+  static func array(_ opened: OpenedFile) throws(ReadError) -> Tensor {
+    let header = try NPYHeader(of: opened.file)
+    guard case .numbers(let type) = header.elements else {
+      throw .unsupported(
+        opened.file.location, what: "the array is not one of numbers",
+        remedy: "Save it again with plain numbers, such as float32, in its place.")
+    }
+    return try Tensor(
+      type.elementType, shape: header.shape,
+      strides: header.isColumnMajor ? header.shape.columnMajorStrides : nil,
+      byteOrder: type.byteOrder, in: opened.file, at: header.end, name: "the array")
+  }
 }

@@ -1,0 +1,16 @@
+public import Tensors
+
+/// The arrays of a NumPy file: those of an `.npz` by their names, that of an `.npy` without one.
+///
+/// - Throws: `ReadError.unsupported` if the file is not NumPy's.
+public func readArrays(path: String) throws(ReadError) -> [NamedTensor] {
+  let opened = try OpenedFile(try InputFile(path: path))
+  if opened.has(NPYHeader.magic) { return [NamedTensor("", try NPYFile.array(opened))] }
+  let archive = FileFormat(name: "zip archive", read: ZipFile.read)
+  guard let checkpoint = try archive.read(opened), checkpoint.family == "numpy" else {
+    throw .unsupported(
+      opened.file.location, what: "it is not a file of NumPy arrays",
+      remedy: "Save the arrays with numpy.save or numpy.savez.")
+  }
+  return checkpoint.stateDicts.first?.tensors ?? []
+}

@@ -1,0 +1,24 @@
+public import ImageFiles
+internal import Synchronization
+public import Tensors
+
+extension ImageBatch {
+  /// Reads, scales, cuts and normalises pictures, several at a time.
+  ///
+  /// - Throws: `ReadError` for the first picture that cannot be read.
+  public init(
+    pictures paths: [String], _ preparation: ImagePreparation, _ convention: InputConvention,
+    threads: Threads = .all
+  ) throws {
+    let size = preparation.size
+    let images = Mutex([[Float]](repeating: [], count: paths.count))
+    try forEachIndex(below: paths.count, threads: threads) { index, _ in
+      let picture = preparation.apply(to: try RGBImage(path: paths[index]))
+      var numbers = [Float](repeating: 0, count: 3 * size * size)
+      convention.write(picture, to: &numbers, at: 0)
+      images.withLock { $0[index] = numbers }
+    }
+    self.init(
+      Array(images.withLock { $0 }.joined()), shape: [paths.count, 3, size, size])
+  }
+}

@@ -1,0 +1,69 @@
+public import Tensors
+
+/// Images as numbers, ready for a network: `N x C x H x W`, normalised as it expects.
+public struct ImageBatch: Sendable {
+  public let count, channels, height, width: Int
+  let numbers: Numbers
+
+  enum Numbers: Sendable {
+    case floats([Float])
+    case doubles([Double])
+  }
+
+  /// - Parameter shape: `N x C x H x W`, as many as there are numbers.
+  public init(_ numbers: [Float], shape: Shape) {
+    precondition(shape.rank == 4 && shape.elementCount == numbers.count)
+    self.init(.floats(numbers), shape)
+  }
+
+  /// - Parameter shape: `N x C x H x W`, as many as there are numbers.
+  public init(_ numbers: [Double], shape: Shape) {
+    precondition(shape.rank == 4 && shape.elementCount == numbers.count)
+    self.init(.doubles(numbers), shape)
+  }
+
+  /// Reads all images of an array.
+  ///
+  /// - Parameter tensor: `N x C x H x W`, of a weight type; float64 is kept as it is.
+  public init(_ tensor: Tensor) throws(ReadError) {
+    precondition(tensor.shape.rank == 4 && tensor.elementType.isWeightType)
+    if tensor.fitsFloat {
+      var floats = [Float](repeating: 0, count: tensor.shape.elementCount)
+      try tensor.readNumbers(0..<floats.count, into: &floats)
+      self.init(.floats(floats), tensor.shape)
+    } else {
+      self.init(.doubles(try tensor.doubles()), tensor.shape)
+    }
+  }
+
+  private init(_ numbers: Numbers, _ shape: Shape) {
+    self.numbers = numbers
+    (count, channels, height, width) = (shape[0], shape[1], shape[2], shape[3])
+  }
+
+  public var shape: Shape { [count, channels, height, width] }
+
+  /// The images of `range` in the order of `FeatureMap`: `C x N x H x W`.
+  func map<Number>(_ range: Range<Int>, _ team: Team<Number>) -> FeatureMap<Number> {
+    let map = team.map(channels: channels, images: range.count, height: height, width: width)
+    switch numbers {
+    case .floats(let floats): copy(floats, range, to: map)
+    case .doubles(let doubles): copy(doubles, range, to: map)
+    }
+    return map
+  }
+
+  private func copy<Source: NetworkNumber, Number>(
+    _ source: [Source], _ range: Range<Int>, to map: FeatureMap<Number>
+  ) {
+    let area = height * width
+    for (position, image) in range.enumerated() {
+      for channel in 0..<channels {
+        // Safe: one image's part of one channel.
+        let target = unsafe map.plane(channel) + position * area
+        let start = (image * channels + channel) * area
+        for index in 0..<area { unsafe target[index] = Number(source[start + index]) }
+      }
+    }
+  }
+}

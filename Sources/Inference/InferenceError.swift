@@ -1,0 +1,56 @@
+/// Why a network could not be run.
+@nonexhaustive
+public enum InferenceError: Error, Equatable, Sendable {
+  /// The file does not hold a whole network whose operations are known.
+  case notANetwork(path: String, reason: String)
+  /// An operation does not fit what comes before it, or its parameters do not fit each other.
+  case invalidGraph(operation: Int, what: String)
+  /// The images have another number of channels than the network takes.
+  case wrongChannels(expected: Int, found: Int)
+  /// A kernel, or a stride, leaves nothing of the images.
+  case imagesTooSmall(height: Int, width: Int, block: String)
+  /// More numbers than memory or BLAS can take.
+  case imagesTooLarge(images: Int, height: Int, width: Int)
+  /// A file or folder has nothing that can be taken for images.
+  case noImages(path: String, reason: String, remedy: String)
+  /// The folders of pictures and the network's classes do not go together.
+  case classesDiffer(path: String, reason: String, remedy: String)
+  /// The network is right less often than asked for; shares from 0 to 1.
+  case accuracyBelow(path: String, asked: Double, found: Double)
+  /// No block has this name.
+  case noSuchBlock(name: String, nearest: [String])
+}
+
+extension InferenceError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .notANetwork(let path, let reason):
+      """
+      \(path): the network cannot be run: \(reason).
+        Only whole networks of the RepVGG family can, and .rvd files that hold their graph.
+      """
+    case .invalidGraph(let operation, let what):
+      "operation \(operation) of the network: \(what).\n  The graph and its tensors do not belong together."
+    case .wrongChannels(let expected, let found):
+      "the images have \(found) channel\(found == 1 ? "" : "s"), the network takes \(expected).\n  Images are arrays of N x \(expected) x height x width."
+    case .imagesTooSmall(let height, let width, let block):
+      "images of \(height)x\(width) pixels are too small: nothing is left of them at '\(block)'.\n  Use larger ones."
+    case .imagesTooLarge(let images, let height, let width):
+      "\(images) images of \(height)x\(width) pixels are too many numbers at once.\n  Use smaller images or a smaller --batch."
+    case .noImages(let path, let reason, let remedy),
+      .classesDiffer(let path, let reason, let remedy):
+      "\(path): \(reason).\n  \(remedy)"
+    case .accuracyBelow(let path, let asked, let found):
+      "\(path): top-1 is \(percent(found)), below the \(percent(asked)) asked for."
+    case .noSuchBlock(let name, let nearest):
+      "the network has no block '\(name)'.\n  \(nearest.isEmpty ? "Blocks are called as in 'repconv inspect'." : "Nearest: \(nearest.joined(separator: ", ")).")"
+    }
+  }
+}
+
+/// `72.41 %`
+private func percent(_ share: Double) -> String {
+  let hundredths = Int((share * 10_000).rounded())
+  let rest = hundredths % 100
+  return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest) %"
+}

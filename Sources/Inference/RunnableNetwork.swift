@@ -1,0 +1,164 @@
+internal import Naming
+public import Tensors
+
+/// The arithmetic a network is computed in. Every layer's sums are formed in it.
+public enum Precision: String, CaseIterable, Sendable {
+  case float32, float64
+}
+
+/// A network with its weights in memory, ready to be run on the processor.
+///
+///     let network = try RunnableNetwork.open(path: "a0.rvd", precision: .float64)
+///     let result = try network.run(ImageBatch(images, shape: [16, 3, 224, 224]))
+///     print(result.logits[0].indices.max { result.logits[0][$0] < result.logits[0][$1] }!)
+///
+/// Training forms are run as they were trained, with every branch and its BatchNorm computed by itself,
+/// BatchNorm with its running statistics; nothing of fusion is used. So what a training form and its
+/// deploy form give can be compared.
+///
+/// Convolutions are matrix products (im2col) of a CBLAS: OpenBLAS, or Accelerate on macOS. Results are
+/// the same to the bit from run to run and for any number of threads; another processor, another BLAS
+/// or another size of batch may change their last bits.
+public struct RunnableNetwork: Sendable {
+  public enum Form: String, Sendable {
+    case train, deploy
+  }
+  public let form: Form
+  public let precision: Precision
+  /// How images become input; nil where it is not known.
+  public let input: InputConvention?
+  /// `RepVGG-A0`, or what a network without name consists of; nil where it is not known.
+  public let architecture: String?
+  /// What should be said of the file it comes from.
+  public let notes: [String]
+  private let engine: Engine
+
+  private enum Engine: Sendable {
+    case float32(Program<Float>)
+    case float64(Program<Double>)
+  }
+
+  init(
+    form: Form, precision: Precision, input: InputConvention?, architecture: String? = nil,
+    notes: [String] = [], _ builder: some ProgramBuilder
+  ) throws {
+    self.form = form
+    self.precision = precision
+    self.input = input
+    self.architecture = architecture
+    self.notes = notes
+    engine =
+      switch precision {
+      case .float32: .float32(try builder.program())
+      case .float64: .float64(try builder.program())
+      }
+  }
+
+  /// The names of the blocks, in order: `stage0`, `stage1.0`; of a graph that is no RepVGG those of the
+  /// convolutions.
+  public var blocks: [String] {
+    switch engine {
+    case .float32(let program): program.blocks
+    case .float64(let program): program.blocks
+    }
+  }
+
+  /// Channels of the images it takes.
+  public var inputChannels: Int {
+    switch engine {
+    case .float32(let program): program.inputChannels
+    case .float64(let program): program.inputChannels
+    }
+  }
+
+  /// Numbers it gives for each image: one for each class.
+  public var classes: Int {
+    switch engine {
+    case .float32(let program): program.outputChannels
+    case .float64(let program): program.outputChannels
+    }
+  }
+}
+
+/// Makes the same program for either precision.
+protocol ProgramBuilder {
+  func program<Number: NetworkNumber>() throws -> Program<Number>
+}
+
+/// What a network makes of images.
+public struct NetworkResult: Sendable {
+  /// For each image, one number for each class (or what else the network's last operation gives).
+  public var logits: [[Double]]
+  /// What the blocks asked for gave.
+  public var blocks: [String: BlockResult]
+}
+
+/// What one block gives.
+public struct BlockResult: Sendable {
+  /// `N x C x H x W`.
+  public var shape: Shape
+  /// In row-major order; float32 values are exact.
+  public var numbers: [Double]
+}
+
+extension RunnableNetwork {
+  /// Runs the network.
+  ///
+  /// - Parameters:
+  ///   - batch: images that are computed at a time; takes memory in proportion.
+  ///   - kept: blocks whose results are wanted as well.
+  ///   - progress: called with the number of images done so far.
+  /// - Throws: `InferenceError` if the images do not fit the network or `kept` names what is not there.
+  public func run(
+    _ images: ImageBatch, batch: Int = 16, threads: Threads = .all, keeping kept: Set<String> = [],
+    progress: (Int) -> Void = { _ in }
+  ) throws(InferenceError) -> NetworkResult {
+    switch engine {
+    case .float32(let program):
+      try run(program, images, batch, threads, kept, progress)
+    case .float64(let program):
+      try run(program, images, batch, threads, kept, progress)
+    }
+  }
+
+  private func run<Number>(
+    _ program: Program<Number>, _ images: ImageBatch, _ batch: Int, _ threads: Threads,
+    _ kept: Set<String>, _ progress: (Int) -> Void
+  ) throws(InferenceError) -> NetworkResult {
+    precondition(batch > 0)
+    if let unknown = kept.subtracting(blocks).min() {
+      throw .noSuchBlock(name: unknown, nearest: nearestNames(to: unknown, in: blocks))
+    }
+    guard images.channels == program.inputChannels else {
+      throw .wrongChannels(expected: program.inputChannels, found: images.channels)
+    }
+    guard images.height > 0, images.width > 0 else {
+      throw .imagesTooSmall(
+        height: images.height, width: images.width, block: blocks.first ?? "the input")
+    }
+    guard images.height <= largestMatrixSize / batch / images.width else {
+      throw .imagesTooLarge(images: batch, height: images.height, width: images.width)
+    }
+    let team = Team<Number>(threads)
+    var result = NetworkResult(logits: [], blocks: [:])
+    for start in stride(from: 0, to: images.count, by: batch) {
+      let range = start..<min(start + batch, images.count)
+      let output = try program.run(images.map(range, team), team, keeping: kept) { name, map in
+        var block =
+          result.blocks[name]
+          ?? BlockResult(
+            shape: [images.count, map.channels, map.height, map.width], numbers: [])
+        block.numbers += map.numbers()
+        result.blocks[name] = block
+      }
+      let numbers = output.numbers()
+      let perImage = numbers.count / range.count
+      for image in 0..<range.count {
+        result.logits.append(Array(numbers[image * perImage..<(image + 1) * perImage]))
+      }
+      team.reuse(output)
+      progress(range.upperBound)
+    }
+    return result
+  }
+}
