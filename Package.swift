@@ -26,8 +26,6 @@ let package = Package(
   targets: [
     // System libraries: a module map and a shim header, nothing else.
     .systemLibrary(
-      name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-    .systemLibrary(
       name: "CJPEG", pkgConfig: "libjpeg",
       providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(
@@ -45,7 +43,8 @@ let package = Package(
       name: "Checksums",
       dependencies: ["CDeflate", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
-    .target(name: "Tensors", dependencies: ["Checksums"], swiftSettings: settings),
+    .target(name: "CPreallocation"),
+    .target(name: "Tensors", dependencies: ["Checksums", "CPreallocation"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
       name: "CheckpointFiles", dependencies: ["Checksums", "Tensors", "Pickle", "CDeflate", "CZip"],
@@ -70,8 +69,6 @@ let package = Package(
       dependencies: [
         "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD", "Conversion",
         "ImageFiles",
-        // macOS has a BLAS of its own, Accelerate.
-        .target(name: "CBLAS", condition: .when(platforms: [.linux])),
       ],
       swiftSettings: settings),
     .executableTarget(

@@ -88,6 +88,8 @@ def commands_for(repconv, source, folder, torch=None):
         "cp": (["cp", source, out("copy")], out("copy")),
         "fuse .pth": ([repconv, "fuse", "-q", source, out("o.pth")], out("o.pth")),
         "fuse .rvd": ([repconv, "fuse", "-q", source, out("o.rvd")], out("o.rvd")),
+        "fuse .rvd --no-source-digest": (
+            [repconv, "fuse", "-q", "--no-source-digest", source, out("n.rvd")], out("n.rvd")),
         "import": ([repconv, "import", "-q", source, "-o", out("i.pth")], out("i.pth")),
         "inspect": ([repconv, "inspect", "--json", source], None),
     }

@@ -25,6 +25,8 @@ public struct WritingOptions: Sendable {
   public var replace = false
   /// Whether the file is flushed to the disk before it gets its name.
   public var sync = false
+  /// Whether `.rvd` says the SHA-256 of the input, which takes a second look at all of it.
+  public var recordsSourceDigest = true
   public var threads = Threads.all
   /// Called from any thread with the bytes written since the last call, and once, with 0 and the
   /// total, before the first.

@@ -19,11 +19,12 @@ public struct OutputFormat: Sendable {
   enum Writer: Sendable {
     /// Holds tensors under names, whatever they are.
     case tensors(@Sendable ([OutputTensor], OutputFile, Threads) throws -> Void)
-    /// Holds a deploy model. Asks for the source's SHA-256 when all tensors are written; returns the
-    /// one over the tensors. Both in hexadecimal.
+    /// Holds a deploy model. Computes the source's SHA-256 meanwhile, if it is to; returns the one over
+    /// the tensors. Both in hexadecimal.
     case deployModel(
-      @Sendable (DeployModel, OutputFile, Threads, _ sourceSHA256: @escaping () throws -> String) throws
-        -> String)
+      @Sendable (
+        DeployModel, OutputFile, Threads, _ sourceSHA256: (@Sendable () throws -> String)?
+      ) throws -> String)
   }
 
   public static let all: [OutputFormat] = [
@@ -76,7 +77,7 @@ public struct OutputFormat: Sendable {
   /// the format stores it.
   ///
   /// - Parameter source: the file the model comes from; read once more for its own digest, at the same
-  ///   time, if the format stores that and the model does not say it.
+  ///   time, if the format stores that and the model leaves room for it.
   func write(
     _ model: DeployModel, of source: String, to file: OutputFile, threads: Threads
   ) throws -> String? {
@@ -85,11 +86,10 @@ public struct OutputFormat: Sendable {
       try write(model.tensors, file, threads)
       return nil
     case .deployModel(let write):
-      let known = model.provenance.sourceSHA256
-      let digest = Concurrent(threads: threads) {
-        known == Provenance.unknownDigest ? try fileDigest(source) : known
+      guard model.provenance.sourceSHA256 == Provenance.unknownDigest else {
+        return try write(model, file, threads, nil)
       }
-      return try write(model, file, threads, digest.value)
+      return try write(model, file, threads) { try fileDigest(source) }
     }
   }
 }

@@ -104,7 +104,7 @@ public func rewrite(
     // A file that knows where it came from goes on to say so.
     provenance: original?.provenance
       ?? Provenance(
-        sourceSHA256: Provenance.unknownDigest, container: checkpoint.container,
+        sourceSHA256: options.writing.recordsSourceDigest ? Provenance.unknownDigest : nil, container: checkpoint.container,
         dialect: network.dialect.name, epsilons: [], arithmetic: "none: fused elsewhere",
         tool: "repconv \(repconvVersion)"))
   let file = try OutputFile(path: output, options.writing)

@@ -17,6 +17,8 @@ public enum InferenceError: Error, Equatable, Sendable {
   case classesDiffer(path: String, reason: String, remedy: String)
   /// The network is right less often than asked for; shares from 0 to 1.
   case accuracyBelow(path: String, asked: Double, found: Double)
+  /// The library of matrix products cannot be loaded.
+  case noBLAS(library: String, reason: String)
   /// No block has this name.
   case noSuchBlock(name: String, nearest: [String])
 }
@@ -42,6 +44,11 @@ extension InferenceError: CustomStringConvertible {
       "\(path): \(reason).\n  \(remedy)"
     case .accuracyBelow(let path, let asked, let found):
       "\(path): top-1 is \(percent(found)), below the \(percent(asked)) asked for."
+    case .noBLAS(let library, let reason):
+      """
+      networks run on the matrix products of \(library), which cannot be loaded: \(reason).
+        Install OpenBLAS: the package is libopenblas0 on Debian and Ubuntu, openblas elsewhere.
+      """
     case .noSuchBlock(let name, let nearest):
       "the network has no block '\(name)'.\n  \(nearest.isEmpty ? "Blocks are called as in 'repconv inspect'." : "Nearest: \(nearest.joined(separator: ", ")).")"
     }

@@ -1,11 +1,5 @@
 internal import Tensors
 
-#if canImport(Accelerate)
-  internal import Accelerate
-#else
-  internal import CBLAS
-#endif
-
 /// A number that networks can be computed in: `Float` or `Double`.
 protocol NetworkNumber: WeightNumber {
   /// Computes `c = a b` of row-major matrices, `rows` x `depth` and `depth` x `columns`, which have so
@@ -29,16 +23,6 @@ extension NetworkNumber {
 /// The largest size that BLAS takes: it counts in 32 bits.
 let largestMatrixSize = Int(Int32.max)
 
-/// Done once, before the first product: this library divides the work among threads itself, above the
-/// products, so that all the rest of a layer is divided as well.
-private let blasKeepsToOneThread: Void = {
-  #if canImport(Accelerate)
-    BLASSetThreading(BLAS_THREADING_SINGLE_THREADED)
-  #else
-    openblas_set_num_threads(1)
-  #endif
-}()
-
 // Safe: BLAS reads and writes the matrices it is given and nothing else; that they have the memory is
 // the caller's to see to.
 extension Float: NetworkNumber {
@@ -46,11 +30,10 @@ extension Float: NetworkNumber {
     rows: Int, columns: Int, depth: Int, _ a: UnsafePointer<Float>, _ aStride: Int,
     _ b: UnsafePointer<Float>, _ bStride: Int, into c: UnsafeMutablePointer<Float>, _ cStride: Int
   ) {
-    blasKeepsToOneThread
-    unsafe cblas_sgemm(
-      CblasRowMajor, CblasNoTrans, CblasNoTrans, numericCast(rows), numericCast(columns),
-      numericCast(depth), 1, a, numericCast(aStride), b, numericCast(bStride), 0, c,
-      numericCast(cStride))
+    unsafe BLAS.loaded.floatProduct(
+      BLAS.rowMajor, BLAS.notTransposed, BLAS.notTransposed, numericCast(rows),
+      numericCast(columns), numericCast(depth), 1, a, numericCast(aStride), b,
+      numericCast(bStride), 0, c, numericCast(cStride))
   }
 }
 
@@ -60,10 +43,9 @@ extension Double: NetworkNumber {
     _ b: UnsafePointer<Double>, _ bStride: Int, into c: UnsafeMutablePointer<Double>,
     _ cStride: Int
   ) {
-    blasKeepsToOneThread
-    unsafe cblas_dgemm(
-      CblasRowMajor, CblasNoTrans, CblasNoTrans, numericCast(rows), numericCast(columns),
-      numericCast(depth), 1, a, numericCast(aStride), b, numericCast(bStride), 0, c,
-      numericCast(cStride))
+    unsafe BLAS.loaded.doubleProduct(
+      BLAS.rowMajor, BLAS.notTransposed, BLAS.notTransposed, numericCast(rows),
+      numericCast(columns), numericCast(depth), 1, a, numericCast(aStride), b,
+      numericCast(bStride), 0, c, numericCast(cStride))
   }
 }

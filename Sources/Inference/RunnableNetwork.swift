@@ -42,6 +42,7 @@ public struct RunnableNetwork: Sendable {
     form: Form, precision: Precision, input: InputConvention?, architecture: String? = nil,
     notes: [String] = [], _ builder: some ProgramBuilder
   ) throws {
+    try BLAS.load()
     self.form = form
     self.precision = precision
     self.input = input

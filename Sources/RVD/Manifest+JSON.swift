@@ -168,17 +168,17 @@ extension InputConvention {
 
 extension Provenance {
   fileprivate var json: JSONValue {
-    [
-      "sourceSHA256": .string(sourceSHA256), "container": .string(container),
+    .object(present: [
+      "sourceSHA256": sourceSHA256.map(JSONValue.string), "container": .string(container),
       "dialect": .string(dialect), "epsilons": .array(epsilons.map(JSONValue.number)),
       "arithmetic": .string(arithmetic), "tool": .string(tool),
-    ]
+    ])
   }
 
   fileprivate init(_ fields: Fields) throws(ManifestProblem) {
     self.init(
-      sourceSHA256: try fields.string("sourceSHA256"), container: try fields.string("container"),
-      dialect: try fields.string("dialect"), epsilons: try fields.numbers("epsilons"),
+      sourceSHA256: try fields.has("sourceSHA256") ? fields.string("sourceSHA256") : nil,
+      container: try fields.string("container"), dialect: try fields.string("dialect"), epsilons: try fields.numbers("epsilons"),
       arithmetic: try fields.string("arithmetic"), tool: try fields.string("tool"))
   }
 }

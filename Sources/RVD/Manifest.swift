@@ -133,10 +133,10 @@ extension Manifest {
   }
 
   private func check(_ provenance: Provenance) throws(ManifestProblem) {
-    guard isSHA256(provenance.sourceSHA256) else {
+    if let digest = provenance.sourceSHA256, !isSHA256(digest) {
       throw .invalid(
         place: "provenance.sourceSHA256", expected: "64 lower-case hexadecimal digits",
-        found: "'\(provenance.sourceSHA256)'")
+        found: "'\(digest)'")
     }
     let epsilons = provenance.epsilons
     guard epsilons.allSatisfy({ $0.isFinite && $0 >= 0 }),

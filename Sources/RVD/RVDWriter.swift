@@ -1,4 +1,5 @@
 internal import Checksums
+internal import Synchronization
 public import Tensors
 
 /// What was written.
@@ -17,15 +18,15 @@ public enum RVDWriter {
   /// checksums, the tensors are fetched and written once, piece by piece, and the header and manifest
   /// are put in place last. The same model gives the same bytes, on any number of threads.
   ///
-  /// - Parameter sourceSHA256: asked when all tensors are written, to take the place of the one in
-  ///   `model.provenance`; so a caller can compute it meanwhile.
+  /// - Parameter sourceSHA256: computed while tensors are written, to take the place of the one in
+  ///   `model.provenance`.
   /// - Precondition: nothing has been written to `file`.
   /// - Throws: `WriteError.cannotExpress` if the model breaks a rule of the format (an empty or
   ///   repeated name, a graph that does not fit its tensors), before anything is written; what
   ///   `file` or the tensors throw.
   public static func write(
     _ model: DeployModel, to file: OutputFile, threads: Threads = .all,
-    sourceSHA256: (() throws -> String)? = nil
+    sourceSHA256: (@Sendable () throws -> String)? = nil
   ) throws -> RVDSummary {
     precondition(file.count == 0)
     var manifest = try layOut(model, path: file.path)
@@ -37,8 +38,13 @@ public enum RVDWriter {
     }
     let dataStart = Header.aligned(Header.byteCount + placeholder.count)
     try file.reserve(dataStart + manifest.dataLength)
+    let digest = Mutex<String?>(nil)
     let checksums = try file.write(
-      model.tensors, at: manifest.tensors.map { dataStart + $0.offset }, threads: threads
+      model.tensors, at: manifest.tensors.map { dataStart + $0.offset }, threads: threads,
+      aside: {
+        let computed = try sourceSHA256?()
+        digest.withLock { $0 = computed }
+      }
     ) { RVDChecksum(of: model.tensors[$0]) }
     var content = ContentDigest()
     for (index, checksum) in checksums.enumerated() {
@@ -47,7 +53,7 @@ public enum RVDWriter {
     }
 
     manifest.contentSHA256 = content.hexadecimal
-    if let sourceSHA256 { manifest.provenance?.sourceSHA256 = try sourceSHA256() }
+    if let digest = digest.withLock({ $0 }) { manifest.provenance?.sourceSHA256 = digest }
     let text = try text(of: manifest, path: file.path)
     precondition(text.count == placeholder.count)
     let header = Header(

@@ -57,29 +57,3 @@ public func forEachIndex(
   }
   if let failure = failure.withLock({ $0 }) { throw failure.error }
 }
-
-/// A value that is computed by a thread of its own while the caller goes on, or, if there is to be one
-/// thread only, when it is asked for.
-public final class Concurrent<Value: Sendable>: Sendable {
-  private let compute: @Sendable () throws -> Value
-  private let result = Mutex<Result<Value, any Error>?>(nil)
-  private let group = DispatchGroup()
-
-  public init(threads: Threads, _ compute: @escaping @Sendable () throws -> Value) {
-    self.compute = compute
-    guard threads.count > 1 else { return }
-    DispatchQueue.global().async(group: group) { self.run() }
-  }
-
-  private func run() {
-    let result = Result { try compute() }
-    self.result.withLock { $0 = result }
-  }
-
-  /// The value; waits for it.
-  public func value() throws -> Value {
-    group.wait()
-    if result.withLock({ $0 == nil }) { run() }
-    return try result.withLock { try $0!.get() }
-  }
-}

@@ -105,8 +105,8 @@ public struct InputConvention: Equatable, Sendable {
 
 /// Where a deploy model came from. No dates and no paths: the same input gives the same bytes.
 public struct Provenance: Equatable, Sendable {
-  /// SHA-256 of the whole source file, in hexadecimal.
-  public var sourceSHA256: String
+  /// SHA-256 of the whole source file, in hexadecimal; nil if it is not recorded.
+  public var sourceSHA256: String?
   /// What stands there as long as the digest is not known.
   public static let unknownDigest = String(repeating: "0", count: 64)
   public var container: String
@@ -119,7 +119,7 @@ public struct Provenance: Equatable, Sendable {
   public var tool: String
 
   public init(
-    sourceSHA256: String, container: String, dialect: String, epsilons: [Double],
+    sourceSHA256: String?, container: String, dialect: String, epsilons: [Double],
     arithmetic: String, tool: String
   ) {
     self.sourceSHA256 = sourceSHA256

@@ -15,17 +15,19 @@ extension OutputFile {
   ///
   /// - Parameters:
   ///   - offsets: one for each tensor, inside parts that were reserved.
+  ///   - aside: other work, of the length of a large tensor's, that one thread does first.
   ///   - checksum: begins the checksum of the tensor with this index.
   public func write<Checksum: TensorChecksum>(
     _ tensors: [OutputTensor], at offsets: [Int], threads: Threads,
-    checksum begin: @Sendable (Int) -> Checksum
+    aside: @Sendable () throws -> Void = {}, checksum begin: @Sendable (Int) -> Checksum
   ) throws -> [Checksum] {
     let order = tensors.indices.sorted {
       (tensors[$1].byteCount, $0) < (tensors[$0].byteCount, $1)
     }
     let results = Mutex([Checksum?](repeating: nil, count: tensors.count))
-    try forEachIndex(below: order.count, threads: threads) { position, worker in
-      let index = order[position]
+    try forEachIndex(below: 1 + order.count, threads: threads) { position, worker in
+      guard position > 0 else { return try aside() }
+      let index = order[position - 1]
       var checksum = begin(index)
       var offset = offsets[index]
       try unsafe tensors[index].forEachPiece(

@@ -82,6 +82,11 @@ struct OutputOptions: ParsableArguments {
   @Flag(help: "Flush the output to the disk before it gets its name.")
   var sync = false
 
+  @Flag(
+    name: .customLong("no-source-digest"),
+    help: "Leave the input's SHA-256 out of an .rvd; it takes a third of the time.")
+  var leavesOutSourceDigest = false
+
   @Option(help: ArgumentHelp("Use at most this many threads (default: all processors).", valueName: "n"))
   var threads: Int?
 
@@ -100,6 +105,7 @@ struct OutputOptions: ParsableArguments {
     options.format = format
     options.replace = force
     options.sync = sync
+    options.recordsSourceDigest = !leavesOutSourceDigest
     if let threads { options.threads = Threads(threads) }
     if !quiet { options.progress = ProgressBar.forTerminal() }
     return options

@@ -184,7 +184,8 @@ private struct InspectionText {
       lines.append(
         row(
           "made from",
-          "\(provenance.container), names of \(provenance.dialect), sha256 \(provenance.sourceSHA256)"))
+          "\(provenance.container), names of \(provenance.dialect), "
+            + (provenance.sourceSHA256.map { "sha256 \($0)" } ?? "its digest not recorded")))
       lines.append(
         row(
           "made by",

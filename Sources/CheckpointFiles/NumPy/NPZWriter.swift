@@ -40,7 +40,7 @@ public enum NPZWriter {
             "\(shown) and '\(printable(twin))' differ only in case, which archives do not tell apart",
           remedy: "Rename one of them, or use .safetensors.")
       }
-      try archive.add(
+      archive.add(
         "\(tensor.name).npy", NPYHeader.bytes(code: code, shape: tensor.shape), tensor: tensor)
     }
     try archive.finish(threads: threads)

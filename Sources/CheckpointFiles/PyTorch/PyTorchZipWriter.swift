@@ -28,12 +28,12 @@ public enum PyTorchZipWriter {
         remedy: "Write it as float32, or use .rvd or .safetensors.")
     }
     var archive = StoredZipWriter(file)
-    try archive.add("archive/data.pkl", pickle(of: tensors))
-    try archive.add("archive/byteorder", Array("little".utf8))
+    archive.add("archive/data.pkl", pickle(of: tensors))
+    archive.add("archive/byteorder", Array("little".utf8))
     for (index, tensor) in tensors.enumerated() {
-      try archive.add("archive/data/\(index)", tensor: tensor)
+      archive.add("archive/data/\(index)", tensor: tensor)
     }
-    try archive.add("archive/version", Array("3\n".utf8))
+    archive.add("archive/version", Array("3\n".utf8))
     try archive.finish(threads: threads)
   }
 

@@ -17,18 +17,12 @@ internal import Tensors
 struct StoredZipWriter {
   private struct Entry {
     var name: [UInt8]
-    var crc: UInt32
+    /// The bytes of the member before those of the tensor.
+    var prefix: [UInt8]
+    var tensor: OutputTensor?
+    var crc: CRC32
     var size: Int
     var headerOffset: Int
-  }
-
-  /// A tensor that has its place, but is not written yet.
-  private struct Pending {
-    var entry: Int
-    var tensor: OutputTensor
-    var offset: Int
-    /// Of the bytes before it in the member.
-    var prefix: CRC32
   }
 
   private struct MemberChecksum: TensorChecksum {
@@ -45,7 +39,8 @@ struct StoredZipWriter {
   private let wideSize: Int
   private let wideCount: Int
   private var entries: [Entry] = []
-  private var pending: [Pending] = []
+  /// Where the next member begins.
+  private var end = 0
 
   /// - Parameters:
   ///   - file: empty so far.
@@ -60,47 +55,39 @@ struct StoredZipWriter {
     self.wideCount = wideCount
   }
 
-  /// Adds a member that holds `prefix` and, if not nil, the elements of `tensor`. Those are written by
-  /// `finish`.
-  mutating func add(_ name: String, _ prefix: [UInt8] = [], tensor: OutputTensor? = nil) throws {
-    var entry = Entry(
-      name: Array(name.utf8), crc: CRC32(prefix).value,
-      size: prefix.count + (tensor?.byteCount ?? 0), headerOffset: file.count)
+  /// Adds a member that holds `prefix` and, if not nil, the elements of `tensor`. `finish` writes it.
+  mutating func add(_ name: String, _ prefix: [UInt8] = [], tensor: OutputTensor? = nil) {
+    let entry = Entry(
+      name: Array(name.utf8), prefix: prefix, tensor: tensor, crc: CRC32(prefix),
+      size: prefix.count + (tensor?.byteCount ?? 0), headerOffset: end)
     precondition(entry.name.count <= 0xFFFF)
-    try file.append(localHeader(of: entry))
-    try file.append(prefix)
-    if let tensor {
-      pending.append(
-        Pending(
-          entry: entries.count, tensor: tensor, offset: try file.reserve(tensor.byteCount),
-          prefix: CRC32(prefix)))
-      entry.crc = 0
-    }
+    end += localHeader(of: entry).count + entry.size
     entries.append(entry)
   }
 
-  /// Writes the tensors, their checksums, the directory and the end records.
+  /// Writes all members, the directory and the end records.
   consuming func finish(threads: Threads = .all) throws {
-    let start = try writeTensors(threads: threads)
-    var bytes: [UInt8] = []
-    for entry in entries { bytes += directoryEntry(of: entry) }
-    bytes += endRecords(start: start, size: bytes.count)
-    try file.append(bytes)
+    try file.reserve(end)
+    try writeTensors(threads: threads)
+    var directory: [UInt8] = []
+    for entry in entries {
+      try file.overwrite(localHeader(of: entry) + entry.prefix, at: entry.headerOffset)
+      directory += directoryEntry(of: entry)
+    }
+    try file.append(directory + endRecords(start: end, size: directory.count))
   }
 
-  /// Returns where the directory begins.
-  private mutating func writeTensors(threads: Threads) throws -> Int {
-    let prefixes = pending.map(\.prefix)
+  private mutating func writeTensors(threads: Threads) throws {
+    let entries = entries
+    let indices = entries.indices.filter { entries[$0].tensor != nil }
     let checksums = try file.write(
-      pending.map(\.tensor), at: pending.map(\.offset), threads: threads
-    ) { MemberChecksum(crc: prefixes[$0]) }
-    for (pending, checksum) in zip(pending, checksums) {
-      entries[pending.entry].crc = checksum.crc.value
-      var field: [UInt8] = []
-      field.appendLittleEndian(Int(checksum.crc.value), width: 4)
-      try file.overwrite(field, at: entries[pending.entry].headerOffset + 14)
-    }
-    return file.count
+      indices.map { entries[$0].tensor! },
+      at: indices.map { index in
+        let entry = entries[index]
+        return entry.headerOffset + localHeader(of: entry).count + entry.prefix.count
+      }, threads: threads
+    ) { MemberChecksum(crc: entries[indices[$0]].crc) }
+    for (index, checksum) in zip(indices, checksums) { self.entries[index].crc = checksum.crc }
   }
 
   private func localHeader(of entry: Entry) -> [UInt8] {
@@ -163,7 +150,7 @@ struct StoredZipWriter {
     bytes.appendLittleEndian(0, width: 2)  // stored
     bytes.appendLittleEndian(0, width: 2)  // midnight
     bytes.appendLittleEndian(1 << 5 | 1, width: 2)  // 1 January 1980
-    bytes.appendLittleEndian(Int(entry.crc), width: 4)
+    bytes.appendLittleEndian(Int(entry.crc.value), width: 4)
     bytes.appendLittleEndian(isWide ? 0xFFFF_FFFF : entry.size, width: 4)
     bytes.appendLittleEndian(isWide ? 0xFFFF_FFFF : entry.size, width: 4)
     bytes.appendLittleEndian(entry.name.count, width: 2)
