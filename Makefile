@@ -32,7 +32,7 @@ test:  ## run the tests
 interop: $(REPCONV)  ## run Tests/Interop: check the output in real PyTorch and MegEngine (downloads them: several GB)
 	@scripts/interop $(REPCONV)
 
-# BENCH: more arguments, as in BENCH='--torch .build/venv/torch-2.15/bin/python --large'
+# BENCH: more arguments, as in BENCH='--peers .build/venv/torch-2.15/bin/python --large'
 bench: $(REPCONV)  ## time it against cp, on checkpoints of 37 to 493 MB that it makes (needs python3 with NumPy)
 	python3 Benchmarks/bench.py $(REPCONV) $(BENCH)
 

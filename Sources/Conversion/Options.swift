@@ -27,7 +27,8 @@ public struct WritingOptions: Sendable {
   public var sync = false
   /// Whether `.rvd` says the SHA-256 of the input, which takes a second look at all of it.
   public var recordsSourceDigest = true
-  public var threads = Threads.all
+  /// More than four do not make one file faster, which is written by one at a time.
+  public var threads = Threads(4)
   /// Called from any thread with the bytes written since the last call, and once, with 0 and the
   /// total, before the first.
   public var progress: (@Sendable (_ written: Int, _ total: Int?) -> Void)?

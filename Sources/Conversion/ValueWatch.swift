@@ -28,6 +28,7 @@ final class ValueWatch: Sendable {
     let watch: ValueWatch
 
     var granularity: Int { contents.granularity }
+    var pieceBytes: Int { contents.pieceBytes }
 
     func read(
       _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace

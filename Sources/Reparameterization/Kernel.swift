@@ -106,6 +106,12 @@ public struct Kernel: Sendable {
   /// Weights of one output channel.
   public var rowLength: Int { shape[1] * shape[2] * shape[3] }
 
+  /// Bytes that are best computed at a time.
+  var pieceBytes: Int {
+    terms.lazy.map { if case .stored(let weight) = $0.source { weight.pieceBytes } else { 0 } }
+      .max() ?? 0
+  }
+
   /// The weights of some output channels in float64, OIHW.
   ///
   /// Terms are multiplied and added one after the other in the order they were composed, each with
@@ -260,6 +266,7 @@ public struct FusedWeights: TensorContents {
   public init(_ kernel: Kernel) { self.kernel = kernel }
 
   public var granularity: Int { kernel.rowLength }
+  public var pieceBytes: Int { kernel.pieceBytes }
 
   public func read(
     _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace

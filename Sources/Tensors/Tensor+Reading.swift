@@ -82,72 +82,142 @@ extension Tensor {
 
   /// Reads the elements of `box` into `buffer`, packed in row-major order of the box.
   ///
-  /// Reads the whole stretch of the source that the box touches if most of it is wanted or it is
-  /// small, and otherwise cuts the box along its longest stride: any order of axes costs at most a
-  /// few times the bytes wanted.
+  /// Stretches of the source are read whole as long as most of their bytes are wanted or they are short;
+  /// so any order of axes costs at most a few times the bytes wanted.
   private func gather(
     _ box: Box, into buffer: UnsafeMutableRawBufferPointer, scratch: inout [UInt8]
   ) throws(ReadError) {
-    /// A stretch this long is read whole even if little of it is wanted: a system call costs as much.
-    let alwaysRead = 1 << 14
+    /// A stretch this long is read even if little of it is wanted: a system call costs as much.
+    let alwaysRead = 1 << 12
     let size = elementType.byteCount
+    let (loops, origin) = loops(over: box)
+
+    // The loops from `split` on stay inside one stretch of the source.
+    var split = loops.count
+    var (wanted, first, last) = (1, 0, 0)
+    while split > 0 {
+      let loop = loops[split - 1]
+      let reach = (loop.count - 1) * loop.stride
+      let span = last - first + 1 + Int(reach.magnitude)
+      guard span * size <= alwaysRead || span <= 4 * wanted * loop.count else { break }
+      split -= 1
+      wanted *= loop.count
+      if reach < 0 { first += reach } else { last += reach }
+    }
+    let span = (last - first + 1) * size
+    if scratch.count < span { scratch = [UInt8](repeating: 0, count: span) }
+    let inner = Array(loops[split...])
+    try unsafe scratch.withMutableBytes { (bytes) throws(ReadError) in
+      let stretch = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<span])
+      try forEachStart(of: loops[..<split]) { (from, to) throws(ReadError) in
+        try unsafe source.read(into: stretch, at: byteOffset + (origin + from + first) * size)
+        unsafe scatter(
+          UnsafeRawBufferPointer(stretch), from: -first, into: buffer, at: to, inner[...])
+      }
+    }
+  }
+
+  /// One axis of a box with more than one index; distances are in elements.
+  private struct Loop {
+    var count: Int
+    /// From one index to the next in the source.
+    var stride: Int
+    /// From one index to the next in the packed result.
+    var packed: Int
+  }
+
+  /// The loops over a box in the order of the result, but with that over neighbours in the source last,
+  /// and where in the source it begins.
+  private func loops(over box: Box) -> (loops: [Loop], origin: Int) {
     let packed = Shape(box.counts).rowMajorStrides
-    var box = box
-
-    func fetch(_ target: Int) throws(ReadError) {
-      var (first, last) = (0, 0)
-      var origin = 0
-      for (axis, stride) in strides.enumerated() {
-        origin += box.starts[axis] * stride
-        let reach = (box.counts[axis] - 1) * stride
-        if reach < 0 { first += reach } else { last += reach }
+    var loops: [Loop] = []
+    var origin = 0
+    for axis in strides.indices {
+      origin += box.starts[axis] * strides[axis]
+      if box.counts[axis] > 1 {
+        loops.append(
+          Loop(count: box.counts[axis], stride: strides[axis], packed: packed[axis]))
       }
-      let span = (last - first + 1) * size
-      let wanted = box.elementCount * size
-      let longest = strides.indices.filter { box.counts[$0] > 1 }
-        .max { strides[$0].magnitude < strides[$1].magnitude }
-      if span > alwaysRead, span > 4 * wanted, let longest {
-        let (start, count) = (box.starts[longest], box.counts[longest])
-        box.counts[longest] = 1
-        for index in 0..<count {
-          box.starts[longest] = start + index
-          try fetch(target + index * packed[longest])
+    }
+    let nearest = loops.indices.filter { loops[$0].stride != 0 }
+      .min { loops[$0].stride.magnitude < loops[$1].stride.magnitude }
+    if let nearest { loops.append(loops.remove(at: nearest)) }
+    return (loops, origin)
+  }
+
+  /// Calls `body` with each start of what the loops go over: in the source, and in the packed result.
+  private func forEachStart(
+    of loops: ArraySlice<Loop>, _ body: (_ from: Int, _ to: Int) throws(ReadError) -> Void
+  ) throws(ReadError) {
+    var indices = [Int](repeating: 0, count: loops.count)
+    var (from, to) = (0, 0)
+    while true {
+      try body(from, to)
+      var depth = loops.count - 1
+      while depth >= 0 {
+        let loop = loops[loops.startIndex + depth]
+        indices[depth] += 1
+        if indices[depth] < loop.count {
+          from += loop.stride
+          to += loop.packed
+          break
         }
-        (box.starts[longest], box.counts[longest]) = (start, count)
-        return
+        from -= (loop.count - 1) * loop.stride
+        to -= (loop.count - 1) * loop.packed
+        indices[depth] = 0
+        depth -= 1
       }
-      if scratch.count < span { scratch = [UInt8](repeating: 0, count: span) }
-      try unsafe scratch.withMutableBytes { (bytes) throws(ReadError) in
-        let stretch = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<span])
-        try unsafe source.read(into: stretch, at: byteOffset + (origin + first) * size)
-        unsafe scatter(
-          UnsafeRawBufferPointer(stretch), from: -first, into: buffer, at: target, axis: 0)
-      }
+      if depth < 0 { return }
     }
+  }
 
-    /// Copies one axis after the other; both offsets are in elements.
-    func scatter(
-      _ stretch: UnsafeRawBufferPointer, from: Int, into buffer: UnsafeMutableRawBufferPointer,
-      at target: Int, axis: Int
-    ) {
-      if axis == strides.count {
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: stretch[from * size..<(from + 1) * size])
-        unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[(target * size)...]).copyMemory(from: bytes)
-        return
-      }
-      if axis == strides.count - 1 && strides[axis] == 1 {
-        let length = box.counts[axis] * size
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: stretch[from * size..<from * size + length])
-        unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[(target * size)...]).copyMemory(from: bytes)
-        return
-      }
-      for index in 0..<box.counts[axis] {
-        unsafe scatter(
-          stretch, from: from + index * strides[axis], into: buffer,
-          at: target + index * packed[axis], axis: axis + 1)
+  /// Copies what the loops go over; both offsets are in elements.
+  private func scatter(
+    _ stretch: UnsafeRawBufferPointer, from: Int, into buffer: UnsafeMutableRawBufferPointer,
+    at target: Int, _ loops: ArraySlice<Loop>
+  ) {
+    guard let loop = loops.first else {
+      return unsafe scatter(
+        stretch, from: from, into: buffer, at: target, Loop(count: 1, stride: 1, packed: 1))
+    }
+    if loops.count == 1 {
+      return unsafe scatter(stretch, from: from, into: buffer, at: target, loop)
+    }
+    for index in 0..<loop.count {
+      unsafe scatter(
+        stretch, from: from + index * loop.stride, into: buffer, at: target + index * loop.packed,
+        loops.dropFirst())
+    }
+  }
+
+  private func scatter(
+    _ stretch: UnsafeRawBufferPointer, from: Int, into buffer: UnsafeMutableRawBufferPointer,
+    at target: Int, _ loop: Loop
+  ) {
+    let size = elementType.byteCount
+    /// Copies elements as numbers of the same size, several times as fast as groups of bytes.
+    func copy<Bits: BitwiseCopyable>(_ type: Bits.Type) {
+      var (source, destination) = (from * size, target * size)
+      for _ in 0..<loop.count {
+        unsafe buffer.storeBytes(
+          of: stretch.loadUnaligned(fromByteOffset: source, as: type), toByteOffset: destination,
+          as: type)
+        source &+= loop.stride &* size
+        destination &+= loop.packed &* size
       }
     }
-    try fetch(0)
+    switch size {
+    case _ where loop.stride == 1 && loop.packed == 1:
+      let bytes = unsafe UnsafeRawBufferPointer(
+        rebasing: stretch[from * size..<(from + loop.count) * size])
+      unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[(target * size)...])
+        .copyMemory(from: bytes)
+    case 1: copy(UInt8.self)
+    case 2: copy(UInt16.self)
+    case 4: copy(UInt32.self)
+    case 8: copy(UInt64.self)
+    default: copy(UInt128.self)
+    }
   }
 }
 

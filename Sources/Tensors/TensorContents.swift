@@ -12,6 +12,9 @@ public protocol TensorContents: Sendable {
   /// Elements that are computed together: pieces begin and end at multiples of it.
   var granularity: Int { get }
 
+  /// Bytes that are best asked for at a time.
+  var pieceBytes: Int { get }
+
   /// Fills `buffer` with the elements of `range`, counted in row-major order, packed and
   /// little-endian.
   ///
@@ -19,6 +22,10 @@ public protocol TensorContents: Sendable {
   func read(
     _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
   ) throws(ReadError)
+}
+
+extension TensorContents {
+  public var pieceBytes: Int { 1 << 20 }
 }
 
 /// A tensor to be written: what it is called, what it is, and where its elements come from.
@@ -43,14 +50,15 @@ public struct OutputTensor: Sendable {
   /// Bytes of all elements, packed.
   public var byteCount: Int { shape.elementCount * elementType.byteCount }
 
-  /// Hands out all elements in order, in pieces of about `pieceBytes`, each valid only during the call.
+  /// Hands out all elements in order, in pieces of about `pieceBytes` (by default what suits `contents`
+  /// best), each valid only during the call.
   public func forEachPiece(
-    ofAbout pieceBytes: Int = 1 << 20, workspace: inout Workspace, buffer: inout [UInt8],
+    ofAbout pieceBytes: Int? = nil, workspace: inout Workspace, buffer: inout [UInt8],
     _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
     let size = elementType.byteCount
     let unit = max(1, contents.granularity)
-    let step = max(1, pieceBytes / (unit * size)) * unit
+    let step = max(1, (pieceBytes ?? contents.pieceBytes) / (unit * size)) * unit
     var next = 0
     while next < shape.elementCount {
       let end = min(next + step, shape.elementCount)
@@ -67,7 +75,17 @@ public struct OutputTensor: Sendable {
 }
 
 extension Tensor: TensorContents {
-  public var granularity: Int { 1 }
+  /// Whole slices along the first axis where neighbours are not neighbours in the source, of which each
+  /// piece would otherwise fetch a part at either end, element by element.
+  public var granularity: Int {
+    guard !isContiguous, let rows = shape.dimensions.first, rows > 0 else { return 1 }
+    let slice = shape.elementCount / rows
+    return slice * elementType.byteCount <= pieceBytes ? slice : 1
+  }
+
+  /// More where neighbours are not neighbours in the source: of a transposed kernel a piece has as many
+  /// short runs to fetch however many bytes each has.
+  public var pieceBytes: Int { isContiguous ? 1 << 20 : 1 << 22 }
 
   public func read(
     _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
@@ -87,7 +105,8 @@ public struct Float32Contents: TensorContents {
     self.tensor = tensor
   }
 
-  public var granularity: Int { 1 }
+  public var granularity: Int { tensor.granularity }
+  public var pieceBytes: Int { tensor.pieceBytes }
 
   public func read(
     _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace

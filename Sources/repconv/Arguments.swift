@@ -87,7 +87,7 @@ struct OutputOptions: ParsableArguments {
     help: "Leave the input's SHA-256 out of an .rvd; it takes a third of the time.")
   var leavesOutSourceDigest = false
 
-  @Option(help: ArgumentHelp("Use at most this many threads (default: all processors).", valueName: "n"))
+  @Option(help: ArgumentHelp("Use at most this many threads (default: 4).", valueName: "n"))
   var threads: Int?
 
   @Flag(name: .shortAndLong, help: "Print nothing but errors and warnings.")

@@ -35,7 +35,7 @@ public enum WTSWriter {
       var offset = offsets[index]
       var text = Float32Text()
       try unsafe tensors[index].forEachPiece(
-        ofAbout: 1 << 18, workspace: &worker.workspace, buffer: &worker.buffer
+        workspace: &worker.workspace, buffer: &worker.buffer
       ) { piece in
         guard unsafe text.encode(piece, as: tensors[index].elementType) else {
           throw WriteError.cannotExpress(
