@@ -20,6 +20,8 @@ public struct ComparisonOptions: Sendable {
 public struct ComparedFile: Sendable {
   public var path: String
   public var container: String
+  /// `pytorch`, `rvd`, …: see `inputFamilies`.
+  public var family: String
   public var byteCount: Int
   /// Nil if no block of a known dialect is in it.
   public var dialect: Dialect?
@@ -35,6 +37,7 @@ public struct ComparedFile: Sendable {
   init(_ checkpoint: Checkpoint, _ network: Network?, tensors: [NamedTensor]) {
     path = checkpoint.path
     container = checkpoint.container
+    family = checkpoint.family
     byteCount = checkpoint.byteCount
     dialect = network?.dialect
     stage = network?.stage
@@ -68,6 +71,7 @@ public struct ComparedFile: Sendable {
 /// Whether a deploy file is a training checkpoint, fused.
 public struct VerifyReport: Sendable {
   public var train, deploy: ComparedFile
+  public var trainNetwork, deployNetwork: Network
   public var verification: Verification
   public var tolerance: Tolerance
   public var blocksWithIdentity: Int
@@ -104,8 +108,8 @@ public func verify(
 
   var report = VerifyReport(
     train: ComparedFile(checkpoint, network, tensors: []),
-    deploy: ComparedFile(deployCheckpoint, deployNetwork, tensors: []), verification: verification,
-    tolerance: options.tolerance, blocksWithIdentity: plan.blocks.count(where: \.hasIdentity),
+    deploy: ComparedFile(deployCheckpoint, deployNetwork, tensors: []), trainNetwork: network,
+    deployNetwork: deployNetwork, verification: verification, tolerance: options.tolerance, blocksWithIdentity: plan.blocks.count(where: \.hasIdentity),
     dropped: grouped(plan.dropped), epsilons: plan.epsilons,
     epsilonSource: epsilonSource(network, given: options.epsilon))
   report.train.notes += plan.notes

@@ -43,6 +43,17 @@ public struct ImageBatch: Sendable {
 
   public var shape: Shape { [count, channels, height, width] }
 
+  /// Some of the images.
+  public subscript(range: Range<Int>) -> ImageBatch {
+    let size = channels * height * width
+    let part = range.lowerBound * size..<range.upperBound * size
+    let shape: Shape = [range.count, channels, height, width]
+    return switch numbers {
+    case .floats(let floats): ImageBatch(Array(floats[part]), shape: shape)
+    case .doubles(let doubles): ImageBatch(Array(doubles[part]), shape: shape)
+    }
+  }
+
   /// The images of `range` in the order of `FeatureMap`: `C x N x H x W`.
   func map<Number>(_ range: Range<Int>, _ team: Team<Number>) -> FeatureMap<Number> {
     let map = team.map(channels: channels, images: range.count, height: height, width: width)

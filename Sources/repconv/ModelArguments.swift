@@ -49,39 +49,6 @@ struct ModelArguments: ParsableArguments {
   }
 }
 
-/// How pictures become input.
-struct PictureArguments: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Height and width of the images, in pixels (default: what the file says; else 320 for D2se and L2pse, 224 for others).",
-      valueName: "pixels"))
-  var size: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "Scale pictures to size / ratio before cutting out their middle (default: 0.875 for 224, else 1).",
-      valueName: "ratio"))
-  var cropRatio: Double?
-
-  func validate() throws {
-    if let size, !(1...65535).contains(size) {
-      throw ValidationError("--size takes a number from 1 to 65535, not \(size).")
-    }
-    if let cropRatio, !(cropRatio >= 0.01 && cropRatio <= 1) {
-      throw ValidationError("--crop-ratio takes a number from 0.01 to 1, not \(cropRatio).")
-    }
-  }
-
-  func preparation(for network: RunnableNetwork) -> ImagePreparation {
-    var preparation = network.preparation
-    if let size { preparation = ImagePreparation(usualFor: size) }
-    if let cropRatio {
-      preparation = ImagePreparation(size: preparation.size, cropRatio: cropRatio)
-    }
-    return preparation
-  }
-}
-
 /// One name to a line, in the order of the classes.
 func readLabels(_ path: String) throws -> [String] {
   let file = try InputFile(path: path)

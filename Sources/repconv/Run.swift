@@ -22,16 +22,7 @@ struct Run: ParsableCommand {
       """)
 
   @OptionGroup var model: ModelArguments
-
-  @Option(
-    help: ArgumentHelp("A NumPy file with the images: .npz or .npy.", valueName: "file"),
-    completion: .file(extensions: ["npz", "npy"]))
-  var input: String?
-
-  @Option(
-    help: ArgumentHelp("A folder of pictures instead.", valueName: "folder"), completion: .directory
-  )
-  var images: String?
+  @OptionGroup var images: ImageArguments
 
   @Option(
     name: [.short, .long],
@@ -51,13 +42,11 @@ struct Run: ParsableCommand {
     completion: .file())
   var labels: String?
 
-  @OptionGroup var pictures: PictureArguments
-
   @Flag(help: "Print one JSON object.")
   var json = false
 
   func validate() throws {
-    if (input == nil) == (images == nil) {
+    if !images.areNamed {
       throw ValidationError("Name the images with --input FILE or --images FOLDER.")
     }
     if topk < 1 { throw ValidationError("--topk takes a number of at least 1, not \(topk).") }
@@ -77,11 +66,19 @@ struct Run: ParsableCommand {
           "it has \(count(names.count, "line")), the network \(count(network.classes, "class", "classes"))",
         remedy: "Give one name to a line, in the order of the classes.")
     }
-    var report = RunReport(model: model.model, network: network, names: names, topk: topk)
-    if let input {
-      try run(network, arrays: InputArrays(path: input), &report)
-    } else {
-      try run(network, folder: ImageFolder(path: images!), &report)
+    let selected = try images.select(for: network, path: model.model)!  // validate() has looked.
+    var report = RunReport(
+      model: model.model, network: network, selected: selected, names: names, topk: topk)
+    let progress = ProgressBar.forTerminal(counting: "image")
+    progress?(0, selected.input.count)
+    let clock = ContinuousClock()
+    var start = clock.now
+    report.logits = try network.logits(
+      for: selected.input, batch: model.batch, threads: model.threadsToUse
+    ) { done in
+      progress?(done, nil)
+      report.seconds.append((clock.now - start).seconds)
+      start = clock.now
     }
     if let file {
       try write(report.logits, to: file)
@@ -90,58 +87,6 @@ struct Run: ParsableCommand {
     print(
       json ? try report.json.indented() : report.text(output: output),
       terminator: json ? "" : "\n")
-  }
-
-  private func run(
-    _ network: RunnableNetwork, arrays: InputArrays, _ report: inout RunReport
-  ) throws {
-    let images = try arrays.batch(network.input)
-    report.source =
-      "\(count(images.count, "image")) of \(images.channels)x\(images.height)x\(images.width), "
-      + (arrays.name.isEmpty ? input! : "'\(arrays.name)' of \(input!)")
-    if arrays.arePixels { report.convention = network.input }
-    report.labels = arrays.labels
-    let progress = ProgressBar.forTerminal(counting: "image")
-    progress?(0, images.count)
-    var done = 0
-    let clock = ContinuousClock()
-    var start = clock.now
-    report.logits = try network.run(images, batch: model.batch, threads: model.threadsToUse) {
-      all in
-      progress?(all - done, nil)
-      done = all
-      report.seconds.append((clock.now - start).seconds)
-      start = clock.now
-    }.logits
-  }
-
-  private func run(
-    _ network: RunnableNetwork, folder: ImageFolder, _ report: inout RunReport
-  ) throws {
-    guard !folder.images.isEmpty else {
-      throw InferenceError.noImages(
-        path: folder.path, reason: "there is no picture in the folder",
-        remedy: "Pictures are files that end in \(ImageFolder.extensions.joined(separator: ", ")).")
-    }
-    let convention = try network.requireInput(path: model.model)
-    let preparation = pictures.preparation(for: network)
-    report.source = "\(count(folder.images.count, "picture")) in \(folder.path)"
-    report.paths = folder.images
-    report.convention = convention
-    report.preparation = preparation
-    let progress = ProgressBar.forTerminal(counting: "image")
-    progress?(0, folder.images.count)
-    let clock = ContinuousClock()
-    for first in stride(from: 0, to: folder.images.count, by: model.batch) {
-      let start = clock.now
-      let part = Array(folder.images[first..<min(first + model.batch, folder.images.count)])
-      let images = try ImageBatch(
-        pictures: part, preparation, convention, threads: model.threadsToUse)
-      report.logits += try network.run(images, batch: model.batch, threads: model.threadsToUse)
-        .logits
-      report.seconds.append((clock.now - start).seconds)
-      progress?(part.count, nil)
-    }
   }
 
   /// Writes the logits in the type that they were computed in.
@@ -161,28 +106,15 @@ struct Run: ParsableCommand {
 private struct RunReport {
   var model: String
   var network: RunnableNetwork
+  var selected: SelectedImages
   /// Of the classes.
   var names: [String]?
   var topk: Int
-  /// Where the images are from.
-  var source = ""
-  var paths: [String]?
-  /// If images were normalised.
-  var convention: InputConvention?
-  /// If pictures were scaled.
-  var preparation: ImagePreparation?
-  /// The right answers.
-  var labels: [Int]?
   var logits: [[Double]] = []
   /// For each batch.
   var seconds: [Double] = []
 
-  init(model: String, network: RunnableNetwork, names: [String]?, topk: Int) {
-    self.model = model
-    self.network = network
-    self.names = names
-    self.topk = topk
-  }
+  private var labels: [Int]? { selected.labels }
 
   private var evaluation: Evaluation? {
     labels.map { labels in
@@ -194,9 +126,7 @@ private struct RunReport {
 
   func text(output: String?) -> String {
     var lines = ["\(model): \(network.summary)"]
-    lines.append(row("images", source))
-    if let convention { lines.append(row("input", convention.summary)) }
-    if let preparation { lines.append(row("size", preparation.summary)) }
+    lines += selected.rows
     for note in network.notes { lines.append(row("note", note)) }
     if let evaluation {
       lines.append(row("top-1", "\(percent(evaluation.top1)), \(evaluation.right) right"))
@@ -212,10 +142,10 @@ private struct RunReport {
       + (0..<min(topk, network.classes)).map { $0 == 0 ? "best" : "\($0 + 1)" }
     let rows = logits.enumerated().map { index, logits in
       let shares = probabilities(logits)
-      return [paths?[index] ?? "\(index)"] + (labels.map { ["\($0[index])"] } ?? [])
+      return [selected.paths?[index] ?? "\(index)"] + (labels.map { ["\($0[index])"] } ?? [])
         + topClasses(logits, count: topk).map { "\(name($0)) \(share(shares[$0]))" }
     }
-    lines.append(table(header, rows, numeric: paths == nil ? [0] : []))
+    lines.append(table(header, rows, numeric: selected.paths == nil ? [0] : []))
     return lines.joined(separator: "\n")
   }
 
@@ -238,7 +168,7 @@ private struct RunReport {
         ])
       }
       return .object(present: [
-        "image": paths.map { .string($0[index]) } ?? .integer(index),
+        "image": selected.paths.map { .string($0[index]) } ?? .integer(index),
         "label": labels.map { .integer($0[index]) },
         "top": .array(top),
       ])
@@ -253,24 +183,5 @@ private struct RunReport {
       "secondsOfBatches": .array(seconds.map { .number($0) }),
       "images": .array(results),
     ])
-  }
-}
-
-extension ImagePreparation {
-  /// `224x224 pixels, the middle of pictures scaled to 256`
-  var summary: String {
-    "\(size)x\(size) pixels, the middle of pictures scaled to \(resize)"
-  }
-}
-
-extension RunnableNetwork {
-  /// How pictures become its input, or an error that it is not known.
-  func requireInput(path: String) throws(InferenceError) -> InputConvention {
-    guard let input else {
-      throw .noImages(
-        path: path, reason: "the file does not say how pictures become the network's input",
-        remedy: "Give the images normalised, as an array, with 'repconv run --input'.")
-    }
-    return input
   }
 }

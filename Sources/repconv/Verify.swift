@@ -1,8 +1,11 @@
 import ArgumentParser
 import Conversion
+import ImageFiles
+import Inference
 import Proof
 import RVD
 import Reparameterization
+import Tensors
 
 struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -13,8 +16,14 @@ struct Verify: ParsableCommand {
       any format, names and element types that can be read. Where blocks differ it says why, if that \
       can be told: another epsilon, a branch left out, a damaged value.
 
+      Networks of the RepVGG family are run as well, both forms on the same images, in float64 and in \
+      float32: on random numbers, unless images are named. This takes as much memory as the weights in \
+      float64, and time; --algebra-only leaves it out.
+
       EXAMPLES
         repconv verify in.pth out.rvd
+        repconv verify in.pth out.rvd --images photos/
+        repconv verify in.pth out.rvd --algebra-only
         repconv verify repvgg_a0.pkl deploy.pth -a RepVGG-A0
         repconv verify in.pth out.rvd --tolerance exact
         repconv verify in.pth out.rvd --json | jq '.blocks[0]'
@@ -36,21 +45,93 @@ struct Verify: ParsableCommand {
     transform: Architecture.argument)
   var arch: Architecture?
 
+  @Flag(help: "Do not run the networks.")
+  var algebraOnly = false
+
+  @OptionGroup var images: ImageArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "Run this many images at a time, and without images this many of random numbers (default: 16, and 2).",
+      valueName: "n"))
+  var batch: Int?
+
+  @Option(help: ArgumentHelp("Which random numbers.", valueName: "n"))
+  var seed: UInt64 = 0
+
   @OptionGroup var arguments: ComparisonArguments
+
+  func validate() throws {
+    if let batch, batch < 1 {
+      throw ValidationError("--batch takes a number of at least 1, not \(batch).")
+    }
+    if algebraOnly, images.areNamed {
+      throw ValidationError("--algebra-only runs nothing: leave out --input and --images.")
+    }
+  }
 
   func run() throws {
     var options = try arguments.options()
     options.architecture = arch
     let report = try verify(train, deploy, options: options)
+    let run = try runNetworks(of: report, options)
+    let holds = report.holds && run.holds
     print(
-      arguments.json ? try json(report).indented() : text(report),
+      arguments.json ? try json(report, run, holds).indented() : text(report, run, holds),
       terminator: arguments.json ? "" : "\n")
-    if !report.holds { throw ExitCode(1) }
+    if !holds { throw ExitCode(1) }
   }
 
-  private func text(_ report: VerifyReport) -> String {
+  /// What came of running both forms.
+  private enum NetworkRun {
+    case compared(NetworkComparison, SelectedImages)
+    case leftOut(reason: String)
+
+    var holds: Bool {
+      if case .compared(let comparison, _) = self { comparison.holds } else { true }
+    }
+  }
+
+  /// Runs the networks if that can be done; if it cannot, the algebra is the proof. Images that the user
+  /// names are run, or there is an error.
+  private func runNetworks(
+    of report: VerifyReport, _ options: ComparisonOptions
+  ) throws -> NetworkRun {
+    if algebraOnly { return .leftOut(reason: "as asked") }
+    if !report.train.damage.isEmpty || !report.deploy.damage.isEmpty {
+      return .leftOut(reason: "a file is damaged")
+    }
+    var selected: SelectedImages?
+    let progress = ProgressBar.forTerminal(counting: "image")
+    do {
+      let comparison = try NetworkComparison(
+        of: report, epsilon: options.epsilon, batch: batch ?? 16, threads: options.threads,
+        progress: { progress?($0, nil) }
+      ) { train in
+        let images = try images.select(for: train, path: self.train) ?? randomImages(for: train)
+        selected = images
+        progress?(0, 4 * images.input.count)
+        return images.input
+      }
+      return .compared(comparison, selected!)
+    } catch let error as InferenceError where !images.areNamed {
+      switch error {
+      case .notANetwork(let path, let reason): return .leftOut(reason: "\(path): \(reason)")
+      case .noBLAS: return .leftOut(reason: "\(error)".replacing("\n ", with: ""))
+      default: throw error
+      }
+    }
+  }
+
+  private func randomImages(for network: RunnableNetwork) -> SelectedImages {
+    let size = images.pictures.preparation(for: network).size
+    return SelectedImages(
+      randomOf: [batch ?? 2, network.inputChannels, size, size], seed: seed)
+  }
+
+  private func text(_ report: VerifyReport, _ run: NetworkRun, _ holds: Bool) -> String {
     let proof = report.verification
-    var lines = ["\(deploy) is \(report.holds ? "" : "NOT ")\(train), fused"]
+    var lines = ["\(deploy) is \(holds ? "" : "NOT ")\(train), fused"]
     lines.append(row("train", report.train.summary))
     lines.append(row("deploy", report.deploy.summary))
     if let architecture = report.train.architecture { lines.append(row("network", architecture)) }
@@ -60,6 +141,11 @@ struct Verify: ParsableCommand {
       row(
         "epsilon",
         report.epsilons.map { "\($0)" }.joined(separator: ", ") + ", " + report.epsilonSource))
+    switch run {
+    case .compared(let comparison, let selected):
+      lines += selected.rows + comparison.outcomes.map { row($0.precision.rawValue, $0.summary(of: comparison)) }
+    case .leftOut(let reason): lines.append(row("networks", "not run: \(reason)"))
+    }
     lines += proof.oneSided
     for damage in report.train.damage + report.deploy.damage {
       lines.append(row("damaged", damage.split(separator: "\n").first.map(String.init) ?? damage))
@@ -76,19 +162,22 @@ struct Verify: ParsableCommand {
     for note in report.train.notes + report.deploy.notes { lines.append(row("note", note)) }
     lines += proof.tables(all: arguments.all)
     lines.append("")
-    lines += conclusions(report).map { "  " + $0 }
+    lines += conclusions(report, run).map { "  " + $0 }
     return lines.joined(separator: "\n")
   }
 
   /// What follows from the comparison, in sentences.
-  private func conclusions(_ report: VerifyReport) -> [String] {
-    guard !report.holds else {
-      return [
-        "The algebra is right: fused or not, the network computes the same, whatever its input, up to rounding.",
-        trainingMode,
-      ]
-    }
+  private func conclusions(_ report: VerifyReport, _ run: NetworkRun) -> [String] {
     var sentences: [String] = []
+    if report.holds {
+      sentences.append(
+        "The algebra is right: fused or not, the blocks compute the same, whatever their input, up to rounding."
+      )
+      if case .compared(let comparison, _) = run {
+        sentences += comparison.conclusions
+      }
+      return sentences + [trainingMode]
+    }
     if let cause = report.verification.sharedCause, report.verification.blocks.count > 1 {
       let wrong = report.verification.blocks.count { $0.grade == .different }
       sentences.append("Every block that differs\(wrong == 1 ? "" : " (\(wrong))"): \(cause).")
@@ -110,10 +199,10 @@ struct Verify: ParsableCommand {
     "BatchNorm counts with its running statistics, as in evaluation; outputs that differ all the same come, most often, from a model left in training mode."
   }
 
-  private func json(_ report: VerifyReport) -> JSONValue {
+  private func json(_ report: VerifyReport, _ run: NetworkRun, _ holds: Bool) -> JSONValue {
     .object(
       [
-        .init("same", .bool(report.holds)),
+        .init("same", .bool(holds)),
         .init("train", report.train.json),
         .init("deploy", report.deploy.json),
         .init("tolerance", .string(report.tolerance.summary)),
@@ -124,7 +213,63 @@ struct Verify: ParsableCommand {
         .init(
           "dropped",
           .array(
-            report.dropped.map { ["reason": .string($0.reason), "names": .strings($0.names)] }))
+            report.dropped.map { ["reason": .string($0.reason), "names": .strings($0.names)] })),
+        .init("networks", json(run)),
       ])
+  }
+
+  private func json(_ run: NetworkRun) -> JSONValue {
+    switch run {
+    case .leftOut(let reason): ["leftOut": .string(reason)]
+    case .compared(let comparison, let selected):
+      .object(present: [
+        "same": .bool(comparison.holds),
+        "images": .integer(comparison.images),
+        "shape": .array(comparison.shape.dimensions.map { .integer($0) }),
+        "source": .string(selected.source),
+        "seed": selected.seed.map { .string("\($0)") },
+        "limit": .finite(comparison.limit),
+        "runs": .array(comparison.outcomes.map(\.json)),
+      ])
+    }
+  }
+}
+
+extension NetworkComparison {
+  /// What each of the two runs shows, in a sentence.
+  fileprivate var conclusions: [String] {
+    guard holds else {
+      return [
+        "But in float64 the logits differ by more than the rounding of the weights explains (\(brief(limit)) of the largest): the blocks are put together in another way."
+      ]
+    }
+    let agreeing = outcomes.last!.agreeing
+    return [
+      "In float64, where arithmetic adds no error to speak of, the logits show that the whole network is right; in float32 they show what its users will see.",
+      agreeing == images
+        ? nil
+        : "In float32 \(count(images - agreeing, "image")) of \(images) get another class: two of their logits are as near to each other as rounding.",
+    ].compactMap { $0 }
+  }
+}
+
+extension NetworkComparison.Outcome {
+  /// `logits differ by at most 3.1e-07 of the largest, 12.3; the same class for 2 of 2`
+  fileprivate func summary(of comparison: NetworkComparison) -> String {
+    let difference =
+      largestDifference == 0
+      ? "logits are equal" : "logits differ by at most \(brief(relative)) of the largest"
+    return difference
+      + ", \(brief(largestLogit)); the same class for \(agreeing) of \(comparison.images)"
+  }
+
+  fileprivate var json: JSONValue {
+    [
+      "precision": .string(precision.rawValue),
+      "absolute": .finite(largestDifference),
+      "relative": .finite(relative),
+      "largestLogit": .finite(largestLogit),
+      "sameClass": .integer(agreeing),
+    ]
   }
 }
