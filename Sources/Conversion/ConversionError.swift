@@ -13,6 +13,9 @@ public enum ConversionError: Error, Equatable, Sendable {
   case notComparable(path: String, reason: String, remedy: String)
   /// A result is not a finite number.
   case notFinite(path: String, name: String, count: Int)
+  /// What was written is not the training checkpoint, fused: blocks, and names of other tensors, that
+  /// differ.
+  case notProven(path: String, blocks: [String], others: [String])
 }
 
 extension ConversionError: CustomStringConvertible {
@@ -30,6 +33,11 @@ extension ConversionError: CustomStringConvertible {
       "\(path): \(reason).\n  \(remedy)"
     case .notFinite(let path, let name, let count):
       "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") that \(count == 1 ? "is" : "are") infinite or not a number.\n  The training run diverged or the file is damaged; nothing was written."
+    case .notProven(let path, let blocks, let others):
+      """
+      \(path): what was written is not the training checkpoint, fused: \((blocks.prefix(3).map { "block '\($0)'" } + others.prefix(3).map { "'\($0)'" }).joined(separator: ", ")) \(blocks.count + others.count == 1 ? "differs" : "differ").
+        The file was removed. The memory or the disk may be at fault; if it happens again, report it as an error of repconv.
+      """
     }
   }
 }

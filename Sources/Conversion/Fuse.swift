@@ -1,4 +1,5 @@
 public import Naming
+public import Proof
 public import Reparameterization
 public import Tensors
 
@@ -12,6 +13,9 @@ public struct FuseOptions: Sendable {
   public var epsilon: Double?
   /// Whether to stop before anything is written.
   public var isDryRun = false
+  /// Whether to read what was written, and to give it its name only if every block of it is what the
+  /// training checkpoint amounts to, recomputed by other code than that which fused it.
+  public var isVerified = false
 
   public init() {}
 }
@@ -44,6 +48,8 @@ public struct FuseReport: Sendable {
   public var outputFormat: String
   /// SHA-256 over the tensors, if the format stores it.
   public var contentDigest: String?
+  /// If it was asked for.
+  public var verification: Verification?
 }
 
 /// Fuses the re-parameterizable blocks of a training checkpoint and writes the deploy form.
@@ -99,10 +105,34 @@ public func fuse(
   if let (name, count) = watch.findings.notFinite.min(by: { $0.key < $1.key }) {
     throw ConversionError.notFinite(path: input, name: name, count: count)
   }
+  if options.isVerified {
+    report.verification = try verifyWritten(file, names: names, plan, options)
+  }
   try file.commit(sync: options.writing.sync)
   report.bytesWritten = file.count
   report.largestWeight = (watch.findings.largestName, watch.findings.largest)
   return report
+}
+
+/// Compares a complete file with what `plan` should have made, value by value.
+private func verifyWritten(
+  _ file: OutputFile, names: Dialect, _ plan: FusionPlan, _ options: FuseOptions
+) throws -> Verification {
+  var reading = ReadingOptions()
+  reading.dialects = [names] + options.reading.dialects.filter { $0 != names }
+  let written = try Network(recognising: openCheckpoint(file.partialPath), reading)
+  let verification = try Verification(
+    of: plan, epsilon: options.epsilon, in: written, tolerance: .ulps(0),
+    threads: options.writing.threads)
+  guard verification.holds else {
+    throw ConversionError.notProven(
+      path: file.path,
+      blocks: verification.blocks.filter { $0.grade == .different }.map(\.path),
+      others: verification.tensors.filter { !$0.isAlike }.map(\.name)
+        + verification.missing.flatMap(\.names) + verification.unexpected)
+  }
+  try verifySources(of: written.parameters.map(\.tensor))
+  return verification
 }
 
 extension FusionPlan {

@@ -44,7 +44,8 @@ public final class OutputFile: @unchecked Sendable {
   /// Called after bytes were written, from the thread that wrote them, and with the size of the file
   /// when it is reserved.
   public var onWrite: (@Sendable (_ written: Int, _ total: Int?) -> Void)?
-  private let temporaryPath: String
+  /// Where the bytes are until `commit`.
+  public let partialPath: String
   private let replaces: Bool
   private var descriptor: CInt
   /// The kernel lets one writer at a time into a file, and others wait with a busy processor.
@@ -62,8 +63,8 @@ public final class OutputFile: @unchecked Sendable {
       }
       guard replace else { throw .exists(path: path) }
     }
-    temporaryPath = OutputFile.temporarySibling(of: path)
-    descriptor = unsafe open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    partialPath = OutputFile.temporarySibling(of: path)
+    descriptor = unsafe open(partialPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
       throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(errno))")
     }
@@ -156,28 +157,28 @@ public final class OutputFile: @unchecked Sendable {
     descriptor = -1
     guard closed == 0 else {
       let reason = lowercasedReason(errno)
-      unsafe unlink(temporaryPath)
+      unsafe unlink(partialPath)
       throw .failed(path: path, reason: "closing it failed: \(reason)")
     }
     // Without leave to replace, `link` rather than `rename`: it fails if the name was taken meanwhile.
     if replaces {
-      guard unsafe rename(temporaryPath, path) == 0 else {
+      guard unsafe rename(partialPath, path) == 0 else {
         let reason = lowercasedReason(errno)
-        unsafe unlink(temporaryPath)
+        unsafe unlink(partialPath)
         throw .failed(path: path, reason: "renaming it failed: \(reason)")
       }
     } else {
-      let linked = unsafe link(temporaryPath, path) == 0
+      let linked = unsafe link(partialPath, path) == 0
       let number = errno
       if !linked && number != EEXIST, unsafe access(path, F_OK) != 0 {
         // A file system without hard links.
-        guard unsafe rename(temporaryPath, path) == 0 else {
+        guard unsafe rename(partialPath, path) == 0 else {
           let reason = lowercasedReason(errno)
-          unsafe unlink(temporaryPath)
+          unsafe unlink(partialPath)
           throw .failed(path: path, reason: "renaming it failed: \(reason)")
         }
       } else {
-        unsafe unlink(temporaryPath)
+        unsafe unlink(partialPath)
         if !linked { throw .exists(path: path) }
       }
     }
@@ -200,6 +201,6 @@ public final class OutputFile: @unchecked Sendable {
     guard descriptor >= 0 else { return }
     close(descriptor)
     descriptor = -1
-    unsafe unlink(temporaryPath)
+    unsafe unlink(partialPath)
   }
 }

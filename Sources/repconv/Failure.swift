@@ -36,8 +36,10 @@ private func status(of error: any Error) -> Status? {
   case is WriteError, is NamingError:
     return .notDone
   case let error as ConversionError:
-    if case .notFinite = error { return .checkFailed }
-    return .notDone
+    switch error {
+    case .notFinite, .notProven: return .checkFailed
+    default: return .notDone
+    }
   case let error as FusionError:
     switch error {
     case .wrongArchitecture, .invalidBatchNorm: return .checkFailed

@@ -15,6 +15,7 @@ struct Fuse: ParsableCommand {
         repconv fuse in.pth out.rvd -a RepVGG-A0
         repconv fuse repvgg_a0.pkl deploy.pth
         repconv fuse yolo.pth out.rvd --bn-eps 1e-3
+        repconv fuse in.pth out.rvd --verify
       """)
 
   @Argument(help: "The training checkpoint to read.", completion: .file())
@@ -33,6 +34,12 @@ struct Fuse: ParsableCommand {
       "BatchNorm's epsilon, if the file does not say it; by default the dialect's.", valueName: "number"))
   var bnEps: Double?
 
+  @Flag(
+    help:
+      "Read the output back and prove it, as 'repconv verify --tolerance exact --algebra-only' does, before it gets its name."
+  )
+  var verify = false
+
   @OptionGroup var dryRun: DryRunOptions
   @OptionGroup var inputOptions: InputOptions
   @OptionGroup var outputOptions: OutputOptions
@@ -50,6 +57,7 @@ struct Fuse: ParsableCommand {
     options.architecture = arch
     options.epsilon = bnEps
     options.isDryRun = dryRun.isOn
+    options.isVerified = verify
     let report = try fuse(input, to: output, options: options)
     for block in report.doubled where !block.agrees {
       printError(
@@ -85,6 +93,7 @@ struct Fuse: ParsableCommand {
     for note in report.notes { lines.append(row("note", note)) }
     lines.append(
       row("wrote", "\(report.outputFormat), \(size(report.bytesWritten ?? 0)), \(count(report.tensors, "tensor"))"))
+    if let proof = report.verification { lines.append(row("verified", proof.blocksSummary)) }
     if let digest = report.contentDigest { lines.append(row("content", "sha256 \(digest)")) }
     return lines.joined(separator: "\n")
   }

@@ -1,0 +1,52 @@
+import Conversion
+import Foundation
+import Proof
+import Synchronization
+import Tensors
+import TestSupport
+import Testing
+
+/// `fuse` that reads back what it wrote.
+@Suite struct FuseVerificationTests {
+  let folder: TemporaryFolder
+  let train = Fixtures.path("PyTorch/plain-train.pth")
+  init() throws { folder = try TemporaryFolder() }
+
+  /// One bit is flipped in the file after it was written and before it is read again.
+  @Test(arguments: ["out.rvd", "out.pth", "out.pkl", "out.h5", "out.npz", "out.safetensors"])
+  func `a file that is damaged while it is written gets no name`(name: String) throws {
+    let output = folder.file(name)
+    var options = FuseOptions()
+    options.isVerified = true
+    let report = try fuse(train, to: output, options: options)
+    #expect(report.verification?.holds == true)
+
+    // Half way through every format there is a kernel.
+    let sound = try folder.read(name)
+    let offset = try #require((sound.count / 2..<sound.count).first { sound[$0] != 0 })
+    try FileManager.default.removeItem(atPath: output)
+    let partial = folder.file(".\(name).\(ProcessInfo.processInfo.processIdentifier).partial")
+    let isDamaged = Mutex(false)
+    options.writing.threads = Threads(1)
+    options.writing.progress = { _, _ in
+      isDamaged.withLock { isDamaged in
+        guard !isDamaged, let file = FileHandle(forUpdatingAtPath: partial) else { return }
+        defer { try? file.close() }
+        try? file.seek(toOffset: UInt64(offset))
+        guard let byte = try? file.read(upToCount: 1)?.first, byte == sound[offset] else { return }
+        try? file.seek(toOffset: UInt64(offset))
+        isDamaged = (try? file.write(contentsOf: Data([byte ^ 1]))) != nil
+      }
+    }
+    let error = #expect(throws: ConversionError.self) {
+      try fuse(train, to: output, options: options)
+    }
+    #expect(isDamaged.withLock { $0 })
+    guard case .notProven(output, let blocks, []) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(blocks.count == 1)
+    #expect(try folder.names() == [])
+  }
+}
