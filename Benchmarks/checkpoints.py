@@ -15,12 +15,13 @@ import zipfile
 
 import numpy as np
 
-# Name: blocks in stages 1 to 4, and the factors of their widths 64, 128, 256 and 512.
+# Name: blocks in stages 1 to 4, the factors of their widths 64, 128, 256 and 512, and the groups of every second layer.
 NETWORKS = {
-    "A0": ((2, 4, 14, 1), (0.75, 0.75, 0.75, 2.5)),
-    "B1": ((4, 6, 16, 1), (2, 2, 2, 4)),
-    "B3": ((4, 6, 16, 1), (3, 3, 3, 5)),
-    "4GB": ((4, 6, 16, 1), (9, 9, 9, 15)),  # no such network is trained: B3, three times as wide
+    "A0": ((2, 4, 14, 1), (0.75, 0.75, 0.75, 2.5), 1),
+    "B1g4": ((4, 6, 16, 1), (2, 2, 2, 4), 4),
+    "B1": ((4, 6, 16, 1), (2, 2, 2, 4), 1),
+    "B3": ((4, 6, 16, 1), (3, 3, 3, 5), 1),
+    "4GB": ((4, 6, 16, 1), (9, 9, 9, 15), 1),  # no such network is trained: B3, three times as wide
 }
 
 
@@ -51,7 +52,7 @@ class Tensor:
 
 def state_dict(network):
     """The names of the official code, in its order, and what they stand for."""
-    blocks, factors = NETWORKS[network]
+    blocks, factors, groups_of_second = NETWORKS[network]
     state = collections.OrderedDict()
 
     def add(name, shape, kind, spread=0.0):
@@ -63,20 +64,23 @@ def state_dict(network):
             add(f"{prefix}.{field}", (channels,), kind)
         add(f"{prefix}.num_batches_tracked", (), "counter")
 
-    def block(path, inputs, outputs, stride):
+    def block(path, inputs, outputs, stride, groups=1):
         if inputs == outputs and stride == 1:
             batch_norm(f"{path}.rbr_identity", outputs)
         for branch, size in (("rbr_dense", 3), ("rbr_1x1", 1)):
-            add(f"{path}.{branch}.conv.weight", (outputs, inputs, size, size), "normal",
-                (2 / (size * size * inputs)) ** 0.5)
+            add(f"{path}.{branch}.conv.weight", (outputs, inputs // groups, size, size), "normal",
+                (2 * groups / (size * size * inputs)) ** 0.5)
             batch_norm(f"{path}.{branch}.bn", outputs)
 
     widths = [int(factor * width) for factor, width in zip(factors, (64, 128, 256, 512))]
     previous = min(64, widths[0])
     block("stage0", 3, previous, 2)
+    layer = 0
     for stage, (count, width) in enumerate(zip(blocks, widths), 1):
         for index in range(count):
-            block(f"stage{stage}.{index}", previous, width, 2 if index == 0 else 1)
+            layer += 1
+            block(f"stage{stage}.{index}", previous, width, 2 if index == 0 else 1,
+                  groups_of_second if layer % 2 == 0 else 1)
             previous = width
     add("linear.weight", (1000, previous), "normal", 0.03)
     add("linear.bias", (1000,), "normal", 0.03)
