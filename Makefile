@@ -32,9 +32,14 @@ test:  ## run the tests
 interop: $(REPCONV)  ## run Tests/Interop: check the output in real PyTorch and MegEngine (downloads them: several GB)
 	@scripts/interop $(REPCONV)
 
-# BENCH: more arguments, as in BENCH='--peers .build/venv/torch-2.15/bin/python --large'
-bench: $(REPCONV)  ## time it against cp, on checkpoints of 37 to 493 MB that it makes (needs python3 with NumPy)
-	python3 Benchmarks/bench.py $(REPCONV) $(BENCH)
+# PEERS: a Python whose libraries (PyTorch, safetensors, h5py) are timed as well; BENCH: more arguments of bench.py.
+PEERS = $(firstword $(wildcard .build/venv/torch-2.15/bin/python) python3)
+bench: $(REPCONV)  ## time it, on checkpoints of 37 to 493 MB that it makes (needs python3 with NumPy)
+	python3 Benchmarks/bench.py $(REPCONV) --peers $(PEERS) $(BENCH)
+	@echo
+	python3 Benchmarks/inference.py $(REPCONV) --peers $(PEERS)
+	@echo
+	python3 Benchmarks/instructions.py $(REPCONV)
 
 install: $(REPCONV)  ## install the program and its shell completions below PREFIX (/usr/local); DESTDIR for packagers
 	install -d "$(BIN)" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"

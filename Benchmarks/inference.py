@@ -84,6 +84,8 @@ def main():
     parser.add_argument("--networks", default="A0,B1g4,B1")
     options = parser.parse_args()
     os.makedirs(options.folder, exist_ok=True)
+    if options.peers and "torch-load" not in output_of([options.peers, os.path.join(HERE, "peers.py"), "--list"]):
+        options.peers = None
 
     print("| network | form | repconv | PyTorch | repconv against PyTorch |\n|---|---|---|---|---|")
     for network in options.networks.split(","):
