@@ -36,7 +36,7 @@ public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
 /// never touched and the hidden file is removed.
 ///
 /// `@unchecked Sendable`: `write` may be called from several threads at once, on parts of the file
-/// that do not overlap, and touches no state of the object; everything else belongs to one thread.
+/// that do not overlap, and touches `written` alone, in turn; everything else belongs to one thread.
 public final class OutputFile: @unchecked Sendable {
   public let path: String
   /// Bytes appended or reserved so far.
@@ -48,6 +48,8 @@ public final class OutputFile: @unchecked Sendable {
   public let partialPath: String
   private let replaces: Bool
   private var descriptor: CInt
+  /// Bytes that were given to the kernel; belongs to whose turn it is.
+  private var written = 0
   /// The kernel lets one writer at a time into a file, and others wait with a busy processor.
   private let turn = DispatchSemaphore(value: 1)
 
@@ -143,6 +145,7 @@ public final class OutputFile: @unchecked Sendable {
       }
       done += put
     }
+    written += bytes.count
     onWrite?(bytes.count, nil)
   }
 
@@ -150,6 +153,7 @@ public final class OutputFile: @unchecked Sendable {
   ///
   /// - Parameter sync: also flush the file and its folder to the disk.
   public func commit(sync: Bool = false) throws(WriteError) {
+    onWrite?(max(0, count - written), nil)  // Zeros, which nobody wrote.
     if sync && fsync(descriptor) != 0 {
       throw .failed(path: path, reason: "flushing it failed: \(lowercasedReason(errno))")
     }

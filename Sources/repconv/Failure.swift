@@ -54,6 +54,7 @@ private func status(of error: any Error) -> Status? {
 }
 
 func printError(_ text: String) {
+  ProgressBar.clear()
   var text = text + "\n"
   // Safe: `write` reads exactly the bytes given. What cannot be said cannot be helped.
   text.withUTF8 { bytes in _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count) }

@@ -18,6 +18,8 @@ final class ProgressBar: Sendable {
     var total = 0
   }
   private let state = Mutex(State())
+  /// Whether a bar stands on the terminal.
+  private static let isDrawn = Atomic(false)
   /// What is counted; nil for bytes.
   private let noun: String?
 
@@ -58,8 +60,14 @@ final class ProgressBar: Sendable {
     return "  [\(bar)] \(Int(fraction * 100)) %  \(amount(written)) of \(amount(total))  \(amount(Int(rate)))/s  \(rest) left"
   }
 
+  /// Makes room for other text, if a bar stands there.
+  static func clear() {
+    if isDrawn.load(ordering: .relaxed) { draw("") }
+  }
+
   /// Replaces the line the cursor stands in.
   private static func draw(_ text: String) {
+    isDrawn.store(!text.isEmpty, ordering: .relaxed)
     var text = "\r\u{1B}[K" + text
     // Safe: `write` reads exactly the bytes given.
     text.withUTF8 { bytes in _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
