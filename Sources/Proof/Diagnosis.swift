@@ -21,6 +21,10 @@ struct Diagnosis {
   }
 
   func cause() throws(ReadError) -> Cause? {
+    // A stricter tolerance than rounding: there is nothing to find.
+    if weights.failing + bias.failing == 0 {
+      return .arithmetic(.float32)
+    }
     var memory = ComparisonMemory()
     if let site = (weights.firstFailing + bias.firstFailing).first(where: { !$0.found.isFinite }) {
       return weights.failing + bias.failing == 1 ? damage() : .notFinite(site)

@@ -130,7 +130,13 @@ import Testing
       })
     var strict = ComparisonOptions()
     strict.tolerance = .ulps(0)
-    #expect(try !verify(train, path, options: strict).holds)
+    let exact = try verify(train, path, options: strict)
+    #expect(!exact.holds)
+    for block in exact.verification.blocks {
+      #expect(block.cause == .arithmetic(.float32))
+      #expect(
+        block.cause?.description == "no further off than arithmetic in float32 would be")
+    }
     // However the fused numbers cancel, they are small beside the largest.
     strict.tolerance = .relative(1e-5)
     #expect(try verify(train, path, options: strict).holds)
