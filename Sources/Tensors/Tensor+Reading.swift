@@ -82,34 +82,43 @@ extension Tensor {
 
   /// Reads the elements of `box` into `buffer`, packed in row-major order of the box.
   ///
-  /// Stretches of the source are read whole as long as most of their bytes are wanted or they are short;
-  /// so any order of axes costs at most a few times the bytes wanted.
+  /// What lies between wanted bytes is read with them where that is little: stretches of the source then
+  /// take few system calls in any order of axes.
   private func gather(
     _ box: Box, into buffer: UnsafeMutableRawBufferPointer, scratch: inout [UInt8]
   ) throws(ReadError) {
-    /// A stretch this long is read even if little of it is wanted: a system call costs as much.
-    let alwaysRead = 1 << 12
+    /// Reading so many bytes costs what a system call costs.
+    let gapLimit = 1 << 12
+    /// A stretch that stays in a processor's own cache.
+    let stretchLimit = 1 << 19
     let size = elementType.byteCount
-    let (loops, origin) = loops(over: box)
+    var (outer, origin) = loops(over: box)
 
-    // The loops from `split` on stay inside one stretch of the source.
-    var split = loops.count
-    var (wanted, first, last) = (1, 0, 0)
-    while split > 0 {
-      let loop = loops[split - 1]
-      let reach = (loop.count - 1) * loop.stride
-      let span = last - first + 1 + Int(reach.magnitude)
-      guard span * size <= alwaysRead || span <= 4 * wanted * loop.count else { break }
-      split -= 1
-      wanted *= loop.count
+    // Loops inside one stretch of the source, which reaches from `first` to `last`.
+    var inner: [Loop] = []
+    var (first, last) = (0, 0)
+    while let loop = outer.last {
+      let (length, step) = (last - first + 1, abs(loop.stride))
+      guard (step - length) * size <= gapLimit else { break }
+      let fitting = step == 0 ? loop.count : 1 + max(0, stretchLimit / size - length) / step
+      let count = largestDivisor(of: loop.count, upTo: fitting)
+      guard count > 1 else { break }
+      outer.removeLast()
+      inner.insert(Loop(count: count, stride: loop.stride, packed: loop.packed), at: 0)
+      let reach = (count - 1) * loop.stride
       if reach < 0 { first += reach } else { last += reach }
+      guard count == loop.count else {
+        outer.append(
+          Loop(
+            count: loop.count / count, stride: loop.stride * count, packed: loop.packed * count))
+        break
+      }
     }
     let span = (last - first + 1) * size
     if scratch.count < span { scratch = [UInt8](repeating: 0, count: span) }
-    let inner = Array(loops[split...])
     try unsafe scratch.withMutableBytes { (bytes) throws(ReadError) in
       let stretch = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<span])
-      try forEachStart(of: loops[..<split]) { (from, to) throws(ReadError) in
+      try forEachStart(of: outer[...]) { (from, to) throws(ReadError) in
         try unsafe source.read(into: stretch, at: byteOffset + (origin + from + first) * size)
         unsafe scatter(
           UnsafeRawBufferPointer(stretch), from: -first, into: buffer, at: to, inner[...])
@@ -126,8 +135,8 @@ extension Tensor {
     var packed: Int
   }
 
-  /// The loops over a box in the order of the result, but with that over neighbours in the source last,
-  /// and where in the source it begins.
+  /// The loops over a box, that with the longest steps in the source first, and where in the source it
+  /// begins.
   private func loops(over box: Box) -> (loops: [Loop], origin: Int) {
     let packed = Shape(box.counts).rowMajorStrides
     var loops: [Loop] = []
@@ -139,9 +148,7 @@ extension Tensor {
           Loop(count: box.counts[axis], stride: strides[axis], packed: packed[axis]))
       }
     }
-    let nearest = loops.indices.filter { loops[$0].stride != 0 }
-      .min { loops[$0].stride.magnitude < loops[$1].stride.magnitude }
-    if let nearest { loops.append(loops.remove(at: nearest)) }
+    loops.sort { $0.stride.magnitude > $1.stride.magnitude }
     return (loops, origin)
   }
 
@@ -183,10 +190,25 @@ extension Tensor {
     if loops.count == 1 {
       return unsafe scatter(stretch, from: from, into: buffer, at: target, loop)
     }
-    for index in 0..<loop.count {
-      unsafe scatter(
-        stretch, from: from + index * loop.stride, into: buffer, at: target + index * loop.packed,
-        loops.dropFirst())
+    guard let last = loops.dropFirst().first, loops.count == 2, last.packed != 1 else {
+      for index in 0..<loop.count {
+        unsafe scatter(
+          stretch, from: from + index * loop.stride, into: buffer, at: target + index * loop.packed,
+          loops.dropFirst())
+      }
+      return
+    }
+    // In strips: lines of the processor's cache that a strip writes to are still there when the next
+    // index along the other axis writes beside.
+    let width = 16
+    for start in stride(from: 0, to: last.count, by: width) {
+      var strip = last
+      strip.count = min(width, last.count - start)
+      for index in 0..<loop.count {
+        unsafe scatter(
+          stretch, from: from + index * loop.stride + start * last.stride, into: buffer,
+          at: target + index * loop.packed + start * last.packed, strip)
+      }
     }
   }
 
@@ -229,4 +251,9 @@ private func reverseBytes(of buffer: UnsafeMutableRawBufferPointer, each width: 
       unsafe buffer.swapAt(start + index, start + width - 1 - index)
     }
   }
+}
+
+/// A loop of as many steps can be cut into loops of this many.
+private func largestDivisor(of count: Int, upTo limit: Int) -> Int {
+  stride(from: min(limit, count), through: 1, by: -1).first { count % $0 == 0 } ?? 1
 }
