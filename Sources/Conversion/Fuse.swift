@@ -1,3 +1,4 @@
+internal import CheckpointFiles
 public import Naming
 public import Reparameterization
 public import Tensors
@@ -90,6 +91,7 @@ public func fuse(
     epsilons: plan.epsilons,
     epsilonSource: epsilonSource(network, given: options.epsilon),
     largestWeight: ("", 0), doubled: doubled, input: model.input, outputFormat: format.title)
+  try model.tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
   let file = try OutputFile(path: output, options.writing)

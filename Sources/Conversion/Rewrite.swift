@@ -1,3 +1,4 @@
+internal import CheckpointFiles
 public import Naming
 internal import RVD
 internal import Reparameterization
@@ -95,6 +96,7 @@ public func rewrite(
     parameters: network.trainableParameterCount, bytesRead: checkpoint.byteCount, bytesWritten: nil,
     channelOrder: channels.order, flippedChannels: channels.isReversed,
     outputFormat: format.title)
+  try tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
   let model = DeployModel(

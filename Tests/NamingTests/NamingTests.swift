@@ -274,14 +274,25 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     let rules = try ["nothing.*=*"].map(Correspondence.init)
     #expect {
       try Network(recognising: checkpoint(["": block("stage0")]), renames: rules)
-    } throws: { if case .badRule? = $0 as? NamingError { true } else { false } }
+    } throws: {
+      String(describing: $0) == """
+        the rule 'nothing.*=*': it matches no name, or an earlier rule matches all that it would.
+          Rules are as in 'encoder.*=*' or 'layer{s}.{b}.*=stage{s}.{b}.*'.
+        """
+    }
   }
 
   @Test func `rules that make two names one are an error`() throws {
     let rules = try ["stage1.*=stage0.*"].map(Correspondence.init)
     #expect {
       try Network(recognising: checkpoint(["": block("stage0") + block("stage1")]), renames: rules)
-    } throws: { if case .collision? = $0 as? NamingError { true } else { false } }
+    } throws: {
+      String(describing: $0) == """
+        t.pth: by the rules, 'stage0.rbr_dense.conv.weight' and 'stage1.rbr_dense.conv.weight' are both \
+        called 'stage0.rbr_dense.conv.weight'.
+          Change the rules so that every tensor keeps a name of its own.
+        """
+    }
   }
 }
 
