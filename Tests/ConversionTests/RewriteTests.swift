@@ -134,6 +134,68 @@ import Testing
     #expect(try folder.names() == [])
   }
 
+  /// Of a file, under names, in a format: what is said to get lost.
+  @Test(arguments: [
+    ("PyTorch/plain-train.pth", "official", "a.pth", []),
+    ("PyTorch/plain-train.pth", "timm", "a.safetensors", []),
+    (
+      "PyTorch/plain-train.pth", "keras", "a.h5",
+      [
+        "BatchNorm's epsilon, 1e-05, is not in the output, and names of keras stand for 0.001: fuse it with --bn-eps 1e-05"
+      ]
+    ),
+    ("HDF5/plain-keras3.keras", "official", "a.pth", []),
+    (
+      "HDF5/plain-keras3.keras", "keras", "a.h5",
+      [
+        "BatchNorm's epsilon, 1e-05, is not in the output, and names of keras stand for 0.001: fuse it with --bn-eps 1e-05"
+      ]
+    ),
+    (
+      "HDF5/plain-keras3.weights.h5", "official", "a.npz",
+      [
+        "BatchNorm's epsilon, 0.001, is not in the output, and names of official stand for 1e-05: fuse it with --bn-eps 0.001"
+      ]
+    ),
+    ("HDF5/plain-keras3.weights.h5", "keras", "a.npz", []),
+    ("deploy.rvd", "official", "a.rvd", []),
+    ("deploy.rvd", "timm", "a.pth", ["left out, since PyTorch zip holds tensors only: graph, input, origin"]),
+    (
+      "deploy.rvd", "official", "a.wts",
+      [
+        "left out, since TensorRT .wts text holds tensors only: graph, input, origin",
+        "TensorRT .wts text has no place for shapes and types: every tensor becomes a list of float32",
+      ]
+    ),
+  ] as [(String, String, String, [String])])
+  func `what the output cannot carry is said`(
+    input: String, names: String, output: String, expected: [String]
+  ) throws {
+    var source = Fixtures.path(input)
+    if input == "deploy.rvd" {
+      source = folder.file(input)
+      _ = try fuse(Fixtures.path("PyTorch/plain-train.pth"), to: source)
+    }
+    let report = try rewrite(
+      source, to: folder.file(output), options: options(names: try #require(Dialect.named(names))))
+    #expect(report.notes == expected)
+  }
+
+  @Test func `epsilons that differ from module to module are not one that can be given`() throws {
+    var options = options(names: .keras)
+    options.isDryRun = true
+    options.reading.renames = try [
+      "stem.*=stage0_rbr_dense_conv.*", "stem_norm.*=stage0_rbr_dense_bn.*",
+      "backbone.conv.*=stage1_0_rbr_dense_conv.*", "backbone.norm.*=stage1_0_rbr_dense_bn.*",
+    ].map(Correspondence.init)
+    let path = Fixtures.path("KerasFiles/network.keras")
+    let report = try rewrite(path, to: folder.file("a.h5"), options: options)
+    #expect(
+      report.notes.contains(
+        "BatchNorm's epsilon, 2e-05 and 0.001, is not in the output, and names of keras stand for 0.001: fuse the input itself"
+      ), "\(report.notes)")
+  }
+
   @Test func `a dry run writes nothing`() throws {
     var options = options(names: .timm)
     options.isDryRun = true
