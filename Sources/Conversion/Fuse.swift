@@ -120,10 +120,11 @@ extension FusionPlan {
         sources.append(parameter)
       }
     }
+    let shapes = network.stateDict.shapes
     return zip(sources, tensors).map { source, tensor in
       Renaming(
         from: source.originalName, to: tensor.name,
-        fromShape: network.stateDict.shape(of: source), toShape: tensor.shape)
+        fromShape: shapes[source.originalName]!, toShape: tensor.shape)
     }
   }
 }

@@ -72,6 +72,7 @@ public func rewrite(
 
   var dropped = network.counters.map { (name: $0, reason: "a counter of the wrapper") }
   dropped += network.stateDict.ignored.map { (name: $0.name, reason: $0.what) }
+  let shapes = network.stateDict.shapes
   var tensors: [OutputTensor] = []
   var renamings: [Renaming] = []
   for parameter in network.parametersInOrder(structure, isForDeploy: format.isForDeploy) {
@@ -88,7 +89,7 @@ public func rewrite(
     renamings.append(
       Renaming(
         from: parameter.originalName, to: result.name,
-        fromShape: network.stateDict.shape(of: parameter), toShape: result.shape))
+        fromShape: shapes[parameter.originalName]!, toShape: result.shape))
   }
 
   var report = RewriteReport(
