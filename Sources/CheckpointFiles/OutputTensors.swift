@@ -1,8 +1,8 @@
-internal import Tensors
+package import Tensors
 
 extension Array where Element == OutputTensor {
   /// - Throws: `WriteError.cannotExpress` if two tensors have the same name: a reader would see one.
-  func requireUniqueNames(path: String) throws(WriteError) {
+  package func requireUniqueNames(path: String) throws(WriteError) {
     var names: Set<[UInt8]> = []
     for tensor in self where !names.insert([UInt8](tensor.name.utf8)).inserted {
       throw .cannotExpress(

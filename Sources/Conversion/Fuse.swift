@@ -1,3 +1,4 @@
+internal import CheckpointFiles
 public import Naming
 public import Proof
 public import Reparameterization
@@ -96,6 +97,7 @@ public func fuse(
     epsilons: plan.epsilons,
     epsilonSource: epsilonSource(network, given: options.epsilon),
     largestWeight: ("", 0), doubled: doubled, input: model.input, outputFormat: format.title)
+  try model.tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
   let file = try OutputFile(path: output, options.writing)
@@ -148,10 +150,11 @@ extension FusionPlan {
         sources.append(parameter)
       }
     }
+    let shapes = network.stateDict.shapes
     return zip(sources, tensors).map { source, tensor in
       Renaming(
         from: source.originalName, to: tensor.name,
-        fromShape: network.stateDict.shape(of: source), toShape: tensor.shape)
+        fromShape: shapes[source.originalName]!, toShape: tensor.shape)
     }
   }
 }

@@ -25,8 +25,8 @@ public struct Renaming: Equatable, Sendable {
 }
 
 extension StateDict {
-  /// The shape that a parameter has in the file.
-  func shape(of parameter: Parameter) -> Shape {
-    tensors.first { $0.name == parameter.originalName }?.tensor.shape ?? parameter.tensor.shape
+  /// The shapes that tensors have in the file, by name.
+  var shapes: [String: Shape] {
+    Dictionary(tensors.map { ($0.name, $0.tensor.shape) }) { first, _ in first }
   }
 }

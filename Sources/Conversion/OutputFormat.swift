@@ -14,6 +14,8 @@ public struct OutputFormat: Sendable {
   public var names = Dialect.official
   /// Whether it holds deploy networks only.
   public var isForDeploy = false
+  /// What of the tensors it has no place for.
+  var omissions: String?
   let writer: Writer
 
   enum Writer: Sendable {
@@ -55,6 +57,7 @@ public struct OutputFormat: Sendable {
 
   public static let wts = OutputFormat(
     fileExtension: ".wts", title: "TensorRT .wts text", isForDeploy: true,
+    omissions: "shapes and types: every tensor becomes a list of float32",
     writer: .tensors(WTSWriter.write))
 
   /// Whether tensors get the shapes of a dialect, too. A deploy model has its own.

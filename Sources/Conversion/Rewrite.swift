@@ -1,3 +1,4 @@
+internal import CheckpointFiles
 public import Naming
 internal import RVD
 internal import Reparameterization
@@ -61,6 +62,9 @@ public func rewrite(
     network, from: original?.input ?? network.dialect.input, options.channels, path: input)
   var notes = checkpoint.allNotes + network.notes
   notes += channels.notes(names: names, isAsked: options.channels != .keep)
+  notes += epsilonNote(of: network, writtenAs: names) ?? []
+  if let original { notes += format.note(leavingOut: original) ?? [] }
+  notes += format.omissions.map { ["\(format.title) has no place for \($0)"] } ?? []
   let others = network.parameters.count { if case .other = $0.role { true } else { false } }
   if others > 0 {
     notes.append("\(others) tensor\(others == 1 ? "" : "s") outside the blocks: names kept")
@@ -68,6 +72,7 @@ public func rewrite(
 
   var dropped = network.counters.map { (name: $0, reason: "a counter of the wrapper") }
   dropped += network.stateDict.ignored.map { (name: $0.name, reason: $0.what) }
+  let shapes = network.stateDict.shapes
   var tensors: [OutputTensor] = []
   var renamings: [Renaming] = []
   for parameter in network.parametersInOrder(structure, isForDeploy: format.isForDeploy) {
@@ -84,7 +89,7 @@ public func rewrite(
     renamings.append(
       Renaming(
         from: parameter.originalName, to: result.name,
-        fromShape: network.stateDict.shape(of: parameter), toShape: result.shape))
+        fromShape: shapes[parameter.originalName]!, toShape: result.shape))
   }
 
   var report = RewriteReport(
@@ -95,6 +100,7 @@ public func rewrite(
     parameters: network.trainableParameterCount, bytesRead: checkpoint.byteCount, bytesWritten: nil,
     channelOrder: channels.order, flippedChannels: channels.isReversed,
     outputFormat: format.title)
+  try tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
   let model = DeployModel(
@@ -123,6 +129,36 @@ extension Network {
   ) -> [Parameter] {
     guard isForDeploy, let structure else { return parameters }
     return structure.deployParameters.compactMap { self[$0.role] }
+  }
+}
+
+/// That the epsilon which the branches need cannot be told from the output, where its names stand for
+/// another one. No format but whole modules and Keras' configurations has a place for it.
+private func epsilonNote(of network: Network, writtenAs names: Dialect) -> [String]? {
+  let epsilons = Set(
+    network.parameters.compactMap { parameter -> Double? in
+      guard case .block(_, .batchNorm(_, .runningVariance)) = parameter.role else { return nil }
+      return network.module(of: parameter)?.epsilon ?? network.dialect.epsilon
+    }
+  ).sorted()
+  if epsilons.isEmpty || epsilons == [names.epsilon] { return nil }
+  let list = epsilons.map { "\($0)" }.joined(separator: " and ")
+  return [
+    "BatchNorm's epsilon, \(list), is not in the output, and names of \(names.name) stand for \(names.epsilon): "
+      + (epsilons.count == 1 ? "fuse it with --bn-eps \(list)" : "fuse the input itself")
+  ]
+}
+
+extension OutputFormat {
+  /// What an `.rvd` says that this format has no place for.
+  fileprivate func note(leavingOut file: RVDFile) -> [String]? {
+    guard isShaped else { return nil }
+    let parts = [
+      file.graph == nil ? nil : "graph", file.architecture == nil ? nil : "architecture",
+      file.input == nil ? nil : "input", file.provenance == nil ? nil : "origin",
+    ].compactMap { $0 }
+    return parts.isEmpty
+      ? nil : ["left out, since \(title) holds tensors only: \(parts.joined(separator: ", "))"]
   }
 }
 

@@ -9,6 +9,8 @@ public enum NamingError: Error, Equatable, Sendable {
   case noSuchKey(path: String, key: String, candidates: [String])
   /// Two tensors have the same role once wrappers are taken off.
   case collision(path: String, first: String, second: String)
+  /// Rules of renaming give two tensors the same name.
+  case renamedAlike(path: String, first: String, second: String, name: String)
   /// A tensor cannot have the shape or element type its role asks for.
   case misfit(path: String, name: String, role: String, found: String)
   /// A block holds parameters that RepVGG blocks do not have.
@@ -46,6 +48,11 @@ extension NamingError: CustomStringConvertible {
       """
       \(path): '\(first)' and '\(second)' are the same parameter once prefixes are taken off.
         Save the state dict of one network only.
+      """
+    case .renamedAlike(let path, let first, let second, let name):
+      """
+      \(path): by the rules, '\(first)' and '\(second)' are both called '\(name)'.
+        Change the rules so that every tensor keeps a name of its own.
       """
     case .misfit(let path, let name, let role, let found):
       "\(path): '\(name)' should be \(role), but is \(found).\n  Check that the file comes from the code it seems to be from."

@@ -29,7 +29,7 @@ struct RenamingRules {
           }
         }
         if let other = originals.updateValue(tensor.name, forKey: name) {
-          throw .collision(path: path, first: other, second: tensor.name)
+          throw .renamedAlike(path: path, first: other, second: tensor.name, name: name)
         }
         names.append(name)
       }

@@ -22,7 +22,8 @@ public final class InputFile: ByteSource {
   ///   may not be read.
   public init(path: String) throws(ReadError) {
     self.path = path
-    descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    // Without O_NONBLOCK a named pipe would keep us waiting for its writer, only to be refused.
+    descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw .inaccessible(
         path: path, reason: lowercasedReason(errno),

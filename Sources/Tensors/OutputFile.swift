@@ -63,6 +63,10 @@ public final class OutputFile: @unchecked Sendable {
       guard status.st_mode & S_IFMT != S_IFDIR else {
         throw .failed(path: path, reason: "it is a folder")
       }
+      // To rename a file over a device would take the device away from everybody.
+      guard [S_IFREG, S_IFLNK].contains(status.st_mode & S_IFMT) else {
+        throw .failed(path: path, reason: "it is not a regular file")
+      }
       guard replace else { throw .exists(path: path) }
     }
     partialPath = OutputFile.temporarySibling(of: path)

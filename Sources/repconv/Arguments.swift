@@ -155,7 +155,7 @@ extension Correspondence {
     do {
       return try Correspondence(text)
     } catch {
-      throw ValidationError("--rename: \(error.reason).")
+      throw ValidationError("\(error.reason).")
     }
   }
 }

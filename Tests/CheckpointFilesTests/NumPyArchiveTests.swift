@@ -209,6 +209,68 @@ import Testing
     ("a type without size", array(header(descr: "'<f'"), data: 8), "(w.npy): 'w' has the dtype f."),
     ("a long double", array(header(descr: "'<f16'"), data: 32), "(w.npy): 'w' has the dtype f16."),
     (
+      "bytes", array(header(descr: "'|S5'"), data: 10),
+      "(w.npy): 'w' has the dtype S5: its elements are strings."
+    ),
+    (
+      "a type of one byte that is not NumPy's own", array(header(descr: "'|V1'"), data: 2),
+      "(w.npy): 'w' has the dtype V1: its elements are raw bytes, as NumPy saves bfloat16 and other types that are not its own."
+    ),
+    (
+      "objects in version 3", array(header(descr: "'|O'"), version: 3, data: 16),
+      "(w.npy): 'w' has the dtype object (O): its elements are Python objects."
+    ),
+    (
+      "a structure, with a name in Latin-1",
+      [0x93] + Array("NUMPY".utf8) + [1, 0, 66, 0]
+        + Array("{'descr': [('".utf8) + [0xFC] + Array("', '<f4')], 'fortran_order': False, 'shape': (2,), }".utf8)
+        + [0x0A] + [UInt8](repeating: 0, count: 8),
+      "(w.npy): 'w' has the dtype of a structure."
+    ),
+    (
+      "a header of version 2 that is cut short", Array(array(header(), version: 2).prefix(11)),
+      "(w.npy) at byte 10: the file ends inside the header of an array: 2 bytes expected, 1 there."
+    ),
+    (
+      "version 1.1", [0x93] + Array("NUMPY".utf8) + [1, 1, 0, 0],
+      "(w.npy): the array is in version 1.1 of NumPy's format."
+    ),
+    (
+      "no header", array(""), "(w.npy) at byte 10: expected '{', found the end of the header."
+    ),
+    (
+      "an empty header", array("{}"),
+      "(w.npy) at byte 10: expected the keys descr, fortran_order and shape, found no descr."
+    ),
+    (
+      "no order", array("{'descr': '<f4', 'shape': (2,)}\n", data: 8),
+      "(w.npy) at byte 10: expected the keys descr, fortran_order and shape, found no fortran_order."
+    ),
+    (
+      "a list as shape", array(header(shape: "[2]"), data: 8),
+      "(w.npy) at byte 60: expected '(', found '['."
+    ),
+    (
+      "a size with a fraction", array(header(shape: "(2.0,)"), data: 8),
+      "(w.npy) at byte 62: expected ')', found '.'."
+    ),
+    (
+      "65 axes", array(header(shape: "(" + String(repeating: "1,", count: 65) + ")"), data: 4),
+      "(w.npy) at byte 60: expected a shape, found '(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1'."
+    ),
+    (
+      "a word that is none", array(header(order: "true"), data: 8),
+      "(w.npy) at byte 44: expected True or False, found 't'."
+    ),
+    (
+      "a million brackets", array("{'descr': " + String(repeating: "[", count: 9000)),
+      "(w.npy) at byte 9020: expected ']', found the end of the header."
+    ),
+    (
+      "half of an element", array(header(descr: "'>f8'", order: "True"), data: 12),
+      "(w.npy) at byte 67: expected 16 bytes for 'w' (float64 2), found 12."
+    ),
+    (
       "a date", array(header(descr: "'<M8[D]'"), data: 16),
       "(w.npy): 'w' has the dtype M8[D]: its elements are dates or times."
     ),
@@ -219,6 +281,29 @@ import Testing
     let (what, bytes, message) = Self.refused[index]
     let refusal = try Self.refusal([("w.npy", bytes)])
     #expect(refusal == message, "\(what)")
+  }
+
+  @Test func `big-endian and column-major elements are put in order, with sizes of Python 2`() throws {
+    let text = #"{"shape": (2L, 3L), "fortran_order": True, "descr": ">i2"}"#
+    let data: [UInt8] = [0, 1, 0, 4, 0, 2, 0, 5, 0, 3, 0, 6]
+    let tensor = try Self.read([("w.npy", Self.array(text) + data)]).stateDicts[0].tensors[0].tensor
+    #expect(tensor.elementType == .int16 && tensor.shape == [2, 3])
+    #expect(try tensor.bytes() == [1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0])
+  }
+
+  @Test func `no elements, and sizes that would overflow, are no bytes`() throws {
+    let header = Self.header(shape: "(0, 4294967296, 4294967296)")
+    let tensor = try Self.read([("w.npy", Self.array(header))]).stateDicts[0].tensors[0].tensor
+    #expect(tensor.byteCount == 0)
+  }
+
+  @Test func `members that are no arrays are left alone`() throws {
+    let checkpoint = try Self.read([("w.npy", Self.one), ("more.npy", Self.one)])
+    #expect(checkpoint.stateDicts[0].tensors.map(\.name) == ["w", "more"])
+    #expect(checkpoint.stateDicts[0].ignored.isEmpty)
+    // Then it is no archive of arrays.
+    let message = try Self.refusal([("w.npy", Self.one), ("readme.txt", [0x41])])
+    #expect(message == ": the file is a zip archive without a checkpoint's data.pkl ('w.npy', 'readme.txt').")
   }
 
   @Test func `bytes behind an array are noted`() throws {
@@ -281,6 +366,30 @@ import Testing
     #expect(checkpoint.container == "NumPy archive")
     #expect(checkpoint.stateDicts[0].tensors.map(\.name) == ["w"])
     #expect(checkpoint.stateDicts[0].ignored.map(\.name) == ["names"])
+  }
+
+  @Test func `names may be in either byte order`() throws {
+    let big: [UInt8] = ["a", "b"].flatMap { (name: UnicodeScalar) -> [UInt8] in
+      [0, 0, 0, UInt8(name.value)] + [UInt8](repeating: 0, count: 12)
+    }
+    let names = Self.array(Self.header(descr: "'>U4'")) + big
+    let checkpoint = try Self.read([("names.npy", names), ("0.npy", Self.one), ("1.npy", Self.one)])
+    #expect(checkpoint.container == "NumPy archive of Objax")
+    #expect(checkpoint.stateDicts[0].tensors.map(\.name) == ["a", "b"])
+  }
+
+  @Test func `names that are no text, or no list, are none`() throws {
+    let beyond = Self.array(Self.header(descr: "'<U1'", shape: "(1,)")) + [0, 0, 0x11, 0]
+    let scalar = Self.array(Self.header(descr: "'<U1'", shape: "()")) + [0x61, 0, 0, 0]
+    for names in [beyond, scalar] {
+      let checkpoint = try Self.read([("names.npy", names), ("0.npy", Self.one)])
+      #expect(checkpoint.container == "NumPy archive")
+      #expect(checkpoint.stateDicts[0].tensors.map(\.name) == ["0"])
+    }
+    let cut = Array(Self.strings(["a", "b"]).dropLast())
+    #expect(
+      try Self.refusal([("names.npy", cut), ("0.npy", Self.one), ("1.npy", Self.one)])
+        == "(names.npy) at byte 68: the file ends inside the names: 32 bytes expected, 31 there.")
   }
 
   @Test func `an archive of strings alone has no state dict`() throws {

@@ -78,6 +78,37 @@ import Testing
     #expect(printed(try #require(error)) == "TorchArchives/\(row[0])\(row[1])\n  \(row[2])")
   }
 
+  /// A storage inside a byte string takes as long to find as its pickles are long, and the pickle
+  /// around them may refer to it as often as it likes.
+  @Test func `a storage inside is looked for once, however many tensors share it`() throws {
+    let inside =
+      "\u{80}\u{2}\u{8A}\u{A}\u{6C}\u{FC}\u{9C}\u{46}\u{F9}\u{20}\u{6A}\u{A8}\u{50}\u{19}.I1001\n.}."
+      + "(S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI2\nNtQ.(S'0'\nl.\u{2}"
+      + String(repeating: "\u{0}", count: 7) + "\u{0}\u{0}\u{80}?\u{0}\u{0}\u{0}@"
+    var stream = "\u{80}\u{2}U".latin1 + [UInt8(inside.latin1.count)] + inside.latin1 + "p0\n0(".latin1
+    for name in ["a", "b", "c"] {
+      stream += """
+        S'\(name)'
+        ctorch._utils
+        _rebuild_tensor_v2
+        (ctorch.storage
+        _load_from_bytes
+        (g0
+        tRI0
+        (I2
+        t(I1
+        ttR
+        """.latin1
+    }
+    let file = try TemporaryFile(stream + "d.".latin1)
+    let tensors = try readCheckpoint(path: file.path).stateDicts[0].tensors.map(\.tensor)
+    #expect(tensors.count == 3)
+    for tensor in tensors {
+      #expect(try tensor.bytes() == [0, 0, 0x80, 0x3F, 0, 0, 0, 0x40])
+      #expect(tensor.source === tensors[0].source)
+    }
+  }
+
   @Test(arguments: [
     ("PyTorch/plain-train.pth", "PyTorch zip"),
     ("TorchFiles/zip-protocol4-2.15.pth", "PyTorch zip (protocol 4)"),

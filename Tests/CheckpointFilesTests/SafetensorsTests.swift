@@ -204,6 +204,15 @@ import Testing
       "metadata that is an object", file("{\"__metadata__\":{\"a\":{}}}"),
       "at byte 29: expected a string as the value of 'a' in __metadata__, found an object."),
     Case(
+      "metadata that is a list", file("{\"__metadata__\":{\"a\":[\"b\"]}}"),
+      "at byte 29: expected a string as the value of 'a' in __metadata__, found an array."),
+    Case(
+      "metadata without a value", file("{\"__metadata__\":{\"a\":null}}"),
+      "at byte 29: expected a string as the value of 'a' in __metadata__, found 'n'."),
+    Case(
+      "metadata that is a string", file("{\"__metadata__\":\"pt\"}"),
+      "at byte 24: expected an object of strings, or null, as __metadata__, found a string."),
+    Case(
       "metadata in an array", file("{\"__metadata__\":[]}"),
       "at byte 24: expected an object of strings, or null, as __metadata__, found an array."),
     Case(
@@ -270,6 +279,19 @@ import Testing
     Case(
       "negative offsets", one(offsets: "[-8,0]"),
       "at byte 56: expected a whole number from 0 on in the data_offsets of 'w', found '-8'."),
+    Case(
+      "an offset of 2^63", one(offsets: "[0,9223372036854775808]"),
+      "at byte 58: expected a whole number from 0 on in the data_offsets of 'w', found '9223372036854775808'."
+    ),
+    Case(
+      "an offset of 2^63 - 1", one(offsets: "[0,9223372036854775807]"),
+      "at byte 9: expected 8 bytes for 'w' (F32 2), found 9223372036854775807."),
+    Case(
+      "an offset with a fraction", one(offsets: "[0,8.0]"),
+      "at byte 58: expected a whole number from 0 on in the data_offsets of 'w', found '8.0'."),
+    Case(
+      "offsets in an object", one(offsets: "{\"begin\":0}"),
+      "at byte 55: expected the data_offsets of 'w' as an array, found an object."),
     // InvalidOffset
     Case(
       "a hole", file("{\(entry("a")),\(entry("b", offsets: "[12,20]"))}", data: 20),
@@ -321,9 +343,23 @@ import Testing
     Case(
       "a quarter of a byte", one(dtype: "\"F6_E2M3\"", shape: "[3]", offsets: "[0,2]", data: 2),
       "at byte 9: expected 18/8 bytes for 'w' (F6_E2M3 3), found 2."),
+    // Accepted, but nothing here can make use of them.
+    Case(
+      "a type of six bits", one(dtype: "\"F6_E2M3\"", shape: "[4]", offsets: "[0,3]", data: 3),
+      "at byte 9: 'w' has the dtype F6_E2M3, which is not read."),
+    Case(
+      "another type of six bits",
+      one(dtype: "\"F6_E3M2\"", shape: "[4]", offsets: "[0,3]", data: 3),
+      "at byte 9: 'w' has the dtype F6_E3M2, which is not read."),
     // InvalidHeaderDeserialization
     Case(
       "half of a surrogate pair", file("{\"\\ud83d\":1}"),
+      "at byte 10: expected the escape of a character, found another escape."),
+    Case(
+      "a lower half alone", file("{\"\\udc00\":1}"),
+      "at byte 10: expected the escape of a character, found another escape."),
+    Case(
+      "an escape that is cut", file("{\"\\u00"),
       "at byte 10: expected the escape of a character, found another escape."),
     Case(
       "two upper halves", file("{\"\\ud83d\\ud83d\":1}"),
@@ -417,7 +453,11 @@ import Testing
     Case(
       "a boolean of 7", one(dtype: "\"BOOL\"", shape: "[8]"),
       "Tensors with booleans other than 0 and 1, which are true (1): 2 in 'w'."),
+    Case(
+      "a number that is none, and an infinite one",
+      file("{\(entry())}") + [0, 0, 0xC0, 0x7F, 0, 0, 0x80, 0xFF], ""),
     Case("no tensors", file("{}"), "The file holds no tensors."),
+    Case("no tensors, but metadata", file("{\"__metadata__\":{}}"), "The file holds no tensors."),
   ]
 
   @Test(arguments: noted)

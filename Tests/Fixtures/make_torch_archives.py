@@ -390,6 +390,21 @@ def hostile():
         tail=(("1", 0, 6),)), 5, (2,), (1,), False, HOOKS)})
     yield "pickle-without-bytes", Pickler().dumps({"w": w})
 
+    # What pickle.dump makes of a tensor has a legacy file of its storage inside.
+    def inside(*args):
+        return Pickler().dumps({"w": Call("torch._utils._rebuild_tensor_v2", Call("torch.storage._load_from_bytes", *args),
+                                          0, (2,), (1,), False, HOOKS)})
+
+    sound = f.legacy(s)
+    yield "inside-cut", inside(sound[:-1])
+    yield "inside-itself", inside(f.legacy(Call("torch.storage._load_from_bytes", sound), keys=[]))
+    yield "inside-no-storage", inside(f.legacy({"w": w}))
+    yield "inside-another-pickle", inside(Pickler().dumps({"a": 1}))
+    yield "inside-zip", inside(f.zip({"w": w}))
+    yield "inside-nothing", inside(b"")
+    yield "inside-text", inside("text")
+    yield "inside-two", inside(sound, sound)
+
 
 def check(name, data, expected):
     import torch

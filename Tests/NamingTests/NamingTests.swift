@@ -74,6 +74,73 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     }
   }
 
+  /// The shape that a parameter has inside this program: 4 channels, 2 between squeeze and excite, 10
+  /// classes.
+  static func shape(of role: Role) -> Shape {
+    switch role {
+    case .block(_, .kernel(.pointwise)): [4, 4, 1, 1]
+    case .block(_, .kernel), .block(_, .fused(.weight)), .auxiliary(_, .kernel): [4, 4, 3, 3]
+    case .block(_, .squeeze(_, .weight)): [2, 4, 1, 1]
+    case .block(_, .squeeze(_, .bias)): [2]
+    case .block(_, .excite(_, .weight)): [4, 2, 1, 1]
+    case .block(_, .batchNorm(_, .batchesTracked)), .auxiliary(_, .batchNorm(.batchesTracked)): []
+    case .classifier(.weight), .auxiliary(_, .classifier(.weight)): [10, 4]
+    case .classifier(.bias), .auxiliary(_, .classifier(.bias)): [10]
+    default: [4]
+    }
+  }
+
+  static let blockPaths = [
+    "stage0", "stage1.0", "stage4.10", "stage1.blocks.3", "stage3_first.blocks.0",
+    "stage3_second.blocks.11",
+  ]
+
+  /// Everything a RepVGG and a RepVGGplus can have.
+  static let roles: [Role] = {
+    var roles: [Role] = []
+    for path in blockPaths {
+      for role in BlockRole.all { roles.append(.block(path: path, role)) }
+    }
+    for role in AuxiliaryRole.all { roles.append(.auxiliary(path: "stage1_aux", role)) }
+    for field in LayerField.allCases { roles.append(.classifier(field)) }
+    return roles
+  }()
+
+  /// Projects that have no RepVGGplus, nor names for its blocks.
+  static let withoutPlus: Set = ["timm", "mmpretrain", "zcls", "objax"]
+
+  @Test(arguments: Dialect.all)
+  func `whatever a dialect can name goes there and back, in its shapes`(dialect: Dialect) throws {
+    var entries: [(String, Shape)] = []
+    var expected: [String: Role] = [:]
+    for role in Self.roles {
+      let bytes = MemoryBytes([UInt8](repeating: 0, count: 1024), location: Location(path: "t"))
+      let tensor = try Tensor(.float32, shape: Self.shape(of: role), in: bytes, name: "t")
+      guard dialect.name(of: role) != nil,
+        let output = try dialect.output(OutputTensor(name: "", tensor), as: role, groups: 1)
+      else { continue }
+      #expect(expected.updateValue(role, forKey: output.name) == nil, "\(output.name) twice")
+      entries.append((output.name, output.shape))
+    }
+    let network = try Network(recognising: checkpoint(["": entries]), dialects: [dialect])
+    #expect(network.parameters.count == entries.count && network.unknownInBlocks.isEmpty)
+    for parameter in network.parameters {
+      let role = try #require(expected[parameter.originalName])
+      #expect(parameter.role == role, "\(parameter.originalName)")
+      #expect(parameter.tensor.shape == Self.shape(of: role), "\(parameter.originalName)")
+    }
+    let paths = Self.withoutPlus.contains(dialect.name) ? Array(Self.blockPaths[..<3]) : Self.blockPaths
+    #expect(Set(network.blocks.map(\.path)) == Set(paths))
+    // Three branches: two kernels and three BatchNorms; a deploy kernel and its bias.
+    let fields = dialect.batchNorm.count
+    let squeezes = 4 * dialect.squeezeExcitation.count
+    for block in network.blocks {
+      #expect(block.parameters.count == 2 + 2 + 3 * fields + 2 + squeezes, "\(block.path)")
+    }
+    #expect(network[.classifier(.weight)] != nil && network[.classifier(.bias)] != nil)
+    #expect((network[.auxiliary(path: "stage1_aux", .kernel)] != nil) == (dialect.auxiliary != nil))
+  }
+
   /// Names as the projects' code has them, spelled out so that a slip in a table shows: dense kernel
   /// and running variance of the stem, the same of the third block of stage 2, identity's scale there,
   /// deploy kernel, first layer of Squeeze-and-Excitation, classifier.
@@ -274,14 +341,25 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     let rules = try ["nothing.*=*"].map(Correspondence.init)
     #expect {
       try Network(recognising: checkpoint(["": block("stage0")]), renames: rules)
-    } throws: { if case .badRule? = $0 as? NamingError { true } else { false } }
+    } throws: {
+      String(describing: $0) == """
+        the rule 'nothing.*=*': it matches no name, or an earlier rule matches all that it would.
+          Rules are as in 'encoder.*=*' or 'layer{s}.{b}.*=stage{s}.{b}.*'.
+        """
+    }
   }
 
   @Test func `rules that make two names one are an error`() throws {
     let rules = try ["stage1.*=stage0.*"].map(Correspondence.init)
     #expect {
       try Network(recognising: checkpoint(["": block("stage0") + block("stage1")]), renames: rules)
-    } throws: { if case .collision? = $0 as? NamingError { true } else { false } }
+    } throws: {
+      String(describing: $0) == """
+        t.pth: by the rules, 'stage0.rbr_dense.conv.weight' and 'stage1.rbr_dense.conv.weight' are both \
+        called 'stage0.rbr_dense.conv.weight'.
+          Change the rules so that every tensor keeps a name of its own.
+        """
+    }
   }
 }
 

@@ -71,6 +71,18 @@ import Testing
     #expect(reason("/") == "/: it is a folder.\n  Name a checkpoint file inside it.")
     #expect(reason("/dev/null").hasPrefix("/dev/null: it is not a regular file."))
   }
+
+  @Test func `a named pipe is refused at once, not waited for`() throws {
+    let path = NSTemporaryDirectory() + "repconv-tests-\(UUID().uuidString)"
+    try #require(unsafe mkfifo(path, 0o600) == 0)
+    defer { unsafe unlink(path) }
+    let error = #expect(throws: ReadError.self) { try InputFile(path: path) }
+    #expect(
+      error?.description == """
+        \(path): it is not a regular file.
+          Save the stream to a file first: checkpoints are read in any order.
+        """)
+  }
 }
 
 @Suite struct OutputFileTests {
@@ -112,6 +124,23 @@ import Testing
     #expect(try String(contentsOfFile: folder + "c", encoding: .utf8) == "old")
     try file.commit()
     #expect(try String(contentsOfFile: folder + "c", encoding: .utf8) == "new")
+  }
+
+  @Test(arguments: [false, true])
+  func `what is no file is not replaced, whatever leave is given`(replace: Bool) throws {
+    try #require(unsafe mkfifo(folder + "pipe", 0o600) == 0)
+    let error = #expect(throws: WriteError.self) {
+      try OutputFile(path: folder + "pipe", replace: replace)
+    }
+    #expect(error == .failed(path: folder + "pipe", reason: "it is not a regular file"))
+    #expect(try names() == ["pipe"])
+    // A link is replaced, not what it leads to.
+    try FileManager.default.createSymbolicLink(atPath: folder + "link", withDestinationPath: "pipe")
+    try OutputFile(path: folder + "link", replace: true).commit()
+    #expect(try names() == ["link", "pipe"])
+    var status = stat()
+    #expect(unsafe lstat(folder + "link", &status) == 0 && status.st_mode & S_IFMT == S_IFREG)
+    #expect(unsafe lstat(folder + "pipe", &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
   }
 
   @Test func `a file that appeared meanwhile is not replaced`() throws {

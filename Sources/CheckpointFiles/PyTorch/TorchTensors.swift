@@ -13,6 +13,9 @@ final class TorchTensors {
   private let bytes: (TorchStorage) throws(ReadError) -> any ByteSource
   private var arrays: PickledArrays
   private var known: [Int: Tensor] = [:]
+  /// What `_load_from_bytes` makes of byte strings, each of which is parsed once: many tensors may be
+  /// views of one storage.
+  private var inside: [ObjectGraph.Handle: (TorchStorage, any ByteSource)] = [:]
   private var logicalBytes = 0
   private let maximumLogicalBytes: Int
 
@@ -268,9 +271,12 @@ final class TorchTensors {
       object.arguments.count == 1,
       let (source, offset, count) = try graph.byteSource(object.arguments[0])
     {
+      if let known = inside[object.arguments[0]] { return known }
       let file = try ByteRegion(
         of: source, start: offset, count: count, field: "a storage saved inside")
-      return try PyTorchLegacy.storage(in: file)
+      let storage = try PyTorchLegacy.storage(in: file)
+      inside[object.arguments[0]] = storage
+      return storage
     }
     throw subject.malformed("a storage", graph.description(of: handle))
   }
