@@ -114,6 +114,48 @@ import Testing
     #expect(modules["block.rbr_norm"] == nil)
   }
 
+  private static let advice =
+    "The file is damaged or was not written by the program it seems to be from; fetch or save it again."
+
+  /// A `.keras` archive of a configuration and weights, either a text or a fixture; the error after the
+  /// path.
+  @Test(arguments: [
+    ("{", "HDF5Files/types.h5", "(config.json) at byte 1: expected a key in quotation marks, found the end of the JSON text.\n  \(advice)"),
+    ("", "HDF5Files/types.h5", "(config.json) at byte 0: expected a value, found the end of the JSON text.\n  \(advice)"),
+    ("{}", "not HDF5", "(model.weights.h5): expected an HDF5 file, found another.\n  \(advice)"),
+    ("{}", "", "(model.weights.h5): expected an HDF5 file, found another.\n  \(advice)"),
+    (
+      "{}", "HDF5Files/external-storage.h5",
+      "(model.weights.h5: w): the dataset keeps its numbers in another file (external storage), which is not opened."
+        + "\n  Such a file can show the contents of any file on this computer. If you trust it, copy the dataset to a new file with h5py."
+    ),
+    (
+      "{}", "HDF5Files/external-link.h5",
+      "(model.weights.h5: w): the link leads to another file, 'secrets.h5', which is not opened."
+        + "\n  If you trust both, copy what it leads to with h5py's Group.copy."
+    ),
+    (
+      "{}", "HDF5Files/shape-bomb.h5",
+      "(model.weights.h5): the Keras file holds no weights of layers.\n  Save the model again after it was built."
+    ),
+  ])
+  func `what is wrong inside an archive is refused, with the member`(
+    config: String, weights: String, message: String
+  ) throws {
+    let bytes = weights.hasPrefix("HDF5Files/") ? try [UInt8](fixtureData(weights)) : Array(weights.utf8)
+    let file = try TemporaryFile { file in
+      var archive = StoredZipWriter(file)
+      try archive.add("metadata.json", Array("{}".utf8))
+      try archive.add("config.json", Array(config.utf8))
+      try archive.add("model.weights.h5", bytes)
+      try archive.finish()
+    }
+    let error = #expect(throws: ReadError.self) {
+      for named in try readCheckpoint(path: file.path).stateDicts.flatMap(\.tensors) { _ = try named.tensor.bytes() }
+    }
+    #expect(String(describing: try #require(error)) == file.path + message)
+  }
+
   @Test func `damage to the weights in an archive is found by its checksum`() throws {
     var bytes = try InputFile(path: fixturePath("KerasFiles/network.keras")).allBytes()
     let checkpoint = try readCheckpoint(path: fixturePath("KerasFiles/network.keras"))

@@ -102,6 +102,42 @@ import Testing
       "1\nw 1 3f800000 3f800000\n",
       " at byte 14: expected a line that ends behind 1 elements, found more of it."
     ),
+    ("", ": expected the number of tensors in a line, found something else."),
+    ("-1\n", ": expected the number of tensors in a line, found something else."),
+    ("1.0\n", ": expected the number of tensors in a line, found something else."),
+    (
+      "9223372036854775808\nw 1 3f800000\n",
+      ": expected the number of tensors in a line, found something else."
+    ),
+    (
+      "2\nw 1 3f800000\n\nv 1 3f800000\n",
+      " at byte 15: expected the name of a tensor and the number of its elements, found other text."
+    ),
+    (
+      "1\nw 9223372036854775808 3f800000\n",
+      " at byte 2: expected the name of a tensor and the number of its elements, found other text."
+    ),
+    (
+      "1\nw\n", " at byte 2: expected the name of a tensor and the number of its elements, found other text."
+    ),
+    (
+      "1\n" + String(repeating: "w", count: 5000) + " 1 3f800000\n",
+      " at byte 2: expected the name of a tensor and the number of its elements, found other text."
+    ),
+    ("1\nw 1 3f8000000\n", " at byte 14: expected a line that ends behind 1 elements, found more of it."),
+    ("1\nw 1 0x3f800000\n", " at byte 14: expected a line that ends behind 1 elements, found more of it."),
+    (
+      "1\nw 2 3f8000000 3f80000\n",
+      " at byte 6: expected an element: eight hexadecimal digits and a blank, found '3f8000000'."
+    ),
+    (
+      "1\nw 2 3f800000\t3f800000\n",
+      " at byte 6: expected an element: eight hexadecimal digits and a blank, found '3f800000\\u{9}'."
+    ),
+    (
+      "1\nw 2 3f800000\n3f800000\n",
+      " at byte 6: expected an element: eight hexadecimal digits and a blank, found '3f800000\\u{a}'."
+    ),
     (
       "1\nw 1 3f80000\n\n",
       " at byte 6: expected an element: eight hexadecimal digits and a blank, found '3f80000\\u{a}'."

@@ -64,6 +64,21 @@ import Testing
     }
   }
 
+  /// Kernels of float32 beside biases of float64, counters without axes, integers of the pruner's.
+  @Test func `the mixed types of an HDF5 file are fused as they are`() throws {
+    let report = try fuse(Fixtures.path("HDF5Files/resrep.h5"), to: folder.file("out.rvd"))
+    #expect(report.blocks == 1 && report.passedThrough == 1)
+    let expected = try readNPZ(Fixtures.path("HDF5Files/resrep-fused.npz"))
+    let tensors = try RVDFile.open(path: folder.file("out.rvd")).tensors
+    #expect(tensors.map(\.name) == ["body.0.rbr_reparam.weight", "body.0.rbr_reparam.bias", "deps"])
+    for named in tensors.dropLast() {
+      let answer = try #require(expected[named.name]).floats
+      #expect(try named.tensor.doubles().map(Float.init) == answer, "\(named.name)")
+    }
+    #expect(tensors[2].tensor.elementType == .int64)
+    #expect(try tensors[2].tensor.bytes() == [2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0])
+  }
+
   @Test func `a larger network keeps everything outside its blocks`() throws {
     let source = try openCheckpoint(Fixtures.path("Cases/larger-network.pth"))
     let before = try #require(source.stateDicts.first).tensors

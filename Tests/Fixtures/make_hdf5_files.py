@@ -6,7 +6,7 @@ give what older versions wrote.
 
 HDF5Files/files.tsv says what the sound ones must read as, by way of NumPy alone: file, name, element
 type, shape, SHA-256 of the little-endian row-major bytes. HDF5Files/ignored.tsv: file, name, what it is
-instead of a tensor. refusals.tsv, kept by hand, has the message that each of the others gets.
+instead of a tensor. HDF5Files/resrep-fused.npz: what resrep.h5 is, fused. refusals.tsv, kept by hand, has the message that each of the others gets.
 """
 import hashlib
 import os
@@ -175,6 +175,45 @@ def sound():
         put(f, file, "w", values((3, 4)))
         put(f, file, "c", values((8, 8)), chunks=(3, 3), compression=4)
 
+    # Chunks may go without a filter, each for itself.
+    def masked(file, f):
+        a = values((64,))
+        d = f.create_dataset("w", (64,), "<f4", chunks=(16,), shuffle=True, compression=4)
+        shuffled = lambda a: a.view("u1").reshape(-1, 4).T.tobytes()
+        d.id.write_direct_chunk((0,), zlib.compress(shuffled(a[:16])), 0)
+        d.id.write_direct_chunk((16,), zlib.compress(a[16:32].tobytes()), 1)
+        d.id.write_direct_chunk((32,), shuffled(a[32:48]), 2)
+        d.id.write_direct_chunk((48,), a[48:].tobytes(), 3)
+        assert (d[:] == a).all()
+        note(file, "w", a)
+
+    for version in ("earliest", "v110"):
+        write(f"masked-{version}.h5", masked, libver=VERSIONS[version])
+
+    # As ResRep saves what it prunes: biases widened, counters without axes, and numbers of its own.
+    def resrep(file, f):
+        kernel, bias = np.zeros((2, 2, 3, 3)), np.zeros(2)
+        for branch in ("rbr_dense", "rbr_1x1", "rbr_identity"):
+            conv, bn = (f"body.0.{branch}{part}" for part in (".conv.weight", ".bn"))
+            if branch == "rbr_identity":
+                w, bn = np.eye(2).reshape(2, 2, 1, 1), f"body.0.{branch}"
+            else:
+                w = values((2, 2) + ((3, 3) if branch == "rbr_dense" else (1, 1)))
+                put(f, file, conv, w)
+            gamma, beta, mean, variance = (
+                values((2,)), values((2,), "<f8"), values((2,)) + 1, np.abs(values((2,))))
+            for name, a in (("weight", gamma), ("bias", beta), ("running_mean", mean), ("running_var", variance),
+                            ("num_batches_tracked", np.int64(7))):
+                put(f, file, f"{bn}.{name}", a)
+            scale = gamma / np.sqrt(variance.astype("f8") + 1e-5)
+            kernel += np.pad(w * scale.reshape(2, 1, 1, 1), [(0, 0)] * 2 + [(1 - w.shape[2] // 2,) * 2] * 2)
+            bias += beta - mean * scale
+        put(f, file, "deps", np.array([2, 2]))
+        np.savez(f"{OUT}/resrep-fused.npz", **{
+            "body.0.rbr_reparam.weight": kernel.astype("f4"), "body.0.rbr_reparam.bias": bias.astype("f4")})
+
+    write("resrep.h5", resrep)
+
     for size in (512, 4096):
         write(f"user-block-{size}.h5", tiny, userblock_size=size)
     write("user-block-v110.h5", tiny, userblock_size=512, libver=VERSIONS["v110"])
@@ -189,6 +228,13 @@ def sound():
             f.write(b"#!/bin/sh\n".ljust(1024) + data)
     os.remove(f"{OUT}/prepended.h5")
     ROWS[:] = [r for r in ROWS if r[0] != "prepended.h5"]
+
+
+def nbit():
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk((16,))
+    plist.set_filter(h5py.h5z.FILTER_NBIT)
+    return plist
 
 
 def hostile():
@@ -211,6 +257,23 @@ def hostile():
     make("external-link.h5", lambda f: f.__setitem__("w", h5py.ExternalLink("secrets.h5", "/w")))
     make("lzf.h5", lambda f: f.create_dataset("w", data=values((40,)), compression="lzf"))
     make("scale-offset.h5", lambda f: f.create_dataset("w", data=values((40,)), chunks=(10,), scaleoffset=2))
+
+    # Filters that no library here need have: chunks are written as if one had filtered them.
+    def filtered(number, values=()):
+        def body(f):
+            plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plist.set_chunk((16,))
+            plist.set_filter(number, h5py.h5z.FLAG_OPTIONAL, values)
+            d = h5py.h5d.create(f.id, b"w", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((16,)), plist)
+            d.write_direct_chunk((0,), bytes(20), 0)
+        return body
+
+    make("blosc.h5", filtered(32001, (2, 2, 4, 64, 5, 1, 0)))
+    make("unknown-filter.h5", filtered(40000))
+    make("unknown-filter-v110.h5", filtered(40000), libver=VERSIONS["v110"])
+    make("n-bit.h5", lambda f: h5py.h5d.create(
+        f.id, b"w", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((16,)), nbit()).write(
+        h5py.h5s.ALL, h5py.h5s.ALL, values((16,))))
     make("never-written.h5", lambda f: f.create_dataset("w", (64, 3), "<f4"))
     make("never-written-chunks.h5", lambda f: f.create_dataset("w", (64, 3), "<f4", chunks=(8, 3)))
 
