@@ -152,6 +152,8 @@ import Testing
     ("block: stage0 = entry", "block stage0 = entry", "mine.dialect at line 6: expected 'key: value', found 'block stage0 = entry'."),
     ("block: stage0 = entry", "kernel layout: IOHW", "mine.dialect at line 6: 'kernel layout' is one of OIHW, HWIO, GOIHW, not 'IOHW'."),
     ("block: stage0 = entry", "colour: red", "mine.dialect at line 6: 'colour' is no key of a dialect."),
+    ("pointwise convolution: conv_1x1", "pointwise convolution: conv_kxk", "mine.dialect: two parameters of a block are called 'conv_kxk.conv.weight'."),
+    ("batchnorm beta: bias", "batchnorm beta: weight", "mine.dialect: two parameters of a block are called 'identity.weight'."),
     ("name: mine", "name: mine\nname: yours", "mine.dialect at line 2: 'name' is there twice."),
     ("name: mine", "name: mine\u{0}\u{FFFD}", nil),
   ] as [(String, String, String?)])
