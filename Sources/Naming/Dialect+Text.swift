@@ -54,6 +54,11 @@ extension Dialect {
     layouts.convolutionBias = try table.choice("bias layout", default: .c)
     self.text = text
     try table.finish()
+    var suffixes: Set<String> = []
+    for suffix in BlockRole.all.compactMap({ suffix(of: $0) }) where !suffixes.insert(suffix).inserted {
+      throw .badDialect(
+        place: place, line: nil, reason: "two parameters of a block are called '\(suffix)'")
+    }
   }
 
   /// A built-in table, which tests have parsed.

@@ -145,9 +145,9 @@ import Testing
     let bytes = weights.hasPrefix("HDF5Files/") ? try [UInt8](fixtureData(weights)) : Array(weights.utf8)
     let file = try TemporaryFile { file in
       var archive = StoredZipWriter(file)
-      try archive.add("metadata.json", Array("{}".utf8))
-      try archive.add("config.json", Array(config.utf8))
-      try archive.add("model.weights.h5", bytes)
+      archive.add("metadata.json", Array("{}".utf8))
+      archive.add("config.json", Array(config.utf8))
+      archive.add("model.weights.h5", bytes)
       try archive.finish()
     }
     let error = #expect(throws: ReadError.self) {

@@ -1,11 +1,12 @@
-@testable import Conversion
 import Foundation
 import Naming
 import RVD
 import Reparameterization
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
+
+@testable import Conversion
 
 /// Files of each project, written by a script that spells out the projects' names and shapes itself.
 @Suite struct DialectFileTests {
@@ -33,7 +34,8 @@ import Testing
   }
 
   @Test func `there are files of every project that has files of its own`() {
-    #expect(Set(File.all.map(\.dialect.name)) == Set(Dialect.all.map(\.name)).subtracting(["keras"]))
+    #expect(
+      Set(File.all.map(\.dialect.name)) == Set(Dialect.all.map(\.name)).subtracting(["keras"]))
     #expect(File.all.count == 30)
   }
 
@@ -70,8 +72,11 @@ import Testing
     var theirs = try #require(openCheckpoint(file.path).stateDicts.first).tensors
     let ours = try #require(openCheckpoint(folder.file("out.npz")).stateDicts.first).tensors
     if file.form == "deploy" && file.keepsBranches {
-      let fused = try #require(file.dialect.name(of: .block(path: "", .fused(.weight)))).dropLast("weight".count)
-      theirs.removeAll { !$0.name.contains(fused) && !$0.name.contains(".se.") && $0.name.hasPrefix("stage") }
+      let fused = try #require(file.dialect.name(of: .block(path: "", .fused(.weight)))).dropLast(
+        "weight".count)
+      theirs.removeAll {
+        !$0.name.contains(fused) && !$0.name.contains(".se.") && $0.name.hasPrefix("stage")
+      }
     }
     #expect(Set(ours.map(\.name)) == Set(theirs.map(\.name)))
     for named in ours {

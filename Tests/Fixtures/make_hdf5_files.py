@@ -289,6 +289,14 @@ def hostile():
         d.id.write_direct_chunk((0, 0), zlib.compress(bytes(1000)))
 
     make("chunk-bomb.h5", chunk_bomb)
+
+    def link_bomb(f):
+        d = f.create_dataset("w", (1 << 20,), "<f4", chunks=(1 << 20,), compression=9)
+        d.id.write_direct_chunk((0,), zlib.compress(bytes(1 << 22), 9))
+        for i in range(10, 80):
+            f[f"w{i}"] = d
+
+    make("link-bomb.h5", link_bomb)
     make("overflow.h5", lambda f: f.create_dataset("w", (1 << 40, 1 << 40), "<f4", chunks=(8, 8)))
 
     def direct(chunk, **how):

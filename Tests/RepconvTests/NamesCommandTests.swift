@@ -67,7 +67,8 @@ import Testing
   func `a rule that changes nothing, and one that makes two names one, are errors`(
     command: String, refusal: Refusal
   ) throws {
-    let output = ["import": ["-o", "x.pth"], "export": ["x.pth"], "fuse": ["x.pth"]][command] ?? []
+    let output =
+      ["import": ["-o", "x.pth"], "export": ["x.pth"], "fuse": ["x.pth"]][command] ?? []
     let rules = refusal.arguments.flatMap { ["--rename", $0] }
     let result = try run([command, Self.plain] + output + rules)
     if ["inspect", "check"].contains(command) {
@@ -85,7 +86,8 @@ import Testing
 
   @Test(arguments: [
     ("x", "'x' has no '=' between two patterns"), ("=", "an empty pattern"),
-    ("a=", "an empty pattern"), ("{=a", "'{' without '}' in '{'"), ("}=a", "'}' without '{' in '}'"),
+    ("a=", "an empty pattern"), ("{=a", "'{' without '}' in '{'"),
+    ("}=a", "'}' without '{' in '}'"),
     ("{1}=a", "'{1}' in '{1}' is not a number's name, as {s} or {s-1}"),
     ("*=a", "'*=a' does not have the same places on both sides"),
     ("{s}=*", "'{s}=*' does not have the same places on both sides"),
@@ -107,18 +109,25 @@ import Testing
         .replacingOccurrences(of: "= stages.{s-1}.{b}", with: "= encoder.layer{s}-{b}")
         .replacingOccurrences(of: "classifier: head.fc", with: "classifier: top")
     }
-    let foreign = ["import", Self.plain, "-o", "foreign.npz", "--dialect", "mine.dialect", "--names", "mine"]
+    let foreign = [
+      "import", Self.plain, "-o", "foreign.npz", "--dialect", "mine.dialect", "--names", "mine",
+    ]
     #expect(try run(foreign).status == 0)
     let rules = [
-      "encoder.entry.*=stem.*", "encoder.layer{s}-{b}.*=stages.{s-1}.{b}.*", "encoder.*=*", "top.*=head.fc.*",
+      "encoder.entry.*=stem.*", "encoder.layer{s}-{b}.*=stages.{s-1}.{b}.*", "encoder.*=*",
+      "top.*=head.fc.*",
     ]
     let unused = try run(["fuse", "foreign.npz", "a.rvd"] + rules.flatMap { ["--rename", $0] })
-    #expect(unused.errors.hasPrefix("repconv: error: the rule 'encoder.*=*': it matches no name, or an"))
+    #expect(
+      unused.errors.hasPrefix("repconv: error: the rule 'encoder.*=*': it matches no name, or an"))
     let result = try run(
-      ["fuse", "foreign.npz", "a.rvd"] + rules.filter { $0 != "encoder.*=*" }.flatMap { ["--rename", $0] })
+      ["fuse", "foreign.npz", "a.rvd"]
+        + rules.filter { $0 != "encoder.*=*" }.flatMap { ["--rename", $0] })
     #expect(result.status == 0, "\(result.errors)")
     #expect(result.output.contains("names of timm\n"))
-    #expect(result.output.contains("  fused         8 blocks, 3 with identity; 2 other tensors passed through\n"))
+    #expect(
+      result.output.contains(
+        "  fused         8 blocks, 3 with identity; 2 other tensors passed through\n"))
     #expect(result.output.contains("  note          renamed 113 tensors by rule\n"))
   }
 
@@ -127,7 +136,10 @@ import Testing
   @Test func `a table of one's own is read and written`() throws {
     try writeTable()
     let written = try run(
-      ["import", Self.plain, "-o", "mine.safetensors", "--dialect", "mine.dialect", "--names", "mine"])
+      [
+        "import", Self.plain, "-o", "mine.safetensors", "--dialect", "mine.dialect", "--names",
+        "mine",
+      ])
     #expect(written.status == 0 && written.errors == "")
     #expect(written.output.contains("  tensors       113, 113 renamed to mine\n"))
     let fused = try run(["fuse", "mine.safetensors", "a.rvd", "--dialect", "mine.dialect"])
@@ -138,23 +150,55 @@ import Testing
     }
     #expect(contents[0] != nil && contents[0] == contents[1])
     // timm's own table knows all but the stem.
-    #expect(try run(["fuse", "mine.safetensors", "c.rvd"]).output.contains("blocks inside a larger network"))
+    #expect(
+      try run(["fuse", "mine.safetensors", "c.rvd"]).output.contains(
+        "blocks inside a larger network"))
   }
 
-  @Test(arguments: [
-    ("name: mine", "name: timm", "mine.dialect: a built-in dialect is called 'timm' already."),
-    ("epsilon: 1e-5", "epsilon: -1", "mine.dialect at line 4: 'epsilon' is a number of at least 0, not '-1'."),
-    ("epsilon: 1e-5", "", "mine.dialect: 'epsilon' is missing."),
-    ("identity: identity", "identity:", "mine.dialect: 'identity' is missing."),
-    ("input: RGB", "input: HSV", "mine.dialect at line 5: 'input' is as in 'RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225', not 'HSV 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225'."),
-    ("/ 0.229 0.224 0.225", "/ 0 0 0", "mine.dialect at line 5: 'input' has three means and three deviations."),
-    ("block: stage0 = entry", "block: stage0 = entry{s}", "mine.dialect at line 6: 'stage0 = entry{s}' does not have the same places on both sides."),
-    ("block: stage0 = entry", "block stage0 = entry", "mine.dialect at line 6: expected 'key: value', found 'block stage0 = entry'."),
-    ("block: stage0 = entry", "kernel layout: IOHW", "mine.dialect at line 6: 'kernel layout' is one of OIHW, HWIO, GOIHW, not 'IOHW'."),
-    ("block: stage0 = entry", "colour: red", "mine.dialect at line 6: 'colour' is no key of a dialect."),
-    ("name: mine", "name: mine\nname: yours", "mine.dialect at line 2: 'name' is there twice."),
-    ("name: mine", "name: mine\u{0}\u{FFFD}", nil),
-  ] as [(String, String, String?)])
+  @Test(
+    arguments: [
+      ("name: mine", "name: timm", "mine.dialect: a built-in dialect is called 'timm' already."),
+      (
+        "epsilon: 1e-5", "epsilon: -1",
+        "mine.dialect at line 4: 'epsilon' is a number of at least 0, not '-1'."
+      ),
+      ("epsilon: 1e-5", "", "mine.dialect: 'epsilon' is missing."),
+      ("identity: identity", "identity:", "mine.dialect: 'identity' is missing."),
+      (
+        "input: RGB", "input: HSV",
+        "mine.dialect at line 5: 'input' is as in 'RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225', not 'HSV 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225'."
+      ),
+      (
+        "/ 0.229 0.224 0.225", "/ 0 0 0",
+        "mine.dialect at line 5: 'input' has three means and three deviations."
+      ),
+      (
+        "block: stage0 = entry", "block: stage0 = entry{s}",
+        "mine.dialect at line 6: 'stage0 = entry{s}' does not have the same places on both sides."
+      ),
+      (
+        "block: stage0 = entry", "block stage0 = entry",
+        "mine.dialect at line 6: expected 'key: value', found 'block stage0 = entry'."
+      ),
+      (
+        "block: stage0 = entry", "kernel layout: IOHW",
+        "mine.dialect at line 6: 'kernel layout' is one of OIHW, HWIO, GOIHW, not 'IOHW'."
+      ),
+      (
+        "block: stage0 = entry", "colour: red",
+        "mine.dialect at line 6: 'colour' is no key of a dialect."
+      ),
+      (
+        "pointwise convolution: conv_1x1", "pointwise convolution: conv_kxk",
+        "mine.dialect: two parameters of a block are called 'conv_kxk.conv.weight'."
+      ),
+      (
+        "batchnorm beta: bias", "batchnorm beta: weight",
+        "mine.dialect: two parameters of a block are called 'identity.weight'."
+      ),
+      ("name: mine", "name: mine\nname: yours", "mine.dialect at line 2: 'name' is there twice."),
+      ("name: mine", "name: mine\u{0}\u{FFFD}", nil),
+    ] as [(String, String, String?)])
   func `a table that is none is refused, with its line`(
     part: String, change: String, message: String?
   ) throws {
@@ -174,19 +218,24 @@ import Testing
   @Test func `a table that is not there is missing as any file`() throws {
     let result = try run(["fuse", Self.plain, "x.rvd", "--dialect", "mine.dialect"])
     #expect(result.status == 2)
-    #expect(result.errors == "repconv: error: mine.dialect: no such file or directory.\n  Check the spelling and the current folder.\n")
+    #expect(
+      result.errors
+        == "repconv: error: mine.dialect: no such file or directory.\n  Check the spelling and the current folder.\n"
+    )
   }
 
   // MARK: --names
 
   @Test(arguments: ["import", "export", "fuse"])
-  func `names that nobody has are wrong usage, on every command that writes`(command: String) throws {
+  func `names that nobody has are wrong usage, on every command that writes`(command: String) throws
+  {
     let output = command == "import" ? ["-o", "x.pth"] : ["x.pth"]
     let result = try run([command, Self.plain] + output + ["--names", "klingon"])
     #expect(result.status == 64 && result.output == "")
     #expect(
       result.errors.split(separator: "\n").first
-        == "Error: --names takes one of official, basecls, repvgg-megengine, timm, mmpretrain, paddleclas, zcls, objax, keras, not 'klingon'.")
+        == "Error: --names takes one of official, basecls, repvgg-megengine, timm, mmpretrain, paddleclas, zcls, objax, keras, not 'klingon'."
+    )
     #expect(try folder.names() == [])
   }
 
@@ -203,8 +252,12 @@ import Testing
   @Test(arguments: [false, true])
   func `two tensors that would have one name are an error, also in a dry run`(isDry: Bool) throws {
     // timm calls the classifier's weight as the other tensor is called.
-    let arguments = ["--rename", "linear.bias=head.fc.weight", "--names", "timm"] + (isDry ? ["--dry-run"] : [])
-    for command in [["import", Self.plain, "-o", "x.npz"], ["export", Self.plain, "x.npz"], ["fuse", Self.plain, "x.npz"]] {
+    let arguments =
+      ["--rename", "linear.bias=head.fc.weight", "--names", "timm"] + (isDry ? ["--dry-run"] : [])
+    for command in [
+      ["import", Self.plain, "-o", "x.npz"], ["export", Self.plain, "x.npz"],
+      ["fuse", Self.plain, "x.npz"],
+    ] {
       let result = try run(command + arguments)
       #expect(result.status == 2 && result.output == "")
       #expect(
@@ -224,7 +277,8 @@ import Testing
     #expect(result.status == 2 && result.output == "")
     #expect(result.errors.hasPrefix("repconv: error: the dialect '\(names)' has no name for '"))
     #expect(
-      result.errors.hasSuffix("'.\n  Its networks have no such parameter; choose another with --names.\n"))
+      result.errors.hasSuffix(
+        "'.\n  Its networks have no such parameter; choose another with --names.\n"))
   }
 
   // MARK: --dry-run
@@ -234,9 +288,12 @@ import Testing
   @Test(arguments: ["import", "export"])
   func `a dry run is a table of names and shapes`(command: String) throws {
     let output = command == "import" ? [] : ["x.safetensors"]
-    let result = try run([command, Self.one] + output + ["--dry-run", "--names", "repvgg-megengine"])
+    let result = try run(
+      [command, Self.one] + output + ["--dry-run", "--names", "repvgg-megengine"])
     #expect(result.status == 0 && result.errors == "")
-    let lines = result.output.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+    let lines = result.output.split(separator: "\n").map {
+      $0.split(separator: " ").joined(separator: " ")
+    }
     #expect(lines[0] == "official names shape repvgg-megengine names shape")
     #expect(lines.contains("body.0.rbr_dense.conv.weight 2x2x3x3 body.0.dense.conv.weight 2x2x3x3"))
     #expect(lines.contains("body.0.rbr_1x1.bn.running_var 2 body.0.pointwise.bn.running_var 2"))
@@ -252,14 +309,16 @@ import Testing
   func `the JSON of a dry run has what scripts need`(command: String) throws {
     let output = command == "import" ? [] : ["x.h5"]
     let path = Fixtures.path("HDF5/g2-keras-legacy.h5")
-    let result = try run([command, path] + output + ["--dry-run", "--json", "--names", "basecls", "--force"])
+    let result = try run(
+      [command, path] + output + ["--dry-run", "--json", "--names", "basecls", "--force"])
     #expect(result.status == 0 && result.errors == "")
     let json = try #require(
       try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
     #expect(json["dialect"] as? String == "keras" && json["names"] as? String == "basecls")
     #expect(json["dropped"] is [[String: Any]] && json["notes"] is [String])
     let tensors = try #require(json["tensors"] as? [[String: Any]])
-    let kernel = try #require(tensors.first { $0["from"] as? String == "stage1_1_rbr_dense_conv.kernel" })
+    let kernel = try #require(
+      tensors.first { $0["from"] as? String == "stage1_1_rbr_dense_conv.kernel" })
     #expect(kernel["fromShape"] as? [Int] == [3, 3, 8, 16])
     #expect(kernel["toShape"] as? [Int] == [2, 8, 8, 3, 3])
     #expect(
@@ -277,7 +336,9 @@ import Testing
       let result = try run(command + ["--to", format.uppercased(), "--names", "official"])
       #expect(result.status == 0, "\(result.errors)")
       #expect(try run(["inspect", "a.bin"]).output.contains("deploy: 1 block"))
-      #expect(try run(Array(command[..<2]) + ["b.\(format)", "--force", "--names", "official"]).status == 0)
+      #expect(
+        try run(Array(command[..<2]) + ["b.\(format)", "--force", "--names", "official"]).status
+          == 0)
       #expect(try folder.read("a.bin") == folder.read("b.\(format)"))
     }
     // Without a name for the output, it gets the format's extension.
@@ -285,14 +346,32 @@ import Testing
     #expect(try folder.read("deploy-only.\(format)") == folder.read("a.bin"))
   }
 
-  @Test(arguments: [
-    (["export", one, "x.bin"], 2, "repconv: error: x.bin: the extension says no format that can be written here.\n  Use one of .rvd, .pth, .safetensors, .npz, .h5, .pkl, .wts.\n"),
-    (["export", one, "x.bin", "--to", "onnx"], 64, "Error: --to takes one of rvd, pth, safetensors, npz, h5, pkl, wts, not 'onnx'.\n"),
-    (["export", one, "x.wts"], 2, "repconv: error: \(one): it is in train form, and a file of TensorRT .wts text holds deploy networks only.\n  'repconv fuse' makes one of it.\n"),
-    (["export", one, "x.pth", "--to", "rvd"], 2, "repconv: error: \(one): it is in train form, and a file of RVD 1 holds deploy networks only.\n  'repconv fuse' makes one of it.\n"),
-    (["export", Fixtures.path("PyTorch/plain-bfloat16.pth"), "x.npz"], 2, "repconv: error: x.npz: 'stage0.rbr_dense.conv.weight' is bfloat16, which NumPy has no type for.\n  Write it as float32, or use .safetensors.\n"),
-  ] as [([String], Int32, String)])
-  func `what a format cannot carry is said`(arguments: [String], status: Int32, errors: String) throws {
+  @Test(
+    arguments: [
+      (
+        ["export", one, "x.bin"], 2,
+        "repconv: error: x.bin: the extension says no format that can be written here.\n  Use one of .rvd, .pth, .safetensors, .npz, .h5, .pkl, .wts.\n"
+      ),
+      (
+        ["export", one, "x.bin", "--to", "onnx"], 64,
+        "Error: --to takes one of rvd, pth, safetensors, npz, h5, pkl, wts, not 'onnx'.\n"
+      ),
+      (
+        ["export", one, "x.wts"], 2,
+        "repconv: error: \(one): it is in train form, and a file of TensorRT .wts text holds deploy networks only.\n  'repconv fuse' makes one of it.\n"
+      ),
+      (
+        ["export", one, "x.pth", "--to", "rvd"], 2,
+        "repconv: error: \(one): it is in train form, and a file of RVD 1 holds deploy networks only.\n  'repconv fuse' makes one of it.\n"
+      ),
+      (
+        ["export", Fixtures.path("PyTorch/plain-bfloat16.pth"), "x.npz"], 2,
+        "repconv: error: x.npz: 'stage0.rbr_dense.conv.weight' is bfloat16, which NumPy has no type for.\n  Write it as float32, or use .safetensors.\n"
+      ),
+    ] as [([String], Int32, String)])
+  func `what a format cannot carry is said`(arguments: [String], status: Int32, errors: String)
+    throws
+  {
     let result = try run(arguments)
     #expect(result.status == status && result.output == "")
     #expect(result.errors.hasPrefix(errors), "\(result.errors)")

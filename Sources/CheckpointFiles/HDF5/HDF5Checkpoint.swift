@@ -25,8 +25,26 @@ enum HDF5Checkpoint {
         path: file.location.path, container: "HDF5", family: "hdf5", byteCount: file.source.count,
         stateDicts: [try stateDict(of: tree, in: file)])
     }
+    try checkSize(of: checkpoint.stateDicts, in: file)
     checkpoint.notes += notes(on: file)
     return checkpoint
+  }
+
+  /// Refuses tensors that together are many times larger than the file: any number of links may lead
+  /// to one dataset.
+  static func checkSize(of stateDicts: [StateDict], in file: HDF5File) throws(ReadError) {
+    let inflated = file.source.count.multipliedReportingOverflow(by: HDF5Dataset.maximumInflation)
+    let limit = max(HDF5Dataset.unquestionedSize, inflated.overflow ? .max : inflated.partialValue)
+    var total = 0
+    for named in stateDicts.flatMap(\.tensors) {
+      let (sum, overflow) = total.addingReportingOverflow(named.tensor.byteCount)
+      guard !overflow, sum <= limit else {
+        throw .limitExceeded(
+          file.location, what: "bytes of all tensors up to '\(printable(named.name))'", limit: limit,
+          found: overflow ? "2^63 or more" : String(sum))
+      }
+      total = sum
+    }
   }
 
   /// Things a user should know about any file.

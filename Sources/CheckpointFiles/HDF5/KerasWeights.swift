@@ -209,6 +209,7 @@ enum KerasArchive {
     var checkpoint = try KerasWeights.read(try HDF5Tree(file), in: file, config: config)
     checkpoint.container = "Keras 3 model"
     checkpoint.byteCount = archive.file.count
+    try HDF5Checkpoint.checkSize(of: checkpoint.stateDicts, in: file)
     checkpoint.notes = archive.notes + checkpoint.notes + HDF5Checkpoint.notes(on: file)
     return checkpoint
   }
