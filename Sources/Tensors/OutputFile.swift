@@ -82,7 +82,9 @@ public final class OutputFile: @unchecked Sendable {
     let cut = path.utf8.lastIndex(of: UInt8(ascii: "/")).map(path.utf8.index(after:))
     let folder = cut.map { String(path[..<$0]) } ?? ""
     let name = cut.map { String(path[$0...]) } ?? path
-    return "\(folder).\(name).\(getpid()).partial"
+    // Names have at most 255 bytes, and this one is longer than the target's.
+    let part = name.utf8.count > 200 ? String(decoding: name.utf8.suffix(200), as: UTF8.self) : name
+    return "\(folder).\(part).\(getpid()).partial"
   }
 
   /// Writes `bytes` after those written before.

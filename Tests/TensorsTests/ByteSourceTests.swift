@@ -151,6 +151,14 @@ import Testing
     #expect(try names() == ["d"])
   }
 
+  @Test(arguments: [String(repeating: "x", count: 255), String(repeating: "é", count: 127)])
+  func `a name may be as long as names can be`(name: String) throws {
+    let file = try OutputFile(path: folder + name, replace: false)
+    try file.append([1])
+    try file.commit()
+    #expect(try names() == [name])
+  }
+
   @Test func `a folder that is not there is an error`() {
     #expect(throws: WriteError.self) { try OutputFile(path: folder + "no/x", replace: false) }
     #expect(throws: WriteError.self) { try OutputFile(path: folder, replace: true) }
