@@ -5,12 +5,13 @@ public import Tensors
 extension ImageBatch {
   /// Reads, scales, cuts and normalises pictures, several at a time.
   ///
-  /// - Throws: `ReadError` for the first picture that cannot be read.
+  /// - Throws: `ReadError` for the first picture that cannot be read; `InferenceError.imagesTooLarge`.
   public init(
     pictures paths: [String], _ preparation: ImagePreparation, _ convention: InputConvention,
     threads: Threads = .all
   ) throws {
     let size = preparation.size
+    try ImageBatch.requireRoom(images: paths.count, channels: 3, height: size, width: size)
     let images = Mutex([[Float]](repeating: [], count: paths.count))
     try forEachIndex(below: paths.count, threads: threads) { index, _ in
       let picture = preparation.apply(to: try RGBImage(path: paths[index]))

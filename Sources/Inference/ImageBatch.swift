@@ -10,6 +10,18 @@ public struct ImageBatch: Sendable {
     case doubles([Double])
   }
 
+  /// Numbers that images which are yet to be made may have in all: 2 GB in float32.
+  static let largestCount = 1 << 29
+
+  /// - Throws: `InferenceError.imagesTooLarge`.
+  static func requireRoom(images: Int, channels: Int, height: Int, width: Int)
+    throws(InferenceError)
+  {
+    guard images <= largestCount / channels / height / width else {
+      throw .imagesTooLarge(images: images, height: height, width: width)
+    }
+  }
+
   /// - Parameter shape: `N x C x H x W`, as many as there are numbers.
   public init(_ numbers: [Float], shape: Shape) {
     precondition(shape.rank == 4 && shape.elementCount == numbers.count)

@@ -25,7 +25,10 @@ public struct NetworkInput: Sendable {
   /// machine, exact in float32.
   ///
   /// - Parameter shape: `N x C x H x W`.
-  public init(randomOf shape: Shape, seed: UInt64) {
+  /// - Throws: `InferenceError.imagesTooLarge`.
+  public init(randomOf shape: Shape, seed: UInt64) throws(InferenceError) {
+    try ImageBatch.requireRoom(
+      images: shape[0], channels: shape[1], height: shape[2], width: shape[3])
     var generator = SplitMix64(seed: seed)
     let numbers = (0..<shape.elementCount).map { _ in
       Float(Int(generator.next() >> 40) - 1 << 23) * 0x1p-22

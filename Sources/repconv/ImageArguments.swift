@@ -82,8 +82,8 @@ struct SelectedImages {
   }
 
   /// Random numbers instead of images.
-  init(randomOf shape: Shape, seed: UInt64) {
-    input = NetworkInput(randomOf: shape, seed: seed)
+  init(randomOf shape: Shape, seed: UInt64) throws(InferenceError) {
+    input = try NetworkInput(randomOf: shape, seed: seed)
     source =
       "\(count(shape[0], "image")) of \(Shape(Array(shape.dimensions.dropFirst()))), random numbers from -2 to 2, seed \(seed)"
     self.seed = seed

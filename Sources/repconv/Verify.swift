@@ -123,9 +123,11 @@ struct Verify: ParsableCommand {
     }
   }
 
-  private func randomImages(for network: RunnableNetwork) -> SelectedImages {
+  private func randomImages(
+    for network: RunnableNetwork
+  ) throws(InferenceError) -> SelectedImages {
     let size = images.pictures.preparation(for: network).size
-    return SelectedImages(
+    return try SelectedImages(
       randomOf: [batch ?? 2, network.inputChannels, size, size], seed: seed)
   }
 

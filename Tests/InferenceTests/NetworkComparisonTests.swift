@@ -83,7 +83,7 @@ import Testing
     #expect(report.holds)
     let error = #expect(throws: InferenceError.self) {
       try NetworkComparison(of: report) { _ in
-        NetworkInput(randomOf: [1, 3, 32, 32], seed: 0)
+        try NetworkInput(randomOf: [1, 3, 32, 32], seed: 0)
       }
     }
     guard case .notANetwork = error else {
@@ -98,7 +98,7 @@ import Testing
       6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423,
       4_593_380_528_125_082_431, 16_408_922_859_458_223_821,
     ]
-    let input = NetworkInput(randomOf: [1, 5, 1, 1], seed: 1_234_567)
+    let input = try NetworkInput(randomOf: [1, 5, 1, 1], seed: 1_234_567)
     let expected = words.map { Double(Int($0 >> 40) - 1 << 23) / Double(1 << 22) }
     let network = try RunnableNetwork(
       graph: [.globalAveragePool, .linear(weight: "w", bias: "b")],

@@ -97,6 +97,13 @@ import Testing
     #expect(result.errors.contains(message))
   }
 
+  @Test(arguments: [["--size", "65535"], ["--batch", "1000000000000"]])
+  func `more images than memory has room for are refused`(arguments: [String]) throws {
+    let result = try Program.run(["verify", train, "out.rvd"] + arguments, in: folder.path)
+    #expect(result.status == 2 && result.output == "")
+    #expect(result.errors.contains(" are too many numbers at once.\n"))
+  }
+
   @Test(arguments: ["rvd", "pth", "safetensors", "npz", "h5", "pkl", "wts"])
   func `fuse proves what it wrote`(format: String) throws {
     let result = try run("fuse", train, "proved.\(format)", "--verify")
