@@ -90,7 +90,8 @@ let package = Package(
     .testTarget(
       name: "TensorsTests", dependencies: ["Checksums", "Tensors", "TestSupport"],
       swiftSettings: settings),
-    .testTarget(name: "PickleTests", dependencies: ["Pickle", "Tensors"], swiftSettings: settings),
+    .testTarget(
+      name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "NamingTests", dependencies: ["Naming", "Tensors"], swiftSettings: settings),
     .testTarget(
       name: "ReparameterizationTests", dependencies: ["Naming", "Reparameterization", "Tensors"],
@@ -99,9 +100,11 @@ let package = Package(
       name: "ProofTests", dependencies: ["Proof", "Tensors", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "CheckpointFilesTests",
-      dependencies: ["CheckpointFiles", "Checksums", "Pickle", "Tensors"], swiftSettings: settings),
+      dependencies: ["CheckpointFiles", "Checksums", "Pickle", "Tensors", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
-      name: "RVDTests", dependencies: ["Checksums", "RVD", "Tensors"], swiftSettings: settings),
+      name: "RVDTests", dependencies: ["Checksums", "RVD", "Tensors", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "ConversionTests",
       dependencies: [

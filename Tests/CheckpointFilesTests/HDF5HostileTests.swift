@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -59,7 +60,7 @@ import Testing
   @Test(arguments: samples)
   func `whatever bytes are changed, reading ends with tensors or an error`(name: String) throws {
     let original = try Self.bytes(name)
-    var generator = SeededGenerator(state: UInt64(original.count))
+    var generator = SeededGenerator(seed: UInt64(original.count))
     let values: [UInt8] = [0, 1, 2, 4, 8, 0x7F, 0x80, 0xFF]
     let words: [UInt64] = [0, 1 << 32, 1 << 63 - 1, 1 << 63, .max - 1, .max, UInt64(original.count)]
     var refused = 0

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -322,7 +323,7 @@ import Testing
 
   @Test func `flipped bits in a header never trap`() throws {
     let original = Self.array(Self.header(shape: "(2, 3, 4)"), data: 96)
-    var random = SeededGenerator(state: 5)
+    var random = SeededGenerator(seed: 5)
     for _ in 0..<2000 {
       var damaged = original
       for _ in 0..<Int.random(in: 1...3, using: &random) {

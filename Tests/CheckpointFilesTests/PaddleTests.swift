@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -135,7 +136,7 @@ import Testing
 
   @Test func `flipped bits never trap`() throws {
     let original = try [UInt8](fixtureData("Paddle/sliced-3.pdparams"))
-    var random = SeededGenerator(state: 3)
+    var random = SeededGenerator(seed: 3)
     for _ in 0..<500 {
       var damaged = original
       for _ in 0..<Int.random(in: 1...4, using: &random) {

@@ -1,5 +1,6 @@
 import Pickle
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -202,7 +203,7 @@ import Testing
   @Test(arguments: (0..<6).map { "NumPy/arrays-\($0).pkl" } + ["MegEngine/g2-whole-module.pkl"])
   func `flipped bits never trap`(file: String) throws {
     let original = try [UInt8](fixtureData(file))
-    var random = SeededGenerator(state: 12)
+    var random = SeededGenerator(seed: 12)
     for _ in 0..<(original.count > 100_000 ? 10 : 100) {
       var damaged = original
       for _ in 0..<Int.random(in: 1...4, using: &random) {

@@ -1,5 +1,6 @@
 import Checksums
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -261,7 +262,7 @@ import Testing
   ) throws {
     let bytes = try InputFile(path: fixturePath("TorchFiles/\(file)")).allBytes()
     let sound = try Self.contents(bytes, isZip: isZip)
-    var random = SeededGenerator(state: 1)
+    var random = SeededGenerator(seed: 1)
     for index in bytes.indices {
       let flip = UInt8.random(in: 1...255, using: &random)
       var damaged = bytes

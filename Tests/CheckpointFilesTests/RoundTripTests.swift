@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -132,7 +133,7 @@ import Testing
   @Test(arguments: formats)
   func `tensors of all kinds are read as they were written`(format: Format) throws {
     for seed: UInt64 in 0..<40 {
-      var random = SeededGenerator(state: seed)
+      var random = SeededGenerator(seed: seed)
       try check(try Self.tensors(for: format, &random), format, seed)
     }
   }
@@ -154,7 +155,7 @@ import Testing
 
   @Test(arguments: formats)
   func `a refused type or name leaves no file`(format: Format) throws {
-    var random = SeededGenerator(state: 1)
+    var random = SeededGenerator(seed: 1)
     let good = OutputTensor(name: "good", try Self.tensor(.float32, &random))
     for type in format.refusedTypes where type != .float64 && format.family != "wts" {
       let bad = OutputTensor(name: "bad", try Self.tensor(type, &random))

@@ -1,5 +1,6 @@
 import Checksums
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -507,7 +508,7 @@ import Testing
 
   @Test func `flipped bits never trap`() throws {
     let original = try [UInt8](fixtureData("Safetensors/types.safetensors"))
-    var random = SeededGenerator(state: 7)
+    var random = SeededGenerator(seed: 7)
     for _ in 0..<2000 {
       var damaged = original
       for _ in 0..<Int.random(in: 1...3, using: &random) {

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Pickle
@@ -275,7 +276,7 @@ import Testing
   func `flipped bits never trap`(file: String) throws {
     let original = try fixture(file)
     let seed: UInt64 = 20_210_111
-    var random = SeededGenerator(state: seed)
+    var random = SeededGenerator(seed: seed)
     for _ in 0..<100 {
       var damaged = original
       for _ in 0..<Int.random(in: 1...4, using: &random) {
@@ -287,7 +288,7 @@ import Testing
   }
 
   @Test func `random opcodes never trap`() {
-    var random = SeededGenerator(state: 7)
+    var random = SeededGenerator(seed: 7)
     let opcodes = (0...255 as ClosedRange<UInt8>).filter { $0 != 0x2E }
     for _ in 0..<5000 {
       let length = Int.random(in: 1...60, using: &random)

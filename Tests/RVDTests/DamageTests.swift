@@ -2,6 +2,7 @@ import Checksums
 import Foundation
 import RVD
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct DamageTests {

@@ -1,6 +1,7 @@
 import Foundation
 import RVD
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct WriterTests {
