@@ -44,10 +44,12 @@ let package = Package(
       dependencies: ["CDeflate", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
     .target(name: "CPreallocation"),
-    .target(name: "Tensors", dependencies: ["Checksums", "CPreallocation"], swiftSettings: settings),
+    .target(
+      name: "Tensors", dependencies: ["Checksums", "CPreallocation"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
-      name: "CheckpointFiles", dependencies: ["Checksums", "Tensors", "Pickle", "CDeflate", "CZip"],
+      name: "CheckpointFiles",
+      dependencies: ["Checksums", "Tensors", "Pickle", "CDeflate", "CZip"],
       swiftSettings: settings),
     .target(name: "Naming", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
@@ -91,13 +93,15 @@ let package = Package(
       name: "TensorsTests", dependencies: ["Checksums", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"], swiftSettings: settings),
+      name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(name: "NamingTests", dependencies: ["Naming", "Tensors"], swiftSettings: settings),
     .testTarget(
       name: "ReparameterizationTests", dependencies: ["Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
     .testTarget(
-      name: "ProofTests", dependencies: ["Proof", "Tensors", "TestSupport"], swiftSettings: settings),
+      name: "ProofTests", dependencies: ["Proof", "Tensors", "TestSupport"], swiftSettings: settings
+    ),
     .testTarget(
       name: "CheckpointFilesTests",
       dependencies: ["CheckpointFiles", "Checksums", "Pickle", "Tensors", "TestSupport"],

@@ -8,7 +8,9 @@ enum PickleFile {
     let graph = try Unpickler.parse(opened.file)
     if PyTorchLegacy.isMagic(graph) { return try PyTorchLegacy.read(opened.file) }
     if refersToTorch(graph) { return try PyTorchPickle.read(graph) }
-    if PaddleCheckpoint.matches(graph) { return try PaddleCheckpoint.read(graph, file: opened.file) }
+    if PaddleCheckpoint.matches(graph) {
+      return try PaddleCheckpoint.read(graph, file: opened.file)
+    }
     return try MegEngineCheckpoint.read(graph, file: opened.file)
   }
 

@@ -78,7 +78,8 @@ public func fuse(
     classes: structure?.classes,
     input: structure == nil ? nil : network.dialect.input,
     provenance: Provenance(
-      sourceSHA256: options.writing.recordsSourceDigest ? Provenance.unknownDigest : nil, container: checkpoint.container,
+      sourceSHA256: options.writing.recordsSourceDigest ? Provenance.unknownDigest : nil,
+      container: checkpoint.container,
       dialect: network.dialect.name, epsilons: plan.epsilons,
       arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)"))
   var report = FuseReport(

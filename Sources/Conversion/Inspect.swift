@@ -37,7 +37,8 @@ public struct Inspection: Sendable {
 /// Reads what a file says of itself.
 ///
 /// - Throws: `ReadError`; `NamingError.noSuchKey`; `ConversionError.notFrom`.
-public func inspect(_ path: String, options: ReadingOptions = ReadingOptions()) throws -> Inspection {
+public func inspect(_ path: String, options: ReadingOptions = ReadingOptions()) throws -> Inspection
+{
   let checkpoint = try openCheckpoint(path, family: options.family)
   var inspection = Inspection(checkpoint: checkpoint)
   switch recognition(of: checkpoint, options) {

@@ -39,6 +39,7 @@ public struct WritingOptions: Sendable {
 extension Network {
   package init(recognising checkpoint: Checkpoint, _ options: ReadingOptions) throws(NamingError) {
     try self.init(
-      recognising: checkpoint, key: options.key, dialects: options.dialects, renames: options.renames)
+      recognising: checkpoint, key: options.key, dialects: options.dialects,
+      renames: options.renames)
   }
 }

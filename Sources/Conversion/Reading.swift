@@ -1,5 +1,5 @@
-internal import Checksums
 internal import CheckpointFiles
+internal import Checksums
 internal import RVD
 public import Tensors
 
@@ -21,11 +21,12 @@ public let inputFamilies = [
 ]
 
 /// Every container that can be read; the first whose bytes match reads the file.
-private let inputFormats = FileFormat.all + [
-  FileFormat(name: "RVD") { (opened) throws(ReadError) in
-    opened.has(RVDFile.magic) ? try RVDFile(source: opened.file).checkpoint : nil
-  }
-]
+private let inputFormats =
+  FileFormat.all + [
+    FileFormat(name: "RVD") { (opened) throws(ReadError) in
+      opened.has(RVDFile.magic) ? try RVDFile(source: opened.file).checkpoint : nil
+    }
+  ]
 
 /// SHA-256 of a whole file, in hexadecimal.
 func fileDigest(_ path: String) throws -> String {

@@ -54,7 +54,8 @@ public func rewrite(
   if network.dialect != names { try network.requireKnownBlocks() }
   let structure = try? RepVGGStructure(of: network)
   if format.isForDeploy, network.stage != .deploy {
-    throw ConversionError.notDeployed(path: input, format: format.title, stage: network.stage.rawValue)
+    throw ConversionError.notDeployed(
+      path: input, format: format.title, stage: network.stage.rawValue)
   }
 
   let original = checkpoint.family == "rvd" ? try RVDFile(path: input) : nil
@@ -82,7 +83,8 @@ public func rewrite(
       let result = try names.output(
         tensor, as: parameter.role, groups: groups, isShaped: format.isShaped)
     else {
-      dropped.append((parameter.originalName, "BatchNorm's step counter, which \(names.name) has not"))
+      dropped.append(
+        (parameter.originalName, "BatchNorm's step counter, which \(names.name) has not"))
       continue
     }
     tensors.append(result)
@@ -110,7 +112,8 @@ public func rewrite(
     // A file that knows where it came from goes on to say so.
     provenance: original?.provenance
       ?? Provenance(
-        sourceSHA256: options.writing.recordsSourceDigest ? Provenance.unknownDigest : nil, container: checkpoint.container,
+        sourceSHA256: options.writing.recordsSourceDigest ? Provenance.unknownDigest : nil,
+        container: checkpoint.container,
         dialect: network.dialect.name, epsilons: [], arithmetic: "none: fused elsewhere",
         tool: "repconv \(repconvVersion)"))
   let file = try OutputFile(path: output, options.writing)

@@ -109,7 +109,8 @@ public func verify(
   var report = VerifyReport(
     train: ComparedFile(checkpoint, network, tensors: []),
     deploy: ComparedFile(deployCheckpoint, deployNetwork, tensors: []), trainNetwork: network,
-    deployNetwork: deployNetwork, verification: verification, tolerance: options.tolerance, blocksWithIdentity: plan.blocks.count(where: \.hasIdentity),
+    deployNetwork: deployNetwork, verification: verification, tolerance: options.tolerance,
+    blocksWithIdentity: plan.blocks.count(where: \.hasIdentity),
     dropped: grouped(plan.dropped), epsilons: plan.epsilons,
     epsilonSource: epsilonSource(network, given: options.epsilon))
   report.train.notes += plan.notes

@@ -33,7 +33,9 @@ public struct NetworkComparison: Sendable {
 
   /// Whether the forms give the same in float64, but for the rounding of stored weights. Float32 adds
   /// what its own rounding does to that, which depends on the network and is no fault of either file.
-  public var holds: Bool { outcomes.allSatisfy { $0.precision == .float32 || $0.relative <= limit } }
+  public var holds: Bool {
+    outcomes.allSatisfy { $0.precision == .float32 || $0.relative <= limit }
+  }
 }
 
 extension NetworkComparison {
@@ -97,7 +99,8 @@ extension NetworkComparison.Outcome {
       guard expected.count == found.count else {
         throw .notANetwork(
           path: path,
-          reason: "it gives \(found.count) numbers for an image, the training form \(expected.count)"
+          reason:
+            "it gives \(found.count) numbers for an image, the training form \(expected.count)"
         )
       }
       for (a, b) in zip(expected, found) where a != b && !(a.isNaN && b.isNaN) {

@@ -14,7 +14,8 @@ extension Dialect {
   ) throws(NamingError) -> OutputTensor? {
     guard let name = name(of: role) else {
       switch role {
-      case .block(_, .batchNorm(_, .batchesTracked)), .auxiliary(_, .batchNorm(.batchesTracked)): return nil
+      case .block(_, .batchNorm(_, .batchesTracked)), .auxiliary(_, .batchNorm(.batchesTracked)):
+        return nil
       default: throw .noName(dialect: self.name, parameter: label(of: role))
       }
     }

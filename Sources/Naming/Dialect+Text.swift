@@ -26,7 +26,9 @@ extension Dialect {
     for (key, field) in fields where field != .batchesTracked && batchNorm[field] == nil {
       throw .badDialect(place: place, line: nil, reason: "'batchnorm \(key)' is missing")
     }
-    layer = [.weight: table.optional("weight") ?? "weight", .bias: table.optional("bias") ?? "bias"]
+    layer = [
+      .weight: table.optional("weight") ?? "weight", .bias: table.optional("bias") ?? "bias",
+    ]
     dense = try table.convolution("dense")
     pointwise = try table.convolution("pointwise")
     identity = try table.required("identity")
@@ -55,7 +57,8 @@ extension Dialect {
     self.text = text
     try table.finish()
     var suffixes: Set<String> = []
-    for suffix in BlockRole.all.compactMap({ suffix(of: $0) }) where !suffixes.insert(suffix).inserted {
+    for suffix in BlockRole.all.compactMap({ suffix(of: $0) })
+    where !suffixes.insert(suffix).inserted {
       throw .badDialect(
         place: place, line: nil, reason: "two parameters of a block are called '\(suffix)'")
     }
@@ -82,7 +85,8 @@ private struct Table {
       let line = Table.trimmed(raw.prefix { $0 != "#" })
       if line.isEmpty { continue }
       guard let colon = line.firstIndex(of: ":") else {
-        throw .badDialect(place: place, line: index + 1, reason: "expected 'key: value', found '\(line)'")
+        throw .badDialect(
+          place: place, line: index + 1, reason: "expected 'key: value', found '\(line)'")
       }
       let key = Table.trimmed(line[..<colon]).lowercased()
       if key != "block", entries.contains(where: { $0.key == key }) {
@@ -124,7 +128,8 @@ private struct Table {
       throw .badDialect(place: place, line: nil, reason: "'\(key)' is missing")
     }
     guard let number = Double(value), number.isFinite, number >= 0 else {
-      throw .badDialect(place: place, line: line, reason: "'\(key)' is a number of at least 0, not '\(value)'")
+      throw .badDialect(
+        place: place, line: line, reason: "'\(key)' is a number of at least 0, not '\(value)'")
     }
     return number
   }
@@ -155,7 +160,8 @@ private struct Table {
     guard let (value, line) = take(key) else { return fallback }
     guard let choice = Choice(rawValue: value) else {
       let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-      throw .badDialect(place: place, line: line, reason: "'\(key)' is one of \(known), not '\(value)'")
+      throw .badDialect(
+        place: place, line: line, reason: "'\(key)' is one of \(known), not '\(value)'")
     }
     return choice
   }
@@ -177,7 +183,8 @@ private struct Table {
     }
     let (mean, deviation) = (parts[1].compactMap { Double($0) }, parts[2].compactMap { Double($0) })
     guard mean.count == 3, deviation.count == 3, deviation.allSatisfy({ $0 > 0 }) else {
-      throw .badDialect(place: place, line: line, reason: "'input' has three means and three deviations")
+      throw .badDialect(
+        place: place, line: line, reason: "'input' has three means and three deviations")
     }
     return InputConvention(
       channelOrder: order, scale: white, mean: mean, standardDeviation: deviation)

@@ -87,12 +87,15 @@ extension Dialect {
   func suffix(of role: BlockRole) -> String? {
     switch role {
     case .kernel(let branch): convolution(branch).map { join($0.convolution, layer[.weight]!) }
-    case .convolutionBias(let branch): convolution(branch).map { join($0.convolution, layer[.bias]!) }
+    case .convolutionBias(let branch):
+      convolution(branch).map { join($0.convolution, layer[.bias]!) }
     case .batchNorm(let branch, let field):
       batchNorm[field].map { join(convolution(branch)?.batchNorm ?? identity, $0) }
     case .fused(let field): join(fused, layer[field]!)
-    case .squeeze(let placement, let field): squeezeExcitation[placement].map { join($0.squeeze, layer[field]!) }
-    case .excite(let placement, let field): squeezeExcitation[placement].map { join($0.excite, layer[field]!) }
+    case .squeeze(let placement, let field):
+      squeezeExcitation[placement].map { join($0.squeeze, layer[field]!) }
+    case .excite(let placement, let field):
+      squeezeExcitation[placement].map { join($0.excite, layer[field]!) }
     }
   }
 

@@ -60,7 +60,8 @@ enum Form {
 
   init(_ role: Role) {
     switch role {
-    case .other, .block(_, .batchNorm(_, .batchesTracked)), .auxiliary(_, .batchNorm(.batchesTracked)):
+    case .other, .block(_, .batchNorm(_, .batchesTracked)),
+      .auxiliary(_, .batchNorm(.batchesTracked)):
       self = .any
     case .block(_, .kernel), .block(_, .fused(.weight)), .auxiliary(_, .kernel): self = .kernel
     case .block(_, .squeeze(_, .weight)), .block(_, .excite(_, .weight)): self = .squeezeExcitation
@@ -78,7 +79,9 @@ extension Layouts {
   /// Vectors are accepted in any of the shapes of `Vector`, and kernels of five axes everywhere, since
   /// the same project's files differ in these between versions.
   func inside(_ tensor: Tensor, as form: Form) -> Tensor? {
-    func transposed(_ order: [Int]) -> Tensor? { tensor.isReshaped ? nil : tensor.transposed(order) }
+    func transposed(_ order: [Int]) -> Tensor? {
+      tensor.isReshaped ? nil : tensor.transposed(order)
+    }
     let sizes = tensor.shape.dimensions
     if form != .any && sizes.contains(0) { return nil }
     switch form {
@@ -109,7 +112,8 @@ extension Layouts {
     case .matrix: "a matrix [\(linear == .outIn ? "out, in" : "in, out")]"
     case .kernel, .squeezeExcitation:
       kernel == .hwio
-        ? "a kernel [height, width, in, out]" : "a kernel [out, in, height, width], or MegEngine's of five axes"
+        ? "a kernel [height, width, in, out]"
+        : "a kernel [out, in, height, width], or MegEngine's of five axes"
     }
   }
 
@@ -121,7 +125,8 @@ extension Layouts {
     switch form {
     case .any, .classifierBias: return tensor
     case .batchNorm: return tensor.reshaped(to: batchNorm.shape(tensor.shape.elementCount))
-    case .convolutionBias: return tensor.reshaped(to: convolutionBias.shape(tensor.shape.elementCount))
+    case .convolutionBias:
+      return tensor.reshaped(to: convolutionBias.shape(tensor.shape.elementCount))
     case .matrix: return linear == .outIn ? tensor : tensor.transposed([1, 0])
     case .squeezeExcitation where squeezeExcitation == .outIn:
       return tensor.reshaped(to: Shape(Array(tensor.shape.dimensions[..<2])))

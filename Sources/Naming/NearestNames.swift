@@ -1,7 +1,9 @@
 /// The names most like `name`, best first: what to show when a name is missing or unknown.
 ///
 /// - Parameter limit: how many at most.
-public func nearestNames(to name: String, in names: some Sequence<String>, limit: Int = 3) -> [String] {
+public func nearestNames(to name: String, in names: some Sequence<String>, limit: Int = 3)
+  -> [String]
+{
   let scored = names.lazy
     .map { (name: $0, distance: editDistance(name, $0)) }
     .filter { $0.distance <= max(3, name.utf8.count / 2) }

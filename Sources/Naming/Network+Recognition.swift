@@ -28,7 +28,8 @@ extension Network {
       Recognition(of: stateDict, names: names, family: checkpoint.family, dialects: dialects)
     }
     guard let best = recognitions.map(\.score).max() else {
-      let names = candidates.max { $0.tensors.count < $1.tensors.count }?.tensors.prefix(4).map(\.name)
+      let names = candidates.max { $0.tensors.count < $1.tensors.count }?.tensors.prefix(4).map(
+        \.name)
       throw .noBlocks(path: path, found: names ?? [])
     }
     let leaders = recognitions.filter { $0.score == best }
@@ -40,7 +41,8 @@ extension Network {
     if !stateDict.path.isEmpty || others > 0 {
       notes.insert(
         "used \(describe(stateDict))"
-          + (others > 0 ? "; \(others) other dict\(others == 1 ? "" : "s") of tensors left alone" : ""),
+          + (others > 0
+            ? "; \(others) other dict\(others == 1 ? "" : "s") of tensors left alone" : ""),
         at: 0)
     }
   }
@@ -54,9 +56,13 @@ extension Network {
     unknownInBlocks = []
     notes = []
     parameters = []
-    if recognition.renamedCount > 0 { notes.append("renamed \(recognition.renamedCount) tensors by rule") }
+    if recognition.renamedCount > 0 {
+      notes.append("renamed \(recognition.renamedCount) tensors by rule")
+    }
     if !prefix.isEmpty { notes.append("took '\(prefix)' off every name") }
-    if recognition.wrapped.removedCompiled { notes.append("took '\(Wrapper.compiled).' out of names") }
+    if recognition.wrapped.removedCompiled {
+      notes.append("took '\(Wrapper.compiled).' out of names")
+    }
 
     var seen: [Role: String] = [:]
     var blocksByPath: [String: Block] = [:]
@@ -76,7 +82,8 @@ extension Network {
         throw .misfit(
           path: path, name: named.name,
           role: tensor == nil
-            ? recognition.layouts.expectation(form) : "a tensor of float32, float16, bfloat16 or float64",
+            ? recognition.layouts.expectation(form)
+            : "a tensor of float32, float16, bfloat16 or float64",
           found: "\(named.tensor.elementType.rawValue) \(named.tensor.shape)")
       }
       let parameter = Parameter(role: role, originalName: named.name, tensor: tensor)
@@ -91,7 +98,9 @@ extension Network {
     for case .other(let name) in parameters.map(\.role) {
       if let block = recognition.block(around: name) { unknown[block, default: []].append(name) }
     }
-    unknownInBlocks = unknown.sorted { naturallyPrecedes($0.key, $1.key) }.map { ($0.key, $0.value) }
+    unknownInBlocks = unknown.sorted { naturallyPrecedes($0.key, $1.key) }.map {
+      ($0.key, $0.value)
+    }
     sortCanonically()
   }
 
@@ -155,7 +164,8 @@ private struct Recognition {
   init?(of stateDict: StateDict, names: [String], family: String, dialects: [Dialect]) {
     let renamedCount = zip(names, stateDict.tensors).count { $0 != $1.name }
     let names = Wrapper.Names(names)
-    let attempts = dialects
+    let attempts =
+      dialects
       .map { Recognition(of: stateDict, names: names, renamedCount, family: family, as: $0) }
       .filter { $0.score.tensors > 0 }
     // `max` would return the last of equals; the first is wanted.
@@ -175,7 +185,7 @@ private struct Recognition {
     wrapped = names.bare { suffixes.split($0)?.official == "stage0" }
     let splits = wrapped.names.map { suffixes.split($0) }
     self.suffixes = suffixes
-    for case let (path, official, role)? in splits where Recognition.marksBlock(role) {
+    for case (let path, let official, let role)? in splits where Recognition.marksBlock(role) {
       if blockPaths.updateValue(official, forKey: path) == nil {
         pathsByParent[Recognition.parent(of: path)] = path
       }
@@ -258,8 +268,10 @@ extension Role {
   fileprivate var biasBeside: Role? {
     switch self {
     case .block(let path, .fused(.weight)): .block(path: path, .fused(.bias))
-    case .block(let path, .squeeze(let placement, .weight)): .block(path: path, .squeeze(placement, .bias))
-    case .block(let path, .excite(let placement, .weight)): .block(path: path, .excite(placement, .bias))
+    case .block(let path, .squeeze(let placement, .weight)):
+      .block(path: path, .squeeze(placement, .bias))
+    case .block(let path, .excite(let placement, .weight)):
+      .block(path: path, .excite(placement, .bias))
     case .classifier(.weight): .classifier(.bias)
     default: nil
     }

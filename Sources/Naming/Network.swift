@@ -53,7 +53,9 @@ public struct Network: Sendable {
   }
 
   public var stage: Stage {
-    let (branches, fused) = (blocks.contains(where: \.hasBranches), blocks.contains(where: \.hasFused))
+    let (branches, fused) = (
+      blocks.contains(where: \.hasBranches), blocks.contains(where: \.hasFused)
+    )
     return branches ? (fused ? .mixed : .train) : .deploy
   }
 

@@ -137,7 +137,8 @@ extension JSONValue {
   ]
 
   private static func refuseDuplicates(_ sorted: [Member]) throws(JSONError) {
-    for (one, next) in zip(sorted, sorted.dropFirst()) where one.key.utf8.elementsEqual(next.key.utf8) {
+    for (one, next) in zip(sorted, sorted.dropFirst())
+    where one.key.utf8.elementsEqual(next.key.utf8) {
       throw .duplicateKey(one.key)
     }
   }
@@ -173,7 +174,9 @@ extension Double {
     while digits.last == UInt8(ascii: "0") { digits.removeLast() }
     exponent += scientific
 
-    func text(_ digits: some Sequence<UInt8>) -> String { String(decoding: Array(digits), as: UTF8.self) }
+    func text(_ digits: some Sequence<UInt8>) -> String {
+      String(decoding: Array(digits), as: UTF8.self)
+    }
     let sign = self < 0 ? "-" : ""
     switch exponent {
     case digits.count...21:  // there are at most 17 digits

@@ -136,7 +136,8 @@ private struct CanonicalParser {
     }
     throw error(
       at: start, expected: "the shortest form of a character",
-      found: "the escape '\(String(decoding: text[start..<min(start + 6, text.count)], as: UTF8.self))'")
+      found:
+        "the escape '\(String(decoding: text[start..<min(start + 6, text.count)], as: UTF8.self))'")
   }
 
   private func hexDigit(_ byte: UInt8) -> UInt8? {
@@ -153,7 +154,8 @@ private struct CanonicalParser {
     let token = String(decoding: text[start..<next], as: UTF8.self)
     // No canonical number is longer than -1.2345678901234567e+300; do not convert a million digits.
     guard next - start <= 32, let number = Double(token), number.isFinite else {
-      throw error(at: start, expected: "a number that a double can hold", found: "'\(token.prefix(32))'")
+      throw error(
+        at: start, expected: "a number that a double can hold", found: "'\(token.prefix(32))'")
     }
     guard number.ecmaScript == token else {
       throw error(at: start, expected: "the number as '\(number.ecmaScript)'", found: "'\(token)'")

@@ -8,7 +8,8 @@ extension Operation {
       [("weight", convolution.weight, .kernel), ("bias", convolution.bias, .bias)]
     case .squeezeExcitation(let layers):
       [
-        ("squeezeWeight", layers.squeezeWeight, .kernel), ("squeezeBias", layers.squeezeBias, .bias),
+        ("squeezeWeight", layers.squeezeWeight, .kernel),
+        ("squeezeBias", layers.squeezeBias, .bias),
         ("exciteWeight", layers.exciteWeight, .kernel), ("exciteBias", layers.exciteBias, .bias),
       ]
     case .linear(let weight, let bias): [("weight", weight, .weight), ("bias", bias, .bias)]
@@ -78,7 +79,8 @@ extension Manifest {
       for (member, name, role) in operation.references {
         guard let (shape, elementType) = shapes[Array(name.utf8)] else {
           throw .invalid(
-            place: "graph[\(index)].\(member)", expected: "the name of a tensor", found: "'\(name)'")
+            place: "graph[\(index)].\(member)", expected: "the name of a tensor", found: "'\(name)'"
+          )
         }
         try require(
           elementType.isWeightType, member, "a floating-point tensor",
@@ -90,7 +92,8 @@ extension Manifest {
       }
       func requireShape(_ operand: Int, _ shape: Shape) throws(ManifestProblem) {
         let (member, name, _) = operation.references[operand]
-        try require(operands[operand] == shape, member, "\(shape)", "'\(name)', \(operands[operand])")
+        try require(
+          operands[operand] == shape, member, "\(shape)", "'\(name)', \(operands[operand])")
       }
       func requireMap(_ name: String) throws(ManifestProblem) {
         try require(!flow.isPooled, "op", "an operation on N x C data", "'\(name)'")
@@ -115,7 +118,8 @@ extension Manifest {
           !overflow && kernel[0].isMultiple(of: convolution.groups), "groups",
           "a divisor of the \(kernel[0]) output channels", "\(convolution.groups)")
         try require(
-          flow.channels ?? inputs == inputs, "weight", "a kernel for \(flow.channels ?? 0) channels",
+          flow.channels ?? inputs == inputs, "weight",
+          "a kernel for \(flow.channels ?? 0) channels",
           "'\(convolution.weight)', \(kernel), and groups \(convolution.groups)")
         try requireShape(1, [kernel[0]])
         flow.channels = kernel[0]

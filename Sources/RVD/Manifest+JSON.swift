@@ -80,15 +80,18 @@ extension StoredTensor {
     let digits = try fields.string("crc32")
     guard let crc32 = UInt32(digits, radix: 16), crc32.hexadecimal == digits else {
       throw .invalid(
-        place: fields.place("crc32"), expected: "8 lower-case hexadecimal digits", found: "'\(digits)'")
+        place: fields.place("crc32"), expected: "8 lower-case hexadecimal digits",
+        found: "'\(digits)'")
     }
     self.crc32 = crc32
 
     let bytes = try fields.integer("bytes")
-    let (expected, overflow) = shape.elementCount.multipliedReportingOverflow(by: elementType.byteCount)
+    let (expected, overflow) = shape.elementCount.multipliedReportingOverflow(
+      by: elementType.byteCount)
     guard !overflow, bytes == expected else {
       throw .invalid(
-        place: fields.place("bytes"), expected: "the size of \(typeName) \(shape)", found: "\(bytes)")
+        place: fields.place("bytes"), expected: "the size of \(typeName) \(shape)",
+        found: "\(bytes)")
     }
   }
 }
@@ -178,7 +181,8 @@ extension Provenance {
   fileprivate init(_ fields: Fields) throws(ManifestProblem) {
     self.init(
       sourceSHA256: try fields.has("sourceSHA256") ? fields.string("sourceSHA256") : nil,
-      container: try fields.string("container"), dialect: try fields.string("dialect"), epsilons: try fields.numbers("epsilons"),
+      container: try fields.string("container"), dialect: try fields.string("dialect"),
+      epsilons: try fields.numbers("epsilons"),
       arithmetic: try fields.string("arithmetic"), tool: try fields.string("tool"))
   }
 }
@@ -213,7 +217,9 @@ private struct Fields {
 
   /// A count or a size: no member of the manifest is a negative integer.
   func integer(_ key: String) throws(ManifestProblem) -> Int {
-    guard let value = count(try member(key)) else { try refuse(key, "an integer from 0 to 2^53 - 1") }
+    guard let value = count(try member(key)) else {
+      try refuse(key, "an integer from 0 to 2^53 - 1")
+    }
     return value
   }
 

@@ -82,11 +82,13 @@ extension Manifest {
       guard !overflow, bytes <= JSONValue.largestInteger,
         tensor.shape.dimensions.allSatisfy({ $0 <= JSONValue.largestInteger })
       else {
-        try invalid("shape", expected: "the shape of less than 2^53 bytes", found: "\(tensor.shape)")
+        try invalid(
+          "shape", expected: "the shape of less than 2^53 bytes", found: "\(tensor.shape)")
       }
       guard tensor.storedByteCount == bytes else {
         try invalid(
-          "storedBytes", expected: "\(bytes), as the codec is raw", found: "\(tensor.storedByteCount)")
+          "storedBytes", expected: "\(bytes), as the codec is raw",
+          found: "\(tensor.storedByteCount)")
       }
       if let layout = tensor.layout {
         guard let rank = Manifest.ranks[layout] else {
@@ -102,7 +104,8 @@ extension Manifest {
       guard tensor.offset == expected else {
         try invalid(
           "offset", expected: "\(expected), the first multiple of 64 not inside the tensors before",
-          found: "\(tensor.offset), which \(tensor.offset < end ? "overlaps them" : "is another place")")
+          found:
+            "\(tensor.offset), which \(tensor.offset < end ? "overlaps them" : "is another place")")
       }
       end = expected + bytes
       guard end <= JSONValue.largestInteger else {
@@ -124,7 +127,8 @@ extension Manifest {
     }
     try require(input.scale.isFinite && input.scale > 0, "scale", "a positive number", input.scale)
     try require(
-      input.mean.count == 3 && input.mean.allSatisfy(\.isFinite), "mean", "three numbers", input.mean)
+      input.mean.count == 3 && input.mean.allSatisfy(\.isFinite), "mean", "three numbers",
+      input.mean)
     try require(
       input.standardDeviation.count == 3
         && input.standardDeviation.allSatisfy { $0.isFinite && $0 > 0 },

@@ -155,7 +155,8 @@ public struct RVDFile: Sendable {
   /// - Returns: the hash of its part of the content digest.
   private func verifyTensor(_ index: Int) throws(ReadError) -> SHA256 {
     let stored = storedTensors[index]
-    let end = index == 0 ? 0 : storedTensors[index - 1].offset + storedTensors[index - 1].storedByteCount
+    let end =
+      index == 0 ? 0 : storedTensors[index - 1].offset + storedTensors[index - 1].storedByteCount
     try RVDFile.checkZeros(dataStart + end..<dataStart + stored.offset, of: source)
     // A region of its own, whatever has been read of the tensor before.
     let region = try RVDFile.region(of: stored, in: source, dataStart)

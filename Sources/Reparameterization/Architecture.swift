@@ -88,7 +88,9 @@ public struct Architecture: Equatable, Sendable {
     }
     append("stage0", widths[0], stride: 2)
     for stage in 1...4 {
-      for (path, stride) in StagePath.paths(ofStage: stage, depth: depths[stage - 1], isPlus: isPlus) {
+      for (path, stride) in StagePath.paths(
+        ofStage: stage, depth: depths[stage - 1], isPlus: isPlus)
+      {
         append(path, widths[stage], stride: stride)
       }
     }

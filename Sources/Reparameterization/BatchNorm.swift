@@ -11,7 +11,8 @@ public struct BatchNorm: Sendable {
     gamma: [Double], beta: [Double], runningMean: [Double], runningVariance: [Double],
     epsilon: Double
   ) {
-    precondition(Set([gamma.count, beta.count, runningMean.count, runningVariance.count]).count == 1)
+    precondition(
+      Set([gamma.count, beta.count, runningMean.count, runningVariance.count]).count == 1)
     let scale = zip(gamma, runningVariance).map { $0 / ($1 + epsilon).squareRoot() }
     self.scale = scale
     shift = gamma.indices.map { beta[$0] - runningMean[$0] * scale[$0] }

@@ -26,14 +26,17 @@ extension FusionPlan {
           result.scale = max(result.scale, a.magnitude)
           // NaN counts as different.
           let difference = (a - b).magnitude
-          result.largestDifference = difference.isNaN ? .infinity : max(result.largestDifference, difference)
+          result.largestDifference =
+            difference.isNaN ? .infinity : max(result.largestDifference, difference)
         }
       }
       if let weight = block[.fused(.weight)] {
         guard weight.tensor.shape == fused.kernel.shape else {
           throw FusionError.mismatchedShapes(
             path: network.path, block: block.path,
-            what: "the deploy kernel is \(weight.tensor.shape), its branches give \(fused.kernel.shape)")
+            what:
+              "the deploy kernel is \(weight.tensor.shape), its branches give \(fused.kernel.shape)"
+          )
         }
         let length = fused.kernel.rowLength
         var stored = [Double](repeating: 0, count: length)

@@ -65,7 +65,8 @@ public struct FusionPlan: Sendable {
     doubled = network.blocks.filter { $0.hasBranches && $0.hasFused }
     let alone = network.blocks.count { !$0.hasBranches }
     if alone > 0 {
-      notes.append("\(alone) block\(alone == 1 ? " is" : "s are") in deploy form already and passed through")
+      notes.append(
+        "\(alone) block\(alone == 1 ? " is" : "s are") in deploy form already and passed through")
     }
     if case .failure(let deviation) = structure, architecture == nil {
       notes.append("not a whole RepVGG (\(deviation.reason)): no graph is stored")
@@ -150,7 +151,8 @@ public struct FusionPlan: Sendable {
     }
     for parameter in network.parameters where !roles.contains(parameter.role) {
       switch parameter.role {
-      case .block(_, .batchNorm(_, .batchesTracked)), .block(_, .fused), .block(_, .convolutionBias):
+      case .block(_, .batchNorm(_, .batchesTracked)), .block(_, .fused),
+        .block(_, .convolutionBias):
         // Allowed beside the branches of a block that is expected.
         if case .block(let path, _) = parameter.role,
           expected.layers.contains(where: { $0.path == path })
@@ -203,7 +205,8 @@ public struct FusionPlan: Sendable {
         try append(
           tensor.elementType.isWeightType && tensor.elementType != .float32
             ? OutputTensor(
-              name: "", elementType: .float32, shape: tensor.shape, contents: Float32Contents(tensor))
+              name: "", elementType: .float32, shape: tensor.shape,
+              contents: Float32Contents(tensor))
             : OutputTensor(name: "", tensor), parameter.role)
       }
     }

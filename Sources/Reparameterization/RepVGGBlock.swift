@@ -44,7 +44,8 @@ public struct RepVGGBlock: Sendable {
       convolution: pointwiseWeight, bias: try reader.convolutionBias(.pointwise, channels: output))
     kernel =
       kernel
-      + pointwise.folding(try reader.batchNorm(.pointwise, channels: output)).padded(to: height, width)
+      + pointwise.folding(try reader.batchNorm(.pointwise, channels: output)).padded(
+        to: height, width)
 
     hasIdentity = block[.batchNorm(.identity, .gamma)] != nil
     if hasIdentity {
@@ -57,7 +58,8 @@ public struct RepVGGBlock: Sendable {
       let identity = Kernel(identityOf: output, groups: output / inputPerGroup)
       kernel =
         kernel
-        + identity.folding(try reader.batchNorm(.identity, channels: output)).padded(to: height, width)
+        + identity.folding(try reader.batchNorm(.identity, channels: output)).padded(
+          to: height, width)
     }
     self.path = block.path
     self.kernel = kernel
@@ -136,7 +138,8 @@ private struct BranchReader {
       runningVariance: try vector(.batchNorm(branch, .runningVariance), channels: channels),
       epsilon: epsilon)
     if let channel = norm.firstInvalidChannel {
-      let name = network.dialect.label(of: .block(path: block.path, .batchNorm(branch, .runningVariance)))
+      let name = network.dialect.label(
+        of: .block(path: block.path, .batchNorm(branch, .runningVariance)))
       throw FusionError.invalidBatchNorm(path: network.path, name: name, channel: channel)
     }
     return norm

@@ -33,8 +33,10 @@ public struct RepVGGStructure: Equatable, Sendable {
   /// `RepVGG-A0`, or `a custom RepVGG (2,2,2,1 blocks; 16,16,32,64,64 channels)`.
   public var description: String {
     if let architecture { return architecture.name }
-    let stages = Dictionary(grouping: layers.dropFirst()) { $0.path.dropFirst("stage".count).first! }
-      .sorted { $0.key < $1.key }
+    let stages = Dictionary(grouping: layers.dropFirst()) {
+      $0.path.dropFirst("stage".count).first!
+    }
+    .sorted { $0.key < $1.key }
     let depths = stages.map { String($0.value.count) }.joined(separator: ",")
     let widths = ([layers[0]] + stages.map { $0.value[0] }).map { String($0.outputChannels) }
       .joined(separator: ",")
@@ -147,7 +149,8 @@ extension RepVGGStructure {
     graph.append(.globalAveragePool)
     graph.append(
       .linear(
-        weight: dialect.label(of: .classifier(.weight)), bias: dialect.label(of: .classifier(.bias))))
+        weight: dialect.label(of: .classifier(.weight)), bias: dialect.label(of: .classifier(.bias))
+      ))
     return graph
   }
 }
@@ -186,7 +189,9 @@ extension RepVGGStructure {
     var byPath: [String: Block] = [:]
     for block in network.blocks { byPath[block.path] = block }
     guard byPath["stage0"] != nil else { throw deviation("there is no block 'stage0'") }
-    if let other = network.parameters.first(where: { if case .other = $0.role { true } else { false } }) {
+    if let other = network.parameters.first(where: {
+      if case .other = $0.role { true } else { false }
+    }) {
       throw deviation("'\(other.originalName)' is not part of a RepVGG")
     }
     let isPlus = byPath["stage1.blocks.0"] != nil
@@ -200,7 +205,9 @@ extension RepVGGStructure {
         return count
       }
       if isPlus && stage == 3 {
-        order += (0..<count("stage3_first.blocks.")).map { ("stage3_first.blocks.\($0)", $0 == 0 ? 2 : 1) }
+        order += (0..<count("stage3_first.blocks.")).map {
+          ("stage3_first.blocks.\($0)", $0 == 0 ? 2 : 1)
+        }
         order += (0..<count("stage3_second.blocks.")).map { ("stage3_second.blocks.\($0)", 1) }
       } else {
         let prefix = isPlus ? "stage\(stage).blocks." : "stage\(stage)."
@@ -210,7 +217,9 @@ extension RepVGGStructure {
         throw deviation("stage \(stage) has no first block")
       }
     }
-    if let stray = network.blocks.first(where: { block in !order.contains { $0.path == block.path } }) {
+    if let stray = network.blocks.first(where: { block in !order.contains { $0.path == block.path }
+      })
+    {
       throw deviation("block '\(stray.path)' is not where a RepVGG has one")
     }
 

@@ -75,7 +75,8 @@ extension Checkpoint {
   public var allNotes: [String] {
     let names = unusualGlobals.map(\.name)
     guard !names.isEmpty else { return notes }
-    let note = "the pickle names \(names.prefix(4).joined(separator: ", "))"
+    let note =
+      "the pickle names \(names.prefix(4).joined(separator: ", "))"
       + (names.count > 4 ? " and \(names.count - 4) more" : "")
       + ", which weights do not need; none was run ('repconv inspect --all' lists them)"
     return notes + [note]

@@ -67,7 +67,8 @@ public struct SqueezeExcitation: Equatable, Sendable {
   public var squeezeWeight, squeezeBias: String
   public var exciteWeight, exciteBias: String
 
-  public init(squeezeWeight: String, squeezeBias: String, exciteWeight: String, exciteBias: String) {
+  public init(squeezeWeight: String, squeezeBias: String, exciteWeight: String, exciteBias: String)
+  {
     self.squeezeWeight = squeezeWeight
     self.squeezeBias = squeezeBias
     self.exciteWeight = exciteWeight

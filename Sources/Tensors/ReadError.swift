@@ -64,4 +64,5 @@ extension ReadError: CustomStringConvertible {
 }
 
 /// What to advise when bytes contradict a format and nothing more is known.
-public let fetchAgain = "The file is damaged or was not written by the program it seems to be from; fetch or save it again."
+public let fetchAgain =
+  "The file is damaged or was not written by the program it seems to be from; fetch or save it again."

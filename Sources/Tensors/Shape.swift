@@ -10,7 +10,9 @@ public struct Shape: Hashable, Sendable, CustomStringConvertible, ExpressibleByA
   /// Returns nil if a size is negative, there are more than `maximumRank` axes, or the number of
   /// elements does not fit an `Int`.
   public init?(checking dimensions: [Int]) {
-    guard dimensions.count <= Shape.maximumRank, dimensions.allSatisfy({ $0 >= 0 }) else { return nil }
+    guard dimensions.count <= Shape.maximumRank, dimensions.allSatisfy({ $0 >= 0 }) else {
+      return nil
+    }
     var count = 1
     if dimensions.contains(0) {
       count = 0

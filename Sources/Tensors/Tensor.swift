@@ -37,11 +37,13 @@ public struct Tensor: Sendable {
       if reach < 0 { first += reach } else { last += reach }
     }
     let size = Int128(elementType.byteCount)
-    guard Int128(offset) + first * size >= 0, Int128(offset) + (last + 1) * size <= Int128(source.count)
+    guard Int128(offset) + first * size >= 0,
+      Int128(offset) + (last + 1) * size <= Int128(source.count)
     else {
       throw .malformed(
         source.location,
-        expected: "the elements of '\(name)' (\(elementType.rawValue) \(shape), strides \(strides), "
+        expected:
+          "the elements of '\(name)' (\(elementType.rawValue) \(shape), strides \(strides), "
           + "byte offset \(offset)) inside its storage",
         found: "a storage of \(source.count) bytes", remedy: fetchAgain)
     }

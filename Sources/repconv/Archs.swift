@@ -27,6 +27,7 @@ struct Archs: ParsableCommand {
     }
     print(
       table(
-        ["name", "blocks", "channels", "groups", "SE", "train", "deploy"], rows, numeric: [3, 5, 6]))
+        ["name", "blocks", "channels", "groups", "SE", "train", "deploy"], rows, numeric: [3, 5, 6])
+    )
   }
 }

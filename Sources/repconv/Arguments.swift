@@ -8,7 +8,8 @@ import Tensors
 struct InputOptions: ParsableArguments {
   @Option(
     name: .customLong("from"),
-    help: ArgumentHelp("Fail unless the file is of this family (as 'pytorch').", valueName: "family"),
+    help: ArgumentHelp(
+      "Fail unless the file is of this family (as 'pytorch').", valueName: "family"),
     completion: .list(inputFamilies))
   var family: String?
 
@@ -17,14 +18,16 @@ struct InputOptions: ParsableArguments {
 
   @Option(
     name: .customLong("dialect"),
-    help: ArgumentHelp("Know the names of this table as well; see 'repconv dialects'.", valueName: "file"),
+    help: ArgumentHelp(
+      "Know the names of this table as well; see 'repconv dialects'.", valueName: "file"),
     completion: .file())
   var dialectFile: String?
 
   @Option(
     name: .customLong("rename"),
     help: ArgumentHelp(
-      "Rename tensors before all else, as in 'encoder.*=*'; may be repeated.", valueName: "pattern=name"),
+      "Rename tensors before all else, as in 'encoder.*=*'; may be repeated.",
+      valueName: "pattern=name"),
     transform: Correspondence.argument)
   var renames: [Correspondence] = []
 
@@ -39,7 +42,8 @@ struct InputOptions: ParsableArguments {
     let dialect = try Dialect(text: text, place: dialectFile)
     guard Dialect.named(dialect.name) == nil else {
       throw NamingError.badDialect(
-        place: dialectFile, line: nil, reason: "a built-in dialect is called '\(dialect.name)' already")
+        place: dialectFile, line: nil,
+        reason: "a built-in dialect is called '\(dialect.name)' already")
     }
     return [dialect] + Dialect.all
   }
@@ -72,7 +76,8 @@ struct OutputOptions: ParsableArguments {
 
   @Option(
     name: .customLong("to"),
-    help: ArgumentHelp("Format of the output (default: by the extension of its name).", valueName: "format"),
+    help: ArgumentHelp(
+      "Format of the output (default: by the extension of its name).", valueName: "format"),
     completion: .list(OutputFormat.all.map(\.name)))
   var format: String?
 
@@ -117,7 +122,8 @@ struct OutputOptions: ParsableArguments {
     }
     if let format, !OutputFormat.all.contains(where: { $0.name == format.lowercased() }) {
       throw ValidationError(
-        "--to takes one of \(OutputFormat.all.map(\.name).joined(separator: ", ")), not '\(format)'.")
+        "--to takes one of \(OutputFormat.all.map(\.name).joined(separator: ", ")), not '\(format)'."
+      )
     }
   }
 }
@@ -138,7 +144,9 @@ struct RewriteArguments: ParsableArguments {
 
 /// Printing what would be written instead of writing it.
 struct DryRunOptions: ParsableArguments {
-  @Flag(name: .customLong("dry-run"), help: "Print what each tensor would be called, and write nothing.")
+  @Flag(
+    name: .customLong("dry-run"), help: "Print what each tensor would be called, and write nothing."
+  )
   var isOn = false
 
   @Flag(help: "With --dry-run: print one JSON object.")
@@ -176,7 +184,8 @@ extension RewriteOptions.Channels {
   static func argument(_ text: String) throws -> RewriteOptions.Channels {
     guard let channels = RewriteOptions.Channels(rawValue: text.lowercased()) else {
       throw ValidationError(
-        "--channels takes one of \(allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'.")
+        "--channels takes one of \(allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'."
+      )
     }
     return channels
   }

@@ -41,6 +41,7 @@ struct Dialects: ParsableCommand {
         dialect.project,
       ]
     }
-    print(table(["name", "a key of it", "kernel", "input", "epsilon", "project"], rows, numeric: []))
+    print(
+      table(["name", "a key of it", "kernel", "input", "epsilon", "project"], rows, numeric: []))
   }
 }

@@ -21,7 +21,8 @@ struct Fuse: ParsableCommand {
   @Argument(help: "The training checkpoint to read.", completion: .file())
   var input: String
 
-  @Argument(help: "The deploy file to write.", completion: .file(extensions: OutputFormat.all.map(\.name)))
+  @Argument(
+    help: "The deploy file to write.", completion: .file(extensions: OutputFormat.all.map(\.name)))
   var output: String
 
   @Option(
@@ -31,7 +32,8 @@ struct Fuse: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "BatchNorm's epsilon, if the file does not say it; by default the dialect's.", valueName: "number"))
+      "BatchNorm's epsilon, if the file does not say it; by default the dialect's.",
+      valueName: "number"))
   var bnEps: Double?
 
   @Flag(
@@ -73,26 +75,42 @@ struct Fuse: ParsableCommand {
 
   private func text(_ report: FuseReport) -> String {
     var lines = ["\(input) → \(output)"]
-    lines.append(row("read", "\(report.container), \(size(report.bytesRead)), names of \(report.mapping.dialect.name)"))
+    lines.append(
+      row(
+        "read",
+        "\(report.container), \(size(report.bytesRead)), names of \(report.mapping.dialect.name)"))
     lines.append(row("network", report.architecture ?? "blocks inside a larger network"))
     lines.append(
       row(
-        "fused", "\(count(report.blocks, "block")), \(grouped(report.blocksWithIdentity)) with identity; "
+        "fused",
+        "\(count(report.blocks, "block")), \(grouped(report.blocksWithIdentity)) with identity; "
           + "\(count(report.passedThrough, "other tensor")) passed through"))
     let agreeing = report.doubled.count(where: \.agrees)
     if agreeing > 0 {
       lines.append(
-        row("compared", "\(count(agreeing, "deploy kernel")) beside live branches: equal within float32 rounding"))
+        row(
+          "compared",
+          "\(count(agreeing, "deploy kernel")) beside live branches: equal within float32 rounding")
+      )
     }
     lines.append(
       row("parameters", "\(grouped(report.trainParameters)) → \(grouped(report.deployParameters))"))
-    lines.append(row("epsilon", report.epsilons.map { "\($0)" }.joined(separator: ", ") + ", " + report.epsilonSource))
-    lines.append(row("largest", "\(report.largestWeight.magnitude) in \(report.largestWeight.name)"))
+    lines.append(
+      row(
+        "epsilon",
+        report.epsilons.map { "\($0)" }.joined(separator: ", ") + ", " + report.epsilonSource))
+    lines.append(
+      row("largest", "\(report.largestWeight.magnitude) in \(report.largestWeight.name)"))
     if let input = report.input { lines.append(row("input", input.summary)) }
-    for (reason, names) in report.mapping.dropped { lines.append(row("dropped", "\(reason): \(sample(names))")) }
+    for (reason, names) in report.mapping.dropped {
+      lines.append(row("dropped", "\(reason): \(sample(names))"))
+    }
     for note in report.notes { lines.append(row("note", note)) }
     lines.append(
-      row("wrote", "\(report.outputFormat), \(size(report.bytesWritten ?? 0)), \(count(report.tensors, "tensor"))"))
+      row(
+        "wrote",
+        "\(report.outputFormat), \(size(report.bytesWritten ?? 0)), \(count(report.tensors, "tensor"))"
+      ))
     if let proof = report.verification { lines.append(row("verified", proof.blocksSummary)) }
     if let digest = report.contentDigest { lines.append(row("content", "sha256 \(digest)")) }
     return lines.joined(separator: "\n")

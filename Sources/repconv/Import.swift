@@ -20,7 +20,8 @@ struct Import: ParsableCommand {
 
   @Option(
     name: [.short, .long],
-    help: "The file to write; by default FILE's name with the format's extension (.pth), in this folder.",
+    help:
+      "The file to write; by default FILE's name with the format's extension (.pth), in this folder.",
     completion: .file())
   var output: String?
 
@@ -33,7 +34,8 @@ struct Import: ParsableCommand {
   /// `dir/repvgg_a0.pkl` becomes `repvgg_a0.pth`; the `.tar` of `.pth.tar` goes as well.
   private var defaultOutput: String {
     var name = file.split(separator: "/").last.map(String.init) ?? file
-    for suffix in knownExtensions where name.lowercased().hasSuffix(suffix) && name.count > suffix.count {
+    for suffix in knownExtensions
+    where name.lowercased().hasSuffix(suffix) && name.count > suffix.count {
       name.removeLast(suffix.count)
     }
     return name + "." + (arguments.output.format ?? "pth")

@@ -28,7 +28,8 @@ struct Inspect: ParsableCommand {
   @Flag(help: "List every tensor, every global and every name that is left alone.")
   var all = false
 
-  @Flag(inversion: .prefixedNo, help: "Verify the checksums of all tensors (default: of .rvd only).")
+  @Flag(
+    inversion: .prefixedNo, help: "Verify the checksums of all tensors (default: of .rvd only).")
   var verify: Bool?
 
   @OptionGroup var inputOptions: InputOptions
@@ -110,7 +111,9 @@ private struct InspectionText {
     addNetwork()
     addGlobals()
     if let rvd { add(rvd) }
-    for note in checkpoint.notes + (inspection.network?.notes ?? []) { lines.append(row("note", note)) }
+    for note in checkpoint.notes + (inspection.network?.notes ?? []) {
+      lines.append(row("note", note))
+    }
     addIgnored()
     addStructure()
     addTensors()
@@ -131,12 +134,14 @@ private struct InspectionText {
           + (network.stage == .deploy ? "" : ", \(identities) with identity")))
     switch inspection.structure {
     case .success(let structure):
-      lines.append(row("architecture", "\(structure.description), \(grouped(structure.classes)) classes"))
+      lines.append(
+        row("architecture", "\(structure.description), \(grouped(structure.classes)) classes"))
       lines.append(
         row(
           "parameters",
           grouped(inspection.parameters)
-            + (network.stage == .deploy ? "" : " (\(grouped(structure.deployParameterCount)) when fused)")))
+            + (network.stage == .deploy
+              ? "" : " (\(grouped(structure.deployParameterCount)) when fused)")))
       if !isRVD { lines.append(row("input", network.dialect.input.summary + ", by the dialect")) }
     case .failure(let deviation):
       lines.append(row("architecture", "not a whole RepVGG: \(deviation.reason)"))
@@ -164,9 +169,11 @@ private struct InspectionText {
     lines.append(
       row(
         "pickle",
-        "\(count(globals.count, "global")), \(suspicious.isEmpty ? "all of kinds checkpoints consist of" : "\(suspicious.count) unusual"); none was run"))
+        "\(count(globals.count, "global")), \(suspicious.isEmpty ? "all of kinds checkpoints consist of" : "\(suspicious.count) unusual"); none was run"
+      ))
     for global in all ? globals : suspicious {
-      let calls = global.calls == 0 ? "named only" : "would be called \(count(global.calls, "time"))"
+      let calls =
+        global.calls == 0 ? "named only" : "would be called \(count(global.calls, "time"))"
       // What Python's os module is called inside.
       let alias = ["posix.", "nt."].first(where: global.name.hasPrefix).map {
         " (os.\(global.name.dropFirst($0.count)))"
@@ -178,7 +185,10 @@ private struct InspectionText {
 
   private mutating func add(_ rvd: RVDFile) {
     if let input = rvd.input { lines.append(row("input", input.summary)) }
-    lines.append(row("graph", rvd.graph.map { "\(grouped($0.count)) operations" } ?? "none: not a whole network"))
+    lines.append(
+      row(
+        "graph", rvd.graph.map { "\(grouped($0.count)) operations" } ?? "none: not a whole network")
+    )
     lines.append(row("content", "sha256 \(rvd.contentSHA256)"))
     if let provenance = rvd.provenance {
       lines.append(
@@ -242,7 +252,8 @@ private struct InspectionText {
     let types = Set(tensors.map(\.tensor.elementType.rawValue)).sorted().joined(separator: ", ")
     lines.append("")
     lines.append(
-      "  \(count(tensors.count, "tensor")), \(size(bytes)), \(types)\(all || tensors.isEmpty ? "" : "; --all lists them")")
+      "  \(count(tensors.count, "tensor")), \(size(bytes)), \(types)\(all || tensors.isEmpty ? "" : "; --all lists them")"
+    )
     guard all, !tensors.isEmpty else { return }
     lines.append(
       table(

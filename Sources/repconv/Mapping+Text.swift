@@ -34,7 +34,9 @@ extension Mapping {
           ]
         }),
       "dropped": .array(
-        dropped.map { ["reason": .string($0.reason), "names": .array($0.names.map { .string($0) })] }),
+        dropped.map {
+          ["reason": .string($0.reason), "names": .array($0.names.map { .string($0) })]
+        }),
       "notes": .array(notes.map { .string($0) }),
     ]
   }

@@ -58,7 +58,8 @@ extension InputConvention {
   var summary: String {
     func list(_ values: [Double]) -> String { values.map { "\($0)" }.joined(separator: " ") }
     let white = scale == scale.rounded() ? "\(Int(scale))" : "\(scale)"
-    return "\(channelOrder.rawValue), values 0…\(white), mean \(list(mean)), deviation \(list(standardDeviation))"
+    return
+      "\(channelOrder.rawValue), values 0…\(white), mean \(list(mean)), deviation \(list(standardDeviation))"
       + (size.map { ", \($0)x\($0) pixels" } ?? "")
   }
 }

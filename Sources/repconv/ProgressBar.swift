@@ -51,13 +51,15 @@ final class ProgressBar: Sendable {
   static func line(_ written: Int, _ total: Int, _ elapsed: Duration, _ noun: String?) -> String {
     func amount(_ number: Int) -> String { noun.map { count(number, $0) } ?? size(number) }
     let fraction = min(1, Double(written) / Double(total))
-    let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+    let seconds =
+      Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
     let rate = Double(written) / max(seconds, 1e-3)
     let left = rate > 0 ? Int((Double(total - written) / rate).rounded(.up)) : 0
     let filled = Int(fraction * 20)
     let bar = String(repeating: "#", count: filled) + String(repeating: " ", count: 20 - filled)
     let rest = "\(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60)"
-    return "  [\(bar)] \(Int(fraction * 100)) %  \(amount(written)) of \(amount(total))  \(amount(Int(rate)))/s  \(rest) left"
+    return
+      "  [\(bar)] \(Int(fraction * 100)) %  \(amount(written)) of \(amount(total))  \(amount(Int(rate)))/s  \(rest) left"
   }
 
   /// Makes room for other text, if a bar stands there.

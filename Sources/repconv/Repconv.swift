@@ -5,7 +5,8 @@ import Conversion
 struct Repconv: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "repconv",
-    abstract: "Turn trained RepVGG-style checkpoints into deploy files, without running what is in them.",
+    abstract:
+      "Turn trained RepVGG-style checkpoints into deploy files, without running what is in them.",
     discussion: """
       EXAMPLES
         repconv import repvgg_a0.pkl --from megengine
@@ -22,7 +23,8 @@ struct Repconv: ParsableCommand {
       """,
     version: repconvVersion,
     subcommands: [
-      Import.self, Fuse.self, Verify.self, Export.self, Run.self, Eval.self, Inspect.self, Diff.self,
+      Import.self, Fuse.self, Verify.self, Export.self, Run.self, Eval.self, Inspect.self,
+      Diff.self,
       Check.self, Archs.self, Dialects.self,
     ])
 

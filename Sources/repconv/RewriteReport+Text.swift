@@ -28,10 +28,13 @@ extension RewriteReport {
     lines.append(
       row(
         "tensors",
-        "\(grouped(mapping.renamings.count)), \(grouped(mapping.renamedCount)) renamed to \(mapping.names.name)"))
+        "\(grouped(mapping.renamings.count)), \(grouped(mapping.renamedCount)) renamed to \(mapping.names.name)"
+      ))
     lines.append(row("parameters", grouped(parameters)))
     lines.append(
-      row("channels", "\(channelOrder.rawValue)\(flippedChannels ? ", reversed in the first block" : "")"))
+      row(
+        "channels",
+        "\(channelOrder.rawValue)\(flippedChannels ? ", reversed in the first block" : "")"))
     for (reason, names) in mapping.dropped {
       lines.append(row("dropped", "\(reason): \(sample(names))"))
     }

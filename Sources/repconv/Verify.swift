@@ -145,7 +145,9 @@ struct Verify: ParsableCommand {
         report.epsilons.map { "\($0)" }.joined(separator: ", ") + ", " + report.epsilonSource))
     switch run {
     case .compared(let comparison, let selected):
-      lines += selected.rows + comparison.outcomes.map { row($0.precision.rawValue, $0.summary(of: comparison)) }
+      lines +=
+        selected.rows
+        + comparison.outcomes.map { row($0.precision.rawValue, $0.summary(of: comparison)) }
     case .leftOut(let reason): lines.append(row("networks", "not run: \(reason)"))
     }
     lines += proof.oneSided

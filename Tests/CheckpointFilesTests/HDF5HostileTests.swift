@@ -62,7 +62,9 @@ import Testing
     let original = try Self.bytes(name)
     var generator = SeededGenerator(seed: UInt64(original.count))
     let values: [UInt8] = [0, 1, 2, 4, 8, 0x7F, 0x80, 0xFF]
-    let words: [UInt64] = [0, 1 << 32, 1 << 63 - 1, 1 << 63, .max - 1, .max, UInt64(original.count)]
+    let words: [UInt64] = [
+      0, 1 << 32, 1 << 63 - 1, 1 << 63, .max - 1, .max, UInt64(original.count),
+    ]
     var refused = 0
     let rounds = min(300, 4_000_000 / original.count)
     for _ in 0..<rounds {

@@ -60,7 +60,8 @@ import Testing
 
   @Test func `tensors are in the order of the model, where that is known`() throws {
     func layers(_ name: String) throws -> [String] {
-      let tensors = try readCheckpoint(path: fixturePath("KerasFiles/\(name)")).stateDicts[0].tensors
+      let tensors = try readCheckpoint(path: fixturePath("KerasFiles/\(name)")).stateDicts[0]
+        .tensors
       var layers: [String] = []
       for named in tensors {
         let layer = String(named.name.prefix { $0 != "." })
@@ -96,7 +97,8 @@ import Testing
   }
 
   @Test func `the configuration of Keras 2 tells the same`() throws {
-    let modules = try readCheckpoint(path: fixturePath("KerasFiles/keras2.h5")).stateDicts[0].modules
+    let modules = try readCheckpoint(path: fixturePath("KerasFiles/keras2.h5")).stateDicts[0]
+      .modules
     var conv = ModuleAttributes(className: "keras.layers.Conv2D")
     (conv.stride, conv.padding, conv.dilation, conv.groups) = ([2, 2], [2, 1], [1, 1], 3)
     #expect(modules["conv"] == conv)
@@ -120,8 +122,14 @@ import Testing
   /// A `.keras` archive of a configuration and weights, either a text or a fixture; the error after the
   /// path.
   @Test(arguments: [
-    ("{", "HDF5Files/types.h5", "(config.json) at byte 1: expected a key in quotation marks, found the end of the JSON text.\n  \(advice)"),
-    ("", "HDF5Files/types.h5", "(config.json) at byte 0: expected a value, found the end of the JSON text.\n  \(advice)"),
+    (
+      "{", "HDF5Files/types.h5",
+      "(config.json) at byte 1: expected a key in quotation marks, found the end of the JSON text.\n  \(advice)"
+    ),
+    (
+      "", "HDF5Files/types.h5",
+      "(config.json) at byte 0: expected a value, found the end of the JSON text.\n  \(advice)"
+    ),
     ("{}", "not HDF5", "(model.weights.h5): expected an HDF5 file, found another.\n  \(advice)"),
     ("{}", "", "(model.weights.h5): expected an HDF5 file, found another.\n  \(advice)"),
     (
@@ -142,7 +150,8 @@ import Testing
   func `what is wrong inside an archive is refused, with the member`(
     config: String, weights: String, message: String
   ) throws {
-    let bytes = weights.hasPrefix("HDF5Files/") ? try [UInt8](fixtureData(weights)) : Array(weights.utf8)
+    let bytes =
+      weights.hasPrefix("HDF5Files/") ? try [UInt8](fixtureData(weights)) : Array(weights.utf8)
     let file = try TemporaryFile { file in
       var archive = StoredZipWriter(file)
       archive.add("metadata.json", Array("{}".utf8))
@@ -151,7 +160,9 @@ import Testing
       try archive.finish()
     }
     let error = #expect(throws: ReadError.self) {
-      for named in try readCheckpoint(path: file.path).stateDicts.flatMap(\.tensors) { _ = try named.tensor.bytes() }
+      for named in try readCheckpoint(path: file.path).stateDicts.flatMap(\.tensors) {
+        _ = try named.tensor.bytes()
+      }
     }
     #expect(String(describing: try #require(error)) == file.path + message)
   }

@@ -224,7 +224,8 @@ import Testing
     (
       "a structure, with a name in Latin-1",
       [0x93] + Array("NUMPY".utf8) + [1, 0, 66, 0]
-        + Array("{'descr': [('".utf8) + [0xFC] + Array("', '<f4')], 'fortran_order': False, 'shape': (2,), }".utf8)
+        + Array("{'descr': [('".utf8) + [0xFC]
+        + Array("', '<f4')], 'fortran_order': False, 'shape': (2,), }".utf8)
         + [0x0A] + [UInt8](repeating: 0, count: 8),
       "(w.npy): 'w' has the dtype of a structure."
     ),
@@ -284,7 +285,9 @@ import Testing
     #expect(refusal == message, "\(what)")
   }
 
-  @Test func `big-endian and column-major elements are put in order, with sizes of Python 2`() throws {
+  @Test func `big-endian and column-major elements are put in order, with sizes of Python 2`()
+    throws
+  {
     let text = #"{"shape": (2L, 3L), "fortran_order": True, "descr": ">i2"}"#
     let data: [UInt8] = [0, 1, 0, 4, 0, 2, 0, 5, 0, 3, 0, 6]
     let tensor = try Self.read([("w.npy", Self.array(text) + data)]).stateDicts[0].tensors[0].tensor
@@ -304,7 +307,9 @@ import Testing
     #expect(checkpoint.stateDicts[0].ignored.isEmpty)
     // Then it is no archive of arrays.
     let message = try Self.refusal([("w.npy", Self.one), ("readme.txt", [0x41])])
-    #expect(message == ": the file is a zip archive without a checkpoint's data.pkl ('w.npy', 'readme.txt').")
+    #expect(
+      message
+        == ": the file is a zip archive without a checkpoint's data.pkl ('w.npy', 'readme.txt').")
   }
 
   @Test func `bytes behind an array are noted`() throws {

@@ -86,9 +86,11 @@ import Testing
       "\u{80}\u{2}\u{8A}\u{A}\u{6C}\u{FC}\u{9C}\u{46}\u{F9}\u{20}\u{6A}\u{A8}\u{50}\u{19}.I1001\n.}."
       + "(S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI2\nNtQ.(S'0'\nl.\u{2}"
       + String(repeating: "\u{0}", count: 7) + "\u{0}\u{0}\u{80}?\u{0}\u{0}\u{0}@"
-    var stream = "\u{80}\u{2}U".latin1 + [UInt8(inside.latin1.count)] + inside.latin1 + "p0\n0(".latin1
+    var stream =
+      "\u{80}\u{2}U".latin1 + [UInt8(inside.latin1.count)] + inside.latin1 + "p0\n0(".latin1
     for name in ["a", "b", "c"] {
-      stream += """
+      stream +=
+        """
         S'\(name)'
         ctorch._utils
         _rebuild_tensor_v2

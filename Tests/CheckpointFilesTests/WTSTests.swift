@@ -118,14 +118,21 @@ import Testing
       " at byte 2: expected the name of a tensor and the number of its elements, found other text."
     ),
     (
-      "1\nw\n", " at byte 2: expected the name of a tensor and the number of its elements, found other text."
+      "1\nw\n",
+      " at byte 2: expected the name of a tensor and the number of its elements, found other text."
     ),
     (
       "1\n" + String(repeating: "w", count: 5000) + " 1 3f800000\n",
       " at byte 2: expected the name of a tensor and the number of its elements, found other text."
     ),
-    ("1\nw 1 3f8000000\n", " at byte 14: expected a line that ends behind 1 elements, found more of it."),
-    ("1\nw 1 0x3f800000\n", " at byte 14: expected a line that ends behind 1 elements, found more of it."),
+    (
+      "1\nw 1 3f8000000\n",
+      " at byte 14: expected a line that ends behind 1 elements, found more of it."
+    ),
+    (
+      "1\nw 1 0x3f800000\n",
+      " at byte 14: expected a line that ends behind 1 elements, found more of it."
+    ),
     (
       "1\nw 2 3f8000000 3f80000\n",
       " at byte 6: expected an element: eight hexadecimal digits and a blank, found '3f8000000'."

@@ -1,7 +1,7 @@
 import Conversion
 import RVD
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Files that were cut short or changed: an error or the right answer, and nothing in between.
@@ -38,7 +38,8 @@ import Testing
       damaged[position] ^= UInt8.random(in: 1...255, using: &random)
       try folder.write(damaged, to: "damaged.bin")
       do {
-        let report = try fuse(folder.file("damaged.bin"), to: folder.file("out.rvd"), options: replacing)
+        let report = try fuse(
+          folder.file("damaged.bin"), to: folder.file("out.rvd"), options: replacing)
         // Names are not weights: a changed name of a tensor that is passed through is another model.
         if name == "one-block.pth" {
           #expect(report.contentDigest == right, "byte \(position)")
@@ -70,7 +71,8 @@ import Testing
     #expect(report.blocks == 1 && report.passedThrough == 1)
     let expected = try readNPZ(Fixtures.path("HDF5Files/resrep-fused.npz"))
     let tensors = try RVDFile.open(path: folder.file("out.rvd")).tensors
-    #expect(tensors.map(\.name) == ["body.0.rbr_reparam.weight", "body.0.rbr_reparam.bias", "deps"])
+    #expect(
+      tensors.map(\.name) == ["body.0.rbr_reparam.weight", "body.0.rbr_reparam.bias", "deps"])
     for named in tensors.dropLast() {
       let answer = try #require(expected[named.name]).floats
       #expect(try named.tensor.doubles().map(Float.init) == answer, "\(named.name)")
@@ -93,7 +95,9 @@ import Testing
           "head.bn.num_batches_tracked", "head.scale", "head.empty", "head.half",
         ])
       for name in ["stem.weight", "head.bn.num_batches_tracked", "head.scale", "head.empty"] {
-        let (a, b) = (before.first { $0.name == name }!.tensor, after.first { $0.name == name }!.tensor)
+        let (a, b) = (
+          before.first { $0.name == name }!.tensor, after.first { $0.name == name }!.tensor
+        )
         #expect(a.shape == b.shape && a.elementType == b.elementType)
         #expect(try a.bytes() == b.bytes(), "\(name)")
       }

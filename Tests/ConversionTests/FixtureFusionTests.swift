@@ -26,9 +26,10 @@ struct Fixture: CustomTestStringConvertible, Sendable {
   static let all: [Fixture] = ["PyTorch", "MegEngine", "HDF5", "Safetensors"].flatMap { folder in
     Fixtures.names(
       in: folder,
-      suffixes: [".pth", ".pkl", ".tar", ".ckpt", ".h5", ".hdf5", ".keras", ".safetensors"])
-      .filter { ["plain", "g2", "g4", "se", "plus"].contains(String($0.prefix { $0 != "-" })) }
-      .map { Fixture(path: Fixtures.path("\(folder)/\($0)"), name: $0) }
+      suffixes: [".pth", ".pkl", ".tar", ".ckpt", ".h5", ".hdf5", ".keras", ".safetensors"]
+    )
+    .filter { ["plain", "g2", "g4", "se", "plus"].contains(String($0.prefix { $0 != "-" })) }
+    .map { Fixture(path: Fixtures.path("\(folder)/\($0)"), name: $0) }
   }
 }
 
@@ -71,7 +72,9 @@ struct Fixture: CustomTestStringConvertible, Sendable {
         } else if Float(our) != Float(their) {
           // Only where float64 itself cannot tell which neighbour is nearer.
           let middle = (our + Double(Float(their))) / 2
-          if (their - middle).magnitude <= 4 * their.ulp { ties += 1 } else {
+          if (their - middle).magnitude <= 4 * their.ulp {
+            ties += 1
+          } else {
             Issue.record("\(named.name): \(our), not \(Float(their))")
           }
         }

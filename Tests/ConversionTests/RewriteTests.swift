@@ -1,9 +1,10 @@
-@testable import Conversion
 import Naming
 import RVD
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
+
+@testable import Conversion
 
 @Suite struct RewriteTests {
   let folder: TemporaryFolder
@@ -64,7 +65,8 @@ import Testing
     func shapes(_ dialect: Dialect) throws -> [String: [Int]] {
       let source = Fixtures.path("PyTorch/g2-train.pth")
       let report = try rewrite(source, to: folder.file("x.pth"), options: options(names: dialect))
-      return Dictionary(uniqueKeysWithValues: report.mapping.renamings.map { ($0.to, $0.toShape.dimensions) })
+      return Dictionary(
+        uniqueKeysWithValues: report.mapping.renamings.map { ($0.to, $0.toShape.dimensions) })
     }
     let basecls = try shapes(.baseCls)
     #expect(basecls["stage1.1.rbr_dense.conv.weight"] == [2, 8, 8, 3, 3])
@@ -73,7 +75,10 @@ import Testing
     #expect(keras["stage1_1_rbr_dense_conv.kernel"] == [3, 3, 8, 16])
     #expect(keras["linear.kernel"] == [64, 10])
     let objax = try shapes(.objax)
-    #expect(objax["(RepVGG).stage0(RepVGGBlock).rbr_dense(Sequential)[1](BatchNorm2D).gamma"] == [1, 16, 1, 1])
+    #expect(
+      objax["(RepVGG).stage0(RepVGGBlock).rbr_dense(Sequential)[1](BatchNorm2D).gamma"] == [
+        1, 16, 1, 1,
+      ])
     #expect(try shapes(.paddleClas)["linear.weight"] == [64, 10])
   }
 
@@ -98,7 +103,9 @@ import Testing
     #expect(back.contentDigest == fused.contentDigest)
     _ = try rewrite(folder.file("a.rvd"), to: folder.file("d.rvd"))
     #expect(try folder.read("a.rvd") == folder.read("d.rvd"))
-    let (a, c) = (try RVDFile.open(path: folder.file("a.rvd")), try RVDFile.open(path: folder.file("c.rvd")))
+    let (a, c) = (
+      try RVDFile.open(path: folder.file("a.rvd")), try RVDFile.open(path: folder.file("c.rvd"))
+    )
     #expect(a.graph == c.graph && a.graph != nil)
   }
 
@@ -137,39 +144,43 @@ import Testing
   }
 
   /// Of a file, under names, in a format: what is said to get lost.
-  @Test(arguments: [
-    ("PyTorch/plain-train.pth", "official", "a.pth", []),
-    ("PyTorch/plain-train.pth", "timm", "a.safetensors", []),
-    (
-      "PyTorch/plain-train.pth", "keras", "a.h5",
-      [
-        "BatchNorm's epsilon, 1e-05, is not in the output, and names of keras stand for 0.001: fuse it with --bn-eps 1e-05"
-      ]
-    ),
-    ("HDF5/plain-keras3.keras", "official", "a.pth", []),
-    (
-      "HDF5/plain-keras3.keras", "keras", "a.h5",
-      [
-        "BatchNorm's epsilon, 1e-05, is not in the output, and names of keras stand for 0.001: fuse it with --bn-eps 1e-05"
-      ]
-    ),
-    (
-      "HDF5/plain-keras3.weights.h5", "official", "a.npz",
-      [
-        "BatchNorm's epsilon, 0.001, is not in the output, and names of official stand for 1e-05: fuse it with --bn-eps 0.001"
-      ]
-    ),
-    ("HDF5/plain-keras3.weights.h5", "keras", "a.npz", []),
-    ("deploy.rvd", "official", "a.rvd", []),
-    ("deploy.rvd", "timm", "a.pth", ["left out, since PyTorch zip holds tensors only: graph, input, origin"]),
-    (
-      "deploy.rvd", "official", "a.wts",
-      [
-        "left out, since TensorRT .wts text holds tensors only: graph, input, origin",
-        "TensorRT .wts text has no place for shapes and types: every tensor becomes a list of float32",
-      ]
-    ),
-  ] as [(String, String, String, [String])])
+  @Test(
+    arguments: [
+      ("PyTorch/plain-train.pth", "official", "a.pth", []),
+      ("PyTorch/plain-train.pth", "timm", "a.safetensors", []),
+      (
+        "PyTorch/plain-train.pth", "keras", "a.h5",
+        [
+          "BatchNorm's epsilon, 1e-05, is not in the output, and names of keras stand for 0.001: fuse it with --bn-eps 1e-05"
+        ]
+      ),
+      ("HDF5/plain-keras3.keras", "official", "a.pth", []),
+      (
+        "HDF5/plain-keras3.keras", "keras", "a.h5",
+        [
+          "BatchNorm's epsilon, 1e-05, is not in the output, and names of keras stand for 0.001: fuse it with --bn-eps 1e-05"
+        ]
+      ),
+      (
+        "HDF5/plain-keras3.weights.h5", "official", "a.npz",
+        [
+          "BatchNorm's epsilon, 0.001, is not in the output, and names of official stand for 1e-05: fuse it with --bn-eps 0.001"
+        ]
+      ),
+      ("HDF5/plain-keras3.weights.h5", "keras", "a.npz", []),
+      ("deploy.rvd", "official", "a.rvd", []),
+      (
+        "deploy.rvd", "timm", "a.pth",
+        ["left out, since PyTorch zip holds tensors only: graph, input, origin"]
+      ),
+      (
+        "deploy.rvd", "official", "a.wts",
+        [
+          "left out, since TensorRT .wts text holds tensors only: graph, input, origin",
+          "TensorRT .wts text has no place for shapes and types: every tensor becomes a list of float32",
+        ]
+      ),
+    ] as [(String, String, String, [String])])
   func `what the output cannot carry is said`(
     input: String, names: String, output: String, expected: [String]
   ) throws {
@@ -225,9 +236,12 @@ import Testing
   func `the same bytes are written by any number of threads`(threads: Int) throws {
     for output in ["x.rvd", "x.pth"] {
       var options = FuseOptions()
-      _ = try fuse(Fixtures.path("PyTorch/plus-train.pth"), to: folder.file("all-\(output)"), options: options)
+      _ = try fuse(
+        Fixtures.path("PyTorch/plus-train.pth"), to: folder.file("all-\(output)"), options: options)
       options.writing.threads = Threads(threads)
-      _ = try fuse(Fixtures.path("PyTorch/plus-train.pth"), to: folder.file("some-\(output)"), options: options)
+      _ = try fuse(
+        Fixtures.path("PyTorch/plus-train.pth"), to: folder.file("some-\(output)"), options: options
+      )
       #expect(try folder.read("all-\(output)") == folder.read("some-\(output)"))
     }
   }

@@ -47,7 +47,9 @@ import Testing
 
   @Test(arguments: Dialect.all)
   func `deploy files verify in every format, under every project's names`(names: Dialect) throws {
-    for (model, source) in [("plain", "MegEngine/plain-renamed.pkl"), ("g4", "PyTorch/g4-train.pth")] {
+    for (model, source) in [
+      ("plain", "MegEngine/plain-renamed.pkl"), ("g4", "PyTorch/g4-train.pth"),
+    ] {
       for format in OutputFormat.all {
         var options = FuseOptions()
         options.writing.names = names

@@ -125,7 +125,8 @@ import Testing
     }
     #expect(try network.run(ImageBatch([Float](), shape: [0, 3, 8, 8])).logits.isEmpty)
     // A single pixel is enough for padded convolutions.
-    #expect(try network.run(ImageBatch([0, 0, 0] as [Float], shape: [1, 3, 1, 1])).logits.count == 1)
+    #expect(
+      try network.run(ImageBatch([0, 0, 0] as [Float], shape: [1, 3, 1, 1])).logits.count == 1)
   }
 
   @Test func `a block that is not there is named, with those like it`() throws {

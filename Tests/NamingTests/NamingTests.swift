@@ -21,7 +21,8 @@ func checkpoint(_ dicts: [String: [(String, Shape)]]) throws -> Checkpoint {
 
 /// A parameter as a file of `dialect` has it; none if it has no such parameter.
 func entry(_ role: Role, _ shape: Shape, _ dialect: Dialect) -> [(String, Shape)] {
-  let bytes = MemoryBytes([UInt8](repeating: 0, count: 4 * shape.elementCount), location: Location(path: "t"))
+  let bytes = MemoryBytes(
+    [UInt8](repeating: 0, count: 4 * shape.elementCount), location: Location(path: "t"))
   let tensor = OutputTensor(name: "", try! Tensor(.float32, shape: shape, in: bytes, name: "t"))
   let output = try! dialect.output(tensor, as: role, groups: 1)
   return output.map { [($0.name, $0.shape)] } ?? []
@@ -33,7 +34,8 @@ func block(_ path: String, _ dialect: Dialect = .official) -> [(String, Shape)] 
     var entries: [(String, Shape)] = []
     switch branch {
     case .dense: entries += entry(.block(path: path, .kernel(.dense)), [4, 4, 3, 3], dialect)
-    case .pointwise: entries += entry(.block(path: path, .kernel(.pointwise)), [4, 4, 1, 1], dialect)
+    case .pointwise:
+      entries += entry(.block(path: path, .kernel(.pointwise)), [4, 4, 1, 1], dialect)
     case .identity: break
     }
     for field in BatchNormField.allCases {
@@ -129,7 +131,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       #expect(parameter.role == role, "\(parameter.originalName)")
       #expect(parameter.tensor.shape == Self.shape(of: role), "\(parameter.originalName)")
     }
-    let paths = Self.withoutPlus.contains(dialect.name) ? Array(Self.blockPaths[..<3]) : Self.blockPaths
+    let paths =
+      Self.withoutPlus.contains(dialect.name) ? Array(Self.blockPaths[..<3]) : Self.blockPaths
     #expect(Set(network.blocks.map(\.path)) == Set(paths))
     // Three branches: two kernels and three BatchNorms; a deploy kernel and its bias.
     let fields = dialect.batchNorm.count
@@ -172,7 +175,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       "timm",
       [
         "stem.conv_kxk.conv.weight", "stages.1.2.conv_1x1.bn.running_var",
-        "stages.1.2.identity.weight", "stages.1.2.reparam_conv.weight", "stages.1.2.attn.fc1.weight",
+        "stages.1.2.identity.weight", "stages.1.2.reparam_conv.weight",
+        "stages.1.2.attn.fc1.weight",
         "head.fc.weight",
       ]
     ),
@@ -239,9 +243,15 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
   }
 
   @Test func `parts of RepVGGplus have the official names`() {
-    #expect(Dialect.official.name(of: .block(path: "stage1.blocks.0", .excite(.afterActivation, .weight))) == "stage1.blocks.0.post_se.up.weight")
-    #expect(Dialect.official.name(of: .auxiliary(path: "stage1_aux", .classifier(.bias))) == "stage1_aux.3.bias")
-    #expect(Dialect.renamedMegEngine.name(of: .auxiliary(path: "stage1_aux", .kernel)) == "stage1_aux.downsample.conv.weight")
+    #expect(
+      Dialect.official.name(of: .block(path: "stage1.blocks.0", .excite(.afterActivation, .weight)))
+        == "stage1.blocks.0.post_se.up.weight")
+    #expect(
+      Dialect.official.name(of: .auxiliary(path: "stage1_aux", .classifier(.bias)))
+        == "stage1_aux.3.bias")
+    #expect(
+      Dialect.renamedMegEngine.name(of: .auxiliary(path: "stage1_aux", .kernel))
+        == "stage1_aux.downsample.conv.weight")
     // timm and mmpretrain have no RepVGGplus: no name is made up that another block could have.
     for dialect in [Dialect.timm, .mmpretrain, .zcls, .objax] {
       #expect(dialect.name(of: .block(path: "stage3_first.blocks.0", .kernel(.dense))) == nil)
@@ -256,7 +266,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
   }
 
   @Test func `deploy files of alike dialects are told apart by their container`() throws {
-    let entries = entry(.block(path: "stage0", .fused(.weight)), [4, 3, 3, 3], .paddleClas)
+    let entries =
+      entry(.block(path: "stage0", .fused(.weight)), [4, 3, 3, 3], .paddleClas)
       + entry(.block(path: "stage0", .fused(.bias)), [4], .paddleClas) + classifier(.paddleClas)
     var file = try checkpoint(["": entries])
     file.family = "paddle"
@@ -277,7 +288,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     #expect(throws: NamingError.self) { try Dialect.baseCls.output(tensor, as: role, groups: nil) }
     #expect(try Dialect.official.output(tensor, as: role, groups: nil)?.shape == [4, 2, 3, 3])
     #expect(throws: NamingError.self) {
-      try Dialect.objax.output(tensor, as: .block(path: "stage0", .squeeze(.beforeActivation, .weight)), groups: 1)
+      try Dialect.objax.output(
+        tensor, as: .block(path: "stage0", .squeeze(.beforeActivation, .weight)), groups: 1)
     }
   }
 
@@ -286,18 +298,27 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     let mine = try Dialect(text: text, place: "mine.dialect")
     #expect(mine.name == "mine")
     let entries = block("stage0", mine) + block("stage1.0", mine)
-    #expect(try Network(recognising: checkpoint(["": entries]), dialects: [mine] + Dialect.all).dialect == mine)
+    #expect(
+      try Network(recognising: checkpoint(["": entries]), dialects: [mine] + Dialect.all).dialect
+        == mine)
     for (change, line, reason) in [
       ("epsilon: 1e-5\n", nil, "'epsilon' is missing"),
       ("epsilon: tiny\n", 4, "'epsilon' is a number of at least 0, not 'tiny'"),
       ("epsilon: 1e-5\nepsilon: 1e-5\n", 5, "'epsilon' is there twice"),
       ("epsilon: 1e-5\ncolour: red\n", 5, "'colour' is no key of a dialect"),
       ("epsilon: 1e-5\nnonsense\n", 5, "expected 'key: value', found 'nonsense'"),
-      ("epsilon: 1e-5\nkernel layout: IOHW\n", 5, "'kernel layout' is one of OIHW, HWIO, GOIHW, not 'IOHW'"),
-      ("epsilon: 1e-5\nblock: a{s} = b\n", 5, "'a{s} = b' does not have the same places on both sides"),
+      (
+        "epsilon: 1e-5\nkernel layout: IOHW\n", 5,
+        "'kernel layout' is one of OIHW, HWIO, GOIHW, not 'IOHW'"
+      ),
+      (
+        "epsilon: 1e-5\nblock: a{s} = b\n", 5,
+        "'a{s} = b' does not have the same places on both sides"
+      ),
       ("epsilon: 1e-5\nblock: a{ = b\n", 5, "'{' without '}' in 'a{'"),
     ] as [(String, Int?, String)] {
-      let broken = text.replacing("epsilon: 1e-5\n", with: change == "epsilon: 1e-5\n" ? "" : change)
+      let broken = text.replacing(
+        "epsilon: 1e-5\n", with: change == "epsilon: 1e-5\n" ? "" : change)
       #expect(throws: NamingError.badDialect(place: "mine.dialect", line: line, reason: reason)) {
         try Dialect(text: broken, place: "mine.dialect")
       }
@@ -309,7 +330,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
   @Test(arguments: [
     ("stage{s}.{b} = stages.{s-1}.{b}", "stage3.12", "stages.2.12"),
     ("*.conv = *.convolution", "a.b.conv", "a.b.convolution"),
-    ("*.x.* = *-*", "a.x.b.x.c", "a-b.x.c"), ("a = b", "a", "b"), ("* = *", "any.thing", "any.thing"),
+    ("*.x.* = *-*", "a.x.b.x.c", "a-b.x.c"), ("a = b", "a", "b"),
+    ("* = *", "any.thing", "any.thing"),
   ])
   func `names go both ways`(rule: String, first: String, second: String) throws {
     let rule = try Correspondence(rule)
@@ -329,7 +351,9 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 
 @Suite struct RenamingTests {
   @Test func `rules change names before anything else`() throws {
-    let entries = block("stage0").map { ("deep.net." + $0.0.replacing("rbr_dense", with: "main"), $0.1) }
+    let entries = block("stage0").map {
+      ("deep.net." + $0.0.replacing("rbr_dense", with: "main"), $0.1)
+    }
     let rules = try ["deep.net.*main.*=*rbr_dense.*", "deep.net.*=*"].map(Correspondence.init)
     let network = try Network(recognising: checkpoint(["": entries]), renames: rules)
     #expect(network.blocks.map(\.path) == ["stage0"])
@@ -385,29 +409,35 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 
   @Test func `a prefix of a larger network stays, unless a parallel wrapper added it`() throws {
     let network = try Network(
-      recognising: checkpoint(["": prefixed("module.model.", block("1") + block("2") + [("head.weight", [4, 4] as Shape)])]))
+      recognising: checkpoint([
+        "": prefixed("module.model.", block("1") + block("2") + [("head.weight", [4, 4] as Shape)])
+      ]))
     #expect(network.prefix == "module.")
     #expect(network.blocks.map(\.path) == ["model.1", "model.2"])
   }
 
   @Test func `compiled parts inside names come off`() throws {
-    let entries = prefixed("backbone._orig_mod.", block("stage0")) + [("head.weight", [4, 4] as Shape)]
+    let entries =
+      prefixed("backbone._orig_mod.", block("stage0")) + [("head.weight", [4, 4] as Shape)]
     let network = try Network(recognising: checkpoint(["": entries]))
     #expect(network.blocks.map(\.path) == ["backbone.stage0"])
   }
 
   @Test func `the counter of an averaged model is set aside`() throws {
     let network = try Network(
-      recognising: checkpoint(["": [("n_averaged", [] as Shape)] + prefixed("module.", block("stage0"))]))
+      recognising: checkpoint([
+        "": [("n_averaged", [] as Shape)] + prefixed("module.", block("stage0"))
+      ]))
     #expect(network.counters == ["n_averaged"])
     #expect(network.prefix == "module.")
   }
 
   @Test func `names that collide without their wrapper are an error`() throws {
     let entries = block("stage0") + prefixed("_orig_mod.", block("stage0"))
-    #expect(throws: NamingError.collision(
-      path: "t.pth", first: "stage0.rbr_dense.conv.weight",
-      second: "_orig_mod.stage0.rbr_dense.conv.weight")
+    #expect(
+      throws: NamingError.collision(
+        path: "t.pth", first: "stage0.rbr_dense.conv.weight",
+        second: "_orig_mod.stage0.rbr_dense.conv.weight")
     ) { try Network(recognising: checkpoint(["": entries])) }
   }
 }
@@ -424,11 +454,13 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 
   @Test func `equal ones are listed`() throws {
     let file = try checkpoint(["model": block("stage0"), "model_ema": block("stage0")])
-    #expect(throws: NamingError.ambiguous(
-      path: "t.pth", candidates: ["model (17 tensors)", "model_ema (17 tensors)"])
+    #expect(
+      throws: NamingError.ambiguous(
+        path: "t.pth", candidates: ["model (17 tensors)", "model_ema (17 tensors)"])
     ) { try Network(recognising: file) }
-    #expect(throws: NamingError.noSuchKey(
-      path: "t.pth", key: "ema", candidates: ["model (17 tensors)", "model_ema (17 tensors)"])
+    #expect(
+      throws: NamingError.noSuchKey(
+        path: "t.pth", key: "ema", candidates: ["model (17 tensors)", "model_ema (17 tensors)"])
     ) { try Network(recognising: file, key: "ema") }
   }
 
@@ -455,28 +487,36 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     #expect(result[.block(path: "stage0", .kernel(.dense))]?.tensor.shape == [4, 2, 3, 3])
   }
 
-  @Test(arguments: [
-    ("stage0.rbr_dense.bn.weight", [2, 2]), ("stage0.rbr_dense.bn.weight", []),
-    ("stage0.rbr_dense.bn.weight", [0]), ("stage0.rbr_dense.conv.weight", [4, 4, 3]),
-    ("stage0.rbr_1x1.conv.weight", [4, 4]), ("stage0.rbr_dense.conv.weight", [4, 0, 3, 3]),
-  ] as [(String, Shape)])
+  @Test(
+    arguments: [
+      ("stage0.rbr_dense.bn.weight", [2, 2]), ("stage0.rbr_dense.bn.weight", []),
+      ("stage0.rbr_dense.bn.weight", [0]), ("stage0.rbr_dense.conv.weight", [4, 4, 3]),
+      ("stage0.rbr_1x1.conv.weight", [4, 4]), ("stage0.rbr_dense.conv.weight", [4, 0, 3, 3]),
+    ] as [(String, Shape)])
   func `a tensor that cannot be what its name says is an error`(name: String, shape: Shape) {
     #expect { try network([name: shape]) } throws: { error in
-      if case .misfit(_, name, _, "float32 \(shape)")? = error as? NamingError { true } else { false }
+      if case .misfit(_, name, _, "float32 \(shape)")? = error as? NamingError {
+        true
+      } else {
+        false
+      }
     }
   }
 
   @Test func `parameters that no RepVGG block has are reported with the nearest`() throws {
     let entries = block("stage0") + [("stage0.rbr_dense.bn.runing_var", [4] as Shape)]
     let network = try Network(recognising: checkpoint(["": entries]))
-    #expect(throws: NamingError.unknownInBlock(
-      path: "t.pth", block: "stage0", names: ["stage0.rbr_dense.bn.runing_var"],
-      known: ["rbr_dense.bn.running_var", "rbr_dense.bn.running_mean", "rbr_1x1.bn.running_var"])
+    #expect(
+      throws: NamingError.unknownInBlock(
+        path: "t.pth", block: "stage0", names: ["stage0.rbr_dense.bn.runing_var"],
+        known: ["rbr_dense.bn.running_var", "rbr_dense.bn.running_mean", "rbr_1x1.bn.running_var"])
     ) { try network.requireKnownBlocks() }
   }
 
   @Test func `parameters come in the official order, blocks by number`() throws {
-    let entries = classifier(.official).reversed() + block("stage1.10").reversed() + block("stage1.2") + block("stage0")
+    let entries =
+      classifier(.official).reversed() + block("stage1.10").reversed() + block("stage1.2")
+      + block("stage0")
     let network = try Network(recognising: checkpoint(["": entries]))
     #expect(network.blocks.map(\.path) == ["stage0", "stage1.2", "stage1.10"])
     let names = network.parameters.map(\.originalName)
@@ -488,7 +528,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 
 @Suite struct OrderTests {
   @Test(arguments: [
-    ("stage1.2", "stage1.10"), ("stage0", "stage1.0"), ("stage3_first.blocks.11", "stage3_second.blocks.0"),
+    ("stage1.2", "stage1.10"), ("stage0", "stage1.0"),
+    ("stage3_first.blocks.11", "stage3_second.blocks.0"),
     ("a", "a.b"), ("2", "a"), ("x09", "x10"), ("", "a"),
   ])
   func `numbers are compared as numbers`(first: String, second: String) {
@@ -498,7 +539,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 
   @Test func `the nearest names come first, and strangers not at all`() {
     #expect(
-      nearestNames(to: "RepVGG-A0", in: ["RepVGG-B3", "RepVGG-A1", "ResNet-50", "RepVGG-A0x"], limit: 2)
+      nearestNames(
+        to: "RepVGG-A0", in: ["RepVGG-B3", "RepVGG-A1", "ResNet-50", "RepVGG-A0x"], limit: 2)
         == ["RepVGG-A0x", "RepVGG-A1"])
     #expect(nearestNames(to: "abc", in: ["something else"]) == [])
   }

@@ -80,12 +80,15 @@ import Testing
     .init("DICT without a mark", bytes("NNd."), at: 2, "a MARK before DICT"),
     .init("LIST without a mark", bytes("Nl."), at: 1, "a MARK before LIST"),
     .init("POP_MARK without a mark", bytes("N1."), at: 1, "a MARK before POP_MARK"),
-    .init("LONG4 beyond the end", hex("80 02 8b ff ff ff 7f 2e"), at: 7, "2147483647 bytes expected"),
+    .init(
+      "LONG4 beyond the end", hex("80 02 8b ff ff ff 7f 2e"), at: 7, "2147483647 bytes expected"),
     .init("LONG1 beyond the end", hex("80 02 8a 04 01 2e"), at: 4, "4 bytes expected, 2 there"),
     .init(
-      "a line that does not end", bytes("I" + String(repeating: "1", count: 100)), at: 101, "ends inside the line of INT"),
+      "a line that does not end", bytes("I" + String(repeating: "1", count: 100)), at: 101,
+      "ends inside the line of INT"),
     .init(
-      "STACK_GLOBAL of numbers from the memo", hex("80 04 4b 01 94 30 4b 02 94 30 68 00 68 01 93 2e"),
+      "STACK_GLOBAL of numbers from the memo",
+      hex("80 04 4b 01 94 30 4b 02 94 30 68 00 68 01 93 2e"),
       at: 14, "two strings below STACK_GLOBAL"),
     .init("NEWOBJ_EX of two", hex("80 04 29 7d 92 2e"), at: 4, "an operand of NEWOBJ_EX"),
     .init("BINPERSID of nothing", bytes("Q."), at: 0, "an operand of BINPERSID"),

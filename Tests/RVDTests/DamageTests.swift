@@ -21,7 +21,8 @@ import Testing
   func `a file with any byte changed is refused`(vector: Vector) throws {
     var bytes = try vector.bytes()
     for index in bytes.indices {
-      for mask: UInt8 in [1, 2, 4, 8, 16, 32, 64, 128, 255] where bytes.count < 1000 || mask == 1 || mask == 128 {
+      for mask: UInt8 in [1, 2, 4, 8, 16, 32, 64, 128, 255]
+      where bytes.count < 1000 || mask == 1 || mask == 128 {
         bytes[index] ^= mask
         #expect(throws: ReadError.self, "byte \(index), bits \(mask)") { try open(bytes) }
         bytes[index] ^= mask
@@ -37,7 +38,8 @@ import Testing
     var generator = SeededGenerator(seed: seed)
     let vectors = try Vector.valid.map { try $0.bytes() }
     let words = [
-      "0", "1", "-1", "9007199254740991", "9007199254740992", "9223372036854775807", "1e+300", "null",
+      "0", "1", "-1", "9007199254740991", "9007199254740992", "9223372036854775807", "1e+300",
+      "null",
       "true", "\"\"", "\"b\"", "[]", "{}", "[0]", "[4294967296,4294967296]", "[1,1]", "\"int8\"",
     ]
     var refused = 0
@@ -47,13 +49,16 @@ import Testing
       var text = Array(original[64..<64 + length])
       for _ in 0..<Int.random(in: 1...3, using: &generator) where !text.isEmpty {
         switch Int.random(in: 0..<3, using: &generator) {
-        case 0: text[Int.random(in: 0..<text.count, using: &generator)] = .random(in: 0...255, using: &generator)
+        case 0:
+          text[Int.random(in: 0..<text.count, using: &generator)] = .random(
+            in: 0...255, using: &generator)
         case 1: text.remove(at: Int.random(in: 0..<text.count, using: &generator))
         default:  // another value in place of one
           let starts = text.indices.filter { text[$0] == UInt8(ascii: ":") }
           guard let colon = starts.randomElement(using: &generator) else { break }
           let end = text[(colon + 1)...].firstIndex { ",}]".utf8.contains($0) } ?? text.endIndex
-          text.replaceSubrange((colon + 1)..<end, with: Array(words.randomElement(using: &generator)!.utf8))
+          text.replaceSubrange(
+            (colon + 1)..<end, with: Array(words.randomElement(using: &generator)!.utf8))
         }
       }
       let data = original[((64 + length + 63) / 64 * 64)...]
@@ -107,33 +112,33 @@ import Testing
   @Test func `errors say where, what was expected, what was found, and what to do`() throws {
     let expected = [
       "zip": """
-        model.rvd at byte 0: it does not begin as an RVD file does.
-          Name a file that `repconv fuse` wrote.
-        """,
+      model.rvd at byte 0: it does not begin as an RVD file does.
+        Name a file that `repconv fuse` wrote.
+      """,
       "text-mode": """
-        model.rvd at byte 0: expected the magic 89 52 56 44 0D 0A 1A 0A, found 89 52 56 44 0A 1A 0A 01.
-          A transfer that treats files as text does this; fetch it again in binary mode.
-        """,
+      model.rvd at byte 0: expected the magic 89 52 56 44 0D 0A 1A 0A, found 89 52 56 44 0A 1A 0A 01.
+        A transfer that treats files as text does this; fetch it again in binary mode.
+      """,
       "needs-version-2": """
-        model.rvd at byte 12: the file needs a reader of RVD version 2, and this one reads version 1.
-          Update repconv.
-        """,
+      model.rvd at byte 12: the file needs a reader of RVD version 2, and this one reads version 1.
+        Update repconv.
+      """,
       "codec-unknown": """
-        model.rvd at byte 64: tensor 'b' is stored with the codec 'planes-deflate', which this version does not know.
-          Update repconv, or ask the file's author for one with less in it.
-        """,
+      model.rvd at byte 64: tensor 'b' is stored with the codec 'planes-deflate', which this version does not know.
+        Update repconv, or ask the file's author for one with less in it.
+      """,
       "overlap": """
-        model.rvd at byte 64: expected tensors[1].offset ('b') in the manifest to be 128, the first multiple of 64 not inside the tensors before, found 64, which overlaps them.
-          The program that wrote the file does not follow the format; report it to that program's authors.
-        """,
+      model.rvd at byte 64: expected tensors[1].offset ('b') in the manifest to be 128, the first multiple of 64 not inside the tensors before, found 64, which overlaps them.
+        The program that wrote the file does not follow the format; report it to that program's authors.
+      """,
       "groups-other": """
-        model.rvd at byte 64: expected graph[2].weight in the manifest to be a kernel for 4 channels, found 'body.weight', 4x2x3x1, and groups 1.
-          The program that wrote the file does not follow the format; report it to that program's authors.
-        """,
+      model.rvd at byte 64: expected graph[2].weight in the manifest to be a kernel for 4 channels, found 'body.weight', 4x2x3x1, and groups 1.
+        The program that wrote the file does not follow the format; report it to that program's authors.
+      """,
       "keys-unsorted": """
-        model.rvd at byte 179: expected keys in the order of their UTF-16 code units, each once, found the key 'bytes' after 'codec'.
-          The program that wrote the file does not follow the format; report it to that program's authors.
-        """,
+      model.rvd at byte 179: expected keys in the order of their UTF-16 code units, each once, found the key 'bytes' after 'codec'.
+        The program that wrote the file does not follow the format; report it to that program's authors.
+      """,
     ]
     for (name, text) in expected {
       let vector = try #require(Vector.invalid.first { $0.file == "invalid/\(name).rvd" })
@@ -151,7 +156,8 @@ private func file(
     (0..<count).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
   }
   var bytes = RVDFile.magic + little(1, 4) + little(1, 4) + little(0, 8)
-  bytes += little(manifestLength ?? UInt64(text.count), 8) + little(dataLength ?? UInt64(data.count), 8)
+  bytes +=
+    little(manifestLength ?? UInt64(text.count), 8) + little(dataLength ?? UInt64(data.count), 8)
   bytes += little(UInt64(CRC32(text).value), 4) + [UInt8](repeating: 0, count: 16)
   bytes += little(UInt64(CRC32(bytes).value), 4)
   bytes += text

@@ -6,7 +6,8 @@ import Testing
 @Suite struct ExampleTests {
   private static let root = vectorFolder.appending(path: "../..").standardized.path
   private static let hasPython = run(["/usr/bin/env", "python3", "--version"]).status == 0
-  private static let hasC = run(["/usr/bin/env", "cc", "--version"]).status == 0
+  private static let hasC =
+    run(["/usr/bin/env", "cc", "--version"]).status == 0
     && FileManager.default.fileExists(atPath: "/usr/include/zlib.h")
 
   @Test(.enabled(if: hasPython)) func `the vectors are those that the script writes`() {
@@ -28,11 +29,14 @@ import Testing
           print("refused", repr(error))
       """
     let paths = Self.files.map { vectorFolder.appending(path: $0.file).path }
-    let result = Self.run(["/usr/bin/env", "python3", "-c", script, Self.root + "/examples"] + paths)
+    let result = Self.run(
+      ["/usr/bin/env", "python3", "-c", script, Self.root + "/examples"] + paths)
     let answers = result.output.split(separator: "\n")
     #expect(result.status == 0 && answers.count == paths.count, "\(result.output)")
     for (vector, answer) in zip(Self.files, answers) {
-      #expect(answer.starts(with: vector.expected == "valid" ? "read" : "refused"), "\(vector.file): \(answer)")
+      #expect(
+        answer.starts(with: vector.expected == "valid" ? "read" : "refused"),
+        "\(vector.file): \(answer)")
     }
   }
 
@@ -41,12 +45,14 @@ import Testing
       .appending(path: "repconv-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: program) }
     let compiled = Self.run([
-      "/usr/bin/env", "cc", "-O1", "-Wall", Self.root + "/examples/read_rvd.c", "-lz", "-o", program,
+      "/usr/bin/env", "cc", "-O1", "-Wall", Self.root + "/examples/read_rvd.c", "-lz", "-o",
+      program,
     ])
     try #require(compiled.status == 0 && compiled.output.isEmpty, "\(compiled.output)")
     for vector in Self.files {
       let result = Self.run([program, vectorFolder.appending(path: vector.file).path])
-      #expect(result.status == (vector.expected == "valid" ? 0 : 1), "\(vector.file): \(result.output)")
+      #expect(
+        result.status == (vector.expected == "valid" ? 0 : 1), "\(vector.file): \(result.output)")
     }
   }
 

@@ -10,7 +10,8 @@ private let canonicalTexts: [(String, JSONValue)] = [
   ("null", .null), ("true", true), ("false", false),
   ("0", 0), ("-1", -1), ("9007199254740991", 9_007_199_254_740_991),
   ("9007199254740992", 9007199254740992.0), ("-9007199254740991", -9_007_199_254_740_991),
-  ("0.00001", 0.00001), ("1e+21", 1e21), ("100000000000000000000", 1e20), ("5e-324", .number(.leastNonzeroMagnitude)),
+  ("0.00001", 0.00001), ("1e+21", 1e21), ("100000000000000000000", 1e20),
+  ("5e-324", .number(.leastNonzeroMagnitude)),
   ("[]", []), ("{}", [:]), ("[[],{},[1,2.5]]", [[], [:], [1, 2.5]]),
   (#""""#, ""), (#""a/\u007f""#.replacing("\\u007f", with: "\u{7F}"), "a/\u{7F}"),
   (#""\"\\\b\t\n\f\r\u0000\u001f""#, "\"\\\u{8}\t\n\u{C}\r\u{0}\u{1F}"),
@@ -54,24 +55,25 @@ private func parse(_ text: some Sequence<UInt8>) throws(ReadError) -> JSONValue 
   }
 
   /// RFC 8785, appendix B.
-  @Test(arguments: [
-    (0x0000_0000_0000_0000, "0"), (0x8000_0000_0000_0000, "0"),
-    (0x0000_0000_0000_0001, "5e-324"), (0x8000_0000_0000_0001, "-5e-324"),
-    (0x7FEF_FFFF_FFFF_FFFF, "1.7976931348623157e+308"),
-    (0xFFEF_FFFF_FFFF_FFFF, "-1.7976931348623157e+308"),
-    (0x4340_0000_0000_0000, "9007199254740992"), (0xC340_0000_0000_0000, "-9007199254740992"),
-    (0x4430_0000_0000_0000, "295147905179352830000"),
-    (0x44B5_2D02_C7E1_4AF5, "9.999999999999997e+22"), (0x44B5_2D02_C7E1_4AF6, "1e+23"),
-    (0x44B5_2D02_C7E1_4AF7, "1.0000000000000001e+23"),
-    (0x444B_1AE4_D6E2_EF4E, "999999999999999700000"),
-    (0x444B_1AE4_D6E2_EF4F, "999999999999999900000"), (0x444B_1AE4_D6E2_EF50, "1e+21"),
-    (0x3EB0_C6F7_A0B5_ED8C, "9.999999999999997e-7"), (0x3EB0_C6F7_A0B5_ED8D, "0.000001"),
-    (0x41B3_DE43_5555_5553, "333333333.3333332"), (0x41B3_DE43_5555_5554, "333333333.33333325"),
-    (0x41B3_DE43_5555_5555, "333333333.3333333"), (0x41B3_DE43_5555_5556, "333333333.3333334"),
-    (0x41B3_DE43_5555_5557, "333333333.33333343"),
-    (0xBECB_F647_612F_3696, "-0.0000033333333333333333"),
-    (0x4314_3FF3_C1CB_0959, "1424953923781206.2"),
-  ] as [(UInt64, String)])
+  @Test(
+    arguments: [
+      (0x0000_0000_0000_0000, "0"), (0x8000_0000_0000_0000, "0"),
+      (0x0000_0000_0000_0001, "5e-324"), (0x8000_0000_0000_0001, "-5e-324"),
+      (0x7FEF_FFFF_FFFF_FFFF, "1.7976931348623157e+308"),
+      (0xFFEF_FFFF_FFFF_FFFF, "-1.7976931348623157e+308"),
+      (0x4340_0000_0000_0000, "9007199254740992"), (0xC340_0000_0000_0000, "-9007199254740992"),
+      (0x4430_0000_0000_0000, "295147905179352830000"),
+      (0x44B5_2D02_C7E1_4AF5, "9.999999999999997e+22"), (0x44B5_2D02_C7E1_4AF6, "1e+23"),
+      (0x44B5_2D02_C7E1_4AF7, "1.0000000000000001e+23"),
+      (0x444B_1AE4_D6E2_EF4E, "999999999999999700000"),
+      (0x444B_1AE4_D6E2_EF4F, "999999999999999900000"), (0x444B_1AE4_D6E2_EF50, "1e+21"),
+      (0x3EB0_C6F7_A0B5_ED8C, "9.999999999999997e-7"), (0x3EB0_C6F7_A0B5_ED8D, "0.000001"),
+      (0x41B3_DE43_5555_5553, "333333333.3333332"), (0x41B3_DE43_5555_5554, "333333333.33333325"),
+      (0x41B3_DE43_5555_5555, "333333333.3333333"), (0x41B3_DE43_5555_5556, "333333333.3333334"),
+      (0x41B3_DE43_5555_5557, "333333333.33333343"),
+      (0xBECB_F647_612F_3696, "-0.0000033333333333333333"),
+      (0x4314_3FF3_C1CB_0959, "1424953923781206.2"),
+    ] as [(UInt64, String)])
   func `numbers are written as the RFC writes them`(bits: UInt64, text: String) {
     #expect(Double(bitPattern: bits).ecmaScript == text)
   }
@@ -110,7 +112,10 @@ private func parse(_ text: some Sequence<UInt8>) throws(ReadError) -> JSONValue 
     #expect(place == Location(path: "f", offset: 100 + offset), "\(error!)")
   }
 
-  @Test(arguments: [[0x80], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82]] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0x80], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82],
+    ] as [[UInt8]])
   func `strings that are not UTF-8 are refused`(bytes: [UInt8]) {
     #expect(throws: ReadError.self) { try parse([0x22] + bytes + [0x22]) }
   }
@@ -131,7 +136,9 @@ private func parse(_ text: some Sequence<UInt8>) throws(ReadError) -> JSONValue 
   @Test func `values that JSON cannot hold are refused`() {
     #expect(throws: JSONError.notFinite(.infinity)) { try JSONValue.number(.infinity).canonical() }
     #expect(throws: JSONError.self) { try JSONValue.array([.number(.nan)]).indented() }
-    #expect(throws: JSONError.inexactInteger(1 << 53)) { try JSONValue.integer(1 << 53).canonical() }
+    #expect(throws: JSONError.inexactInteger(1 << 53)) {
+      try JSONValue.integer(1 << 53).canonical()
+    }
     #expect(throws: JSONError.inexactInteger(.min)) { try JSONValue.integer(.min).canonical() }
     #expect(throws: JSONError.duplicateKey("a")) {
       try JSONValue.object([.init("a", 1), .init("b", 2), .init("a", 3)]).indented()
@@ -165,21 +172,25 @@ private func parse(_ text: some Sequence<UInt8>) throws(ReadError) -> JSONValue 
 
 private func randomJSON(depth: Int, _ generator: inout SeededGenerator) -> JSONValue {
   func string() -> String {
-    String((0..<Int.random(in: 0...4, using: &generator)).map { _ in
-      "ab\u{0}\n\"\\/\u{7F}é\u{301}\u{FB33}😀\r".randomElement(using: &generator)!
-    })
+    String(
+      (0..<Int.random(in: 0...4, using: &generator)).map { _ in
+        "ab\u{0}\n\"\\/\u{7F}é\u{301}\u{FB33}😀\r".randomElement(using: &generator)!
+      })
   }
   switch Int.random(in: 0..<(depth > 0 ? 8 : 6), using: &generator) {
   case 0: return .null
   case 1: return .bool(.random(using: &generator))
-  case 2: return .integer(.random(in: -JSONValue.largestInteger...JSONValue.largestInteger, using: &generator))
+  case 2:
+    return .integer(
+      .random(in: -JSONValue.largestInteger...JSONValue.largestInteger, using: &generator))
   case 3: return .number(Double(Int.random(in: -1000...1000, using: &generator)) / 64)
   case 4: return .number(.random(in: -1e-3...1e-3, using: &generator))
   case 5: return .string(string())
   case 6:
-    return .array((0..<Int.random(in: 0...4, using: &generator)).map { _ in
-      randomJSON(depth: depth - 1, &generator)
-    })
+    return .array(
+      (0..<Int.random(in: 0...4, using: &generator)).map { _ in
+        randomJSON(depth: depth - 1, &generator)
+      })
   default:
     var members: [JSONValue.Member] = []
     for _ in 0..<Int.random(in: 0...4, using: &generator) {

@@ -12,7 +12,9 @@ func tensor(
 }
 
 /// A tensor of zeros.
-func zeros(_ name: String, _ shape: Shape, _ elementType: ElementType = .float32) throws -> OutputTensor {
+func zeros(_ name: String, _ shape: Shape, _ elementType: ElementType = .float32) throws
+  -> OutputTensor
+{
   try tensor(
     name, elementType, shape,
     [UInt8](repeating: 0, count: shape.elementCount * elementType.byteCount))

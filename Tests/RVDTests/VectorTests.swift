@@ -83,7 +83,8 @@ struct Vector: Decodable, Sendable, CustomTestStringConvertible {
     #expect(chain.input == expected.input)
     #expect(chain.provenance == expected.provenance)
     #expect(chain.version == 1)
-    #expect(chain.storedTensors.map(\.role) == ["kernel", "bias", "kernel", "bias", "weight", "bias"])
+    #expect(
+      chain.storedTensors.map(\.role) == ["kernel", "bias", "kernel", "bias", "weight", "bias"])
     #expect(chain.storedTensors.map(\.layout) == ["OIHW", nil, "OIHW", nil, "OI", nil])
 
     let attention = try RVDFile(
@@ -104,14 +105,17 @@ struct Vector: Decodable, Sendable, CustomTestStringConvertible {
   @Test func `the example in the specification is the vector`() throws {
     let text = try String(
       contentsOf: vectorFolder.appending(path: "../rvd.md"), encoding: .utf8)
-    let dump = try #require(text.components(separatedBy: "```text\n").last?
-      .components(separatedBy: "```").first)
+    let dump = try #require(
+      text.components(separatedBy: "```text\n").last?
+        .components(separatedBy: "```").first)
     let bytes = dump.split(separator: "\n").flatMap { line in
       line.dropFirst(6).prefix(47).split(separator: " ").map { UInt8($0, radix: 16)! }
     }
-    #expect(bytes == [UInt8](try Data(contentsOf: vectorFolder.appending(path: "valid/minimal.rvd"))))
-    let manifest = try #require(text.components(separatedBy: "```json\n").last?
-      .components(separatedBy: "\n```").first)
+    #expect(
+      bytes == [UInt8](try Data(contentsOf: vectorFolder.appending(path: "valid/minimal.rvd"))))
+    let manifest = try #require(
+      text.components(separatedBy: "```json\n").last?
+        .components(separatedBy: "\n```").first)
     #expect(bytes[64..<64 + manifest.utf8.count].elementsEqual(manifest.utf8))
   }
 }
@@ -129,7 +133,8 @@ private func condition(of error: ReadError) -> String {
   case .checksumMismatch(let place, _, _):
     if place.member != nil { return "tensor-checksum" }
     return place.offset == 0 ? "header-checksum" : "manifest-checksum"
-  case .limitExceeded(let place, _, _, _): return place.offset! < 64 ? "header-invalid" : "manifest-syntax"
+  case .limitExceeded(let place, _, _, _):
+    return place.offset! < 64 ? "header-invalid" : "manifest-syntax"
   case .unsupported(_, let what, _):
     for (text, condition) in [
       ("needs a reader", "version"), ("the element type", "type"), ("the codec", "codec"),
@@ -142,7 +147,9 @@ private func condition(of error: ReadError) -> String {
     let parts = expected.components(separatedBy: " in the manifest to be ")
     if parts.count == 2 {
       if parts[0].contains("].offset (") { return "placement" }
-      if ["an array of integers", "a value"].contains(where: parts[1].starts) { return "manifest-invalid" }
+      if ["an array of integers", "a value"].contains(where: parts[1].starts) {
+        return "manifest-invalid"
+      }
       return parts[0].starts(with: "graph") || parts[1].contains("the graph has")
         ? "graph" : "manifest-invalid"
     }

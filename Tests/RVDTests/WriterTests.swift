@@ -30,7 +30,8 @@ import Testing
       }
       // The same again, from what was given and from what was read.
       #expect(try write(model).bytes == bytes, "seed \(seed)")
-      #expect(try write(file.deployModel(provenance: someProvenance)).bytes == bytes, "seed \(seed)")
+      #expect(
+        try write(file.deployModel(provenance: someProvenance)).bytes == bytes, "seed \(seed)")
       // Another order is another file of the same content.
       var shuffled = model
       shuffled.tensors.shuffle(using: &generator)
@@ -101,7 +102,8 @@ import Testing
     let digests = try [
       digest(zeros("a", [4])), digest(zeros("b", [4])), digest(zeros("a", [2, 2])),
       digest(zeros("a", [4], .int32)), digest(zeros("a", [2], .float64)),
-      digest(tensor("a", .uint8, [4], [0, 0, 0, 1])), digest(tensor("a", .uint8, [4], [0, 0, 1, 0])),
+      digest(tensor("a", .uint8, [4], [0, 0, 0, 1])),
+      digest(tensor("a", .uint8, [4], [0, 0, 1, 0])),
       digest(zeros("a", [0])), digest(zeros("a", [])), digest(zeros("a", [1])), digest(),
       digest(zeros("a", [4]), zeros("b", [4])),
     ]
@@ -132,7 +134,9 @@ import Testing
       try change(&model)
       wrong.append((model, expected))
     }
-    add("tensors[1].name ('k'): expected a name of its own, found that of a tensor before") { $0.tensors[1].name = "k" }
+    add("tensors[1].name ('k'): expected a name of its own, found that of a tensor before") {
+      $0.tensors[1].name = "k"
+    }
     add("tensors[0].name (''): expected a name, found none") { $0.tensors[0].name = "" }
     add("graph: expected at least one operation, found none") { $0.graph = [] }
     add("graph[0].weight: expected the name of a tensor, found 'k'") { $0.tensors[0].name = "q" }
@@ -154,7 +158,8 @@ import Testing
       $0.input = InputConvention(
         channelOrder: .rgb, scale: .nan, mean: [0, 0, 0], standardDeviation: [1, 1, 1])
     }
-    add("provenance.epsilons: expected numbers from 0 on, ascending, each once, found [0.1, 0.01]") {
+    add("provenance.epsilons: expected numbers from 0 on, ascending, each once, found [0.1, 0.01]")
+    {
       $0.provenance.epsilons = [0.1, 0.01]
     }
     add("provenance.sourceSHA256: expected 64 lower-case hexadecimal digits, found 'unknown'") {
@@ -194,9 +199,10 @@ import Testing
 private func randomModel(_ generator: inout SeededGenerator) throws -> DeployModel {
   var tensors: [OutputTensor] = []
   for index in 0..<Int.random(in: 0...6, using: &generator) {
-    let shape = Shape((0..<Int.random(in: 0...5, using: &generator)).map { _ in
-      Int.random(in: 0...5, using: &generator)
-    })
+    let shape = Shape(
+      (0..<Int.random(in: 0...5, using: &generator)).map { _ in
+        Int.random(in: 0...5, using: &generator)
+      })
     let elementType = ElementType.allCases.randomElement(using: &generator)!
     let bytes = (0..<shape.elementCount * elementType.byteCount).map { _ in
       UInt8.random(in: 0...255, using: &generator)

@@ -38,8 +38,9 @@ import Testing
   }
 
   @Test func `an unknown name comes with the nearest`() {
-    #expect(throws: FusionError.unknownArchitecture(
-      name: "RepVGG-A7", nearest: ["RepVGG-A0", "RepVGG-A1", "RepVGG-A2"])
+    #expect(
+      throws: FusionError.unknownArchitecture(
+        name: "RepVGG-A7", nearest: ["RepVGG-A0", "RepVGG-A1", "RepVGG-A2"])
     ) { try Architecture.named("RepVGG-A7") }
   }
 
@@ -47,7 +48,8 @@ import Testing
     let layers = try Architecture.named("RepVGG-A0").structure(classes: 10).layers
     #expect(layers.count == 22)
     #expect(layers.count(where: \.hasIdentity) == 17)
-    #expect(layers[1].inputChannels == 48 && layers[1].outputChannels == 48 && !layers[1].hasIdentity)
+    #expect(
+      layers[1].inputChannels == 48 && layers[1].outputChannels == 48 && !layers[1].hasIdentity)
   }
 
   @Test func `the halves of RepVGGplus's third stage are joined without a stride`() throws {

@@ -25,7 +25,8 @@ func wideTensor(_ shape: Shape, _ values: [Double]) -> Tensor {
 /// BatchNorm whose scale and shift are exact: variance and epsilon zero and one.
 func batchNorm(scale: [Double], shift: [Double]) -> BatchNorm {
   BatchNorm(
-    gamma: scale, beta: shift, runningMean: shift.map { _ in 0 }, runningVariance: scale.map { _ in 1 },
+    gamma: scale, beta: shift, runningMean: shift.map { _ in 0 },
+    runningVariance: scale.map { _ in 1 },
     epsilon: 0)
 }
 
@@ -43,7 +44,8 @@ func batchNorm(scale: [Double], shift: [Double]) -> BatchNorm {
   @Test(arguments: [-1, -.infinity, .nan] as [Double])
   func `a variance that gives no number is found`(variance: Double) {
     let norm = BatchNorm(
-      gamma: [1, 1], beta: [0, 0], runningMean: [0, 0], runningVariance: [1, variance], epsilon: 1e-5)
+      gamma: [1, 1], beta: [0, 0], runningMean: [0, 0], runningVariance: [1, variance],
+      epsilon: 1e-5)
     #expect(norm.firstInvalidChannel == 1)
   }
 }
@@ -112,7 +114,9 @@ func batchNorm(scale: [Double], shift: [Double]) -> BatchNorm {
   }
 
   @Test(arguments: [false, true], [false, true])
-  func `rounded weights are the float64 ones, rounded, to the bit`(isPadded: Bool, isWide: Bool) throws {
+  func `rounded weights are the float64 ones, rounded, to the bit`(isPadded: Bool, isWide: Bool)
+    throws
+  {
     // Values with zeros of both signs, subnormals and more bits than a product keeps.
     let values = (0..<3 * 4 * 9).map { index -> Float in
       switch index % 7 {
@@ -124,19 +128,24 @@ func batchNorm(scale: [Double], shift: [Double]) -> BatchNorm {
     let norm = batchNorm(scale: [0.1, -0.3, 1e-3], shift: [1, 2, 3])
     let dense =
       isWide
-      ? wideTensor([3, 4, 3, 3], values.map { Double($0) * (1 + 0x1p-40) }) : tensor([3, 4, 3, 3], values)
+      ? wideTensor([3, 4, 3, 3], values.map { Double($0) * (1 + 0x1p-40) })
+      : tensor([3, 4, 3, 3], values)
     var kernel = Kernel(convolution: dense).folding(norm)
-    let pointwise = Kernel(convolution: tensor([3, 4, 1, 1], (0..<12).map { Float($0).squareRoot() }))
-      .folding(norm).padded(to: 3, 3)
+    let pointwise = Kernel(
+      convolution: tensor([3, 4, 1, 1], (0..<12).map { Float($0).squareRoot() })
+    )
+    .folding(norm).padded(to: 3, 3)
     let vertical = Kernel(convolution: tensor([3, 4, 3, 1], (0..<36).map { 1 / Float($0 + 1) }))
       .folding(norm).padded(to: 3, 3)
-    kernel = isPadded ? (pointwise + kernel + vertical).padded(to: 5, 5) : kernel + pointwise + vertical
+    kernel =
+      isPadded ? (pointwise + kernel + vertical).padded(to: 5, 5) : kernel + pointwise + vertical
     let weights = FusedWeights(kernel)
     let count = 2 * kernel.rowLength
     var result = [Float](repeating: 99, count: count)
     var workspace = Workspace()
     try unsafe result.withUnsafeMutableBytes {
-      try unsafe weights.read(kernel.rowLength..<3 * kernel.rowLength, into: $0, workspace: &workspace)
+      try unsafe weights.read(
+        kernel.rowLength..<3 * kernel.rowLength, into: $0, workspace: &workspace)
     }
     let expected = try kernel.weights(ofRows: 1..<3).map(Float.init)
     #expect(result.map(\.bitPattern) == expected.map(\.bitPattern))

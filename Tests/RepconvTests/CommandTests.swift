@@ -19,7 +19,9 @@ import Testing
     #expect(imported.output.contains("plain-basecls.pkl → plain-basecls.pth"))
     let fused = try run("fuse", "plain-basecls.pth", "out.rvd")
     #expect(fused.status == 0 && fused.errors == "")
-    #expect(fused.output.contains("  fused         8 blocks, 3 with identity; 2 other tensors passed through\n"))
+    #expect(
+      fused.output.contains(
+        "  fused         8 blocks, 3 with identity; 2 other tensors passed through\n"))
     #expect(fused.output.contains("  epsilon       1e-05, the default of official\n"))
     let inspected = try run("inspect", "out.rvd")
     #expect(inspected.status == 0 && inspected.errors == "")
@@ -91,7 +93,8 @@ import Testing
     let result = try run("fuse", path, "out.rvd")
     #expect(result.status == refusal.status)
     #expect(result.output == "")
-    #expect(result.errors.split(separator: "\n").first == "repconv: error: \(path): \(refusal.message)")
+    #expect(
+      result.errors.split(separator: "\n").first == "repconv: error: \(path): \(refusal.message)")
     #expect(result.errors.split(separator: "\n").count >= 2, "the message says what to do")
     #expect(try folder.names() == [])
   }
@@ -113,7 +116,8 @@ import Testing
     try folder.write(Array("hello, this is a text\n".utf8), to: "text.pth")
     try folder.write(Array("<!DOCTYPE html><html></html>".utf8), to: "page.pth")
     try folder.write(
-      Array("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n".utf8), to: "lfs.pth")
+      Array("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n".utf8),
+      to: "lfs.pth")
     for (file, text) in [
       ("missing.pth", "no such file or directory"), (".", "it is a folder"),
       ("empty.pth", "the file is empty"), ("text.pth", "text"), ("page.pth", "web page"),
@@ -121,7 +125,9 @@ import Testing
     ] {
       let before = try folder.names()
       let result = try Program.run(
-        command == "fuse" ? ["fuse", file, "out.rvd"] : command == "import" ? ["import", file, "-o", "o.pth"] : ["inspect", file],
+        command == "fuse"
+          ? ["fuse", file, "out.rvd"]
+          : command == "import" ? ["import", file, "-o", "o.pth"] : ["inspect", file],
         in: folder.path)
       #expect(result.status == 2, "\(file)")
       #expect(result.output == "")
@@ -137,7 +143,9 @@ import Testing
     let path = fixture("PyTorch/plain-swin-style.pth")
     let refused = try run("fuse", path, "out.rvd")
     #expect(refused.status == 2)
-    #expect(refused.errors.contains("2 state dicts of equal standing: model (113 tensors), model_ema (113 tensors)"))
+    #expect(
+      refused.errors.contains(
+        "2 state dicts of equal standing: model (113 tensors), model_ema (113 tensors)"))
     #expect(try run("fuse", path, "out.rvd", "--key", "model_ema").status == 0)
     let wrong = try run("fuse", path, "other.rvd", "--key", "emma")
     #expect(wrong.status == 2)
@@ -154,8 +162,12 @@ import Testing
   @Test func `an architecture that does not fit is told apart from the one that would`() throws {
     let result = try run("fuse", fixture("PyTorch/plain-train.pth"), "out.rvd", "-a", "repvgg_a0")
     #expect(result.status == 1)
-    #expect(result.errors.contains("it is not a RepVGG-A0: 'stage0.rbr_dense.conv.weight' is 16x3x3x3, not 48x3x3x3;"))
-    #expect(result.errors.contains("By its shapes it is a custom RepVGG (2,2,2,1 blocks; 16,16,32,64,64 channels)."))
+    #expect(
+      result.errors.contains(
+        "it is not a RepVGG-A0: 'stage0.rbr_dense.conv.weight' is 16x3x3x3, not 48x3x3x3;"))
+    #expect(
+      result.errors.contains(
+        "By its shapes it is a custom RepVGG (2,2,2,1 blocks; 16,16,32,64,64 channels)."))
     #expect(try folder.names() == [])
   }
 
@@ -173,14 +185,18 @@ import Testing
     }
   }
 
-  @Test func `a deploy kernel beside live branches is compared, and the branches are used`() throws {
+  @Test func `a deploy kernel beside live branches is compared, and the branches are used`() throws
+  {
     #expect(try run("fuse", fixture("Cases/one-block.pth"), "one.rvd").status == 0)
     let equal = try run("fuse", fixture("Cases/branches-and-equal-kernel.pth"), "equal.rvd")
     #expect(equal.status == 0 && equal.errors == "")
-    #expect(equal.output.contains("1 deploy kernel beside live branches: equal within float32 rounding"))
+    #expect(
+      equal.output.contains("1 deploy kernel beside live branches: equal within float32 rounding"))
     let other = try run("fuse", fixture("Cases/branches-and-other-kernel.pth"), "other.rvd")
     #expect(other.status == 0)
-    #expect(other.errors.hasPrefix("repconv: warning: the deploy kernel beside the branches of 'body.0' differs by 1.0"))
+    #expect(
+      other.errors.hasPrefix(
+        "repconv: warning: the deploy kernel beside the branches of 'body.0' differs by 1.0"))
     #expect(other.errors.contains("the branches were trusted"))
     let contents = try ["one.rvd", "equal.rvd", "other.rvd"].map { file in
       try run("inspect", file).output.split(separator: "\n").first { $0.contains("content") }
@@ -212,7 +228,8 @@ import Testing
     let path = fixture("Cases/one-block.pth")
     let refused = try run("fuse", path, "out.rvd")
     #expect(refused.status == 2)
-    #expect(refused.errors == "repconv: error: out.rvd: the file exists.\n  Use --force to replace it.\n")
+    #expect(
+      refused.errors == "repconv: error: out.rvd: the file exists.\n  Use --force to replace it.\n")
     #expect(try folder.read("out.rvd") == [1, 2, 3])
     #expect(try run("fuse", path, "out.rvd", "--force").status == 0)
     #expect(try folder.read("out.rvd").count > 3)
@@ -228,7 +245,9 @@ import Testing
   @Test func `a folder that cannot be written to is an error`() throws {
     let result = try run("fuse", fixture("Cases/one-block.pth"), "no/such/folder/out.rvd")
     #expect(result.status == 2)
-    #expect(result.errors.contains("no/such/folder/out.rvd: creating it failed: no such file or directory."))
+    #expect(
+      result.errors.contains(
+        "no/such/folder/out.rvd: creating it failed: no such file or directory."))
   }
 
   // MARK: Inspection
@@ -256,7 +275,8 @@ import Testing
     #expect((json["architecture"] as? String)?.hasPrefix("custom RepVGG") == true)
     let tensors = try #require(json["tensors"] as? [[String: Any]])
     #expect(tensors.count == 113)
-    let dense = try #require(tensors.first { $0["name"] as? String == "stage1.1.rbr_dense.conv.weight" })
+    let dense = try #require(
+      tensors.first { $0["name"] as? String == "stage1.1.rbr_dense.conv.weight" })
     #expect(dense["shape"] as? [Int] == [16, 8, 3, 3])
     #expect(dense["dtype"] as? String == "float32")
     #expect(dense["bytes"] as? Int == 16 * 8 * 9 * 4)
@@ -283,16 +303,20 @@ import Testing
 
   // MARK: Usage
 
-  @Test(arguments: [
-    ([], 0), (["--help"], 0), (["--version"], 0), (["fuse", "--help"], 0), (["archs"], 0),
-    (["nonsense"], 64), (["fuse"], 64), (["fuse", "a.pth"], 64), (["inspect", "a", "b"], 64),
-    (["fuse", "a.pth", "b.rvd", "--bn-eps", "-1"], 64), (["fuse", "a.pth", "b.rvd", "--bn-eps", "nan"], 64),
-    (["fuse", "a.pth", "b.rvd", "-a", "ResNet-50"], 64), (["import", Fixtures.path("Cases/one-block.pth"), "--names", "klingon"], 64),
-    (["import", "a", "--channels", "hsv"], 64), (["import", "a", "--from", "tape"], 64),
-    (["fuse", "a.pth", "b.txt"], 2), (["dialects"], 0), (["dialects", "--show", "timm"], 0),
-    (["dialects", "--show", "x"], 64), (["import", "a", "--rename", "x"], 64), (["import", "a", "--json"], 64),
-    (["export", "a.pth"], 64), (["export", "a.pth", "b.pth", "--to", "zip"], 64),
-  ] as [([String], Int32)])
+  @Test(
+    arguments: [
+      ([], 0), (["--help"], 0), (["--version"], 0), (["fuse", "--help"], 0), (["archs"], 0),
+      (["nonsense"], 64), (["fuse"], 64), (["fuse", "a.pth"], 64), (["inspect", "a", "b"], 64),
+      (["fuse", "a.pth", "b.rvd", "--bn-eps", "-1"], 64),
+      (["fuse", "a.pth", "b.rvd", "--bn-eps", "nan"], 64),
+      (["fuse", "a.pth", "b.rvd", "-a", "ResNet-50"], 64),
+      (["import", Fixtures.path("Cases/one-block.pth"), "--names", "klingon"], 64),
+      (["import", "a", "--channels", "hsv"], 64), (["import", "a", "--from", "tape"], 64),
+      (["fuse", "a.pth", "b.txt"], 2), (["dialects"], 0), (["dialects", "--show", "timm"], 0),
+      (["dialects", "--show", "x"], 64), (["import", "a", "--rename", "x"], 64),
+      (["import", "a", "--json"], 64),
+      (["export", "a.pth"], 64), (["export", "a.pth", "b.pth", "--to", "zip"], 64),
+    ] as [([String], Int32)])
   func `usage has its own status`(arguments: [String], status: Int32) throws {
     let result = try Program.run(arguments, in: folder.path)
     #expect(result.status == status, "\(result.output)\(result.errors)")
@@ -309,6 +333,8 @@ import Testing
   @Test func `archs lists all architectures`() throws {
     let lines = try run("archs").output.split(separator: "\n")
     #expect(lines.count == 16)
-    #expect(lines[1].contains("RepVGG-A0") && lines[1].contains("9,108,968") && lines[1].contains("8,309,384"))
+    #expect(
+      lines[1].contains("RepVGG-A0") && lines[1].contains("9,108,968")
+        && lines[1].contains("8,309,384"))
   }
 }

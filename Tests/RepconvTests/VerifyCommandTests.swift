@@ -58,7 +58,8 @@ import Testing
       "out.rvd", "--images", Fixtures.path("Digits/3"), "--size", "32", "--batch", "3")
     #expect(ofPictures["shape"] as? [Int] == [3, 32, 32])
     #expect(ofPictures["seed"] == nil)
-    #expect(try runs(ofPictures).allSatisfy { $0["sameClass"] as? Int == ofPictures["images"] as? Int })
+    #expect(
+      try runs(ofPictures).allSatisfy { $0["sameClass"] as? Int == ofPictures["images"] as? Int })
 
     let random = try networks("out.rvd", "--size", "32", "--batch", "5", "--seed", "7")
     #expect(random["images"] as? Int == 5 && random["seed"] as? String == "7")

@@ -43,8 +43,9 @@ import Testing
       try region.verify()
       let wrong = try ByteRegion(of: parent, start: 100, count: 5000, field: "x", crc: crc ^ 1)
       for range in reads { _ = try wrong.bytes(range, field: "x") }
-      #expect(throws: ReadError.checksumMismatch(
-        Location(path: "t", offset: 100), recorded: crc ^ 1, computed: crc)
+      #expect(
+        throws: ReadError.checksumMismatch(
+          Location(path: "t", offset: 100), recorded: crc ^ 1, computed: crc)
       ) { try wrong.verify() }
     }
   }
@@ -67,7 +68,10 @@ import Testing
         return error.description
       }
     }
-    #expect(reason("/no/such/file") == "/no/such/file: no such file or directory.\n  Check the spelling and the current folder.")
+    #expect(
+      reason("/no/such/file")
+        == "/no/such/file: no such file or directory.\n  Check the spelling and the current folder."
+    )
     #expect(reason("/") == "/: it is a folder.\n  Name a checkpoint file inside it.")
     #expect(reason("/dev/null").hasPrefix("/dev/null: it is not a regular file."))
   }
@@ -93,7 +97,9 @@ import Testing
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
   }
 
-  func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder).sorted() }
+  func names() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+  }
 
   @Test func `a file appears only when it is committed`() throws {
     let file = try OutputFile(path: folder + "a", replace: false)
@@ -103,7 +109,8 @@ import Testing
     #expect(try names() == [".a.\(getpid()).partial"])
     try file.commit(sync: true)
     #expect(try names() == ["a"])
-    #expect(try Data(contentsOf: URL(fileURLWithPath: folder + "a")) == Data([1, 9, 3, 0, 0, 0, 0, 0]))
+    #expect(
+      try Data(contentsOf: URL(fileURLWithPath: folder + "a")) == Data([1, 9, 3, 0, 0, 0, 0, 0]))
   }
 
   @Test func `a file that is given up leaves nothing behind`() throws {

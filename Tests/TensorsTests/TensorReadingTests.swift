@@ -30,7 +30,9 @@ import Testing
     return result.map(Int32.init)
   }
 
-  @Test func `row-major, column-major, transposed, flipped and expanded views read in order`() throws {
+  @Test func `row-major, column-major, transposed, flipped and expanded views read in order`()
+    throws
+  {
     let source = counting(24)
     let matrix = try Tensor(.int32, shape: [4, 6], in: source, name: "m")
     #expect(try integers(matrix) == Array(0..<24))
@@ -42,7 +44,8 @@ import Testing
       .int32, shape: [4, 6], strides: Shape([4, 6]).columnMajorStrides, in: source, name: "f")
     #expect(try integers(columns) == naive([4, 6], [1, 4], 0))
     #expect(try integers(columns.reshaped(to: [24])) == naive([4, 6], [1, 4], 0))
-    let expanded = try Tensor(.int32, shape: [3, 2], strides: [0, 1], in: source, at: 8, name: "e")
+    let expanded = try Tensor(
+      .int32, shape: [3, 2], strides: [0, 1], in: source, at: 8, name: "e")
     #expect(try integers(expanded) == [2, 3, 2, 3, 2, 3])
     let scalar = try Tensor(.int32, shape: [], in: source, at: 92, name: "s")
     #expect(try integers(scalar) == [23])
@@ -103,7 +106,8 @@ import Testing
   ])
   func `a view that leaves its storage is refused`(sizes: [Int], strides: [Int], offset: Int) {
     #expect(throws: ReadError.self) {
-      try Tensor(.int32, shape: Shape(sizes), strides: strides, in: counting(24), at: offset, name: "t")
+      try Tensor(
+        .int32, shape: Shape(sizes), strides: strides, in: counting(24), at: offset, name: "t")
     }
   }
 
@@ -123,7 +127,9 @@ import Testing
   }
 
   @Test func `what lies in order can be given other axes, and those rearranged`() throws {
-    let tensor = try Tensor(.int32, shape: [24], in: counting(24), name: "t").reshaped(to: [2, 3, 4])
+    let tensor = try Tensor(.int32, shape: [24], in: counting(24), name: "t").reshaped(to: [
+      2, 3, 4,
+    ])
     #expect(!tensor.isReshaped)
     #expect(try integers(tensor.transposed([2, 0, 1]), 0..<6) == [0, 4, 8, 12, 16, 20])
     let strided = try Tensor(.int32, shape: [4, 3], strides: [1, 4], in: counting(12), name: "t")
@@ -150,7 +156,9 @@ import Testing
   }
 
   @Test(arguments: [ElementType.float32, .float16, .bfloat16], [0, 1, 511, 512, 513, 1500])
-  func `every length of every type is decoded, and not a number more`(type: ElementType, count: Int) throws {
+  func `every length of every type is decoded, and not a number more`(type: ElementType, count: Int)
+    throws
+  {
     // Small multiples of 1/8 are exact in all types.
     let values = (0..<count + 3).map { Float($0 % 200 - 100) / 8 }
     let bytes = values.flatMap { value -> [UInt8] in
@@ -177,7 +185,9 @@ import Testing
   @Test func `float64 becomes float32 with one rounding, ties to even`() throws {
     let values: [Double] = [1 + 0x1p-24, 1 + 0x1p-24 + 0x1p-50, 1 + 0x3p-24, 1e300, -0.0]
     let bytes = MemoryBytes(
-      values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt64($0))) } },
+      values.flatMap { value in
+        (0..<8).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt64($0))) }
+      },
       location: Location(path: "t"))
     let contents = Float32Contents(try Tensor(.float64, shape: [5], in: bytes, name: "t"))
     var result = [Float](repeating: 0, count: 5)

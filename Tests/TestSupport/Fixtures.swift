@@ -3,7 +3,8 @@ import Foundation
 /// Where the tests' files are. They are found by the place of this source, so tests run from a checkout.
 public enum Fixtures {
   public static let folder: String = {
-    let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent()
     return tests.appendingPathComponent("Fixtures").path
   }()
 
@@ -40,7 +41,8 @@ public final class TemporaryFolder {
 
   /// - Parameter makingFolders: whether `name` is a path whose folders may not be there yet.
   @discardableResult
-  public func write(_ bytes: [UInt8], to name: String, makingFolders: Bool = false) throws -> String {
+  public func write(_ bytes: [UInt8], to name: String, makingFolders: Bool = false) throws -> String
+  {
     if makingFolders {
       try FileManager.default.createDirectory(
         at: URL(fileURLWithPath: file(name)).deletingLastPathComponent(),

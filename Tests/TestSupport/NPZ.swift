@@ -48,7 +48,8 @@ public func readNPZ(_ path: String) throws -> [String: NPZArray] {
     let name = String(decoding: bytes[entry + 46..<entry + 46 + nameLength], as: UTF8.self)
     let local = integer(entry + 42, 4)
     let start = local + 30 + integer(local + 26, 2) + integer(local + 28, 2)
-    result[String(name.dropLast(4))] = try array(Array(bytes[start..<start + integer(entry + 24, 4)]))
+    result[String(name.dropLast(4))] = try array(
+      Array(bytes[start..<start + integer(entry + 24, 4)]))
     entry += 46 + nameLength + integer(entry + 30, 2) + integer(entry + 32, 2)
   }
   return result

@@ -26,7 +26,8 @@ public enum Program {
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     // Files rather than pipes: no output is too long for them.
-    let log = FileManager.default.temporaryDirectory.appendingPathComponent("repconv-\(UUID().uuidString)")
+    let log = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "repconv-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: log, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: log) }
     func handle(_ name: String) throws -> FileHandle {
@@ -42,6 +43,7 @@ public enum Program {
     func text(_ name: String) throws -> String {
       String(decoding: try Data(contentsOf: log.appendingPathComponent(name)), as: UTF8.self)
     }
-    return Result(status: process.terminationStatus, output: try text("out"), errors: try text("err"))
+    return Result(
+      status: process.terminationStatus, output: try text("out"), errors: try text("err"))
   }
 }

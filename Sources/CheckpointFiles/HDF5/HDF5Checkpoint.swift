@@ -40,7 +40,8 @@ enum HDF5Checkpoint {
       let (sum, overflow) = total.addingReportingOverflow(named.tensor.byteCount)
       guard !overflow, sum <= limit else {
         throw .limitExceeded(
-          file.location, what: "bytes of all tensors up to '\(printable(named.name))'", limit: limit,
+          file.location, what: "bytes of all tensors up to '\(printable(named.name))'",
+          limit: limit,
           found: overflow ? "2^63 or more" : String(sum))
       }
       total = sum
@@ -96,6 +97,6 @@ extension [NamedTensor] {
   /// A name that two tensors have.
   var repeatedName: String? {
     var names: Set<[UInt8]> = []
-    return first { !names.insert(Array<UInt8>($0.name.utf8)).inserted }?.name
+    return first { !names.insert([UInt8]($0.name.utf8)).inserted }?.name
   }
 }

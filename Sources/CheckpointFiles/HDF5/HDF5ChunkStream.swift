@@ -90,8 +90,9 @@ struct HDF5ChunkStream: ByteStream {
     // The box in common, in indices of the dataset, and the strides of chunk and window in bytes.
     let origin = zip(place, chunks.sizes).map(*)
     let common = shape.indices.map { axis in
-      max(origin[axis], firsts[axis])..<min(
-        origin[axis] + chunks.sizes[axis], firsts[axis] + counts[axis])
+      max(
+        origin[axis], firsts[axis])..<min(
+          origin[axis] + chunks.sizes[axis], firsts[axis] + counts[axis])
     }
     let chunkStrides = Shape(chunks.sizes).rowMajorStrides.map { $0 * elementSize }
     let last = shape.count - 1
@@ -127,13 +128,16 @@ struct HDF5ChunkStream: ByteStream {
         found: "\(chunk.size)", remedy: fetchAgain)
     }
     let stored = try file.block(at: chunk.address, count: chunk.size, of: "a chunk")
-    return try decoder.decode(stored.bytes, mask: chunk.mask, at: location.at(file.base + chunk.address))
+    return try decoder.decode(
+      stored.bytes, mask: chunk.mask, at: location.at(file.base + chunk.address))
   }
 }
 
 /// Steps to the next index in row-major order of `box`; its rank may be less than that of the index,
 /// whose last axes then stay. False behind the last.
-private func advance(_ index: inout [Int], in box: some RandomAccessCollection<ClosedRange<Int>>) -> Bool {
+private func advance(_ index: inout [Int], in box: some RandomAccessCollection<ClosedRange<Int>>)
+  -> Bool
+{
   for (axis, range) in box.enumerated().reversed() {
     if index[axis] < range.upperBound {
       index[axis] += 1

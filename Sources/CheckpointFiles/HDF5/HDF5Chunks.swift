@@ -227,7 +227,8 @@ private struct ChunkReader {
       count == largest, count <= file.source.count
     else {
       throw header.malformed(
-        expected: "an array with an entry for each chunk", found: "\(count) entries of kind \(kind)")
+        expected: "an array with an entry for each chunk", found: "\(count) entries of kind \(kind)"
+      )
     }
     guard let data else { return }
     let pageLength = 1 << pageBits

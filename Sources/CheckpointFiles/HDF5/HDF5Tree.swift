@@ -101,7 +101,8 @@ struct HDF5Tree {
         case .soft(let target):
           throw .unsupported(
             location,
-            what: "the link is soft: it stands for the path '\(printable(target))', and is not followed",
+            what:
+              "the link is soft: it stands for the path '\(printable(target))', and is not followed",
             remedy: "In Python, replace it by what it leads to, as with h5py's Group.copy.")
         case .external(let other):
           throw .unsupported(

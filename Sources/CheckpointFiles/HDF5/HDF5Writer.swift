@@ -24,7 +24,9 @@ public enum HDF5Writer {
     try tensors.requireUniqueNames(path: file.path)
     for tensor in tensors { try check(tensor, path: file.path) }
 
-    let names = tensors.map { $0.name.utf8.map { $0 == UInt8(ascii: "/") ? UInt8(ascii: "+") : $0 } }
+    let names = tensors.map {
+      $0.name.utf8.map { $0 == UInt8(ascii: "/") ? UInt8(ascii: "+") : $0 }
+    }
     // Lengths do not depend on the addresses, so headers are made twice.
     let rootLength = rootHeader(names, addresses: names.map { _ in 0 }).count
     var end = superblockLength + rootLength
@@ -58,7 +60,8 @@ public enum HDF5Writer {
     guard datatype(of: tensor.elementType) != nil, tensor.shape.rank <= 32 else {
       throw .cannotExpress(
         path: path,
-        what: "\(shown) is \(tensor.elementType.rawValue) \(tensor.shape), which HDF5 has no type for",
+        what:
+          "\(shown) is \(tensor.elementType.rawValue) \(tensor.shape), which HDF5 has no type for",
         remedy: "Write it as float32, or use .safetensors.")
     }
   }
@@ -96,7 +99,11 @@ public enum HDF5Writer {
     var dataspace: [UInt8] = [2, UInt8(tensor.shape.rank), 0, tensor.shape.rank == 0 ? 0 : 1]
     for size in tensor.shape.dimensions { dataspace.appendLittleEndian(size, width: 8) }
     var layout: [UInt8] = [3, 1]  // version, contiguous
-    if tensor.byteCount == 0 { layout += undefined } else { layout.appendLittleEndian(offset, width: 8) }
+    if tensor.byteCount == 0 {
+      layout += undefined
+    } else {
+      layout.appendLittleEndian(offset, width: 8)
+    }
     layout.appendLittleEndian(tensor.byteCount, width: 8)
     return objectHeader(
       message(0x01, dataspace)

@@ -137,7 +137,9 @@ struct KerasConfig {
   /// Of `[[top, bottom], [left, right]]`: the padding if both sides get the same.
   private static func symmetricalPadding(_ value: JSONText?) -> [Int]? {
     let sides = value?.elements?.map { $0.elements?.compactMap(\.integer) ?? [] } ?? []
-    guard sides.count == 2, sides.allSatisfy({ $0.count == 2 && $0[0] == $0[1] }) else { return nil }
+    guard sides.count == 2, sides.allSatisfy({ $0.count == 2 && $0[0] == $0[1] }) else {
+      return nil
+    }
     return sides.map { $0[0] }
   }
 }

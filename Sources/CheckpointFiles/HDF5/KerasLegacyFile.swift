@@ -101,7 +101,8 @@ enum KerasLegacyFile {
         guard !path.isEmpty, let node = descendant(path, of: group), let dataset = node.dataset
         else {
           throw .malformed(
-            file.location(of: group.path), expected: "the weight '\(printable(name))' that it lists",
+            file.location(of: group.path),
+            expected: "the weight '\(printable(name))' that it lists",
             found: "no dataset of this name", remedy: fetchAgain)
         }
         let tensorName = KerasLegacyFile.tensorName(layer: layer, weight: path)

@@ -187,7 +187,8 @@ enum KerasArchive {
   static func read(_ archive: ZipArchive) throws(ReadError) -> Checkpoint {
     guard let weights = archive.member(weightsName) else {
       throw .unsupported(
-        archive.file.location, what: "the .keras archive has its weights in several files, or as .npz",
+        archive.file.location,
+        what: "the .keras archive has its weights in several files, or as .npz",
         remedy: "In Python: keras.models.load_model(file).save_weights(\"model.weights.h5\")")
     }
     guard let member = archive.member(configName), member.size <= maximumConfig else {
