@@ -15,7 +15,8 @@ import subprocess
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from bench import HERE, make_input
+
 BATCH, BATCHES, THREADS = 16, 5, 2
 
 
@@ -59,16 +60,11 @@ def output_of(command):
 
 def make_inputs(repconv, folder, network):
     import numpy as np
-    def path(name):
-        return os.path.join(folder, name)
-    images, train, deploy = path("images.npy"), path(f"{network}.pytorch"), path(f"{network}.deploy.pth")
+    train = make_input(repconv, folder, network, "pytorch")
+    images, deploy = (os.path.join(folder, name) for name in ("images.npy", f"{network}.deploy.pth"))
     if not os.path.exists(images):
         shape = (BATCH * BATCHES, 3, 224, 224)
         np.save(images, np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
-    if not os.path.exists(train):
-        subprocess.run([sys.executable, os.path.join(HERE, "checkpoints.py"), network, "pytorch", train + ".new"],
-                       check=True)
-        os.rename(train + ".new", train)
     subprocess.run([repconv, "fuse", "-q", "--force", train, deploy], check=True)
     return images, {"train": train, "deploy": deploy}
 
