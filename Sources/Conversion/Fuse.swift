@@ -78,7 +78,7 @@ public func fuse(
     classes: structure?.classes,
     input: structure == nil ? nil : network.dialect.input,
     provenance: Provenance(
-      sourceSHA256: options.writing.recordsSourceDigest ? Provenance.unknownDigest : nil,
+      sourceSHA256: nil,
       container: checkpoint.container,
       dialect: network.dialect.name, epsilons: plan.epsilons,
       arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)"))
@@ -103,7 +103,7 @@ public func fuse(
 
   let file = try OutputFile(path: output, options.writing)
   report.contentDigest = try format.write(
-    model, of: input, to: file, threads: options.writing.threads)
+    model, of: options.writing.recordsSourceDigest ? input : nil, to: file, threads: options.writing.threads)
   try verifySources(of: network.parameters.map(\.tensor))
   if let (name, count) = watch.findings.notFinite.min(by: { $0.key < $1.key }) {
     throw ConversionError.notFinite(path: input, name: name, count: count)

@@ -79,19 +79,17 @@ public struct OutputFormat: Sendable {
   /// Writes the model, or as much of it as the format holds, and returns the digest of its tensors if
   /// the format stores it.
   ///
-  /// - Parameter source: the file the model comes from; read once more for its own digest, at the same
-  ///   time, if the format stores that and the model leaves room for it.
+  /// - Parameter source: the file whose digest is to be stored, if the format does that; read once more
+  ///   for it, at the same time.
   func write(
-    _ model: DeployModel, of source: String, to file: OutputFile, threads: Threads
+    _ model: DeployModel, of source: String?, to file: OutputFile, threads: Threads
   ) throws -> String? {
     switch writer {
     case .tensors(let write):
       try write(model.tensors, file, threads)
       return nil
     case .deployModel(let write):
-      guard model.provenance.sourceSHA256 == Provenance.unknownDigest else {
-        return try write(model, file, threads, nil)
-      }
+      guard let source else { return try write(model, file, threads, nil) }
       return try write(model, file, threads) { try fileDigest(source) }
     }
   }

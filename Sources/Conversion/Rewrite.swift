@@ -112,13 +112,14 @@ public func rewrite(
     // A file that knows where it came from goes on to say so.
     provenance: original?.provenance
       ?? Provenance(
-        sourceSHA256: options.writing.recordsSourceDigest ? Provenance.unknownDigest : nil,
+        sourceSHA256: nil,
         container: checkpoint.container,
         dialect: network.dialect.name, epsilons: [], arithmetic: "none: fused elsewhere",
         tool: "repconv \(repconvVersion)"))
+  let recordsDigest = options.writing.recordsSourceDigest && original?.provenance == nil
   let file = try OutputFile(path: output, options.writing)
   report.contentDigest = try format.write(
-    model, of: input, to: file, threads: options.writing.threads)
+    model, of: recordsDigest ? input : nil, to: file, threads: options.writing.threads)
   try verifySources(of: network.parameters.map(\.tensor))
   try file.commit(sync: options.writing.sync)
   report.bytesWritten = file.count

@@ -19,7 +19,7 @@ public enum RVDWriter {
   /// are put in place last. The same model gives the same bytes, on any number of threads.
   ///
   /// - Parameter sourceSHA256: computed while tensors are written, to take the place of the one in
-  ///   `model.provenance`.
+  ///   `model.provenance`, which must be there.
   /// - Precondition: nothing has been written to `file`.
   /// - Throws: `WriteError.cannotExpress` if the model breaks a rule of the format (an empty or
   ///   repeated name, a graph that does not fit its tensors), before anything is written; what
@@ -30,6 +30,7 @@ public enum RVDWriter {
   ) throws -> RVDSummary {
     precondition(file.count == 0)
     var manifest = try layOut(model, path: file.path)
+    if sourceSHA256 != nil { manifest.provenance?.sourceSHA256 = unknownDigest }
     let placeholder = try text(of: manifest, path: file.path)
     guard placeholder.count <= Header.maximumManifestLength else {
       throw cannotExpress(
@@ -62,6 +63,9 @@ public enum RVDWriter {
     return RVDSummary(contentSHA256: manifest.contentSHA256, byteCount: file.count)
   }
 
+  /// What stands in the place of a digest that is yet to be computed.
+  private static let unknownDigest = String(repeating: "0", count: 64)
+
   /// The manifest of `model`, complete but for the checksums, which are zeros.
   private static func layOut(_ model: DeployModel, path: String) throws(WriteError) -> Manifest {
     var roles: [[UInt8]: TensorRole] = [:]
@@ -87,7 +91,7 @@ public enum RVDWriter {
     let manifest = Manifest(
       tensors: tensors, graph: model.graph, architecture: model.architecture,
       classes: model.classes, input: model.input, provenance: model.provenance,
-      contentSHA256: String(repeating: "0", count: 64))
+      contentSHA256: unknownDigest)
     do {
       try manifest.check()
     } catch {

@@ -108,8 +108,6 @@ public struct InputConvention: Equatable, Sendable {
 public struct Provenance: Equatable, Sendable {
   /// SHA-256 of the whole source file, in hexadecimal; nil if it is not recorded.
   public var sourceSHA256: String?
-  /// What stands there as long as the digest is not known.
-  public static let unknownDigest = String(repeating: "0", count: 64)
   public var container: String
   public var dialect: String
   /// The BatchNorm epsilons used, each once, ascending; empty if nothing was fused.
