@@ -1,6 +1,14 @@
 internal import CImages
 public import Tensors
 
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
 /// A picture in memory: 8 bits for each of red, green and blue.
 public struct RGBImage: Equatable, Sendable {
   public let width, height: Int
@@ -74,11 +82,3 @@ public struct RGBImage: Equatable, Sendable {
     }
   }
 }
-
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif

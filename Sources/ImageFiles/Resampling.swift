@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 extension RGBImage {
   /// The image scaled to so many pixels with a bilinear filter that widens when it shrinks, so that no
   /// pixel is passed over.

@@ -39,12 +39,9 @@ extension RunnableNetwork {
   ) throws -> Evaluation {
     precondition(batch > 0 && classes.count == folders.classes.count)
     var evaluation = Evaluation()
-    for start in stride(from: 0, to: folders.images.count, by: batch) {
-      let part = folders.images[start..<min(start + batch, folders.images.count)]
-      let images = try ImageBatch(
-        pictures: part.map(\.path), preparation, convention, threads: threads)
-      let result = try run(images, batch: batch, threads: threads)
-      for (logits, image) in zip(result.logits, part) {
+    let pictures = NetworkInput(pictures: folders.images.map(\.path), preparation, convention)
+    try forEachBatch(of: pictures, batch: batch, threads: threads) { logits in
+      for (logits, image) in zip(logits, folders.images[evaluation.images...]) {
         evaluation.add(logits, answer: classes[image.classIndex])
       }
       progress(evaluation)

@@ -52,26 +52,20 @@ extension NetworkComparison {
     progress: (Int) -> Void = { _ in }, input: (RunnableNetwork) throws -> NetworkInput
   ) throws {
     var images: NetworkInput?
-    var shape: Shape = []
-    var outcomes: [Outcome] = []
-    for precision in [Precision.float64, .float32] {
+    func logits(_ network: RunnableNetwork) throws -> [[Double]] {
+      let ready = try images ?? input(network)
+      images = ready
+      return try network.logits(for: ready, batch: batch, threads: threads, progress: progress)
+    }
+    outcomes = try [Precision.float64, .float32].map { precision in
       // One form after the other, each let go when it has been run: memory for one is much.
-      let expected = try {
-        let train = try RunnableNetwork(
-          report.trainNetwork, precision: precision, epsilon: epsilon)
-        let ready = try images ?? input(train)
-        images = ready
-        shape = Shape(Array(try ready.batch(0..<1).shape.dimensions.dropFirst()))
-        return try train.logits(for: ready, batch: batch, threads: threads, progress: progress)
-      }()
-      let deploy = try RunnableNetwork.deploy(of: report, precision: precision)
-      let found = try deploy.logits(
-        for: images!, batch: batch, threads: threads, progress: progress)
-      outcomes.append(try Outcome(precision, expected, found, path: report.deploy.path))
+      let expected = try logits(
+        RunnableNetwork(report.trainNetwork, precision: precision, epsilon: epsilon))
+      let found = try logits(.deploy(of: report, precision: precision))
+      return try Outcome(precision, expected, found, path: report.deploy.path)
     }
     self.images = images!.count
-    self.shape = shape
-    self.outcomes = outcomes
+    shape = images!.shape
     limit = Self.limit(report)
   }
 

@@ -4,10 +4,13 @@ public import Tensors
 /// Images for a network, made ready a batch at a time.
 public struct NetworkInput: Sendable {
   public let count: Int
+  /// Of one image: `C x H x W`.
+  public let shape: Shape
   private let images: @Sendable (Range<Int>, Threads) throws -> ImageBatch
 
   public init(_ images: ImageBatch) {
     count = images.count
+    shape = [images.channels, images.height, images.width]
     self.images = { range, _ in images[range] }
   }
 
@@ -16,6 +19,7 @@ public struct NetworkInput: Sendable {
     pictures paths: [String], _ preparation: ImagePreparation, _ convention: InputConvention
   ) {
     count = paths.count
+    shape = [3, preparation.size, preparation.size]
     images = { range, threads in
       try ImageBatch(pictures: Array(paths[range]), preparation, convention, threads: threads)
     }
@@ -54,14 +58,22 @@ extension RunnableNetwork {
     progress: (Int) -> Void = { _ in }
   ) throws -> [[Double]] {
     var logits: [[Double]] = []
-    for start in stride(from: 0, to: input.count, by: batch) {
-      let range = start..<min(start + batch, input.count)
-      logits += try run(
-        input.batch(range, threads: threads), batch: batch, threads: threads
-      ).logits
-      progress(range.count)
+    try forEachBatch(of: input, batch: batch, threads: threads) {
+      logits += $0
+      progress($0.count)
     }
     return logits
+  }
+
+  /// Hands out the logits of one batch after the other.
+  func forEachBatch(
+    of input: NetworkInput, batch: Int, threads: Threads, _ body: ([[Double]]) -> Void
+  ) throws {
+    for start in stride(from: 0, to: input.count, by: batch) {
+      let range = start..<min(start + batch, input.count)
+      let images = try input.batch(range, threads: threads)
+      body(try run(images, batch: batch, threads: threads).logits)
+    }
   }
 }
 

@@ -60,7 +60,7 @@ struct SelectedImages {
     let images = try arrays.batch(network.input)
     input = NetworkInput(images)
     source =
-      "\(count(images.count, "image")) of \(images.channels)x\(images.height)x\(images.width), "
+      "\(count(images.count, "image")) of \(input.shape), "
       + (arrays.name.isEmpty ? path : "'\(arrays.name)' of \(path)")
     if arrays.arePixels { convention = network.input }
     labels = arrays.labels
@@ -85,7 +85,7 @@ struct SelectedImages {
   init(randomOf shape: Shape, seed: UInt64) throws(InferenceError) {
     input = try NetworkInput(randomOf: shape, seed: seed)
     source =
-      "\(count(shape[0], "image")) of \(Shape(Array(shape.dimensions.dropFirst()))), random numbers from -2 to 2, seed \(seed)"
+      "\(count(input.count, "image")) of \(input.shape), random numbers from -2 to 2, seed \(seed)"
     self.seed = seed
   }
 
