@@ -46,10 +46,11 @@ let package = Package(
     .target(name: "CPreallocation"),
     .target(
       name: "Tensors", dependencies: ["Checksums", "CPreallocation"], swiftSettings: settings),
+    .target(name: "JSON", dependencies: ["Tensors"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
       name: "CheckpointFiles",
-      dependencies: ["Checksums", "Tensors", "Pickle", "CDeflate", "CZip"],
+      dependencies: ["Checksums", "Tensors", "JSON", "Pickle", "CDeflate", "CZip"],
       swiftSettings: settings),
     .target(name: "Naming", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
@@ -57,7 +58,7 @@ let package = Package(
     .target(
       name: "Proof", dependencies: ["Tensors", "Naming", "Reparameterization"],
       swiftSettings: settings),
-    .target(name: "RVD", dependencies: ["Checksums", "Tensors"], swiftSettings: settings),
+    .target(name: "RVD", dependencies: ["Checksums", "Tensors", "JSON"], swiftSettings: settings),
     .target(
       name: "Conversion",
       dependencies: [
@@ -76,7 +77,7 @@ let package = Package(
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "Naming", "Proof", "RVD",
+        "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "JSON", "Naming", "Proof", "RVD",
         "Reparameterization", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -92,6 +93,8 @@ let package = Package(
     .testTarget(
       name: "TensorsTests", dependencies: ["Checksums", "Tensors", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "JSONTests", dependencies: ["JSON", "Tensors", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"],
       swiftSettings: settings),

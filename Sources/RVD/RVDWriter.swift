@@ -1,5 +1,6 @@
 internal import Checksums
 internal import Synchronization
+internal import JSON
 public import Tensors
 
 /// What was written.
