@@ -47,10 +47,11 @@ let package = Package(
     .target(
       name: "Tensors", dependencies: ["Checksums", "CPreallocation"], swiftSettings: settings),
     .target(name: "JSON", dependencies: ["Tensors"], swiftSettings: settings),
+    .target(name: "HDF5", dependencies: ["Tensors", "CDeflate"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
       name: "CheckpointFiles",
-      dependencies: ["Checksums", "Tensors", "JSON", "Pickle", "CDeflate", "CZip"],
+      dependencies: ["Checksums", "Tensors", "JSON", "HDF5", "Pickle", "CZip"],
       swiftSettings: settings),
     .target(name: "Naming", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
@@ -77,7 +78,8 @@ let package = Package(
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "JSON", "Naming", "Proof", "RVD",
+        "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "JSON", "Naming", "Proof",
+        "RVD",
         "Reparameterization", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -88,13 +90,17 @@ let package = Package(
       name: "throughput", dependencies: ["Reparameterization", "Tensors"],
       path: "Benchmarks/Throughput", swiftSettings: settings),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: settings),
     .testTarget(
       name: "TensorsTests", dependencies: ["Checksums", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "JSONTests", dependencies: ["JSON", "Tensors", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "HDF5Tests", dependencies: ["HDF5", "Tensors", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"],
       swiftSettings: settings),
@@ -107,7 +113,7 @@ let package = Package(
     ),
     .testTarget(
       name: "CheckpointFilesTests",
-      dependencies: ["CheckpointFiles", "Checksums", "Pickle", "Tensors", "TestSupport"],
+      dependencies: ["CheckpointFiles", "Checksums", "HDF5", "Pickle", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "RVDTests", dependencies: ["Checksums", "RVD", "Tensors", "TestSupport"],
