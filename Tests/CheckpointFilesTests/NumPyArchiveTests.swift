@@ -101,7 +101,7 @@ import Testing
   private static func archive(_ members: [(String, [UInt8])]) throws -> TemporaryFile {
     try TemporaryFile { file in
       var archive = StoredZipWriter(file)
-      for (name, bytes) in members { try archive.add(name, bytes) }
+      for (name, bytes) in members { archive.add(name, bytes) }
       try archive.finish()
     }
   }
