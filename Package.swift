@@ -19,6 +19,14 @@ let package = Package(
     .library(name: "RVD", targets: ["RVD"]),
     .library(name: "Inference", targets: ["Inference"]),
   ],
+  traits: [
+    // A package that depends on this one switches it off with `traits: []`, a build of this one with
+    // `swift build --disable-default-traits --product repconv`.
+    .trait(
+      name: "Pictures",
+      description: "Reads PNG and JPEG files, with libpng and libjpeg, to run networks on them."),
+    .default(enabledTraits: ["Pictures"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
@@ -67,7 +75,10 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
-    .target(name: "ImageFiles", dependencies: ["Tensors", "CImages"], swiftSettings: settings),
+    .target(
+      name: "ImageFiles",
+      dependencies: ["Tensors", .target(name: "CImages", condition: .when(traits: ["Pictures"]))],
+      swiftSettings: settings),
     .target(
       name: "Inference",
       dependencies: [
