@@ -52,8 +52,10 @@ let package = Package(
       dependencies: ["CDeflate", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
     .target(name: "CPreallocation"),
+    .target(name: "CThreads"),
     .target(
-      name: "Tensors", dependencies: ["Checksums", "CPreallocation"], swiftSettings: settings),
+      name: "Tensors", dependencies: ["Checksums", "CPreallocation", "CThreads"],
+      swiftSettings: settings),
     .target(name: "JSON", dependencies: ["Tensors"], swiftSettings: settings),
     .target(name: "HDF5", dependencies: ["Tensors", "CDeflate"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
