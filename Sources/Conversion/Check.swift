@@ -117,7 +117,7 @@ private struct Inspector {
     for parameter in network?.parameters ?? [] { roles[parameter.originalName] = parameter.role }
 
     let results = concurrentMap(
-      of: dict.tensors, largestFirst: { $0.tensor.byteCount }, threads: threads
+      of: dict.tensors, largestFirst: \.tensor.byteCount, threads: threads
     ) { named, _ in
       Result { () throws(ReadError) in
         try TensorHealth(of: named.tensor, name: prefix + named.name)
@@ -270,7 +270,7 @@ private struct Inspector {
   mutating func verifyChecksums(_ tensors: [Tensor], _ threads: Threads) throws {
     var seen: Set<ObjectIdentifier> = []
     let sources = tensors.map(\.source).filter { seen.insert(ObjectIdentifier($0)).inserted }
-    let failures = try concurrentMap(of: sources, largestFirst: { $0.count }, threads: threads) {
+    let failures = try concurrentMap(of: sources, largestFirst: \.count, threads: threads) {
       (source, _) throws(ReadError) -> ReadError? in
       do throws(ReadError) {
         try source.verify()

@@ -1,7 +1,7 @@
 internal import Checksums
 internal import Dispatch
-internal import Synchronization
 internal import JSON
+internal import Synchronization
 public import Tensors
 
 /// A `.rvd` file, open for reading: a model in deploy form that describes and checks itself.

@@ -1,6 +1,6 @@
 internal import Checksums
-internal import Synchronization
 internal import JSON
+internal import Synchronization
 public import Tensors
 
 /// What was written.

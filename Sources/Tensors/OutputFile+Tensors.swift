@@ -19,12 +19,12 @@ extension OutputFile {
     _ tensors: [OutputTensor], at offsets: [Int], threads: Threads,
     aside: @Sendable () throws -> Void = {}, checksum begin: @Sendable (Int) -> Checksum
   ) throws -> [Checksum] {
-    // Before the tensors, what is aside: nil.
-    let tasks = [nil] + tensors.indices.map(Optional.some)
-    let checksums = try concurrentMap(
-      of: tasks, largestFirst: { $0.map { tensors[$0].byteCount } ?? .max }, threads: threads
-    ) { index, worker -> Checksum? in
-      guard let index else {
+    // What is aside has no tensor, and comes first.
+    let tasks: [(tensor: Int?, size: Int)] =
+      [(nil, .max)] + tensors.enumerated().map { ($0, $1.byteCount) }
+    let checksums = try concurrentMap(of: tasks, largestFirst: \.size, threads: threads) {
+      task, worker -> Checksum? in
+      guard let index = task.tensor else {
         try aside()
         return nil
       }

@@ -41,7 +41,7 @@ import Testing
   func `results come in the order of the elements`(count: Int, threads: Int) {
     let elements = (0..<count).map { ($0 &* 37) % 101 }
     let results = concurrentMap(
-      of: elements, largestFirst: { $0 }, threads: Threads(threads)
+      of: elements, largestFirst: \.self, threads: Threads(threads)
     ) { element, _ in element * element }
     #expect(results == elements.map { $0 * $0 })
   }
