@@ -19,6 +19,14 @@ let package = Package(
     .library(name: "RVD", targets: ["RVD"]),
     .library(name: "Inference", targets: ["Inference"]),
   ],
+  traits: [
+    // A package that depends on this one switches it off with `traits: []`, a build of this one with
+    // `swift build --disable-default-traits --product repconv`.
+    .trait(
+      name: "Pictures",
+      description: "Reads PNG and JPEG files, with libpng and libjpeg, to run networks on them."),
+    .default(enabledTraits: ["Pictures"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
@@ -44,13 +52,17 @@ let package = Package(
       dependencies: ["CDeflate", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
     .target(name: "CPreallocation"),
+    .target(name: "CThreads"),
     .target(
-      name: "Tensors", dependencies: ["Checksums", "CPreallocation"], swiftSettings: settings),
+      name: "Tensors", dependencies: ["Checksums", "CPreallocation", "CThreads"],
+      swiftSettings: settings),
     .target(name: "Graphs", dependencies: ["Tensors"], swiftSettings: settings),
+    .target(name: "JSON", dependencies: ["Tensors"], swiftSettings: settings),
+    .target(name: "HDF5", dependencies: ["Tensors", "CDeflate"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
       name: "CheckpointFiles",
-      dependencies: ["Checksums", "Tensors", "Pickle", "CDeflate", "CZip"],
+      dependencies: ["Checksums", "Tensors", "JSON", "HDF5", "Pickle", "CZip"],
       swiftSettings: settings),
     .target(name: "Naming", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
@@ -58,7 +70,7 @@ let package = Package(
     .target(
       name: "Proof", dependencies: ["Tensors", "Naming", "Reparameterization"],
       swiftSettings: settings),
-    .target(name: "RVD", dependencies: ["Checksums", "Tensors"], swiftSettings: settings),
+    .target(name: "RVD", dependencies: ["Checksums", "Tensors", "JSON"], swiftSettings: settings),
     .target(
       name: "Conversion",
       dependencies: [
@@ -66,7 +78,10 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
-    .target(name: "ImageFiles", dependencies: ["Tensors", "CImages"], swiftSettings: settings),
+    .target(
+      name: "ImageFiles",
+      dependencies: ["Tensors", .target(name: "CImages", condition: .when(traits: ["Pictures"]))],
+      swiftSettings: settings),
     .target(
       name: "Inference",
       dependencies: [
@@ -77,7 +92,8 @@ let package = Package(
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "Naming", "Proof", "RVD",
+        "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "JSON", "Naming", "Proof",
+        "RVD",
         "Reparameterization", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -88,13 +104,19 @@ let package = Package(
       name: "throughput", dependencies: ["Reparameterization", "Tensors"],
       path: "Benchmarks/Throughput", swiftSettings: settings),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: settings),
     .testTarget(
       name: "TensorsTests", dependencies: ["Checksums", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "GraphsTests", dependencies: ["Graphs", "Tensors"], swiftSettings: settings),
+    .testTarget(
+      name: "JSONTests", dependencies: ["JSON", "Tensors", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "HDF5Tests", dependencies: ["HDF5", "Tensors", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"],
       swiftSettings: settings),
@@ -107,7 +129,7 @@ let package = Package(
     ),
     .testTarget(
       name: "CheckpointFilesTests",
-      dependencies: ["CheckpointFiles", "Checksums", "Pickle", "Tensors", "TestSupport"],
+      dependencies: ["CheckpointFiles", "Checksums", "HDF5", "Pickle", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "RVDTests", dependencies: ["Checksums", "RVD", "Tensors", "TestSupport"],

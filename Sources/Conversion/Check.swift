@@ -2,7 +2,6 @@ internal import Naming
 public import Proof
 internal import RVD
 internal import Reparameterization
-internal import Synchronization
 public import Tensors
 
 /// What `check` should look at.
@@ -117,18 +116,17 @@ private struct Inspector {
     var roles: [String: Role] = [:]
     for parameter in network?.parameters ?? [] { roles[parameter.originalName] = parameter.role }
 
-    let list = dict.tensors
-    let results = Mutex([Result<TensorHealth, ReadError>?](repeating: nil, count: list.count))
-    try forEachIndex(below: list.count, threads: threads) { index, _ in
-      let result = Result { () throws(ReadError) in
-        try TensorHealth(of: list[index].tensor, name: prefix + list[index].name)
+    let results = concurrentMap(
+      of: dict.tensors, largestFirst: \.tensor.byteCount, threads: threads
+    ) { named, _ in
+      Result { () throws(ReadError) in
+        try TensorHealth(of: named.tensor, name: prefix + named.name)
       }
-      results.withLock { $0[index] = result }
     }
     var health: [Role: TensorHealth] = [:]
-    for (named, result) in zip(list, results.withLock { $0 }) {
+    for (named, result) in zip(dict.tensors, results) {
       do throws(ReadError) {
-        let tensor = try result!.get()
+        let tensor = try result.get()
         tensors.append(tensor)
         let role = roles[named.name] ?? .other(name: named.name)
         health[role] = tensor
@@ -272,15 +270,17 @@ private struct Inspector {
   mutating func verifyChecksums(_ tensors: [Tensor], _ threads: Threads) throws {
     var seen: Set<ObjectIdentifier> = []
     let sources = tensors.map(\.source).filter { seen.insert(ObjectIdentifier($0)).inserted }
-    let failures = Mutex([Int: ReadError]())
-    try forEachIndex(below: sources.count, threads: threads) { index, _ in
-      do {
-        try sources[index].verify()
-      } catch let error as ReadError where error.isCorruption {
-        failures.withLock { $0[index] = error }
+    let failures = try concurrentMap(of: sources, largestFirst: \.count, threads: threads) {
+      (source, _) throws(ReadError) -> ReadError? in
+      do throws(ReadError) {
+        try source.verify()
+        return nil
+      } catch {
+        guard error.isCorruption else { throw error }
+        return error
       }
     }
-    for (_, error) in failures.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+    for error in failures.compactMap(\.self) {
       add(.failure, .checksum, nil, firstLine(error.description))
     }
     guard checkpoint.family == "rvd", !findings.contains(where: { $0.kind == .checksum }) else {

@@ -1,4 +1,5 @@
 internal import Checksums
+internal import JSON
 internal import Tensors
 
 // The names of the manifest's members. An optional member that has no value is absent, never null;

@@ -1,3 +1,4 @@
+internal import JSON
 public import Tensors
 
 /// One tensor as the manifest of an `.rvd` file describes it.

@@ -1,5 +1,6 @@
 internal import Checksums
 internal import Dispatch
+internal import JSON
 internal import Synchronization
 public import Tensors
 

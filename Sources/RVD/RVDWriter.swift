@@ -1,4 +1,5 @@
 internal import Checksums
+internal import JSON
 internal import Synchronization
 public import Tensors
 

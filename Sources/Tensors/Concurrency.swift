@@ -1,4 +1,4 @@
-internal import Dispatch
+internal import CThreads
 internal import Synchronization
 
 /// How many threads a conversion uses.
@@ -31,22 +31,77 @@ public struct Worker {
   public init() {}
 }
 
+/// A thread of the system that is running, or has ended and was not joined yet.
+private struct RunningThread {
+  private let thread: cthread
+
+  private final class Call {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+
+  /// Nil if the system has no thread to give.
+  init?(_ body: @escaping @Sendable () -> Void) {
+    var thread = cthread()
+    let call = unsafe Unmanaged.passRetained(Call(body))
+    // Safe: a thread that starts takes over the call; of one that does not, it is released here.
+    let result = unsafe cthread_start(
+      &thread,
+      { context in
+        let call = unsafe Unmanaged<Call>.fromOpaque(context!).takeRetainedValue()
+        call.body()
+      }, call.toOpaque())
+    guard result == 0 else {
+      unsafe call.release()
+      return nil
+    }
+    self.thread = thread
+  }
+
+  func join() { cthread_join(thread) }
+}
+
+/// Runs `body` on several threads at once, of which the calling one is the first, and returns when all
+/// are done.
+///
+/// There may be fewer threads than asked for, down to the calling one alone, if the system has no more
+/// to give. So `body` takes its work from what all share, and does not wait for another thread.
+///
+/// - Parameter body: is told the number of its thread, from 0 on.
+public func withThreads(_ count: Int, _ body: @Sendable (_ thread: Int) -> Void) {
+  withThreads(count, limit: .max, body)
+}
+
+/// - Parameter limit: of threads that the system gives, for tests.
+func withThreads(_ count: Int, limit: Int, _ body: @Sendable (_ thread: Int) -> Void) {
+  withoutActuallyEscaping(body) { body in
+    var others: [RunningThread] = []
+    while others.count + 1 < min(count, limit) {
+      let number = others.count + 1
+      guard let other = RunningThread({ body(number) }) else { break }
+      others.append(other)
+    }
+    body(0)
+    for other in others { other.join() }
+  }
+}
+
 /// Runs `body` once for each of the indices below `count`, several at a time, each thread with its own
 /// worker; threads take the next index when they are done with one.
 ///
 /// - Throws: of the errors thrown, the one with the lowest index. Others stop as soon as they can.
-public func forEachIndex(
+public func forEachIndex<Failure: Error>(
   below count: Int, threads: Threads,
-  _ body: @Sendable (Int, inout Worker) throws -> Void
-) throws {
+  _ body: @Sendable (Int, inout Worker) throws(Failure) -> Void
+) throws(Failure) {
   let next = Atomic<Int>(0)
-  let failure = Mutex<(index: Int, error: any Error)?>(nil)
-  DispatchQueue.concurrentPerform(iterations: max(1, min(threads.count, count))) { _ in
+  let failure = Mutex<(index: Int, error: Failure)?>(nil)
+  withThreads(min(threads.count, count)) { _ in
     var worker = Worker()
     while true {
       let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
       guard index < count, failure.withLock({ $0 == nil }) else { return }
-      do {
+      do throws(Failure) {
         try body(index, &worker)
       } catch {
         failure.withLock { failure in
@@ -56,4 +111,29 @@ public func forEachIndex(
     }
   }
   if let failure = failure.withLock({ $0 }) { throw failure.error }
+}
+
+/// What `transform` makes of each element, in the order of the elements, several at a time.
+///
+/// - Parameter size: how much work an element is. Threads take the largest that is left, so that they
+///   end at about the same time. Without it they take the elements in their order.
+/// - Throws: of the errors thrown, that of the element taken first. Others stop as soon as they can.
+public func concurrentMap<Element: Sendable, Result: Sendable, Failure: Error>(
+  of elements: [Element], largestFirst size: ((Element) -> Int)? = nil, threads: Threads = .all,
+  _ transform: @Sendable (Element, inout Worker) throws(Failure) -> Result
+) throws(Failure) -> [Result] {
+  var order = Array(elements.indices)
+  if let size {
+    let sizes = elements.map(size)
+    order.sort { (sizes[$1], $0) < (sizes[$0], $1) }
+  }
+  let results = Mutex([Result?](repeating: nil, count: elements.count))
+  try forEachIndex(below: order.count, threads: threads) {
+    [order] (position, worker) throws(Failure) in
+    let index = order[position]
+    let result = try transform(elements[index], &worker)
+    results.withLock { $0[index] = result }
+  }
+  // All are there, or an error was thrown.
+  return results.withLock { $0.map { $0! } }
 }

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// What a writer computes from the bytes of a tensor on their way to the file.
 public protocol TensorChecksum: Sendable {
   /// Feeds the next bytes, in order.
@@ -21,13 +19,15 @@ extension OutputFile {
     _ tensors: [OutputTensor], at offsets: [Int], threads: Threads,
     aside: @Sendable () throws -> Void = {}, checksum begin: @Sendable (Int) -> Checksum
   ) throws -> [Checksum] {
-    let order = tensors.indices.sorted {
-      (tensors[$1].byteCount, $0) < (tensors[$0].byteCount, $1)
-    }
-    let results = Mutex([Checksum?](repeating: nil, count: tensors.count))
-    try forEachIndex(below: 1 + order.count, threads: threads) { position, worker in
-      guard position > 0 else { return try aside() }
-      let index = order[position - 1]
+    // What is aside has no tensor, and comes first.
+    let tasks: [(tensor: Int?, size: Int)] =
+      [(nil, .max)] + tensors.enumerated().map { ($0, $1.byteCount) }
+    let checksums = try concurrentMap(of: tasks, largestFirst: \.size, threads: threads) {
+      task, worker -> Checksum? in
+      guard let index = task.tensor else {
+        try aside()
+        return nil
+      }
       var checksum = begin(index)
       var offset = offsets[index]
       try unsafe tensors[index].forEachPiece(
@@ -37,10 +37,9 @@ extension OutputFile {
         try unsafe write(piece, at: offset)
         offset += piece.count
       }
-      results.withLock { $0[index] = checksum }
+      return checksum
     }
-    // All are there, or an error was thrown.
-    return results.withLock { $0.map { $0! } }
+    return checksums.compactMap { $0 }
   }
 
   /// Writes each tensor at its offset, several at a time, as above.

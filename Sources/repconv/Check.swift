@@ -1,7 +1,7 @@
 import ArgumentParser
 import Conversion
+import JSON
 import Proof
-import RVD
 import Tensors
 
 struct Check: ParsableCommand {

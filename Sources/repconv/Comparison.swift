@@ -1,8 +1,8 @@
 import ArgumentParser
 import Conversion
+import JSON
 import Naming
 import Proof
-import RVD
 import Reparameterization
 import Tensors
 

@@ -2,7 +2,7 @@ import ArgumentParser
 import Conversion
 import ImageFiles
 import Inference
-import RVD
+import JSON
 import Tensors
 
 struct Eval: ParsableCommand {

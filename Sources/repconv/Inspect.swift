@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conversion
+import JSON
 import Naming
 import RVD
 import Reparameterization

@@ -1,6 +1,6 @@
 import Conversion
+import JSON
 import Naming
-import RVD
 import Tensors
 
 extension Mapping {

@@ -3,7 +3,7 @@ import CheckpointFiles
 import Conversion
 import ImageFiles
 import Inference
-import RVD
+import JSON
 import Tensors
 
 struct Run: ParsableCommand {

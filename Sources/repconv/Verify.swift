@@ -2,8 +2,8 @@ import ArgumentParser
 import Conversion
 import ImageFiles
 import Inference
+import JSON
 import Proof
-import RVD
 import Reparameterization
 import Tensors
 

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -95,7 +96,7 @@ import Testing
   ) throws {
     let file = try TemporaryFile { file in
       var archive = StoredZipWriter(file)
-      for member in members { try archive.add(member, [0x2E]) }
+      for member in members { archive.add(member, [0x2E]) }
       try archive.finish()
     }
     let error = #expect(throws: ReadError.self) { try readCheckpoint(path: file.path) }
@@ -106,10 +107,10 @@ import Testing
   }
 
   @Test func `TorchScript by PyTorch itself is refused`() throws {
-    let path = fixturePath("PyTorch/not-a-checkpoint-torchscript.pt")
+    let path = Fixtures.path("PyTorch/not-a-checkpoint-torchscript.pt")
     let error = #expect(throws: ReadError.self) { try readCheckpoint(path: path) }
     #expect(
-      printed(try #require(error)) == """
+      Fixtures.description(of: try #require(error)) == """
         PyTorch/not-a-checkpoint-torchscript.pt: the file is a TorchScript program, not a checkpoint.
           In Python: torch.save(torch.jit.load(file, map_location="cpu").state_dict(), "weights.pth"), \
         and convert that.
@@ -121,7 +122,7 @@ import Testing
     "MegEngine/plain-training-checkpoint.pkl",
   ])
   func `the framework is told by the content, not by the name`(file: String) throws {
-    let copy = try TemporaryFile(try InputFile(path: fixturePath(file)).allBytes())
+    let copy = try TemporaryFile(try InputFile(path: Fixtures.path(file)).allBytes())
     let family = try readCheckpoint(path: copy.path).family
     #expect(family == (file.hasPrefix("MegEngine") ? "megengine" : "pytorch"))
   }

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -48,19 +49,19 @@ import Testing
 
   @Test(arguments: files)
   func `every weight has the name of its layer and its own`(file: File) throws {
-    let checkpoint = try readCheckpoint(path: fixturePath("KerasFiles/\(file.name)"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("KerasFiles/\(file.name)"))
     #expect(checkpoint.family == "keras" && checkpoint.container == file.container)
     #expect(checkpoint.notes == file.notes)
     let dict = try #require(checkpoint.stateDicts.first)
     #expect(dict.ignored.map { "\($0.name): \($0.what)" } == file.ignored)
-    let rows = try table("KerasFiles/tensors.tsv").filter { $0[0] == file.name }
-    try HDF5Tests.expect(dict, holds: rows.map { Array($0.dropFirst()) })
+    let rows = try Fixtures.table("KerasFiles/tensors.tsv").filter { $0[0] == file.name }
+    try HDF5CheckpointTests.expect(dict, holds: rows.map { Array($0.dropFirst()) })
     for named in dict.tensors { try named.tensor.source.verify() }
   }
 
   @Test func `tensors are in the order of the model, where that is known`() throws {
     func layers(_ name: String) throws -> [String] {
-      let tensors = try readCheckpoint(path: fixturePath("KerasFiles/\(name)")).stateDicts[0]
+      let tensors = try readCheckpoint(path: Fixtures.path("KerasFiles/\(name)")).stateDicts[0]
         .tensors
       var layers: [String] = []
       for named in tensors {
@@ -77,7 +78,8 @@ import Testing
 
   @Test(arguments: ["network.keras", "network.h5"])
   func `the configuration tells what weights do not`(file: String) throws {
-    let modules = try readCheckpoint(path: fixturePath("KerasFiles/\(file)")).stateDicts[0].modules
+    let modules = try readCheckpoint(path: Fixtures.path("KerasFiles/\(file)")).stateDicts[0]
+      .modules
     var stem = ModuleAttributes(className: "keras.layers.Conv2D")
     (stem.stride, stem.padding, stem.dilation, stem.groups) = ([1, 1], [1, 1], [1, 1], 1)
     #expect(modules["stem"] == stem)
@@ -97,7 +99,7 @@ import Testing
   }
 
   @Test func `the configuration of Keras 2 tells the same`() throws {
-    let modules = try readCheckpoint(path: fixturePath("KerasFiles/keras2.h5")).stateDicts[0]
+    let modules = try readCheckpoint(path: Fixtures.path("KerasFiles/keras2.h5")).stateDicts[0]
       .modules
     var conv = ModuleAttributes(className: "keras.layers.Conv2D")
     (conv.stride, conv.padding, conv.dilation, conv.groups) = ([2, 2], [2, 1], [1, 1], 3)
@@ -109,7 +111,7 @@ import Testing
   }
 
   @Test func `without a configuration, groups in lists tell the class`() throws {
-    let path = fixturePath("KerasFiles/network.weights.h5")
+    let path = Fixtures.path("KerasFiles/network.weights.h5")
     let modules = try readCheckpoint(path: path).stateDicts[0].modules
     #expect(modules["stem"] == ModuleAttributes(className: "keras.layers.Conv2D"))
     #expect(modules["depthwise"] == ModuleAttributes(className: "keras.layers.DepthwiseConv2D"))
@@ -151,7 +153,7 @@ import Testing
     config: String, weights: String, message: String
   ) throws {
     let bytes =
-      weights.hasPrefix("HDF5Files/") ? try [UInt8](fixtureData(weights)) : Array(weights.utf8)
+      weights.hasPrefix("HDF5Files/") ? try Fixtures.bytes(weights) : Array(weights.utf8)
     let file = try TemporaryFile { file in
       var archive = StoredZipWriter(file)
       archive.add("metadata.json", Array("{}".utf8))
@@ -168,8 +170,8 @@ import Testing
   }
 
   @Test func `damage to the weights in an archive is found by its checksum`() throws {
-    var bytes = try InputFile(path: fixturePath("KerasFiles/network.keras")).allBytes()
-    let checkpoint = try readCheckpoint(path: fixturePath("KerasFiles/network.keras"))
+    var bytes = try InputFile(path: Fixtures.path("KerasFiles/network.keras")).allBytes()
+    let checkpoint = try readCheckpoint(path: Fixtures.path("KerasFiles/network.keras"))
     let stem = try #require(checkpoint.stateDicts[0].tensors.first { $0.name == "stem.kernel" })
     let pattern = try stem.tensor.bytes()
     let start = try #require(

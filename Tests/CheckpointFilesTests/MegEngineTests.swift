@@ -2,6 +2,7 @@ import Checksums
 import Foundation
 import Pickle
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -62,7 +63,7 @@ import Testing
     #expect(checkpoint.stateDicts.map(\.path) == [file.path])
     let stateDict = try #require(checkpoint.stateDicts.first)
     let tensors = Dictionary(uniqueKeysWithValues: stateDict.tensors.map { ($0.name, $0.tensor) })
-    let expected = try table("MegEngine/\(file.model)-state.tsv")
+    let expected = try Fixtures.table("MegEngine/\(file.model)-state.tsv")
     #expect(tensors.count == expected.count)
     for row in expected {
       let name = file.names(row[0])
@@ -150,7 +151,7 @@ import Testing
     let path = FileManager.default.temporaryDirectory
       .appending(path: "trailing-\(UUID().uuidString).pkl")
     defer { try? FileManager.default.removeItem(at: path) }
-    try (fixtureData("MegEngine/plain-basecls.pkl") + Data([1, 2, 3])).write(to: path)
+    try Data(Fixtures.bytes("MegEngine/plain-basecls.pkl") + [1, 2, 3]).write(to: path)
     let file = try InputFile(path: path.path(percentEncoded: false))
     let checkpoint = try MegEngineCheckpoint.read(Unpickler.parse(file), file: file)
     #expect(checkpoint.notes == ["3 bytes follow the end of the pickle; they were not read."])

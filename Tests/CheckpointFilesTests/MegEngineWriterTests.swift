@@ -1,5 +1,6 @@
 import Checksums
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles

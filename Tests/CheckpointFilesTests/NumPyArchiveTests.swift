@@ -9,12 +9,12 @@ import Testing
 
   @Test(arguments: ["stored.npz", "deflated.npz", "versions.npz", "objax.npz"])
   func `every array is as NumPy loads it`(file: String) throws {
-    let checkpoint = try readCheckpoint(path: fixturePath("NumPy/\(file)"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("NumPy/\(file)"))
     #expect(checkpoint.family == "numpy")
     #expect(
       checkpoint.container == (file == "objax.npz" ? "NumPy archive of Objax" : "NumPy archive"))
     #expect(checkpoint.notes == [])
-    let rows = try table("NumPy/archives.tsv").filter { $0[0] == file }.map {
+    let rows = try Fixtures.table("NumPy/archives.tsv").filter { $0[0] == file }.map {
       Array($0.dropFirst())
     }
     #expect(checkpoint.stateDicts.count == 1 && checkpoint.stateDicts[0].path == [])
@@ -26,10 +26,10 @@ import Testing
   }
 
   @Test func `an array's member is checked while it is read`() throws {
-    let checkpoint = try readCheckpoint(path: fixturePath("NumPy/stored.npz"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("NumPy/stored.npz"))
     let tensor = try #require(checkpoint.stateDicts[0].tensors.first).tensor
     // A damaged copy, with the same directory.
-    var bytes = try [UInt8](fixtureData("NumPy/stored.npz"))
+    var bytes = try Fixtures.bytes("NumPy/stored.npz")
     bytes[(tensor.source.location.offset ?? 0) + 200] ^= 1
     let damaged = try TemporaryFile(bytes)
     let read = try readCheckpoint(path: damaged.path).stateDicts[0].tensors[0].tensor
@@ -53,9 +53,9 @@ import Testing
   ])
   func `an array of no plain numbers is refused by name`(place: String, message: String) throws {
     let file = "NumPy/" + place.prefix { $0 != "(" }
-    let error = #expect(throws: ReadError.self) { try readCheckpoint(path: fixturePath(file)) }
+    let error = #expect(throws: ReadError.self) { try readCheckpoint(path: Fixtures.path(file)) }
     #expect(
-      printed(try #require(error)) == """
+      Fixtures.description(of: try #require(error)) == """
         NumPy/\(place): \(message).
           Save the arrays again with plain numbers, such as float32, in its place.
         """)
@@ -63,9 +63,10 @@ import Testing
 
   @Test func `a single array has no name`() throws {
     func message(_ file: String) throws -> String {
-      printed(
-        try #require(
-          #expect(throws: ReadError.self) { try readCheckpoint(path: fixturePath(file)) }))
+      Fixtures.description(
+        of:
+          try #require(
+            #expect(throws: ReadError.self) { try readCheckpoint(path: Fixtures.path(file)) }))
     }
     #expect(
       try message("NumPy/single.npy") == """
@@ -100,7 +101,7 @@ import Testing
   private static func archive(_ members: [(String, [UInt8])]) throws -> TemporaryFile {
     try TemporaryFile { file in
       var archive = StoredZipWriter(file)
-      for (name, bytes) in members { try archive.add(name, bytes) }
+      for (name, bytes) in members { archive.add(name, bytes) }
       try archive.finish()
     }
   }
@@ -405,7 +406,7 @@ import Testing
   // Writing.
 
   @Test func `members are NumPy's own, byte for byte, and aligned`() throws {
-    let path = fixturePath("NumPy/stored.npz")
+    let path = Fixtures.path("NumPy/stored.npz")
     let tensors = try readCheckpoint(path: path).stateDicts[0].tensors
     let written = try TemporaryFile { file in
       try NPZWriter.write(tensors.map { OutputTensor(name: $0.name, $0.tensor) }, to: file)

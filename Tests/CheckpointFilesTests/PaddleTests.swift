@@ -7,14 +7,14 @@ import Testing
 @Suite struct PaddleTests {
   @Test(arguments: ["state-2", "state-3", "state-4", "sliced-2", "sliced-3", "nested"])
   func `every tensor is as Paddle loads it`(name: String) throws {
-    let checkpoint = try readCheckpoint(path: fixturePath("Paddle/\(name).pdparams"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("Paddle/\(name).pdparams"))
     #expect(checkpoint.family == "paddle")
     #expect(checkpoint.container == "Paddle pickle (protocol \(name.last!.wholeNumberValue ?? 4))")
     #expect(checkpoint.notes == [])
     #expect(checkpoint.globals.filter { !$0.isExpected }.isEmpty)
     let path = name == "nested" ? ["model"] : []
     let dict = try #require(checkpoint.stateDicts.first { $0.path == path })
-    let rows = try table("Paddle/states.tsv").filter { $0[0] == "\(name).pdparams" }
+    let rows = try Fixtures.table("Paddle/states.tsv").filter { $0[0] == "\(name).pdparams" }
     try expect(dict, holds: rows.map { Array($0.dropFirst()) })
     if path.isEmpty {
       #expect(
@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test func `what may be bfloat16 is noted`() throws {
-    let checkpoint = try readCheckpoint(path: fixturePath("Paddle/bfloat16.pdparams"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("Paddle/bfloat16.pdparams"))
     #expect(checkpoint.stateDicts[0].tensors[0].tensor.elementType == .uint16)
     #expect(
       checkpoint.notes == [
@@ -135,7 +135,7 @@ import Testing
   }
 
   @Test func `flipped bits never trap`() throws {
-    let original = try [UInt8](fixtureData("Paddle/sliced-3.pdparams"))
+    let original = try Fixtures.bytes("Paddle/sliced-3.pdparams")
     var random = SeededGenerator(seed: 3)
     for _ in 0..<500 {
       var damaged = original

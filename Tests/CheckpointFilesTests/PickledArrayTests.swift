@@ -1,6 +1,7 @@
 import Checksums
 import Pickle
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -11,7 +12,7 @@ import Testing
   func `every kind of array is read under every protocol`(version: Int) throws {
     let graph = try parse(fixture: "NumPy/arrays-\(version).pkl")
     var arrays = PickledArrays(graph)
-    for row in try table("NumPy/arrays.tsv") {
+    for row in try Fixtures.table("NumPy/arrays.tsv") {
       let handle = try #require(graph.value(row[0], of: graph.root))
       let tensor = try #require(try arrays.tensor(handle, name: row[0]), "\(row[0])")
       #expect(tensor.elementType.rawValue == row[1], "\(row[0])")
@@ -21,7 +22,7 @@ import Testing
   }
 
   @Test func `NumPy 1's names of modules are NumPy 2's`() throws {
-    let modern = try [UInt8](fixtureData("NumPy/arrays-2.pkl"))
+    let modern = try Fixtures.bytes("NumPy/arrays-2.pkl")
     let text = String(String.UnicodeScalarView(modern.map { UnicodeScalar($0) }))
     let graph = try parse(text.replacing("cnumpy._core.", with: "cnumpy.core.").latin1)
     var arrays = PickledArrays(graph)

@@ -202,7 +202,7 @@ import Testing
 
   @Test(arguments: (0..<6).map { "NumPy/arrays-\($0).pkl" } + ["MegEngine/g2-whole-module.pkl"])
   func `flipped bits never trap`(file: String) throws {
-    let original = try [UInt8](fixtureData(file))
+    let original = try Fixtures.bytes(file)
     var random = SeededGenerator(seed: 12)
     for _ in 0..<(original.count > 100_000 ? 10 : 100) {
       var damaged = original

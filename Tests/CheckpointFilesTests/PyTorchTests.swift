@@ -32,9 +32,9 @@ import Testing
   func `every tensor has the name, place and bytes that NumPy knows`(
     file: String, state: String, path: String, prefix: String
   ) throws {
-    let checkpoint = try readCheckpoint(path: fixturePath("PyTorch/\(file)"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("PyTorch/\(file)"))
     #expect(checkpoint.family == "pytorch")
-    let expected = try! table("PyTorch/states.tsv").filter { $0[0] == state }
+    let expected = try! Fixtures.table("PyTorch/states.tsv").filter { $0[0] == state }
     let dict = try Self.stateDict(checkpoint, path)
     try #require(dict.tensors.map(\.name) == expected.map { prefix + $0[1] })
     for (named, row) in zip(dict.tensors, expected) {
@@ -49,7 +49,7 @@ import Testing
 
   @Test(arguments: Dictionary(grouping: tables, by: \.[0]).sorted { $0.key < $1.key }.map(\.value))
   func `tensors read as PyTorch reads them`(rows: [[String]]) throws {
-    let checkpoint = try readCheckpoint(path: fixturePath("\(rows[0][0])"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("\(rows[0][0])"))
     for (path, rows) in Dictionary(grouping: rows, by: \.[1]) {
       let dict = try Self.stateDict(checkpoint, path)
       try #require(dict.tensors.map(\.name) == rows.map { $0[2] })
@@ -64,19 +64,23 @@ import Testing
 
   /// What the generators of two folders say of their files.
   private static let tables =
-    try! table("TorchArchives/tensors.tsv").map { ["TorchArchives/" + $0[0]] + $0.dropFirst() }
+    try! Fixtures.table("TorchArchives/tensors.tsv").map {
+      ["TorchArchives/" + $0[0]] + $0.dropFirst()
+    }
     + ["1.6", "1.13", "2.15"].flatMap { version in
-      try! table("TorchFiles/tensors-\(version).tsv").map {
+      try! Fixtures.table("TorchFiles/tensors-\(version).tsv").map {
         ["TorchFiles/" + $0[0]] + $0.dropFirst()
       }
     }
 
-  @Test(arguments: try! table("TorchArchives/refusals.tsv"))
+  @Test(arguments: try! Fixtures.table("TorchArchives/refusals.tsv"))
   func `a file that contradicts itself or has no weights is refused`(row: [String]) throws {
     let error = #expect(throws: ReadError.self) {
-      _ = try readCheckpoint(path: fixturePath("TorchArchives/\(row[0])"))
+      _ = try readCheckpoint(path: Fixtures.path("TorchArchives/\(row[0])"))
     }
-    #expect(printed(try #require(error)) == "TorchArchives/\(row[0])\(row[1])\n  \(row[2])")
+    #expect(
+      Fixtures.description(of: try #require(error))
+        == "TorchArchives/\(row[0])\(row[1])\n  \(row[2])")
   }
 
   /// A storage inside a byte string takes as long to find as its pickles are long, and the pickle
@@ -120,10 +124,10 @@ import Testing
     ("TorchFiles/plain-protocol3-2.15.pkl", "PyTorch pickle (protocol 3)"),
   ])
   func `the container is named`(file: String, container: String) throws {
-    let checkpoint = try readCheckpoint(path: fixturePath(file))
+    let checkpoint = try readCheckpoint(path: Fixtures.path(file))
     #expect(checkpoint.container == container)
     #expect(checkpoint.notes == [])
-    let count = try InputFile(path: fixturePath(file)).count
+    let count = try InputFile(path: Fixtures.path(file)).count
     #expect(checkpoint.byteCount == count)
   }
 
@@ -143,12 +147,12 @@ import Testing
     ),
   ])
   func `what is harmless but odd is noted`(file: String, note: String) throws {
-    let checkpoint = try readCheckpoint(path: fixturePath("TorchArchives/\(file)"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("TorchArchives/\(file)"))
     #expect(checkpoint.notes == [note])
   }
 
   @Test func `storages that nothing refers to are noted`() throws {
-    let bytes = try InputFile(path: fixturePath("TorchArchives/sound-training.pth")).allBytes()
+    let bytes = try InputFile(path: Fixtures.path("TorchArchives/sound-training.pth")).allBytes()
     // The pickle's reference to storage "0" becomes one to "9", in a copy of the archive without CRCs.
     var archive = bytes
     let sound = try ZipArchive(MemoryBytes(bytes, location: Location(path: "a.pth")))
@@ -171,7 +175,7 @@ import Testing
     "module-1.13.pth", "module-2.15.pth", "module-legacy-1.13.pth", "module-legacy-2.15.pth",
   ])
   func `whole modules tell what state dicts leave out`(file: String) throws {
-    let dict = try Self.stateDict(readCheckpoint(path: fixturePath("TorchFiles/\(file)")), "")
+    let dict = try Self.stateDict(readCheckpoint(path: Fixtures.path("TorchFiles/\(file)")), "")
     #expect(Set(dict.modules.keys) == ["", "conv", "bn", "same", "again"])
     #expect(dict.modules[""]?.className == "__main__.Net")
     let conv = try #require(dict.modules["conv"])
@@ -188,12 +192,12 @@ import Testing
   }
 
   @Test func `every name in the pickle is reported, and nothing is called`() throws {
-    let checkpoint = try readCheckpoint(path: fixturePath("TorchArchives/sound-training.pth"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("TorchArchives/sound-training.pth"))
     let unexpected = checkpoint.globals.filter { !$0.isExpected }
     #expect(unexpected.map(\.name) == ["argparse.Namespace", "os.system", "yacs.config.CfgNode"])
     #expect(unexpected.map(\.calls) == [1, 1, 1])
     let module = try readCheckpoint(
-      path: fixturePath("TorchArchives/sound-module-bound-method.pth"))
+      path: Fixtures.path("TorchArchives/sound-module-bound-method.pth"))
     #expect(module.globals.first { $0.name == "builtins.getattr" }?.isExpected == true)
   }
 
@@ -247,7 +251,7 @@ import Testing
     ("module-legacy-2.15.pth", false),
   ])
   func `a file cut short anywhere is refused`(file: String, isZip: Bool) throws {
-    let bytes = try InputFile(path: fixturePath("TorchFiles/\(file)")).allBytes()
+    let bytes = try InputFile(path: Fixtures.path("TorchFiles/\(file)")).allBytes()
     for length in 0..<bytes.count {
       #expect(throws: ReadError.self, "\(length) bytes") {
         try Self.contents(Array(bytes.prefix(length)), isZip: isZip)
@@ -262,7 +266,7 @@ import Testing
   func `damage never traps, and in an archive never changes a tensor`(
     file: String, isZip: Bool
   ) throws {
-    let bytes = try InputFile(path: fixturePath("TorchFiles/\(file)")).allBytes()
+    let bytes = try InputFile(path: Fixtures.path("TorchFiles/\(file)")).allBytes()
     let sound = try Self.contents(bytes, isZip: isZip)
     var random = SeededGenerator(seed: 1)
     for index in bytes.indices {

@@ -24,14 +24,14 @@ import Testing
   // What the library writes.
 
   @Test func `a trained network is as NumPy knows it`() throws {
-    let checkpoint = try readCheckpoint(path: fixturePath("Safetensors/plain-train.safetensors"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("Safetensors/plain-train.safetensors"))
     #expect(checkpoint.family == "safetensors" && checkpoint.container == "safetensors")
     #expect(checkpoint.notes == [])
     let dict = try #require(checkpoint.stateDicts.first)
     #expect(checkpoint.stateDicts.count == 1 && dict.path == [])
     #expect(
       dict.ignored.map { "\($0.name): \($0.what)" } == ["__metadata__: 1 string (format: pt)"])
-    let rows = try table("PyTorch/states.tsv").filter { $0[0] == "plain" }
+    let rows = try Fixtures.table("PyTorch/states.tsv").filter { $0[0] == "plain" }
     let tensors = Dictionary(uniqueKeysWithValues: dict.tensors.map { ($0.name, $0.tensor) })
     #expect(tensors.count == rows.count)
     for row in rows {
@@ -44,8 +44,8 @@ import Testing
   }
 
   @Test func `every type and kind of shape is as the library loads it`() throws {
-    let rows = try table("Safetensors/tensors.tsv")
-    let checkpoint = try readCheckpoint(path: fixturePath("Safetensors/types.safetensors"))
+    let rows = try Fixtures.table("Safetensors/tensors.tsv")
+    let checkpoint = try readCheckpoint(path: Fixtures.path("Safetensors/types.safetensors"))
     #expect(checkpoint.notes == ["One of the tensors has an empty name."])
     let dict = try #require(checkpoint.stateDicts.first)
     try expect(
@@ -66,11 +66,13 @@ import Testing
   }
 
   @Test func `a shared tensor that the library left out is there under both names`() throws {
-    var rows = try table("Safetensors/tensors.tsv").filter { $0[0] == "shared.safetensors" }
-      .map { Array($0.dropFirst()) }
+    var rows = try Fixtures.table("Safetensors/tensors.tsv").filter {
+      $0[0] == "shared.safetensors"
+    }
+    .map { Array($0.dropFirst()) }
     let weight = try #require(rows.first { $0[0] == "first.weight" })
     rows.append(["second.weight"] + weight.dropFirst())
-    let checkpoint = try readCheckpoint(path: fixturePath("Safetensors/shared.safetensors"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("Safetensors/shared.safetensors"))
     try expect(checkpoint.stateDicts[0], holds: rows)
     #expect(
       checkpoint.notes == [
@@ -84,9 +86,9 @@ import Testing
   ])
   func `a type that is not read is named`(type: String, dtype: String) throws {
     let name = "Safetensors/type-\(type).safetensors"
-    let error = #expect(throws: ReadError.self) { try readCheckpoint(path: fixturePath(name)) }
+    let error = #expect(throws: ReadError.self) { try readCheckpoint(path: Fixtures.path(name)) }
     #expect(
-      printed(try #require(error)) == """
+      Fixtures.description(of: try #require(error)) == """
         \(name) at byte 9: 'w' has the dtype \(dtype), which is not read.
           Save it again in a wider type, such as float32.
         """)
@@ -500,14 +502,14 @@ import Testing
   }
 
   @Test func `every prefix is refused`() throws {
-    let whole = try [UInt8](fixtureData("Safetensors/types.safetensors"))
+    let whole = try Fixtures.bytes("Safetensors/types.safetensors")
     for count in 0..<whole.count {
       #expect(throws: ReadError.self) { try Self.read(Array(whole.prefix(count))) }
     }
   }
 
   @Test func `flipped bits never trap`() throws {
-    let original = try [UInt8](fixtureData("Safetensors/types.safetensors"))
+    let original = try Fixtures.bytes("Safetensors/types.safetensors")
     var random = SeededGenerator(seed: 7)
     for _ in 0..<2000 {
       var damaged = original
@@ -524,7 +526,7 @@ import Testing
 
   @Test(arguments: ["plain-train", "types"])
   func `what was read is written as the library wrote it`(name: String) throws {
-    let path = fixturePath("Safetensors/\(name).safetensors")
+    let path = Fixtures.path("Safetensors/\(name).safetensors")
     let tensors = try readCheckpoint(path: path).stateDicts[0].tensors
     // In any order.
     let outputs = tensors.reversed().map { OutputTensor(name: $0.name, $0.tensor) }

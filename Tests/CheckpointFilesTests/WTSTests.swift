@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
@@ -9,22 +10,22 @@ import Testing
   }
 
   @Test func `what gen_wts writes is read`() throws {
-    let checkpoint = try readCheckpoint(path: fixturePath("WTS/state.wts"))
+    let checkpoint = try readCheckpoint(path: Fixtures.path("WTS/state.wts"))
     #expect(checkpoint.family == "wts" && checkpoint.container == "TensorRT .wts text")
     #expect(
       checkpoint.notes == [
         "The file does not tell the shapes of its tensors; each is read as a vector."
       ])
-    try expect(checkpoint.stateDicts[0], holds: table("WTS/state.tsv"))
+    try expect(checkpoint.stateDicts[0], holds: Fixtures.table("WTS/state.tsv"))
   }
 
   @Test func `what is written is what gen_wts writes`() throws {
-    let tensors = try readCheckpoint(path: fixturePath("WTS/state.npz")).stateDicts[0].tensors
+    let tensors = try readCheckpoint(path: Fixtures.path("WTS/state.npz")).stateDicts[0].tensors
     let written = try TemporaryFile { file in
       try WTSWriter.write(tensors.map { OutputTensor(name: $0.name, $0.tensor) }, to: file)
     }
     let text = String(decoding: try InputFile(path: written.path).allBytes(), as: UTF8.self)
-    #expect(text == String(decoding: try fixtureData("WTS/state.wts"), as: UTF8.self))
+    #expect(text == String(decoding: try Fixtures.bytes("WTS/state.wts"), as: UTF8.self))
   }
 
   @Test func `elements are found at any offset, in pieces of any length`() throws {

@@ -1,13 +1,14 @@
 import Checksums
 import Tensors
+import TestSupport
 import Testing
 
 @testable import CheckpointFiles
 
 @Suite struct ZipArchiveTests {
-  @Test(arguments: try! table("Archives/payloads.tsv"))
+  @Test(arguments: try! Fixtures.table("Archives/payloads.tsv"))
   func `members lie where Python's zipfile finds them`(row: [String]) throws {
-    let file = try InputFile(path: fixturePath("Archives/\(row[0])"))
+    let file = try InputFile(path: Fixtures.path("Archives/\(row[0])"))
     let archive = try ZipArchive(file)
     let member = try #require(archive.member(row[1]))
     #expect(member.payloadOffset == Int(row[2]))
@@ -29,31 +30,35 @@ import Testing
     ),
   ])
   func `what is harmless but odd is noted`(name: String, note: String) throws {
-    let archive = try ZipArchive(try InputFile(path: fixturePath("Archives/\(name).zip")))
+    let archive = try ZipArchive(try InputFile(path: Fixtures.path("Archives/\(name).zip")))
     #expect(archive.notes == [note])
   }
 
-  @Test(arguments: try! table("Archives/refusals.tsv").filter { $0[0].hasPrefix("hostile") })
+  @Test(
+    arguments: try! Fixtures.table("Archives/refusals.tsv").filter { $0[0].hasPrefix("hostile") })
   func `an archive that could be read in two ways, or not at all, is refused`(row: [String]) throws
   {
-    let file = try InputFile(path: fixturePath("Archives/\(row[0])"))
+    let file = try InputFile(path: Fixtures.path("Archives/\(row[0])"))
     let error = #expect(throws: ReadError.self) { _ = try ZipArchive(file) }
-    #expect(printed(try #require(error)) == "Archives/\(row[0])\(row[1])\n  \(row[2])")
+    #expect(
+      Fixtures.description(of: try #require(error)) == "Archives/\(row[0])\(row[1])\n  \(row[2])")
   }
 
-  @Test(arguments: try! table("Archives/refusals.tsv").filter { $0[0].hasPrefix("corrupt") })
+  @Test(
+    arguments: try! Fixtures.table("Archives/refusals.tsv").filter { $0[0].hasPrefix("corrupt") })
   func `damage inside a member is found when it is read`(row: [String]) throws {
-    let archive = try ZipArchive(try InputFile(path: fixturePath("Archives/\(row[0])")))
+    let archive = try ZipArchive(try InputFile(path: Fixtures.path("Archives/\(row[0])")))
     let contents = try archive.contents(of: try #require(archive.member("r/a")))
     let error = #expect(throws: ReadError.self) {
       _ = try contents.allBytes()
       try contents.verify()
     }
-    #expect(printed(try #require(error)) == "Archives/\(row[0])\(row[1])\n  \(row[2])")
+    #expect(
+      Fixtures.description(of: try #require(error)) == "Archives/\(row[0])\(row[1])\n  \(row[2])")
   }
 
   @Test func `opening an archive reads its directory and headers, not its members`() throws {
-    let file = RecordingSource(try InputFile(path: fixturePath("PyTorch/plain-train.pth")))
+    let file = RecordingSource(try InputFile(path: Fixtures.path("PyTorch/plain-train.pth")))
     let archive = try ZipArchive(file)
     #expect(archive.members.count == 119)
     // The end of the file is searched for the end record, by us and by libzip.
@@ -64,7 +69,7 @@ import Testing
 
   @Test(arguments: ["stored", "deflated", "like-torch", "zip64"])
   func `an archive cut short anywhere is refused`(name: String) throws {
-    let bytes = try InputFile(path: fixturePath("Archives/sound-\(name).zip")).allBytes()
+    let bytes = try InputFile(path: Fixtures.path("Archives/sound-\(name).zip")).allBytes()
     for length in 0..<bytes.count {
       let file = MemoryBytes(Array(bytes.prefix(length)), location: Location(path: name))
       #expect(throws: ReadError.self) { _ = try ZipArchive(file) }
@@ -73,7 +78,7 @@ import Testing
 
   @Test(arguments: ["stored", "deflated", "like-torch", "zip64"])
   func `a flipped bit is noticed or leaves the contents as they were`(name: String) throws {
-    let bytes = try InputFile(path: fixturePath("Archives/sound-\(name).zip")).allBytes()
+    let bytes = try InputFile(path: Fixtures.path("Archives/sound-\(name).zip")).allBytes()
     func contents(_ bytes: [UInt8]) throws -> [String: [UInt8]] {
       let archive = try ZipArchive(MemoryBytes(bytes, location: Location(path: name)))
       var all: [String: [UInt8]] = [:]
@@ -102,7 +107,7 @@ import Testing
   }
 
   @Test func `a compressed member can be read in any order, and by several threads`() async throws {
-    let archive = try ZipArchive(try InputFile(path: fixturePath("Archives/sound-deflated.zip")))
+    let archive = try ZipArchive(try InputFile(path: Fixtures.path("Archives/sound-deflated.zip")))
     let source = try archive.contents(of: try #require(archive.member("r/b")))
     let other = try archive.contents(of: try #require(archive.member("r/a")))
     try await withThrowingTaskGroup(of: Void.self) { group in

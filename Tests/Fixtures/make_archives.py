@@ -150,6 +150,18 @@ def hostile():
     appended = Archive()
     appended.body = two().end()
     yield "two-archives", appended.add(b"r/c", A).end()
+    signed = two()
+    signed.directory += b"PK\5\5\0\0"
+    yield "directory-signature", signed.end()
+    place = dict(central_offset=0xFFFFFFFF)
+    yield "zip64-two-places", two().add(
+        b"r/c", A, central_extra=struct.pack("<HHQHHQ", 1, 8, 66 + len(A) + len(B), 1, 8, 0), **place).end()
+    yield "zip64-no-place", two().add(b"r/c", A, central_extra=struct.pack("<HH", 1, 0), **place).end()
+    yield "zip64-place-outside", two().add(b"r/c", A, central_extra=struct.pack("<HHQ", 1, 8, 2**64 - 1), **place).end()
+    # Info-ZIP's field with the name in Unicode, which some programs prefer.
+    other = b"\1" + struct.pack("<I", zlib.crc32(b"r/a")) + b"r/x"
+    yield "other-name", Archive().add(
+        b"r/a", A, flags=0, central_extra=struct.pack("<HH", 0x7075, len(other)) + other).end()
     yield "directory-entry-cut", two().end(size=len(two().directory) - 1)
 
 

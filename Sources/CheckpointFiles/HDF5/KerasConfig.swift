@@ -1,3 +1,4 @@
+internal import JSON
 internal import Tensors
 
 /// The configuration that Keras stores beside the weights of a model: JSON that says of each layer its
@@ -15,7 +16,7 @@ struct KerasConfig {
     var path: String
     /// `Conv2D`
     var className: String
-    var config: JSONText
+    var config: JSONValue
     var attributes: ModuleAttributes
   }
 
@@ -24,7 +25,7 @@ struct KerasConfig {
   /// By path; the first, if two have the same.
   private var indices: [String: Int] = [:]
 
-  init(_ model: JSONText) {
+  init(_ model: JSONValue) {
     if let config = model["config"] { add(config, path: "") }
     for (index, layer) in layers.enumerated() where indices[layer.path] == nil {
       indices[layer.path] = index
@@ -59,14 +60,14 @@ struct KerasConfig {
   }
 
   /// - Parameter config: of a model.
-  private mutating func add(_ config: JSONText, path: String) {
+  private mutating func add(_ config: JSONValue, path: String) {
     let descriptions = config["layers"]?.elements ?? config.elements ?? []
     let isSequential = !descriptions.contains { $0["inbound_nodes"] != nil }
-    var byName: [String: JSONText] = [:]
+    var byName: [String: JSONValue] = [:]
     for layer in descriptions {
       if let name = Self.name(of: layer) { byName[name] = layer }
     }
-    var previous: JSONText?
+    var previous: JSONValue?
     for layer in descriptions {
       defer { previous = layer }
       guard let name = Self.name(of: layer), let className = layer["class_name"]?.string,
@@ -82,12 +83,12 @@ struct KerasConfig {
     }
   }
 
-  private static func name(of layer: JSONText) -> String? {
+  private static func name(of layer: JSONValue) -> String? {
     layer["config"]?["name"]?.string ?? layer["name"]?.string
   }
 
   /// The name of the layer whose output a layer takes, if it takes one.
-  private static func input(of layer: JSONText) -> String? {
+  private static func input(of layer: JSONValue) -> String? {
     guard let node = layer["inbound_nodes"]?.elements?.first else { return nil }
     // Keras 2: [[["name", 0, 0, {}]]]
     if let inputs = node.elements {
@@ -99,7 +100,7 @@ struct KerasConfig {
   }
 
   private static func attributes(
-    of layer: JSONText, _ config: JSONText, className: String, behind before: JSONText?
+    of layer: JSONValue, _ config: JSONValue, className: String, behind before: JSONValue?
   ) -> ModuleAttributes {
     let module = layer["module"]?.string
     var attributes = ModuleAttributes(
@@ -129,13 +130,13 @@ struct KerasConfig {
     return attributes
   }
 
-  private static func pair(_ value: JSONText?) -> [Int]? {
+  private static func pair(_ value: JSONValue?) -> [Int]? {
     let numbers = value?.elements?.compactMap(\.integer)
     return numbers?.count == 2 && numbers!.allSatisfy { (1...4096).contains($0) } ? numbers : nil
   }
 
   /// Of `[[top, bottom], [left, right]]`: the padding if both sides get the same.
-  private static func symmetricalPadding(_ value: JSONText?) -> [Int]? {
+  private static func symmetricalPadding(_ value: JSONValue?) -> [Int]? {
     let sides = value?.elements?.map { $0.elements?.compactMap(\.integer) ?? [] } ?? []
     guard sides.count == 2, sides.allSatisfy({ $0.count == 2 && $0[0] == $0[1] }) else {
       return nil

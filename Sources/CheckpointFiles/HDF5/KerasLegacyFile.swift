@@ -1,3 +1,5 @@
+internal import HDF5
+internal import JSON
 internal import Tensors
 
 /// HDF5 files of Keras 1 and 2, which Keras 3 still writes under the extension `.h5`.
@@ -57,7 +59,7 @@ enum KerasLegacyFile {
       let text = try file.text(of: "model_config", in: header, path: "")?.first
     else { return nil }
     let place = Location(path: file.location.path, member: "@model_config", offset: 0)
-    return KerasConfig(try JSONText(Array(text.utf8), at: place))
+    return KerasConfig(try JSONValue(Array(text.utf8), .python, at: place))
   }
 
   /// A list of names in an attribute, or in several; nil if there is none.

@@ -1,3 +1,4 @@
+internal import JSON
 internal import Tensors
 
 /// The variables of Keras' layers in the order in which they are saved: those that training changes
@@ -51,7 +52,7 @@ enum KerasVariables {
   /// - Parameters:
   ///   - className: nil if it is not known.
   ///   - config: nil if it is not known.
-  static func names(className: String?, config: JSONText?, shapes: [Shape]) -> [String]? {
+  static func names(className: String?, config: JSONValue?, shapes: [Shape]) -> [String]? {
     guard let className else { return names(shapes: shapes) }
     if className == "BatchNormalization" { return batchNormalization(config, shapes) }
     guard let all = classes.first(where: { $0.name == className })?.variables else { return nil }
@@ -59,7 +60,7 @@ enum KerasVariables {
     return shapes.count == all.count - 1 && all.last == "bias" ? all.dropLast() : nil
   }
 
-  private static func batchNormalization(_ config: JSONText?, _ shapes: [Shape]) -> [String]? {
+  private static func batchNormalization(_ config: JSONValue?, _ shapes: [Shape]) -> [String]? {
     guard Set(shapes).count == 1, shapes[0].rank == 1 else { return nil }
     var names = ["gamma", "beta", "moving_mean", "moving_variance"]
     if let config {

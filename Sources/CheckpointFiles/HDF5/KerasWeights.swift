@@ -1,3 +1,5 @@
+internal import HDF5
+internal import JSON
 internal import Tensors
 
 /// The weights of Keras 3: files `.weights.h5`, and the member of this kind of a `.keras` archive.
@@ -199,7 +201,7 @@ enum KerasArchive {
     let text = try archive.contents(of: member)
     let bytes = try text.bytes(0..<text.count, field: "the configuration")
     try text.verify()
-    let config = KerasConfig(try JSONText(bytes, at: text.location.at(0)))
+    let config = KerasConfig(try JSONValue(bytes, .python, at: text.location.at(0)))
 
     let source = try archive.contents(of: weights)
     guard let start = try HDF5File.superblock(of: source) else {

@@ -1,3 +1,4 @@
+internal import JSON
 internal import Tensors
 
 /// Checkpoints in the safetensors format.

@@ -1,3 +1,4 @@
+internal import JSON
 internal import Tensors
 
 /// The JSON of a safetensors file, parsed and checked against itself.

@@ -1,3 +1,4 @@
+internal import JSON
 public import Tensors
 
 /// Writes tensors as a safetensors file (see `SafetensorsFile`), the same bytes as the format's own
@@ -73,27 +74,9 @@ public enum SafetensorsWriter {
   ) -> [UInt8] {
     let sizes = tensor.shape.dimensions.map(String.init).joined(separator: ",")
     var text: [UInt8] = [UInt8(ascii: ",")]
-    appendQuoted(tensor.name, to: &text)
+    JSONValue.append(tensor.name, to: &text)
     text += ":{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(sizes)],\"data_offsets\":".utf8
     text += "[\(begin),\(begin + tensor.byteCount)]}".utf8
     return text
-  }
-
-  /// With the escapes that JSON demands, and no others.
-  private static func appendQuoted(_ text: String, to bytes: inout [UInt8]) {
-    bytes.append(UInt8(ascii: "\""))
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-      case 0x08: bytes += "\\b".utf8
-      case 0x09: bytes += "\\t".utf8
-      case 0x0A: bytes += "\\n".utf8
-      case 0x0C: bytes += "\\f".utf8
-      case 0x0D: bytes += "\\r".utf8
-      case 0..<0x20: bytes += ("\\u00" + (byte < 0x10 ? "0" : "") + String(byte, radix: 16)).utf8
-      default: bytes.append(byte)
-      }
-    }
-    bytes.append(UInt8(ascii: "\""))
   }
 }

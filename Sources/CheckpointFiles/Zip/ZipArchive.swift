@@ -36,17 +36,21 @@ final class ZipArchive: Sendable {
   /// Beyond that, to this many times its size. Weights hardly compress; zeros do so a thousandfold.
   static let maximumInflation = 100
 
+  /// What to advise where a file says something twice, and not the same.
+  static let distrust = "Programs disagree on which of them counts; save the checkpoint again."
+
   init(_ file: any ByteSource) throws(ReadError) {
     self.file = file
     let end = try ZipEndRecord.find(in: file)
     library = try ZipLibrary(file)
-    let entries = try library.entries()
-    guard entries.count == end.entryCount else {
+    let libraryEntries = try library.entries()
+    guard libraryEntries.count == end.entryCount else {
       throw .malformed(
         file.location(at: end.offset),
         expected: "\(end.entryCount) members, as the end record says",
-        found: "\(entries.count)", remedy: fetchAgain)
+        found: "\(libraryEntries.count)", remedy: fetchAgain)
     }
+    let entries = try ZipDirectory.entries(of: end, in: file)
 
     var members: [Member] = []
     var indices: [[UInt8]: Int] = [:]
@@ -54,6 +58,11 @@ final class ZipArchive: Sendable {
     for (index, entry) in entries.enumerated() {
       let name = String(decoding: entry.name, as: UTF8.self)
       let location = Location(path: file.location.path, member: printable(name))
+      guard ZipLibrary.Entry(entry) == libraryEntries[index] else {
+        throw .malformed(
+          location, expected: "an entry of the directory that all programs read alike",
+          found: "one that libzip reads otherwise", remedy: Self.distrust)
+      }
       let header = try LocalHeader(at: entry.headerOffset, in: file, member: location)
       if let fault = Self.fault(ofName: entry.name) ?? Self.fault(ofName: header.name) {
         throw .malformed(
@@ -68,7 +77,7 @@ final class ZipArchive: Sendable {
           location, expected: "every name once",
           found: twin == name
             ? "it twice" : "it beside '\(printable(twin))', the same but for case",
-          remedy: "Programs disagree on which of them counts; save the checkpoint again.")
+          remedy: Self.distrust)
       }
       guard entry.name.last != UInt8(ascii: "/") else { continue }
       indices[entry.name] = members.count
@@ -145,13 +154,13 @@ final class ZipArchive: Sendable {
 /// Throws if the local header of a member contradicts its entry in the directory, or either asks for
 /// something that is not read.
 private func check(
-  _ entry: ZipLibrary.Entry, _ header: LocalHeader, at location: Location
+  _ entry: ZipDirectory.Entry, _ header: LocalHeader, at location: Location
 ) throws(ReadError) {
   func differs(_ what: String, _ directory: String, _ local: String) -> ReadError {
     .malformed(
       location, expected: "a local header that agrees with the directory",
       found: "another \(what): \(local) instead of \(directory)",
-      remedy: "Programs disagree on which of them counts; save the checkpoint again.")
+      remedy: ZipArchive.distrust)
   }
   guard header.name == entry.name else {
     throw differs(
@@ -221,6 +230,15 @@ extension ZipArchive {
   /// A name as programs compare it that take no account of the case of ASCII letters.
   static func folded(_ name: [UInt8]) -> [UInt8] {
     name.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+  }
+}
+
+extension ZipLibrary.Entry {
+  /// What libzip should say of a member.
+  fileprivate init(_ entry: ZipDirectory.Entry) {
+    self.init(
+      name: entry.name.map { $0 == 0 ? UInt8(ascii: " ") : $0 }, size: UInt64(entry.size),
+      compressedSize: UInt64(entry.compressedSize), crc: entry.crc)
   }
 }
 

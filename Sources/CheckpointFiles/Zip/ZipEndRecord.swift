@@ -61,7 +61,7 @@ struct ZipEndRecord: Equatable {
         throw .malformed(
           file.location, expected: "one archive in the file",
           found: "end records of \(valid.count), at bytes \(offsets)",
-          remedy: "Programs disagree on which of them counts; save the checkpoint again.")
+          remedy: ZipArchive.distrust)
       }
       return record
     }

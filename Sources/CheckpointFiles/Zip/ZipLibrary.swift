@@ -3,24 +3,16 @@ internal import Checksums
 internal import Synchronization
 internal import Tensors
 
-/// An archive opened by libzip. This is the only file that imports it.
-///
-/// libzip reads through a source of ours. It has no function that tells where the bytes of a member
-/// are, but it shows: asked for the extra fields of a member's local header, every version first
-/// reads the two lengths at byte 26 of that header, and our source sees where.
+/// An archive opened by libzip, which checks its structure and inflates members. This is the only file
+/// that imports it.
 final class ZipLibrary: Sendable {
-  /// What the directory says of a member.
-  struct Entry {
+  /// What libzip says of a member.
+  struct Entry: Equatable {
     /// As the directory has it; a NUL is a blank.
     var name: [UInt8]
-    var size: Int
-    var compressedSize: Int
-    /// 0 is stored, 8 deflated.
-    var method: Int
+    var size: UInt64
+    var compressedSize: UInt64
     var crc: UInt32
-    var isEncrypted: Bool
-    /// Where its local header is in the file.
-    var headerOffset: Int
   }
 
   /// libzip's handles may only be used by one thread at a time.
@@ -63,9 +55,7 @@ final class ZipLibrary: Sendable {
       for index in 0..<zip_uint64_t(max(0, count)) {
         var status = unsafe zip_stat_t()
         unsafe zip_stat_init(&status)
-        let needed = zip_uint64_t(
-          ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_CRC | ZIP_STAT_COMP_METHOD
-            | ZIP_STAT_ENCRYPTION_METHOD)
+        let needed = zip_uint64_t(ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_CRC)
         guard unsafe zip_stat_index(handle.archive, index, 0, &status) == 0,
           unsafe status.valid & needed == needed,
           let name = unsafe zip_get_name(handle.archive, index, zip_flags_t(ZIP_FL_ENC_RAW))
@@ -74,31 +64,9 @@ final class ZipLibrary: Sendable {
         while unsafe name[bytes.count] != 0 {
           bytes.append(unsafe UInt8(bitPattern: name[bytes.count]))
         }
-
-        let location = Location(
-          path: location.path, member: printable(String(decoding: bytes, as: UTF8.self)))
-
-        handle.source.firstRead = nil
-        _ = unsafe zip_file_extra_fields_count(handle.archive, index, zip_flags_t(ZIP_FL_LOCAL))
-        if let failure = handle.source.failure { throw failure }
-        guard let firstRead = handle.source.firstRead else {
-          throw .malformed(
-            location, expected: "a local header inside the file", found: "a place beyond its end",
-            remedy: fetchAgain)
-        }
-        guard let size = unsafe Int(exactly: status.size),
-          let compressedSize = unsafe Int(exactly: status.comp_size)
-        else {
-          throw unsafe .malformed(
-            location, expected: "a member no longer than a file can be",
-            found: "one of \(max(status.size, status.comp_size)) bytes", remedy: fetchAgain)
-        }
         entries.append(
           unsafe Entry(
-            name: bytes, size: size, compressedSize: compressedSize,
-            method: Int(status.comp_method),
-            crc: status.crc, isEncrypted: status.encryption_method != ZIP_EM_NONE,
-            headerOffset: firstRead - 26))
+            name: bytes, size: status.size, compressedSize: status.comp_size, crc: status.crc))
       }
       return entries
     }
@@ -182,8 +150,6 @@ final class ZipLibrary: Sendable {
 @safe private final class ArchiveSource {
   let file: any ByteSource
   var position = 0
-  /// Where the first read since this was last set to nil began.
-  var firstRead: Int?
   /// Why the last read failed, if the file was the reason.
   var failure: ReadError?
   var error = unsafe zip_error_t()
@@ -196,7 +162,6 @@ final class ZipLibrary: Sendable {
   deinit { unsafe zip_error_fini(&error) }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
-    if firstRead == nil { firstRead = position }
     let count = min(buffer.count, file.count - position)
     do throws(ReadError) {
       try unsafe file.read(into: .init(rebasing: buffer[..<count]), at: position)

@@ -1,5 +1,5 @@
 internal import Synchronization
-internal import Tensors
+package import Tensors
 
 extension HDF5File {
   /// Bytes of all the text of one attribute: the configuration of a model has some hundred thousand.
@@ -12,7 +12,7 @@ extension HDF5File {
   ///   - path: of that object, for errors.
   /// - Returns: nil if there is no such attribute; none for an empty array, whatever its type: h5py
   ///   makes an empty list one of floats.
-  func text(
+  package func text(
     of name: String, in header: HDF5Header, path: String
   ) throws(ReadError) -> [String]? {
     guard var attribute = try attribute(name, in: header) else { return nil }

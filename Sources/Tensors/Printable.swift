@@ -1,6 +1,6 @@
 /// Text from a file, fit for a message on a terminal: characters that would move the cursor, change
 /// colours or turn the direction of writing appear as `\u{1b}`, and the middle of a long one as `...`.
-func printable(_ text: String) -> String {
+package func printable(_ text: String) -> String {
   let longest = 200
   if text.utf8.count <= longest, text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
     return text

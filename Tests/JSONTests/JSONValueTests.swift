@@ -3,7 +3,7 @@ import Tensors
 import TestSupport
 import Testing
 
-@testable import RVD
+@testable import JSON
 
 /// Canonical text and the value it stands for.
 private let canonicalTexts: [(String, JSONValue)] = [
@@ -26,10 +26,11 @@ private let canonicalTexts: [(String, JSONValue)] = [
 ]
 
 private func parse(_ text: some Sequence<UInt8>) throws(ReadError) -> JSONValue {
-  try JSONValue(canonical: Array(text), at: Location(path: "f", offset: 100))
+  try JSONValue(Array(text), .canonical, at: Location(path: "f", offset: 100))
 }
 
-@Suite struct JSONTests {
+/// Canonical JSON, and what is written.
+@Suite struct JSONValueTests {
   @Test(arguments: canonicalTexts)
   func `canonical text and value turn into each other`(text: String, value: JSONValue) throws {
     #expect(try String(decoding: value.canonical(), as: UTF8.self) == text)
@@ -37,7 +38,8 @@ private func parse(_ text: some Sequence<UInt8>) throws(ReadError) -> JSONValue 
   }
 
   @Test func `numbers are written as an independent program writes them`() throws {
-    let table = try String(contentsOf: vectorFolder.appending(path: "numbers.txt"), encoding: .utf8)
+    let path = Fixtures.folder + "/../../formats/vectors/numbers.txt"
+    let table = try String(contentsOfFile: path, encoding: .utf8)
     var count = 0
     for line in table.split(separator: "\n") {
       let columns = line.split(separator: " ")
@@ -124,13 +126,18 @@ private func parse(_ text: some Sequence<UInt8>) throws(ReadError) -> JSONValue 
     func nested(_ depth: Int) -> String {
       String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
     }
-    #expect(throws: Never.self) { try parse(nested(JSONValue.maximumDepth).utf8) }
-    let error = #expect(throws: ReadError.self) { try parse(nested(100_000).utf8) }
-    guard case .limitExceeded(_, _, let limit, _)? = error else {
-      Issue.record("\(String(describing: error))")
-      return
+    func parse(_ depth: Int) throws(ReadError) {
+      let place = Location(path: "f", offset: 100)
+      _ = try JSONValue(Array(nested(depth).utf8), .canonical, at: place, maximumDepth: 7)
     }
-    #expect(limit == JSONValue.maximumDepth)
+    #expect(throws: Never.self) { try parse(7) }
+    for depth in [8, 100_000] {
+      #expect(
+        throws: ReadError.limitExceeded(
+          Location(path: "f", offset: 108), what: "nested arrays and objects", limit: 7,
+          found: "8 levels")
+      ) { try parse(depth) }
+    }
   }
 
   @Test func `values that JSON cannot hold are refused`() {

@@ -2,26 +2,10 @@ import Tensors
 import TestSupport
 import Testing
 
-@testable import CheckpointFiles
+@testable import HDF5
 
-/// Files that nobody should read, and files that were damaged.
-@Suite struct HDF5HostileTests {
-  /// Reads everything there is, but nothing large: limits are not the subject.
-  private static func readAll(_ checkpoint: Checkpoint) throws {
-    for named in checkpoint.stateDicts.flatMap(\.tensors) where named.tensor.byteCount < 1 << 20 {
-      _ = try named.tensor.bytes()
-      try named.tensor.source.verify()
-    }
-  }
-
-  @Test(arguments: try! table("HDF5Files/refusals.tsv"))
-  func `what would lead astray is refused by name`(row: [String]) throws {
-    let error = #expect(throws: ReadError.self) {
-      try Self.readAll(readCheckpoint(path: fixturePath("HDF5Files/\(row[0])")))
-    }
-    #expect(printed(try #require(error)) == "HDF5Files/\(row[0])\(row[1])\n  \(row[2])")
-  }
-
+/// Files that were damaged.
+@Suite struct HDF5DamageTests {
   /// Files with every kind of structure.
   static let samples = [
     "HDF5Files/types.h5", "HDF5Files/types-v114.h5", "HDF5Files/ordered-v110.h5",
@@ -31,7 +15,7 @@ import Testing
   ]
 
   private static func bytes(_ name: String) throws -> [UInt8] {
-    try InputFile(path: fixturePath(name)).allBytes()
+    try Fixtures.bytes(name)
   }
 
   @Test(arguments: samples)
@@ -40,17 +24,19 @@ import Testing
     // At some thousand lengths, with every remainder.
     for length in stride(from: 0, to: bytes.count, by: bytes.count / 2000 | 1) {
       let file = MemoryBytes(Array(bytes.prefix(length)), location: Location(path: name))
-      guard try HDF5File.superblock(of: file) != nil else { continue }
-      #expect(throws: ReadError.self, "\(length)") { _ = try HDF5Checkpoint.read(file) }
+      guard let start = try HDF5File.superblock(of: file) else { continue }
+      #expect(throws: ReadError.self, "\(length)") {
+        _ = try HDF5Tree(HDF5File(file, superblockAt: start))
+      }
     }
   }
 
   @Test func `a file cut short says how much is missing`() throws {
     let bytes = try Self.bytes("HDF5Files/user-block-512.h5")
     let file = MemoryBytes(Array(bytes.prefix(3000)), location: Location(path: "w.h5"))
-    let error = #expect(throws: ReadError.self) { _ = try HDF5Checkpoint.read(file) }
+    let error = #expect(throws: ReadError.self) { _ = try HDF5File(file, superblockAt: 512) }
     #expect(
-      printed(try #require(error)) == """
+      Fixtures.description(of: try #require(error)) == """
         w.h5: the file ends inside the data that the superblock announces: 6712 bytes expected, \
         2488 there.
           It is cut short, as by an interrupted download or a full disk; fetch or save it again.
@@ -82,7 +68,7 @@ import Testing
       }
       let file = MemoryBytes(bytes, location: Location(path: name))
       do {
-        if let checkpoint = try HDF5Checkpoint.read(file) { try Self.readAll(checkpoint) }
+        try readAll(file)
       } catch is ReadError {
         refused += 1
       }

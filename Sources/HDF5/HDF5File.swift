@@ -1,5 +1,5 @@
 internal import Synchronization
-internal import Tensors
+package import Tensors
 
 /// An HDF5 file (https://docs.hdfgroup.org, "HDF5 File Format Specification", version 3.0).
 ///
@@ -22,8 +22,8 @@ internal import Tensors
 /// This does not go through the C library, which follows addresses and lengths of a file into memory
 /// without looking: of files with a few flipped bits, 1 in 300 crashed version 1.10, most by writing
 /// past the end of a buffer where Keras keeps its layer names.
-final class HDF5File: Sendable {
-  let source: any ByteSource
+package final class HDF5File: Sendable {
+  package let source: any ByteSource
   /// Bytes before the superblock.
   let base: Int
   /// Bytes of an address and of a length.
@@ -32,14 +32,14 @@ final class HDF5File: Sendable {
   /// Address of the root group's object header.
   let root: Int
   /// Whether the program that wrote the file did not close it.
-  let isOpenForWriting: Bool
+  package let isOpenForWriting: Bool
   /// Where text of attributes is.
   let globalHeap = Mutex(HDF5GlobalHeap())
 
   static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
 
   /// Where the superblock is; nil if the file is not HDF5.
-  static func superblock(of source: any ByteSource) throws(ReadError) -> Int? {
+  package static func superblock(of source: any ByteSource) throws(ReadError) -> Int? {
     var offset = 0
     while offset <= source.count - signature.count {
       if try source.bytes(offset..<offset + signature.count, field: "a signature") == signature {
@@ -51,7 +51,7 @@ final class HDF5File: Sendable {
   }
 
   /// - Parameter start: where the superblock is.
-  init(_ source: any ByteSource, superblockAt start: Int) throws(ReadError) {
+  package init(_ source: any ByteSource, superblockAt start: Int) throws(ReadError) {
     self.source = source
     base = start
     var cursor = HDF5Cursor(
@@ -114,10 +114,10 @@ final class HDF5File: Sendable {
     }
   }
 
-  var location: Location { source.location }
+  package var location: Location { source.location }
 
   /// The place of an object inside the file.
-  func location(of path: String) -> Location {
+  package func location(of path: String) -> Location {
     let file = source.location
     let shown = path.isEmpty ? "/" : printable(path)
     return Location(path: file.path, member: file.member.map { "\($0): \(shown)" } ?? shown)

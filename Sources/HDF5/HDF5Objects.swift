@@ -9,7 +9,7 @@ internal import Tensors
 ///                type (1), size (2), flags (1), [creation order (2)], body; checksum (4)
 ///
 /// A continuation message leads to more: in version 2 between "OCHK" and a checksum.
-struct HDF5Header {
+package struct HDF5Header {
   enum MessageType: Int {
     case dataspace = 0x01
     case linkInfo = 0x02

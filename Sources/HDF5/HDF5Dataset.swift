@@ -1,7 +1,7 @@
-internal import Tensors
+package import Tensors
 
 /// A dataset by its header: what its elements are, how many, and where.
-struct HDF5Dataset {
+package struct HDF5Dataset {
   enum Storage {
     /// One after the other from this address on; nil if never written.
     case contiguous(address: Int?, byteCount: Int)
@@ -14,12 +14,12 @@ struct HDF5Dataset {
 
   var type: HDF5Type
   /// Nil if there are no elements and no shape either (a null dataspace).
-  var shape: Shape?
+  package internal(set) var shape: Shape?
   var storage: Storage
   /// The path in the file.
-  var path: String
+  package internal(set) var path: String
   /// The address of the object header, where the attributes are.
-  var header: HDF5Header
+  package internal(set) var header: HDF5Header
 
   init(_ header: HDF5Header, in file: HDF5File, path: String) throws(ReadError) {
     self.path = path

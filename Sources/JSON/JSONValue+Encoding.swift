@@ -9,14 +9,14 @@
 
 extension JSONValue {
   /// The one canonical text of the value, in UTF-8.
-  public func canonical() throws(JSONError) -> [UInt8] {
+  package func canonical() throws(JSONError) -> [UInt8] {
     var text: [UInt8] = []
     try appendCanonical(to: &text)
     return text
   }
 
   /// The value as people read it, ending in a line feed. Arrays of numbers stay on one line.
-  public func indented() throws(JSONError) -> String {
+  package func indented() throws(JSONError) -> String {
     var text: [UInt8] = []
     try appendIndented(to: &text, level: 0)
     text.append(UInt8(ascii: "\n"))
@@ -109,32 +109,28 @@ extension JSONValue {
     }
   }
 
-  private static func append(_ string: String, to text: inout [UInt8]) {
+  /// Appends a string in quotation marks, with the escapes that JSON demands and no others.
+  package static func append(_ string: String, to text: inout [UInt8]) {
     text.append(UInt8(ascii: "\""))
     for byte in string.utf8 {
       if byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") {
         text.append(byte)
-        continue
-      }
-      text.append(UInt8(ascii: "\\"))
-      if let letter = JSONValue.shortEscapes.first(where: { $0.byte == byte })?.letter {
-        text.append(letter)
       } else {
-        let digits = Array("0123456789abcdef".utf8)
-        text.append(contentsOf: "u00".utf8)
-        text.append(digits[Int(byte >> 4)])
-        text.append(digits[Int(byte & 15)])
+        text.append(contentsOf: escape(Unicode.Scalar(byte)))
       }
     }
     text.append(UInt8(ascii: "\""))
   }
 
-  /// The characters that canonical JSON escapes with one letter.
-  static let shortEscapes: [(letter: UInt8, byte: UInt8)] = [
-    (UInt8(ascii: "\""), 0x22), (UInt8(ascii: "\\"), 0x5C), (UInt8(ascii: "b"), 0x08),
-    (UInt8(ascii: "t"), 0x09), (UInt8(ascii: "n"), 0x0A), (UInt8(ascii: "f"), 0x0C),
-    (UInt8(ascii: "r"), 0x0D),
-  ]
+  /// The shortest text for a character in a string: itself, unless it must be escaped.
+  static func escape(_ character: Unicode.Scalar) -> [UInt8] {
+    if let known = JSONCursor.letters.first(where: { $0.character == character }) {
+      return [UInt8(ascii: "\\"), known.letter]
+    }
+    guard character.value < 0x20 else { return Array(String(character).utf8) }
+    let digits = String(character.value, radix: 16)
+    return Array("\\u00\(character.value < 0x10 ? "0" : "")\(digits)".utf8)
+  }
 
   private static func refuseDuplicates(_ sorted: [Member]) throws(JSONError) {
     for (one, next) in zip(sorted, sorted.dropFirst())

@@ -1,45 +1,46 @@
-/// A JSON value (RFC 8259), as the manifest of an `.rvd` file and the output of `--json` hold it.
+/// A JSON value (RFC 8259), as headers and manifests of files and the output of `--json` hold it.
 ///
 /// Members of an object keep the order they are given in; `canonical()` sorts them, `indented()`
 /// does not.
-public enum JSONValue: Equatable, Sendable {
+package enum JSONValue: Equatable, Sendable {
   case null
   case bool(Bool)
   /// A whole number of at most `largestInteger` in magnitude: what a double, and so every JSON
   /// library, holds exactly. The parser yields this case for every such number, however it was made.
   case integer(Int)
-  /// Any other finite number.
+  /// Any other number, finite unless Python wrote it.
   case number(Double)
   case string(String)
   case array([JSONValue])
   case object([Member])
 
-  public struct Member: Equatable, Sendable {
-    public var key: String
-    public var value: JSONValue
+  package struct Member: Equatable, Sendable {
+    package var key: String
+    package var value: JSONValue
 
-    public init(_ key: String, _ value: JSONValue) {
+    package init(_ key: String, _ value: JSONValue) {
       self.key = key
       self.value = value
     }
   }
 
   /// 2^53 - 1, the largest integer whose neighbours are doubles too (RFC 7493, section 2.2).
-  public static let largestInteger = 1 << 53 - 1
+  package static let largestInteger = 1 << 53 - 1
 
   /// An object of those members that are not nil: absent, not null, is how we write what is unknown.
-  public static func object(present members: KeyValuePairs<String, JSONValue?>) -> JSONValue {
+  package static func object(present members: KeyValuePairs<String, JSONValue?>) -> JSONValue {
     .object(members.compactMap { key, value in value.map { Member(key, $0) } })
   }
 
-  /// The member of an object with exactly this key; nil if there is none, or this is no object.
-  public subscript(key: String) -> JSONValue? {
+  /// The member of an object with exactly this key, the last if there are several, as most programs
+  /// read it; nil if there is none, or this is no object.
+  package subscript(key: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
-    return members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
+    return members.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
   }
 
   /// What kind of value it is, for errors: `a string`.
-  var kind: String {
+  package var kind: String {
     switch self {
     case .null: "null"
     case .bool: "a boolean"
@@ -51,23 +52,39 @@ public enum JSONValue: Equatable, Sendable {
   }
 }
 
+// What a value is if it is of the kind asked for, else nil.
+extension JSONValue {
+  package var string: String? { if case .string(let value) = self { value } else { nil } }
+  package var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  package var integer: Int? { if case .integer(let value) = self { value } else { nil } }
+  package var elements: [JSONValue]? { if case .array(let values) = self { values } else { nil } }
+
+  package var number: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+}
+
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
   ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByArrayLiteral,
   ExpressibleByDictionaryLiteral
 {
-  public init(stringLiteral value: String) { self = .string(value) }
-  public init(booleanLiteral value: Bool) { self = .bool(value) }
-  public init(integerLiteral value: Int) { self = .integer(value) }
-  public init(floatLiteral value: Double) { self = .number(value) }
-  public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-  public init(dictionaryLiteral elements: (String, JSONValue)...) {
+  package init(stringLiteral value: String) { self = .string(value) }
+  package init(booleanLiteral value: Bool) { self = .bool(value) }
+  package init(integerLiteral value: Int) { self = .integer(value) }
+  package init(floatLiteral value: Double) { self = .number(value) }
+  package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  package init(dictionaryLiteral elements: (String, JSONValue)...) {
     self = .object(elements.map { Member($0.0, $0.1) })
   }
 }
 
 /// Why a value cannot be written as JSON.
 @nonexhaustive
-public enum JSONError: Error, Equatable, Sendable, CustomStringConvertible {
+package enum JSONError: Error, Equatable, Sendable, CustomStringConvertible {
   /// JSON has no infinities and no NaN.
   case notFinite(Double)
   /// Readers that hold numbers as doubles, which is most of them, would read another number.
@@ -75,7 +92,7 @@ public enum JSONError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Two members of an object have the same key.
   case duplicateKey(String)
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .notFinite(let value): "JSON has no number \(value); write a string or nothing instead"
     case .inexactInteger(let value):

@@ -1,10 +1,10 @@
-internal import Tensors
+package import Tensors
 
 extension HDF5Dataset {
   /// Beyond this size, chunks must hold at least a thousandth of the bytes that they stand for. A shape
   /// costs nothing; deflate shrinks zeros to a thousandth, and weights hardly at all.
-  static let unquestionedSize = 256 << 20
-  static let maximumInflation = 1000
+  package static let unquestionedSize = 256 << 20
+  package static let maximumInflation = 1000
 
   /// Why the dataset must not be read, whatever it is for: its numbers are elsewhere.
   func checkIsSelfContained(in file: HDF5File) throws(ReadError) {
@@ -29,7 +29,7 @@ extension HDF5Dataset {
   ///   - name: the name of the tensor.
   /// - Throws: `ReadError`, if the dataset is not of numbers, has none or only some of them, or claims
   ///   more than the file can hold.
-  func tensor(
+  package func tensor(
     in file: HDF5File, as elementType: ElementType? = nil, name: String
   ) throws(ReadError) -> Tensor {
     let location = file.location(of: path)

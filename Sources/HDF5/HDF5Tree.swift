@@ -1,33 +1,33 @@
-internal import Tensors
+package import Tensors
 
 /// What hard links lead to from the root of a file, each group once.
-struct HDF5Tree {
-  struct Node {
+package struct HDF5Tree {
+  package struct Node {
     /// Its name in the group, and its path from the root.
-    var name: String
-    var path: String
-    var content: Content
+    package var name: String
+    package var path: String
+    package var content: Content
 
     /// The members of a group; none of anything else.
-    var members: [Node] {
+    package var members: [Node] {
       if case .group(_, let members) = content { members } else { [] }
     }
 
-    func member(_ name: String) -> Node? { members.first { $0.name == name } }
+    package func member(_ name: String) -> Node? { members.first { $0.name == name } }
 
-    var dataset: HDF5Dataset? {
+    package var dataset: HDF5Dataset? {
       if case .dataset(let dataset) = content { dataset } else { nil }
     }
   }
 
-  enum Content {
+  package enum Content {
     case group(HDF5Header, [Node])
     case dataset(HDF5Dataset)
     /// Neither, and what it is.
     case other(String)
   }
 
-  let root: Node
+  package let root: Node
 
   /// Groups in one another. Networks nest some ten deep.
   private static let maximumDepth = 100
@@ -36,7 +36,7 @@ struct HDF5Tree {
 
   /// - Throws: `ReadError.unsupported` for whatever would lead out of the file or out of the tree: soft
   ///   and external links, external storage, virtual datasets.
-  init(_ file: HDF5File) throws(ReadError) {
+  package init(_ file: HDF5File) throws(ReadError) {
     var walker = Walker(file: file)
     root = try walker.visit(file.root, name: "", path: "", depth: 0)
   }
@@ -122,7 +122,7 @@ struct HDF5Tree {
 
 extension HDF5Dataset {
   /// What the dataset is if it is no tensor: `text`, `a compound`. Nil if it is of numbers.
-  var whatInstead: String? {
+  package var whatInstead: String? {
     switch type.kind {
     case .element, .oddNumber: shape == nil ? "a dataset without elements" : nil
     case .other(let what): what
