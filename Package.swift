@@ -46,6 +46,7 @@ let package = Package(
     .target(name: "CPreallocation"),
     .target(
       name: "Tensors", dependencies: ["Checksums", "CPreallocation"], swiftSettings: settings),
+    .target(name: "Graphs", dependencies: ["Tensors"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
       name: "CheckpointFiles",
@@ -92,6 +93,8 @@ let package = Package(
     .testTarget(
       name: "TensorsTests", dependencies: ["Checksums", "Tensors", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "GraphsTests", dependencies: ["Graphs", "Tensors"], swiftSettings: settings),
     .testTarget(
       name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"],
       swiftSettings: settings),
