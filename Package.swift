@@ -15,6 +15,7 @@ let package = Package(
     .executable(name: "repconv", targets: ["repconv"]),
     .library(name: "Conversion", targets: ["Conversion"]),
     .library(name: "CheckpointFiles", targets: ["CheckpointFiles"]),
+    .library(name: "Graphs", targets: ["Graphs"]),
     .library(name: "Reparameterization", targets: ["Reparameterization"]),
     .library(name: "RVD", targets: ["RVD"]),
     .library(name: "Inference", targets: ["Inference"]),
@@ -47,29 +48,38 @@ let package = Package(
     .target(
       name: "Tensors", dependencies: ["Checksums", "CPreallocation"], swiftSettings: settings),
     .target(name: "Graphs", dependencies: ["Tensors"], swiftSettings: settings),
+    .target(
+      name: "Checkpoints", dependencies: ["Tensors", "Graphs"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
       name: "CheckpointFiles",
-      dependencies: ["Checksums", "Tensors", "Pickle", "CDeflate", "CZip"],
+      dependencies: ["Checkpoints", "Checksums", "Tensors", "Pickle", "CDeflate", "CZip"],
       swiftSettings: settings),
-    .target(name: "Naming", dependencies: ["Tensors"], swiftSettings: settings),
+    .target(name: "Naming", dependencies: ["Checkpoints", "Tensors"], swiftSettings: settings),
     .target(
-      name: "Reparameterization", dependencies: ["Tensors", "Naming"], swiftSettings: settings),
-    .target(
-      name: "Proof", dependencies: ["Tensors", "Naming", "Reparameterization"],
+      name: "Reparameterization", dependencies: ["Graphs", "Checkpoints", "Tensors", "Naming"],
       swiftSettings: settings),
-    .target(name: "RVD", dependencies: ["Checksums", "Tensors"], swiftSettings: settings),
+    .target(
+      name: "Proof", dependencies: ["Checkpoints", "Tensors", "Naming", "Reparameterization"],
+      swiftSettings: settings),
+    .target(
+      name: "RVD", dependencies: ["Graphs", "Checkpoints", "Checksums", "Tensors"],
+      swiftSettings: settings),
     .target(
       name: "Conversion",
       dependencies: [
+        "Graphs", "Checkpoints",
         "Checksums", "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "Proof", "RVD",
       ],
       swiftSettings: settings),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
-    .target(name: "ImageFiles", dependencies: ["Tensors", "CImages"], swiftSettings: settings),
+    .target(
+      name: "ImageFiles", dependencies: ["Checkpoints", "Tensors", "CImages"],
+      swiftSettings: settings),
     .target(
       name: "Inference",
       dependencies: [
+        "Graphs", "Checkpoints",
         "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD", "Conversion",
         "ImageFiles",
       ],
@@ -77,6 +87,7 @@ let package = Package(
     .executableTarget(
       name: "repconv",
       dependencies: [
+        "Graphs", "Checkpoints",
         "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "Naming", "Proof", "RVD",
         "Reparameterization", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -96,9 +107,11 @@ let package = Package(
     .testTarget(
       name: "GraphsTests", dependencies: ["Graphs", "Tensors"], swiftSettings: settings),
     .testTarget(
-      name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"],
+      name: "PickleTests", dependencies: ["Checkpoints", "Pickle", "Tensors", "TestSupport"],
       swiftSettings: settings),
-    .testTarget(name: "NamingTests", dependencies: ["Naming", "Tensors"], swiftSettings: settings),
+    .testTarget(
+      name: "NamingTests", dependencies: ["Checkpoints", "Naming", "Tensors"],
+      swiftSettings: settings),
     .testTarget(
       name: "ReparameterizationTests", dependencies: ["Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
@@ -107,24 +120,30 @@ let package = Package(
     ),
     .testTarget(
       name: "CheckpointFilesTests",
-      dependencies: ["CheckpointFiles", "Checksums", "Pickle", "Tensors", "TestSupport"],
+      dependencies: [
+        "Checkpoints", "CheckpointFiles", "Checksums", "Pickle", "Tensors", "TestSupport",
+      ],
       swiftSettings: settings),
     .testTarget(
-      name: "RVDTests", dependencies: ["Checksums", "RVD", "Tensors", "TestSupport"],
+      name: "RVDTests",
+      dependencies: ["Graphs", "Checkpoints", "Checksums", "RVD", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ConversionTests",
       dependencies: [
+        "Graphs", "Checkpoints",
         "CheckpointFiles", "Conversion", "Naming", "Proof", "RVD", "Reparameterization", "Tensors",
         "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "ImageFilesTests", dependencies: ["ImageFiles", "Tensors", "TestSupport"],
+      name: "ImageFilesTests",
+      dependencies: ["Checkpoints", "ImageFiles", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "InferenceTests",
       dependencies: [
+        "Graphs", "Checkpoints",
         "Conversion", "Inference", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport",
       ],
       swiftSettings: settings),

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 /// HDF5 files (see `HDF5File`): which of the things that come in one a file is.

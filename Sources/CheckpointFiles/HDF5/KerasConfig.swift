@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 /// The configuration that Keras stores beside the weights of a model: JSON that says of each layer its

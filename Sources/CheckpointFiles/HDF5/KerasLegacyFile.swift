@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 /// HDF5 files of Keras 1 and 2, which Keras 3 still writes under the extension `.h5`.

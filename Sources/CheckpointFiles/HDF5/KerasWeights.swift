@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 /// The weights of Keras 3: files `.weights.h5`, and the member of this kind of a `.keras` archive.

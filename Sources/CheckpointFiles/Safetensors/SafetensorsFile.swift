@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 /// Checkpoints in the safetensors format.
