@@ -16,7 +16,8 @@ extension Graph {
   /// are not known or with those of images.
   ///
   /// - Parameters:
-  ///   - input: where sizes are not known, everything that might fit does.
+  ///   - input: where sizes are not known, everything that might fit does; channels that are not known
+  ///     are those that the first convolution which takes the input asks for.
   ///   - tensors: those that operands refer to.
   /// - Throws: the first rule that is broken: the graph has a node; nodes have what their kind asks for;
   ///   they take values of earlier nodes; operands are floating-point tensors with elements; shapes fit;
@@ -28,7 +29,9 @@ extension Graph {
     guard !nodes.isEmpty else {
       throw GraphProblem(member: "nodes", expected: "at least one node", found: "none")
     }
-    var shapes = [input]
+    var shapes = [
+      input.channels == nil ? input.with(channels: inputChannels(tensors: tensors)) : input
+    ]
     shapes.reserveCapacity(nodes.count + 1)
     var isUsed = [Bool](repeating: false, count: nodes.count + 1)
     for (index, node) in nodes.enumerated() {
@@ -42,6 +45,23 @@ extension Graph {
         expected: "a later node that takes its result", found: "none")
     }
     return shapes
+  }
+}
+
+extension Graph {
+  /// The channels that the first convolution which takes the input asks for; nil if there is none.
+  ///
+  /// - Parameter tensors: those that operands refer to; they need not fit.
+  public func inputChannels(tensors: [TensorType]) -> Int? {
+    for node in nodes where node.kind == .convolution && node.inputs == [Graph.input] {
+      guard let weight = node.operands.first.flatMap({ $0 }), tensors.indices.contains(weight),
+        tensors[weight].shape.rank == Operand.Layout.kernel.rank,
+        let groups = node.attributes.last?.first
+      else { return nil }
+      let (channels, overflow) = tensors[weight].shape[1].multipliedReportingOverflow(by: groups)
+      return overflow ? nil : channels
+    }
+    return nil
   }
 }
 

@@ -89,4 +89,19 @@ public struct Graph: Equatable, Sendable {
     nodes.append(node)
     return result
   }
+
+  /// The same graph for tensors in another order.
+  ///
+  /// - Parameter place: the new index of a tensor; nil if it is not there any more.
+  /// - Returns: nil if a tensor that the graph uses is not there any more.
+  public func renumbered(_ place: (Int) -> Int?) -> Graph? {
+    var graph = self
+    for node in nodes.indices {
+      for case (let operand, let tensor?) in nodes[node].operands.enumerated() {
+        guard let place = place(tensor) else { return nil }
+        graph.nodes[node].operands[operand] = place
+      }
+    }
+    return graph
+  }
 }

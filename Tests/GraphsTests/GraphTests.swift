@@ -33,6 +33,30 @@ import Testing
     #expect(graph.nodes[0].attribute("padding") == [1, 1])
   }
 
+  @Test func `the first convolution says how many channels the input has`() throws {
+    var graph = Graph()
+    let left = graph.append(.globalAveragePool, Graph.input)
+    #expect(graph.inputChannels(tensors: tensors) == nil)
+    let right = graph.convolution(Graph.input, weight: 0, bias: nil, groups: 2)
+    #expect(graph.inputChannels(tensors: tensors) == 6)
+    graph.append(.concatenate, right, graph.append(.upsampleNearest, left, attributes: [[2, 2]]))
+    #expect(try graph.shapes(tensors: tensors).last == .map(channels: 10, height: 2, width: 2))
+    // Of 4 channels made of 6: the sum is no sum.
+    graph.nodes.removeLast(2)
+    graph.append(.add, left, right)
+    let problem = #expect(throws: GraphProblem.self) { try graph.shapes(tensors: tensors) }
+    #expect(problem?.node == 2 && problem?.member == "inputs")
+  }
+
+  @Test func `a graph is renumbered with its tensors, unless one is gone`() throws {
+    var graph = Graph()
+    graph.convolution(graph.append(.relu, Graph.input), weight: 0, bias: 1)
+    #expect(graph.renumbered { 5 - $0 }?.nodes[1].operands == [5, 4])
+    #expect(graph.renumbered { $0 == 1 ? nil : $0 } == nil)
+    graph.nodes[1].operands[1] = nil
+    #expect(graph.renumbered { $0 == 1 ? nil : $0 } == graph)
+  }
+
   @Test func `what breaks a rule is said, with the node`() {
     func convolution(_ weight: Int?, inputs: [Int] = [0]) -> Graph.Node {
       Graph.Node(
