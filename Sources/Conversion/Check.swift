@@ -94,7 +94,7 @@ private struct Inspector {
   func report(stateDicts: Int) -> CheckReport {
     var file = ComparedFile(checkpoint, network, tensors: checkpoint.stateDicts.flatMap(\.tensors))
     // Globals are findings here.
-    file.notes = checkpoint.notes + (network?.notes ?? [])
+    file.notes = (checkpoint.notes + (network?.notes ?? [])).map { .remark($0) }
     return CheckReport(
       file: file, tensors: tensors, stateDicts: stateDicts, globals: checkpoint.globals,
       findings: findings.filter { $0.severity == .failure }

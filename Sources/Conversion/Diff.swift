@@ -18,7 +18,7 @@ public struct DiffReport: Sendable {
   public var relation: Relation
   public var tolerance: Tolerance
   /// What should be said.
-  public var notes: [String] = []
+  public var notes: [Note] = []
 
   /// Whether both are the same network, up to what `relation` says.
   public var areSame: Bool {
@@ -40,7 +40,7 @@ public func diff(
   let a = try Opened(openCheckpoint(first, family: options.reading.family), options.reading)
   let checkpoint = try openCheckpoint(second)
   let b = try Opened(checkpoint, options.reading.forSecond(checkpoint))
-  var notes: [String] = []
+  var notes: [Note] = []
 
   func verification(_ train: Network, _ deploy: Network) throws -> Verification? {
     do {
@@ -49,7 +49,7 @@ public func diff(
         of: plan, epsilon: options.epsilon, in: deploy, tolerance: options.tolerance,
         threads: options.threads)
     } catch let error as FusionError {
-      notes.append("cannot be fused: \(error)")
+      notes.append(.remark("cannot be fused: \(error)"))
       return nil
     }
   }

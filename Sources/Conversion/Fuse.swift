@@ -2,7 +2,7 @@ internal import CheckpointFiles
 public import Naming
 public import Proof
 public import Reparameterization
-public import Tensors
+internal import Tensors
 
 /// What `fuse` should do beside what the file itself decides.
 public struct FuseOptions: Sendable {
@@ -12,6 +12,8 @@ public struct FuseOptions: Sendable {
   public var architecture: Architecture?
   /// BatchNorm's epsilon, for files that do not say it.
   public var epsilon: Double?
+  /// What is known of the network's input.
+  public var input = GivenInput()
   /// Whether to stop before anything is written.
   public var isDryRun = false
   /// Whether to read what was written, and to give it its name only if every block of it is what the
@@ -27,7 +29,7 @@ public struct FuseReport: Sendable {
   /// What each tensor of the output comes from; of a fused one, its block's dense kernel.
   public var mapping: Mapping
   /// Of the input.
-  public var notes: [String]
+  public var notes: [Note]
   /// `RepVGG-A0`, a description of a custom one, or nil for any other network.
   public var architecture: String?
   public var blocks: Int
@@ -45,7 +47,8 @@ public struct FuseReport: Sendable {
   public var largestWeight: (name: String, magnitude: Float)
   /// Deploy kernels that stood beside branches.
   public var doubled: [DoubledBlock]
-  public var input: InputConvention?
+  /// Nil for blocks inside a larger network, unless it is given.
+  public var input: KnownInput?
   public var outputFormat: String
   /// SHA-256 over the tensors, if the format stores it.
   public var contentDigest: String?
@@ -59,15 +62,20 @@ public struct FuseReport: Sendable {
 ///
 /// - Throws: `ReadError`, `NamingError`, `FusionError`, `ConversionError`, `WriteError`.
 public func fuse(
-  _ input: String, to output: String, options: FuseOptions = FuseOptions()
+  _ source: String, to output: String, options: FuseOptions = FuseOptions()
 ) throws -> FuseReport {
   let format = try OutputFormat.forPath(output, named: options.writing.format)
-  let checkpoint = try openCheckpoint(input, family: options.reading.family)
+  let checkpoint = try openCheckpoint(source, family: options.reading.family)
   let network = try Network(recognising: checkpoint, options.reading)
   let plan = try FusionPlan(
     network, architecture: options.architecture, epsilon: options.epsilon)
   let doubled = try plan.compareDoubled()
   let structure = try? plan.structure.get()
+
+  // Of blocks inside a larger network nobody knows the input unless it is given.
+  let input =
+    structure == nil && options.input.isEmpty
+    ? nil : KnownInput(options.input, file: nil, network.dialect)
 
   let watch = ValueWatch()
   let names = options.writing.names ?? format.names
@@ -76,18 +84,19 @@ public func fuse(
     graph: structure?.graph(names: names),
     architecture: structure?.architecture?.name,
     classes: structure?.classes,
-    input: structure == nil ? nil : network.dialect.input,
+    input: input?.convention,
     provenance: Provenance(
       sourceSHA256: nil,
       container: checkpoint.container,
       dialect: network.dialect.name, epsilons: plan.epsilons,
       arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)"))
+  let inputNotes = input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? []
   var report = FuseReport(
     container: checkpoint.container,
     mapping: Mapping(
       dialect: network.dialect, names: names,
       renamings: plan.mapping(to: model.tensors), dropped: grouped(plan.dropped)),
-    notes: checkpoint.allNotes + network.notes + plan.notes,
+    notes: checkpoint.allNotes + (network.notes + plan.notes).map { .remark($0) } + inputNotes,
     architecture: structure?.description,
     blocks: plan.blocks.count, blocksWithIdentity: plan.blocks.count(where: \.hasIdentity),
     tensors: model.tensors.count,
@@ -97,16 +106,17 @@ public func fuse(
     bytesRead: checkpoint.byteCount, bytesWritten: nil,
     epsilons: plan.epsilons,
     epsilonSource: epsilonSource(network, given: options.epsilon),
-    largestWeight: ("", 0), doubled: doubled, input: model.input, outputFormat: format.title)
+    largestWeight: ("", 0), doubled: doubled, input: input, outputFormat: format.title)
   try model.tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
-  let file = try OutputFile(path: output, options.writing)
+  let file = try OutputFile(path: output, from: source, options.writing)
   report.contentDigest = try format.write(
-    model, of: options.writing.recordsSourceDigest ? input : nil, to: file, threads: options.writing.threads)
+    model, of: options.writing.recordsSourceDigest ? source : nil, to: file,
+    threads: options.writing.threads)
   try verifySources(of: network.parameters.map(\.tensor))
   if let (name, count) = watch.findings.notFinite.min(by: { $0.key < $1.key }) {
-    throw ConversionError.notFinite(path: input, name: name, count: count)
+    throw ConversionError.notFinite(path: source, name: name, count: count)
   }
   if options.isVerified {
     report.verification = try verifyWritten(file, names: names, plan, options)

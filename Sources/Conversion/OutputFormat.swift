@@ -96,8 +96,10 @@ public struct OutputFormat: Sendable {
 }
 
 extension OutputFile {
-  convenience init(path: String, _ options: WritingOptions) throws(WriteError) {
-    try self.init(path: path, replace: options.replace)
+  /// - Throws: `WriteError`, also if it would be the source.
+  convenience init(path: String, from source: String, _ options: WritingOptions) throws(WriteError)
+  {
+    try self.init(path: path, replace: options.replace, from: [source] + options.alsoRead)
     onWrite = options.progress
   }
 }

@@ -13,6 +13,8 @@ public struct RewriteOptions: Sendable {
   public var writing = WritingOptions()
   /// The order in which the output's first convolution expects the colours.
   public var channels = Channels.keep
+  /// What is known of the input of the network that is read.
+  public var input = GivenInput()
   /// Whether to stop before anything is written.
   public var isDryRun = false
 
@@ -26,7 +28,7 @@ public struct RewriteReport: Sendable {
   public var mapping: Mapping
   public var stage: Network.Stage
   public var architecture: String?
-  public var notes: [String]
+  public var notes: [Note]
   public var parameters: Int
   public var bytesRead: Int
   /// Nil if nothing was written.
@@ -34,6 +36,8 @@ public struct RewriteReport: Sendable {
   /// The channel order the output's first convolution expects.
   public var channelOrder: InputConvention.ChannelOrder
   public var flippedChannels: Bool
+  /// Of the output. Nil for blocks inside a larger network, unless it is given.
+  public var input: KnownInput?
   public var outputFormat: String
   /// SHA-256 over the tensors, if the format stores it.
   public var contentDigest: String?
@@ -45,30 +49,32 @@ public struct RewriteReport: Sendable {
 ///
 /// - Throws: `ReadError`, `NamingError`, `ConversionError`, `WriteError`.
 public func rewrite(
-  _ input: String, to output: String, options: RewriteOptions = RewriteOptions()
+  _ source: String, to output: String, options: RewriteOptions = RewriteOptions()
 ) throws -> RewriteReport {
   let format = try OutputFormat.forPath(output, named: options.writing.format)
   let names = options.writing.names ?? format.names
-  let checkpoint = try openCheckpoint(input, family: options.reading.family)
+  let checkpoint = try openCheckpoint(source, family: options.reading.family)
   let network = try Network(recognising: checkpoint, options.reading)
   if network.dialect != names { try network.requireKnownBlocks() }
   let structure = try? RepVGGStructure(of: network)
   if format.isForDeploy, network.stage != .deploy {
     throw ConversionError.notDeployed(
-      path: input, format: format.title, stage: network.stage.rawValue)
+      path: source, format: format.title, stage: network.stage.rawValue)
   }
 
-  let original = checkpoint.family == "rvd" ? try RVDFile(path: input) : nil
+  let original = checkpoint.family == "rvd" ? try RVDFile(path: source) : nil
   let channels = try ChannelChange(
-    network, from: original?.input ?? network.dialect.input, options.channels, path: input)
-  var notes = checkpoint.allNotes + network.notes
-  notes += channels.notes(names: names, isAsked: options.channels != .keep)
+    network, from: KnownInput(options.input, file: original?.input, network.dialect),
+    options.channels, path: source)
+  let input = structure == nil && options.input.isEmpty ? nil : channels.input
+  var notes = checkpoint.allNotes + network.notes.map { .remark($0) }
+  notes += channels.notes(names: names, format: format, isAsked: options.channels != .keep)
   notes += epsilonNote(of: network, writtenAs: names) ?? []
   if let original { notes += format.note(leavingOut: original) ?? [] }
-  notes += format.omissions.map { ["\(format.title) has no place for \($0)"] } ?? []
+  notes += format.omissions.map { [.noPlace(format: format.title, what: $0)] } ?? []
   let others = network.parameters.count { if case .other = $0.role { true } else { false } }
   if others > 0 {
-    notes.append("\(others) tensor\(others == 1 ? "" : "s") outside the blocks: names kept")
+    notes.append(.otherTensors(others))
   }
 
   var dropped = network.counters.map { (name: $0, reason: "a counter of the wrapper") }
@@ -100,7 +106,7 @@ public func rewrite(
       dialect: network.dialect, names: names, renamings: renamings, dropped: grouped(dropped)),
     stage: network.stage, architecture: structure?.description, notes: notes,
     parameters: network.trainableParameterCount, bytesRead: checkpoint.byteCount, bytesWritten: nil,
-    channelOrder: channels.order, flippedChannels: channels.isReversed,
+    channelOrder: channels.order, flippedChannels: channels.isReversed, input: input,
     outputFormat: format.title)
   try tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
@@ -108,7 +114,7 @@ public func rewrite(
   let model = DeployModel(
     tensors: tensors, graph: structure?.graph(names: names),
     architecture: structure?.architecture?.name, classes: structure?.classes,
-    input: structure == nil ? nil : channels.input,
+    input: input?.convention,
     // A file that knows where it came from goes on to say so.
     provenance: original?.provenance
       ?? Provenance(
@@ -117,9 +123,9 @@ public func rewrite(
         dialect: network.dialect.name, epsilons: [], arithmetic: "none: fused elsewhere",
         tool: "repconv \(repconvVersion)"))
   let recordsDigest = options.writing.recordsSourceDigest && original?.provenance == nil
-  let file = try OutputFile(path: output, options.writing)
+  let file = try OutputFile(path: output, from: source, options.writing)
   report.contentDigest = try format.write(
-    model, of: recordsDigest ? input : nil, to: file, threads: options.writing.threads)
+    model, of: recordsDigest ? source : nil, to: file, threads: options.writing.threads)
   try verifySources(of: network.parameters.map(\.tensor))
   try file.commit(sync: options.writing.sync)
   report.bytesWritten = file.count
@@ -138,7 +144,7 @@ extension Network {
 
 /// That the epsilon which the branches need cannot be told from the output, where its names stand for
 /// another one. No format but whole modules and Keras' configurations has a place for it.
-private func epsilonNote(of network: Network, writtenAs names: Dialect) -> [String]? {
+private func epsilonNote(of network: Network, writtenAs names: Dialect) -> [Note]? {
   let epsilons = Set(
     network.parameters.compactMap { parameter -> Double? in
       guard case .block(_, .batchNorm(_, .runningVariance)) = parameter.role else { return nil }
@@ -146,49 +152,48 @@ private func epsilonNote(of network: Network, writtenAs names: Dialect) -> [Stri
     }
   ).sorted()
   if epsilons.isEmpty || epsilons == [names.epsilon] { return nil }
-  let list = epsilons.map { "\($0)" }.joined(separator: " and ")
-  return [
-    "BatchNorm's epsilon, \(list), is not in the output, and names of \(names.name) stand for \(names.epsilon): "
-      + (epsilons.count == 1 ? "fuse it with --bn-eps \(list)" : "fuse the input itself")
-  ]
+  return [.epsilonLeftOut(epsilons, names: names.name, standFor: names.epsilon)]
 }
 
 extension OutputFormat {
   /// What an `.rvd` says that this format has no place for.
-  fileprivate func note(leavingOut file: RVDFile) -> [String]? {
+  fileprivate func note(leavingOut file: RVDFile) -> [Note]? {
     guard isShaped else { return nil }
     let parts = [
       file.graph == nil ? nil : "graph", file.architecture == nil ? nil : "architecture",
       file.input == nil ? nil : "input", file.provenance == nil ? nil : "origin",
     ].compactMap { $0 }
-    return parts.isEmpty
-      ? nil : ["left out, since \(title) holds tensors only: \(parts.joined(separator: ", "))"]
+    return parts.isEmpty ? nil : [.leftOut(format: title, parts: parts)]
+  }
+
+  /// That the input is not in the output, where its names stand for another.
+  func note(leavingOut input: InputConvention, names: Dialect) -> [Note]? {
+    guard isShaped, !input.normalises(as: names.input) else { return nil }
+    return [.inputLeftOut(input, names: names.name, standFor: names.input)]
   }
 }
 
 /// The order of colours that a network expects, and how to reverse it: by reversing the input axis of
 /// every kernel that takes the image.
 private struct ChannelChange {
-  let order: InputConvention.ChannelOrder
   let isReversed: Bool
   /// Of the output.
-  let input: InputConvention
+  let input: KnownInput
+
+  var order: InputConvention.ChannelOrder { input.convention.channelOrder }
 
   init(
-    _ network: Network, from found: InputConvention, _ wanted: RewriteOptions.Channels, path: String
+    _ network: Network, from found: KnownInput, _ wanted: RewriteOptions.Channels, path: String
   ) throws {
-    order =
+    isReversed =
       switch wanted {
-      case .keep: found.channelOrder
-      case .rgb: .rgb
-      case .bgr: .bgr
+      case .keep: false
+      case .rgb: found.convention.channelOrder != .rgb
+      case .bgr: found.convention.channelOrder != .bgr
       }
-    isReversed = order != found.channelOrder
     var input = found
     if isReversed {
-      input.channelOrder = order
-      input.mean.reverse()
-      input.standardDeviation.reverse()
+      input.convention.reverseChannels()
       let stems = network.parameters.filter { ChannelChange.takesImage($0.role) }
       guard !stems.isEmpty else {
         throw ConversionError.noStem(path: path, reason: "no block 'stage0' takes the image")
@@ -213,12 +218,13 @@ private struct ChannelChange {
       ? parameter.tensor.flipped(axis: 1) : parameter.tensor
   }
 
-  func notes(names: Dialect, isAsked: Bool) -> [String] {
-    let expected = names.input.channelOrder
-    guard order != expected else { return [] }
-    return [
-      "the first convolution expects \(order.rawValue); code of \(names.project) feeds \(expected.rawValue): "
-        + (isAsked ? "as asked" : "--channels \(expected.rawValue.lowercased()) converts it")
-    ]
+  func notes(names: Dialect, format: OutputFormat, isAsked: Bool) -> [Note] {
+    var input = input.convention
+    let fed = names.input.channelOrder
+    guard order != fed else { return format.note(leavingOut: input, names: names) ?? [] }
+    // Beside the order, which is told by itself.
+    input.reverseChannels()
+    return [.channelOrder(order, project: names.project, fed: fed, isAsked: isAsked)]
+      + (format.note(leavingOut: input, names: names) ?? [])
   }
 }

@@ -30,7 +30,7 @@ public struct ComparedFile: Sendable {
   public var architecture: String?
   /// The element types of its kernels, or of all its tensors if none is known to be a kernel.
   public var kernelTypes: [ElementType]
-  public var notes: [String]
+  public var notes: [Note]
   /// Checksums that are wrong, in words.
   public var damage: [String] = []
 
@@ -42,7 +42,7 @@ public struct ComparedFile: Sendable {
     dialect = network?.dialect
     stage = network?.stage
     architecture = network.flatMap { (try? RepVGGStructure(of: $0))?.description }
-    notes = checkpoint.allNotes + (network?.notes ?? [])
+    notes = checkpoint.allNotes + (network?.notes ?? []).map { .remark($0) }
     let kernels = network?.parameters.filter { parameter in
       switch parameter.role {
       case .block(_, .kernel), .block(_, .fused(.weight)): true
@@ -113,7 +113,7 @@ public func verify(
     blocksWithIdentity: plan.blocks.count(where: \.hasIdentity),
     dropped: grouped(plan.dropped), epsilons: plan.epsilons,
     epsilonSource: epsilonSource(network, given: options.epsilon))
-  report.train.notes += plan.notes
+  report.train.notes += plan.notes.map { .remark($0) }
   try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
   try report.deploy.verifyChecksums(of: deployNetwork.parameters.map(\.tensor))
   if !verification.holds {

@@ -1,4 +1,3 @@
-public import ImageFiles
 public import Tensors
 
 /// How often a network was right.
@@ -25,24 +24,21 @@ public struct Evaluation: Equatable, Sendable {
 }
 
 extension RunnableNetwork {
-  /// Runs the network on every picture of a folder.
+  /// Runs the network on images of known classes.
   ///
   /// - Parameters:
-  ///   - classes: the network's class for each of the folders.
-  ///   - convention: how pictures become numbers.
+  ///   - labels: the class of each image.
   ///   - progress: called with what has been counted so far.
   /// - Throws: `InferenceError`, `ReadError`.
   public func evaluate(
-    _ folders: ClassFolders, classes: [Int], _ preparation: ImagePreparation,
-    _ convention: InputConvention, batch: Int = 16, threads: Threads = .all,
+    _ input: NetworkInput, labels: [Int], batch: Int = 16, threads: Threads = .all,
     progress: (Evaluation) -> Void = { _ in }
   ) throws -> Evaluation {
-    precondition(batch > 0 && classes.count == folders.classes.count)
+    precondition(batch > 0 && labels.count == input.count)
     var evaluation = Evaluation()
-    let pictures = NetworkInput(pictures: folders.images.map(\.path), preparation, convention)
-    try forEachBatch(of: pictures, batch: batch, threads: threads) { logits in
-      for (logits, image) in zip(logits, folders.images[evaluation.images...]) {
-        evaluation.add(logits, answer: classes[image.classIndex])
+    try forEachBatch(of: input, batch: batch, threads: threads) { logits in
+      for (logits, label) in zip(logits, labels[evaluation.images...]) {
+        evaluation.add(logits, answer: label)
       }
       progress(evaluation)
     }

@@ -14,19 +14,40 @@ internal import Dispatch
 public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The target is there already, and may not be replaced.
   case exists(path: String)
+  /// The target is the file that is being read, by this or another name.
+  case isInput(path: String, input: String)
   /// The operating system would not create, write or rename.
   case failed(path: String, reason: String)
   /// The format cannot hold what should be written.
   case cannotExpress(path: String, what: String, remedy: String)
 
+  /// Whether the target is a file that is being read.
+  public var isInput: Bool { if case .isInput = self { true } else { false } }
+
   public var description: String {
     switch self {
-    case .exists(let path): "\(path): the file exists.\n  Use --force to replace it."
+    case .exists(let path):
+      "\(path): the file exists.\n  It is replaced only where that is asked for."
+    case .isInput(let path, let input):
+      "\(path): the output would be the input\(path == input ? "" : " \(input)").\n  Name another file."
     case .failed(let path, let reason):
       "\(path): \(reason).\n  Nothing was written; check the folder, its permissions and the disk's free space."
     case .cannotExpress(let path, let what, let remedy):
       "\(path): \(what).\n  \(remedy)"
     }
+  }
+}
+
+/// What two names of one file have in common, links of either kind among them.
+private struct FileIdentity: Equatable {
+  let device: dev_t
+  let inode: ino_t
+
+  /// Nil if there is no such file.
+  init?(path: String) {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return nil }
+    (device, inode) = (status.st_dev, status.st_ino)
   }
 }
 
@@ -53,11 +74,18 @@ public final class OutputFile: @unchecked Sendable {
   /// The kernel lets one writer at a time into a file, and others wait with a busy processor.
   private let turn = DispatchSemaphore(value: 1)
 
-  /// - Parameter replace: whether an existing file may be replaced.
+  /// - Parameters:
+  ///   - replace: whether an existing file may be replaced.
+  ///   - inputs: files that it is made from. None of them is ever replaced, under whatever name.
   /// - Throws: `WriteError`.
-  public init(path: String, replace: Bool) throws(WriteError) {
+  public init(path: String, replace: Bool, from inputs: [String] = []) throws(WriteError) {
     self.path = path
     replaces = replace
+    if let target = FileIdentity(path: path),
+      let input = inputs.first(where: { FileIdentity(path: $0) == target })
+    {
+      throw .isInput(path: path, input: input)
+    }
     var status = stat()
     if unsafe lstat(path, &status) == 0 {
       guard status.st_mode & S_IFMT != S_IFDIR else {

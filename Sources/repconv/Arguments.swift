@@ -98,8 +98,9 @@ struct OutputOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Print nothing but errors and warnings.")
   var quiet = false
 
-  func writing(dialects: [Dialect]) throws -> WritingOptions {
+  func writing(with input: InputOptions, dialects: [Dialect]) throws -> WritingOptions {
     var options = WritingOptions()
+    options.alsoRead = input.dialectFile.map { [$0] } ?? []
     if let names {
       guard let dialect = Dialect.named(names, among: dialects) else {
         throw ValidationError(
@@ -128,6 +129,83 @@ struct OutputOptions: ParsableArguments {
   }
 }
 
+/// What is known of the network's input.
+struct GivenInputArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Order in which the network takes the colours: rgb or bgr (default: what the file says, else what its names stand for).",
+      valueName: "order"),
+    completion: .list(["rgb", "bgr"]), transform: InputConvention.ChannelOrder.argument)
+  var inputOrder: InputConvention.ChannelOrder?
+
+  @Option(
+    help: ArgumentHelp("Mean of each channel, in the input's order and range.", valueName: "a,b,c"),
+    transform: ChannelValues.argument)
+  var mean: ChannelValues?
+
+  @Option(
+    name: .customLong("std"),
+    help: ArgumentHelp("Standard deviation of each channel, likewise.", valueName: "a,b,c"),
+    transform: ChannelValues.argument)
+  var deviation: ChannelValues?
+
+  @Option(
+    help: ArgumentHelp("Value of white before normalising: 1 or 255.", valueName: "white"))
+  var range: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Height and width of the images, in pixels (default: what the file says; to run it, else 320 for D2se and L2pse, 224 for others).",
+      valueName: "pixels"))
+  var size: Int?
+
+  func validate() throws {
+    if let range, range != 1 && range != 255 {
+      throw ValidationError("--range takes 1 or 255, not \(range).")
+    }
+    if let deviation, !deviation.values.allSatisfy({ $0 > 0 }) {
+      throw ValidationError("--std takes three numbers above 0.")
+    }
+    if let size, !(1...65535).contains(size) {
+      throw ValidationError("--size takes a number from 1 to 65535, not \(size).")
+    }
+  }
+
+  var given: GivenInput {
+    var given = GivenInput()
+    given.channelOrder = inputOrder
+    given.mean = mean?.values
+    given.standardDeviation = deviation?.values
+    given.scale = range.map { Double($0) }
+    given.size = size
+    return given
+  }
+}
+
+/// One number for each of three channels.
+struct ChannelValues {
+  var values: [Double]
+
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> ChannelValues {
+    let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard values.count == 3, values.allSatisfy({ $0?.isFinite == true }) else {
+      throw ValidationError("expected three numbers, as in 0.485,0.456,0.406")
+    }
+    return ChannelValues(values: values.map { $0! })
+  }
+}
+
+extension InputConvention.ChannelOrder {
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> InputConvention.ChannelOrder {
+    guard let order = InputConvention.ChannelOrder(rawValue: text.uppercased()) else {
+      throw ValidationError("expected rgb or bgr")
+    }
+    return order
+  }
+}
+
 /// Options of the commands that write a checkpoint again.
 struct RewriteArguments: ParsableArguments {
   @Option(
@@ -137,6 +215,7 @@ struct RewriteArguments: ParsableArguments {
     transform: RewriteOptions.Channels.argument)
   var channels: RewriteOptions.Channels = .keep
 
+  @OptionGroup var givenInput: GivenInputArguments
   @OptionGroup var dryRun: DryRunOptions
   @OptionGroup var input: InputOptions
   @OptionGroup var output: OutputOptions

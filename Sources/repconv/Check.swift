@@ -94,7 +94,7 @@ struct Check: ParsableCommand {
         ))
     }
     lines += findings(report)
-    for note in report.file.notes { lines.append(row("note", note)) }
+    for note in report.file.notes { lines.append(row("note", note.advised)) }
     if all { lines += tables(report) }
     return lines.joined(separator: "\n")
   }

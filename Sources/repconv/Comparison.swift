@@ -107,7 +107,7 @@ extension ComparedFile {
       "architecture": architecture.map { .string($0) } ?? .null,
       "types": .array(kernelTypes.map { .string($0.rawValue) }),
       "damage": .array(damage.map { .string($0) }),
-      "notes": .array(notes.map { .string($0) }),
+      "notes": .array(notes.map { .string($0.advised) }),
     ]
   }
 }

@@ -80,7 +80,7 @@ struct Diff: ParsableCommand {
       lines += proof.tables(all: arguments.all)
     }
     for note in report.notes + report.first.notes + report.second.notes {
-      lines.append(row("note", note))
+      lines.append(row("note", note.advised))
     }
     return lines.joined(separator: "\n")
   }
@@ -143,7 +143,7 @@ struct Diff: ParsableCommand {
       .init("first", report.first.json),
       .init("second", report.second.json),
       .init("tolerance", .string(report.tolerance.summary)),
-      .init("notes", .strings(report.notes)),
+      .init("notes", .strings(report.notes.map(\.advised))),
     ]
     switch report.relation {
     case .copies(let copies):

@@ -42,6 +42,7 @@ struct Fuse: ParsableCommand {
   )
   var verify = false
 
+  @OptionGroup var givenInput: GivenInputArguments
   @OptionGroup var dryRun: DryRunOptions
   @OptionGroup var inputOptions: InputOptions
   @OptionGroup var outputOptions: OutputOptions
@@ -55,9 +56,11 @@ struct Fuse: ParsableCommand {
   func run() throws {
     var options = FuseOptions()
     options.reading = try inputOptions.reading()
-    options.writing = try outputOptions.writing(dialects: options.reading.dialects)
+    options.writing = try outputOptions.writing(
+      with: inputOptions, dialects: options.reading.dialects)
     options.architecture = arch
     options.epsilon = bnEps
+    options.input = givenInput.given
     options.isDryRun = dryRun.isOn
     options.isVerified = verify
     let report = try fuse(input, to: output, options: options)
@@ -101,11 +104,11 @@ struct Fuse: ParsableCommand {
         report.epsilons.map { "\($0)" }.joined(separator: ", ") + ", " + report.epsilonSource))
     lines.append(
       row("largest", "\(report.largestWeight.magnitude) in \(report.largestWeight.name)"))
-    if let input = report.input { lines.append(row("input", input.summary)) }
+    lines += report.input?.rows(dialect: report.mapping.dialect.name) ?? []
     for (reason, names) in report.mapping.dropped {
       lines.append(row("dropped", "\(reason): \(sample(names))"))
     }
-    for note in report.notes { lines.append(row("note", note)) }
+    for note in report.notes { lines.append(row("note", note.advised)) }
     lines.append(
       row(
         "wrote",

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Conversion
 import ImageFiles
 import Inference
 import Tensors
@@ -30,12 +31,13 @@ struct ImageArguments: ParsableArguments {
   /// - Parameter path: the network's file, for errors.
   func select(for network: RunnableNetwork, path: String) throws -> SelectedImages? {
     if let input {
-      return try SelectedImages(InputArrays(path: input), path: input, network)
+      return try SelectedImages(
+        InputArrays(path: input), path: input, pictures.convention(for: network))
     }
     return try images.map { images in
       try SelectedImages(
         ImageFolder(path: images), pictures.preparation(for: network),
-        try network.requireInput(path: path))
+        try pictures.requireConvention(for: network, path: path))
     }
   }
 }
@@ -56,13 +58,13 @@ struct SelectedImages {
   /// If they are random numbers.
   var seed: UInt64?
 
-  init(_ arrays: InputArrays, path: String, _ network: RunnableNetwork) throws {
-    let images = try arrays.batch(network.input)
+  init(_ arrays: InputArrays, path: String, _ convention: InputConvention?) throws {
+    let images = try arrays.batch(convention)
     input = NetworkInput(images)
     source =
       "\(count(images.count, "image")) of \(input.shape), "
       + (arrays.name.isEmpty ? path : "'\(arrays.name)' of \(path)")
-    if arrays.arePixels { convention = network.input }
+    if arrays.arePixels { self.convention = convention }
     labels = arrays.labels
   }
 
@@ -81,6 +83,23 @@ struct SelectedImages {
     self.preparation = preparation
   }
 
+  /// Pictures of known classes.
+  ///
+  /// - Parameter classes: the network's class for each folder.
+  init(
+    _ folders: ClassFolders, classes: [Int], _ preparation: ImagePreparation,
+    _ convention: InputConvention
+  ) throws {
+    paths = folders.images.map(\.path)
+    input = NetworkInput(pictures: paths!, preparation, convention)
+    source =
+      "\(count(folders.images.count, "picture")) in \(count(folders.classes.count, "class", "classes"))"
+      + (folders.otherFiles > 0 ? "; \(count(folders.otherFiles, "other file")) left alone" : "")
+    self.convention = convention
+    self.preparation = preparation
+    labels = folders.images.map { classes[$0.classIndex] }
+  }
+
   /// Random numbers instead of images.
   init(randomOf shape: Shape, seed: UInt64) throws(InferenceError) {
     input = try NetworkInput(randomOf: shape, seed: seed)
@@ -91,18 +110,14 @@ struct SelectedImages {
 
   /// What a report says of them.
   var rows: [String] {
-    [row("images", source)] + (convention.map { [row("input", $0.summary)] } ?? [])
+    [row("images", source)] + (convention.map { [row("input", $0.description)] } ?? [])
       + (preparation.map { [row("size", $0.summary)] } ?? [])
   }
 }
 
 /// How pictures become input.
 struct PictureArguments: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Height and width of the images, in pixels (default: what the file says; else 320 for D2se and L2pse, 224 for others).",
-      valueName: "pixels"))
-  var size: Int?
+  @OptionGroup var givenInput: GivenInputArguments
 
   @Option(
     help: ArgumentHelp(
@@ -111,17 +126,31 @@ struct PictureArguments: ParsableArguments {
   var cropRatio: Double?
 
   func validate() throws {
-    if let size, !(1...65535).contains(size) {
-      throw ValidationError("--size takes a number from 1 to 65535, not \(size).")
-    }
     if let cropRatio, !(cropRatio >= 0.01 && cropRatio <= 1) {
       throw ValidationError("--crop-ratio takes a number from 0.01 to 1, not \(cropRatio).")
     }
   }
 
+  /// How pictures become the network's input; nil where neither the file nor the options say it.
+  func convention(for network: RunnableNetwork) -> InputConvention? {
+    givenInput.given.convention(known: network.input)
+  }
+
+  /// - Parameter path: the network's file, for the error.
+  func requireConvention(
+    for network: RunnableNetwork, path: String
+  ) throws(InferenceError) -> InputConvention {
+    guard let convention = convention(for: network) else {
+      throw .noImages(
+        path: path, reason: "the file does not say how pictures become the network's input",
+        remedy: "Say it with --input-order, --range, --mean and --std.")
+    }
+    return convention
+  }
+
   func preparation(for network: RunnableNetwork) -> ImagePreparation {
     var preparation = network.preparation
-    if let size { preparation = ImagePreparation(usualFor: size) }
+    if let size = givenInput.size { preparation = ImagePreparation(usualFor: size) }
     if let cropRatio {
       preparation = ImagePreparation(size: preparation.size, cropRatio: cropRatio)
     }
@@ -133,17 +162,5 @@ extension ImagePreparation {
   /// `224x224 pixels, the middle of pictures scaled to 256`
   var summary: String {
     "\(size)x\(size) pixels, the middle of pictures scaled to \(resize)"
-  }
-}
-
-extension RunnableNetwork {
-  /// How pictures become its input, or an error that it is not known.
-  func requireInput(path: String) throws(InferenceError) -> InputConvention {
-    guard let input else {
-      throw .noImages(
-        path: path, reason: "the file does not say how pictures become the network's input",
-        remedy: "Give the images normalised, as an array, with 'repconv run --input'.")
-    }
-    return input
   }
 }

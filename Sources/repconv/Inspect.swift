@@ -142,7 +142,9 @@ private struct InspectionText {
           grouped(inspection.parameters)
             + (network.stage == .deploy
               ? "" : " (\(grouped(structure.deployParameterCount)) when fused)")))
-      if !isRVD { lines.append(row("input", network.dialect.input.summary + ", by the dialect")) }
+      if !isRVD {
+        lines.append(row("input", network.dialect.input.description + ", by the dialect"))
+      }
     case .failure(let deviation):
       lines.append(row("architecture", "not a whole RepVGG: \(deviation.reason)"))
       lines.append(row("parameters", grouped(inspection.parameters)))
@@ -184,7 +186,7 @@ private struct InspectionText {
   }
 
   private mutating func add(_ rvd: RVDFile) {
-    if let input = rvd.input { lines.append(row("input", input.summary)) }
+    if let input = rvd.input { lines.append(row("input", input.description)) }
     lines.append(
       row(
         "graph", rvd.graph.map { "\(grouped($0.count)) operations" } ?? "none: not a whole network")

@@ -5,11 +5,11 @@ import Tensors
 
 extension Mapping {
   /// What `--dry-run` prints.
-  func text(isJSON: Bool, notes: [String]) throws -> String {
+  func text(isJSON: Bool, notes: [Note]) throws -> String {
     isJSON ? try json(notes: notes).indented() : table(notes: notes)
   }
 
-  private func table(notes: [String]) -> String {
+  private func table(notes: [Note]) -> String {
     var lines = [
       repconv.table(
         ["\(dialect.name) names", "shape", "\(names.name) names", "shape"],
@@ -17,11 +17,11 @@ extension Mapping {
         numeric: [])
     ]
     for (reason, names) in dropped { lines.append(row("dropped", "\(reason): \(sample(names))")) }
-    for note in notes { lines.append(row("note", note)) }
+    for note in notes { lines.append(row("note", note.advised)) }
     return lines.joined(separator: "\n")
   }
 
-  private func json(notes: [String]) -> JSONValue {
+  private func json(notes: [Note]) -> JSONValue {
     func integers(_ shape: Shape) -> JSONValue { .array(shape.dimensions.map { .integer($0) }) }
     return [
       "dialect": .string(dialect.name),
@@ -37,7 +37,7 @@ extension Mapping {
         dropped.map {
           ["reason": .string($0.reason), "names": .array($0.names.map { .string($0) })]
         }),
-      "notes": .array(notes.map { .string($0) }),
+      "notes": .array(notes.map { .string($0.advised) }),
     ]
   }
 }

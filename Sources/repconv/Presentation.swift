@@ -1,3 +1,4 @@
+import Conversion
 import Tensors
 
 /// `8,309,384`
@@ -53,13 +54,35 @@ func table(_ header: [String], _ rows: [[String]], numeric: Set<Int>) -> String 
   }.joined(separator: "\n")
 }
 
-extension InputConvention {
-  /// `RGB, 0...1, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225`
-  var summary: String {
-    func list(_ values: [Double]) -> String { values.map { "\($0)" }.joined(separator: " ") }
-    let white = scale == scale.rounded() ? "\(Int(scale))" : "\(scale)"
-    return
-      "\(channelOrder.rawValue), values 0…\(white), mean \(list(mean)), deviation \(list(standardDeviation))"
-      + (size.map { ", \($0)x\($0) pixels" } ?? "")
+extension KnownInput {
+  /// What the input is, and below it who says so.
+  func rows(dialect: String) -> [String] {
+    [row("input", convention.description), row("", origin(dialect: dialect))]
+  }
+
+  /// `size as given, the rest the default of official`
+  private func origin(dialect: String) -> String {
+    let groups: [(source: Source, text: String)] = [
+      (.given, "as given"), (.file, "as the file says"), (.dialect, "the default of \(dialect)"),
+    ]
+    let present = groups.filter { sources.values.contains($0.source) }
+    return present.enumerated().map { index, group in
+      if present.count == 1 { return group.text }
+      if index == present.count - 1 { return "the rest \(group.text)" }
+      let names = Property.allCases.filter { sources[$0] == group.source }.map(\.label)
+      return "\(names.joined(separator: ", ")) \(group.text)"
+    }.joined(separator: ", ")
+  }
+}
+
+extension KnownInput.Property {
+  fileprivate var label: String {
+    switch self {
+    case .channelOrder: "order"
+    case .scale: "range"
+    case .mean: "mean"
+    case .standardDeviation: "deviation"
+    case .size: "size"
+    }
   }
 }

@@ -7,22 +7,24 @@ extension RewriteArguments {
   func rewriteAndReport(_ input: String, to output: String) throws {
     var options = RewriteOptions()
     options.reading = try self.input.reading()
-    options.writing = try self.output.writing(dialects: options.reading.dialects)
+    options.writing = try self.output.writing(
+      with: self.input, dialects: options.reading.dialects)
     options.channels = channels
+    options.input = givenInput.given
     options.isDryRun = dryRun.isOn
     let report = try rewrite(input, to: output, options: options)
     if dryRun.isOn {
       print(try report.mapping.text(isJSON: dryRun.json, notes: report.notes))
     } else if !self.output.quiet {
-      print(report.text(input: input))
+      print(report.text(source: input))
     }
   }
 }
 
 extension RewriteReport {
   /// For a person, after writing.
-  fileprivate func text(input: String) -> String {
-    var lines = ["\(input) → \(output)"]
+  fileprivate func text(source: String) -> String {
+    var lines = ["\(source) → \(output)"]
     lines.append(row("read", "\(container), \(size(bytesRead)), names of \(mapping.dialect.name)"))
     lines.append(row("network", "\(architecture ?? "not a whole RepVGG"), \(stage.rawValue) form"))
     lines.append(
@@ -35,10 +37,11 @@ extension RewriteReport {
       row(
         "channels",
         "\(channelOrder.rawValue)\(flippedChannels ? ", reversed in the first block" : "")"))
+    lines += input?.rows(dialect: mapping.dialect.name) ?? []
     for (reason, names) in mapping.dropped {
       lines.append(row("dropped", "\(reason): \(sample(names))"))
     }
-    for note in notes { lines.append(row("note", note)) }
+    for note in notes { lines.append(row("note", note.advised)) }
     lines.append(row("wrote", "\(outputFormat), \(size(bytesWritten ?? 0))"))
     if let contentDigest { lines.append(row("content", "sha256 \(contentDigest)")) }
     return lines.joined(separator: "\n")

@@ -56,7 +56,12 @@ struct Run: ParsableCommand {
   }
 
   func run() throws {
-    let file = try output.map { try OutputFile(path: $0, replace: force) }
+    let file = try output.map { output in
+      try OutputFile(
+        path: output, replace: force,
+        from: [model.model, images.input, labels, model.inputOptions.dialectFile].compactMap(\.self)
+      )
+    }
     let names = try labels.map(readLabels)
     let network = try model.open()
     if let names, names.count != network.classes {

@@ -163,7 +163,7 @@ struct Verify: ParsableCommand {
     for (reason, names) in report.dropped {
       lines.append(row("dropped", "\(reason): \(sample(names))"))
     }
-    for note in report.train.notes + report.deploy.notes { lines.append(row("note", note)) }
+    for note in report.train.notes + report.deploy.notes { lines.append(row("note", note.advised)) }
     lines += proof.tables(all: arguments.all)
     lines.append("")
     lines += conclusions(report, run).map { "  " + $0 }

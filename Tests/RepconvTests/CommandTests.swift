@@ -235,13 +235,6 @@ import Testing
     #expect(try folder.read("out.rvd").count > 3)
   }
 
-  @Test func `a file can be converted onto itself`() throws {
-    try folder.write(Fixtures.bytes("Cases/one-block.pth"), to: "a.pth")
-    #expect(try run("fuse", "a.pth", "a.pth", "--force", "--sync").status == 0)
-    #expect(try run("inspect", "a.pth").output.contains("deploy: 1 block"))
-    #expect(try folder.names() == ["a.pth"])
-  }
-
   @Test func `a folder that cannot be written to is an error`() throws {
     let result = try run("fuse", fixture("Cases/one-block.pth"), "no/such/folder/out.rvd")
     #expect(result.status == 2)

@@ -97,7 +97,7 @@ import Testing
     for model in [train, "plain.rvd"] {
       let result = try run("eval", model, Fixtures.path("Digits"), "--size", "32", "--batch", "11")
       #expect(result.status == 0 && result.errors == "")
-      #expect(result.output.contains("  images        40 in 10 classes\n"))
+      #expect(result.output.contains("  images        40 pictures in 10 classes\n"))
       #expect(
         result.output.contains(
           "  size          32x32 pixels, the middle of pictures scaled to 32\n"))
