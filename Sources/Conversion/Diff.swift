@@ -1,34 +1,7 @@
 internal import Naming
-public import Proof
+internal import Proof
 internal import Reparameterization
 internal import Tensors
-
-/// How two files compare.
-public struct DiffReport: Sendable {
-  public enum Relation: Sendable {
-    /// Both hold the same tensors, perhaps under other names or in other types.
-    case copies(CopyComparison)
-    /// The second is in deploy form, the first in training form.
-    case secondFused(Verification)
-    /// The first is in deploy form, the second in training form.
-    case firstFused(Verification)
-  }
-
-  public var first, second: ComparedFile
-  public var relation: Relation
-  public var tolerance: Tolerance
-  /// What should be said.
-  public var notes: [Note] = []
-
-  /// Whether both are the same network, up to what `relation` says.
-  public var areSame: Bool {
-    guard first.damage.isEmpty, second.damage.isEmpty else { return false }
-    return switch relation {
-    case .copies(let copies): copies.holds && !copies.tensors.isEmpty
-    case .secondFused(let verification), .firstFused(let verification): verification.holds
-    }
-  }
-}
 
 /// Compares two files: copies of each other, or one the fused form of the other, in whatever names and
 /// element types.
@@ -67,8 +40,8 @@ public func diff(
     }
   }
   var report = DiffReport(
-    first: ComparedFile(a.checkpoint, a.network, tensors: a.tensors),
-    second: ComparedFile(b.checkpoint, b.network, tensors: b.tensors),
+    first: FileSummary(a.checkpoint, a.network, tensors: a.tensors),
+    second: FileSummary(b.checkpoint, b.network, tensors: b.tensors),
     relation: try relation
       ?? .copies(
         CopyComparison(

@@ -1,6 +1,6 @@
 internal import CheckpointFiles
 public import Naming
-public import Proof
+internal import Proof
 public import Reparameterization
 internal import Tensors
 
@@ -21,39 +21,6 @@ public struct FuseOptions: Sendable {
   public var isVerified = false
 
   public init() {}
-}
-
-/// What `fuse` did.
-public struct FuseReport: Sendable {
-  public var container: String
-  /// What each tensor of the output comes from; of a fused one, its block's dense kernel.
-  public var mapping: Mapping
-  /// Of the input.
-  public var notes: [Note]
-  /// `RepVGG-A0`, a description of a custom one, or nil for any other network.
-  public var architecture: String?
-  public var blocks: Int
-  public var blocksWithIdentity: Int
-  public var tensors: Int
-  public var passedThrough: Int
-  public var trainParameters: Int
-  public var deployParameters: Int
-  public var bytesRead: Int
-  /// Nil if nothing was written.
-  public var bytesWritten: Int?
-  public var epsilons: [Double]
-  /// Where the epsilons come from, in words.
-  public var epsilonSource: String
-  public var largestWeight: (name: String, magnitude: Float)
-  /// Deploy kernels that stood beside branches.
-  public var doubled: [DoubledBlock]
-  /// Nil for blocks inside a larger network, unless it is given.
-  public var input: KnownInput?
-  public var outputFormat: String
-  /// SHA-256 over the tensors, if the format stores it.
-  public var contentDigest: String?
-  /// If it was asked for.
-  public var verification: Verification?
 }
 
 /// Fuses the re-parameterizable blocks of a training checkpoint and writes the deploy form.
@@ -90,28 +57,26 @@ public func fuse(
       container: checkpoint.container,
       dialect: network.dialect.name, epsilons: plan.epsilons,
       arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)"))
-  let inputNotes = input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? []
   var report = FuseReport(
-    container: checkpoint.container,
-    mapping: Mapping(
-      dialect: network.dialect, names: names,
-      renamings: plan.mapping(to: model.tensors), dropped: grouped(plan.dropped)),
-    notes: checkpoint.allNotes + (network.notes + plan.notes).map { .remark($0) } + inputNotes,
-    architecture: structure?.description,
+    source: FileSummary(checkpoint, network, tensors: []),
+    output: OutputSummary(
+      path: output, format: format.title, dialect: names.name, tensors: model.tensors.count),
     blocks: plan.blocks.count, blocksWithIdentity: plan.blocks.count(where: \.hasIdentity),
-    tensors: model.tensors.count,
     passedThrough: plan.steps.count - plan.blocks.count,
     trainParameters: network.trainableParameterCount,
     deployParameters: model.tensors.reduce(0) { $0 + $1.shape.elementCount },
-    bytesRead: checkpoint.byteCount, bytesWritten: nil,
-    epsilons: plan.epsilons,
-    epsilonSource: epsilonSource(network, given: options.epsilon),
-    largestWeight: ("", 0), doubled: doubled, input: input, outputFormat: format.title)
+    epsilons: plan.epsilons, epsilonSource: epsilonSource(network, given: options.epsilon),
+    besideBranches: doubled, input: input,
+    mapping: Mapping(
+      dialect: network.dialect.name, names: names.name,
+      renamings: plan.mapping(to: model.tensors), dropped: DroppedTensors.grouped(plan.dropped)),
+    notes: plan.notes.map { .remark($0) }
+      + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? []))
   try model.tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
   let file = try OutputFile(path: output, from: source, options.writing)
-  report.contentDigest = try format.write(
+  report.output.contentDigest = try format.write(
     model, of: options.writing.recordsSourceDigest ? source : nil, to: file,
     threads: options.writing.threads)
   try verifySources(of: network.parameters.map(\.tensor))
@@ -122,8 +87,9 @@ public func fuse(
     report.verification = try verifyWritten(file, names: names, plan, options)
   }
   try file.commit(sync: options.writing.sync)
-  report.bytesWritten = file.count
-  report.largestWeight = (watch.findings.largestName, watch.findings.largest)
+  report.output.byteCount = file.count
+  report.largestWeight = LargestWeight(
+    name: watch.findings.largestName, magnitude: watch.findings.largest)
   return report
 }
 
@@ -164,8 +130,8 @@ extension FusionPlan {
     let shapes = network.stateDict.shapes
     return zip(sources, tensors).map { source, tensor in
       Renaming(
-        from: source.originalName, to: tensor.name,
-        fromShape: shapes[source.originalName]!, toShape: tensor.shape)
+        from: source.originalName, fromShape: shapes[source.originalName]!, to: tensor.name,
+        toShape: tensor.shape)
     }
   }
 }
@@ -176,21 +142,6 @@ func verifySources(of tensors: [Tensor]) throws {
   for tensor in tensors where seen.insert(ObjectIdentifier(tensor.source)).inserted {
     try tensor.source.verify()
   }
-}
-
-/// Names by reason, both in the order of their first appearance.
-func grouped(_ dropped: [(name: String, reason: String)]) -> [(reason: String, names: [String])] {
-  var result: [(reason: String, names: [String])] = []
-  var index: [String: Int] = [:]
-  for (name, reason) in dropped {
-    if let at = index[reason] {
-      result[at].names.append(name)
-    } else {
-      index[reason] = result.count
-      result.append((reason, [name]))
-    }
-  }
-  return result
 }
 
 extension Network {

@@ -77,7 +77,7 @@ public struct KnownInput: Equatable, Sendable {
   }
 
   /// What can be known by itself.
-  public enum Property: String, CaseIterable, Sendable {
+  public enum Property: String, CaseIterable, CodingKey, Sendable {
     case channelOrder, scale, mean, standardDeviation, size
   }
 
@@ -101,5 +101,20 @@ public struct KnownInput: Equatable, Sendable {
       .size: given.size != nil,
     ]
     for (property, isGiven) in isGiven where isGiven { sources[property] = .given }
+  }
+}
+
+extension KnownInput: Encodable {
+  private enum CodingKeys: CodingKey {
+    case sources
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    try convention.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    var sources = container.nestedContainer(keyedBy: Property.self, forKey: .sources)
+    for property in Property.allCases {
+      try sources.encodeIfPresent(self.sources[property]?.rawValue, forKey: property)
+    }
   }
 }

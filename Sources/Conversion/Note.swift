@@ -22,6 +22,9 @@ public enum Note: Equatable, Sendable {
   /// Tensors that are not part of a block or the classifier keep their names.
   case otherTensors(Int)
 
+  /// Whether it tells of a pickle's globals.
+  var isAboutGlobals: Bool { if case .unusualGlobals = self { true } else { false } }
+
   /// For scripts.
   public var kind: String {
     switch self {
@@ -65,5 +68,17 @@ extension Checkpoint {
   var allNotes: [Note] {
     let names = unusualGlobals.map(\.name)
     return notes.map { .remark($0) } + (names.isEmpty ? [] : [.unusualGlobals(names)])
+  }
+}
+
+extension Note: Encodable {
+  private enum CodingKeys: CodingKey {
+    case kind, text
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(kind, forKey: .kind)
+    try container.encode(description, forKey: .text)
   }
 }

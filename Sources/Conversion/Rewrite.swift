@@ -1,8 +1,8 @@
 internal import CheckpointFiles
-public import Naming
+internal import Naming
 internal import RVD
 internal import Reparameterization
-public import Tensors
+internal import Tensors
 
 /// What `rewrite` should do beside what the file itself decides.
 public struct RewriteOptions: Sendable {
@@ -19,28 +19,6 @@ public struct RewriteOptions: Sendable {
   public var isDryRun = false
 
   public init() {}
-}
-
-/// What `rewrite` did.
-public struct RewriteReport: Sendable {
-  public var output: String
-  public var container: String
-  public var mapping: Mapping
-  public var stage: Network.Stage
-  public var architecture: String?
-  public var notes: [Note]
-  public var parameters: Int
-  public var bytesRead: Int
-  /// Nil if nothing was written.
-  public var bytesWritten: Int?
-  /// The channel order the output's first convolution expects.
-  public var channelOrder: InputConvention.ChannelOrder
-  public var flippedChannels: Bool
-  /// Of the output. Nil for blocks inside a larger network, unless it is given.
-  public var input: KnownInput?
-  public var outputFormat: String
-  /// SHA-256 over the tensors, if the format stores it.
-  public var contentDigest: String?
 }
 
 /// Writes any readable checkpoint again, in another format or under other names and shapes, without
@@ -67,8 +45,7 @@ public func rewrite(
     network, from: KnownInput(options.input, file: original?.input, network.dialect),
     options.channels, path: source)
   let input = structure == nil && options.input.isEmpty ? nil : channels.input
-  var notes = checkpoint.allNotes + network.notes.map { .remark($0) }
-  notes += channels.notes(names: names, format: format, isAsked: options.channels != .keep)
+  var notes = channels.notes(names: names, format: format, isAsked: options.channels != .keep)
   notes += epsilonNote(of: network, writtenAs: names) ?? []
   if let original { notes += format.note(leavingOut: original) ?? [] }
   notes += format.omissions.map { [.noPlace(format: format.title, what: $0)] } ?? []
@@ -96,18 +73,20 @@ public func rewrite(
     tensors.append(result)
     renamings.append(
       Renaming(
-        from: parameter.originalName, to: result.name,
-        fromShape: shapes[parameter.originalName]!, toShape: result.shape))
+        from: parameter.originalName, fromShape: shapes[parameter.originalName]!, to: result.name,
+        toShape: result.shape))
   }
 
   var report = RewriteReport(
-    output: output, container: checkpoint.container,
+    source: FileSummary(checkpoint, network, tensors: []),
+    output: OutputSummary(
+      path: output, format: format.title, dialect: names.name, tensors: tensors.count),
+    parameters: network.trainableParameterCount, channelOrder: channels.order,
+    flippedChannels: channels.isReversed, input: input,
     mapping: Mapping(
-      dialect: network.dialect, names: names, renamings: renamings, dropped: grouped(dropped)),
-    stage: network.stage, architecture: structure?.description, notes: notes,
-    parameters: network.trainableParameterCount, bytesRead: checkpoint.byteCount, bytesWritten: nil,
-    channelOrder: channels.order, flippedChannels: channels.isReversed, input: input,
-    outputFormat: format.title)
+      dialect: network.dialect.name, names: names.name, renamings: renamings,
+      dropped: DroppedTensors.grouped(dropped)),
+    notes: notes)
   try tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
@@ -124,11 +103,11 @@ public func rewrite(
         tool: "repconv \(repconvVersion)"))
   let recordsDigest = options.writing.recordsSourceDigest && original?.provenance == nil
   let file = try OutputFile(path: output, from: source, options.writing)
-  report.contentDigest = try format.write(
+  report.output.contentDigest = try format.write(
     model, of: recordsDigest ? source : nil, to: file, threads: options.writing.threads)
   try verifySources(of: network.parameters.map(\.tensor))
   try file.commit(sync: options.writing.sync)
-  report.bytesWritten = file.count
+  report.output.byteCount = file.count
   return report
 }
 

@@ -1,4 +1,4 @@
-public import Naming
+internal import Naming
 public import Proof
 public import Reparameterization
 public import Tensors
@@ -14,77 +14,6 @@ public struct ComparisonOptions: Sendable {
   public var threads = Threads.all
 
   public init() {}
-}
-
-/// One of two files that were compared.
-public struct ComparedFile: Sendable {
-  public var path: String
-  public var container: String
-  /// `pytorch`, `rvd`, …: see `inputFamilies`.
-  public var family: String
-  public var byteCount: Int
-  /// Nil if no block of a known dialect is in it.
-  public var dialect: Dialect?
-  public var stage: Network.Stage?
-  /// Its name or description, if it is a whole RepVGG.
-  public var architecture: String?
-  /// The element types of its kernels, or of all its tensors if none is known to be a kernel.
-  public var kernelTypes: [ElementType]
-  public var notes: [Note]
-  /// Checksums that are wrong, in words.
-  public var damage: [String] = []
-
-  init(_ checkpoint: Checkpoint, _ network: Network?, tensors: [NamedTensor]) {
-    path = checkpoint.path
-    container = checkpoint.container
-    family = checkpoint.family
-    byteCount = checkpoint.byteCount
-    dialect = network?.dialect
-    stage = network?.stage
-    architecture = network.flatMap { (try? RepVGGStructure(of: $0))?.description }
-    notes = checkpoint.allNotes + (network?.notes ?? []).map { .remark($0) }
-    let kernels = network?.parameters.filter { parameter in
-      switch parameter.role {
-      case .block(_, .kernel), .block(_, .fused(.weight)): true
-      default: false
-      }
-    }.map(\.tensor.elementType)
-    kernelTypes = Set(kernels ?? tensors.map(\.tensor.elementType)).sorted {
-      $0.rawValue < $1.rawValue
-    }
-  }
-
-  /// Compares the storages of tensors with the checksums that the file records.
-  mutating func verifyChecksums(of tensors: [Tensor]) throws {
-    var seen: Set<ObjectIdentifier> = []
-    for tensor in tensors where seen.insert(ObjectIdentifier(tensor.source)).inserted {
-      do {
-        try tensor.source.verify()
-      } catch {
-        guard error.isCorruption else { throw error }
-        damage.append(error.description)
-      }
-    }
-  }
-}
-
-/// Whether a deploy file is a training checkpoint, fused.
-public struct VerifyReport: Sendable {
-  public var train, deploy: ComparedFile
-  public var trainNetwork, deployNetwork: Network
-  public var verification: Verification
-  public var tolerance: Tolerance
-  public var blocksWithIdentity: Int
-  /// Names of the training checkpoint that are not part of the deploy form, by reason.
-  public var dropped: [(reason: String, names: [String])]
-  public var epsilons: [Double]
-  /// Where the epsilons come from, in words.
-  public var epsilonSource: String
-  /// Another state dict of the training checkpoint, of which the deploy file is the fused form.
-  public var agreeing: String?
-
-  /// Whether everything that was looked at is right.
-  public var holds: Bool { verification.holds && train.damage.isEmpty && deploy.damage.isEmpty }
 }
 
 /// Recomputes every block of a training checkpoint and compares the result with a deploy file.
@@ -107,17 +36,17 @@ public func verify(
     threads: options.threads)
 
   var report = VerifyReport(
-    train: ComparedFile(checkpoint, network, tensors: []),
-    deploy: ComparedFile(deployCheckpoint, deployNetwork, tensors: []), trainNetwork: network,
-    deployNetwork: deployNetwork, verification: verification, tolerance: options.tolerance,
-    blocksWithIdentity: plan.blocks.count(where: \.hasIdentity),
-    dropped: grouped(plan.dropped), epsilons: plan.epsilons,
-    epsilonSource: epsilonSource(network, given: options.epsilon))
+    train: FileSummary(checkpoint, network, tensors: []),
+    deploy: FileSummary(deployCheckpoint, deployNetwork, tensors: []), trainNetwork: network,
+    deployNetwork: deployNetwork, tolerance: options.tolerance, epsilons: plan.epsilons,
+    epsilonSource: epsilonSource(network, given: options.epsilon), verification: verification,
+    dropped: DroppedTensors.grouped(plan.dropped))
   report.train.notes += plan.notes.map { .remark($0) }
   try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
   try report.deploy.verifyChecksums(of: deployNetwork.parameters.map(\.tensor))
   if !verification.holds {
-    report.agreeing = try otherStateDict(of: checkpoint, network, in: deployNetwork, options)
+    report.matchingStateDict = try otherStateDict(
+      of: checkpoint, network, in: deployNetwork, options)
   }
   return report
 }
@@ -140,12 +69,12 @@ extension StateDict {
   }
 }
 
-/// Where the epsilons of a fusion come from, in words.
-func epsilonSource(_ network: Network, given: Double?) -> String {
+/// Who says the epsilons of a fusion.
+func epsilonSource(_ network: Network, given: Double?) -> EpsilonSource {
   if network.parameters.contains(where: { network.module(of: $0)?.epsilon != nil }) {
-    return "from the modules in the file"
+    return .file
   }
-  return given != nil ? "from --bn-eps" : "the default of \(network.dialect.name)"
+  return given != nil ? .given : .dialect
 }
 
 private func requireForms(_ train: Network, _ deploy: Network) throws {

@@ -4,22 +4,22 @@ public import Tensors
 public struct Evaluation: Equatable, Sendable {
   public var images = 0
   /// Images whose class has the largest logit.
-  public var right = 0
-  /// Images whose class is among the five largest.
-  public var rightInFive = 0
+  public var top1Right = 0
+  /// Images whose class is among those of the five largest.
+  public var top5Right = 0
 
   public init() {}
 
   /// Shares of the images, from 0 to 1.
-  public var top1: Double { images == 0 ? 0 : Double(right) / Double(images) }
-  public var top5: Double { images == 0 ? 0 : Double(rightInFive) / Double(images) }
+  public var top1: Double { images == 0 ? 0 : Double(top1Right) / Double(images) }
+  public var top5: Double { images == 0 ? 0 : Double(top5Right) / Double(images) }
 
   /// Counts one image.
   public mutating func add(_ logits: [Double], answer: Int) {
     let top = topClasses(logits, count: 5)
     images += 1
-    if top.first == answer { right += 1 }
-    if top.contains(answer) { rightInFive += 1 }
+    if top.first == answer { top1Right += 1 }
+    if top.contains(answer) { top5Right += 1 }
   }
 }
 

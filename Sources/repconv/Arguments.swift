@@ -95,10 +95,9 @@ struct OutputOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Use at most this many threads (default: 4).", valueName: "n"))
   var threads: Int?
 
-  @Flag(name: .shortAndLong, help: "Print nothing but errors and warnings.")
-  var quiet = false
-
-  func writing(with input: InputOptions, dialects: [Dialect]) throws -> WritingOptions {
+  func writing(
+    with input: InputOptions, dialects: [Dialect], _ report: ReportOptions
+  ) throws -> WritingOptions {
     var options = WritingOptions()
     options.alsoRead = input.dialectFile.map { [$0] } ?? []
     if let names {
@@ -113,7 +112,7 @@ struct OutputOptions: ParsableArguments {
     options.sync = sync
     options.recordsSourceDigest = !leavesOutSourceDigest
     if let threads { options.threads = Threads(threads) }
-    if !quiet { options.progress = ProgressBar.forTerminal() }
+    if !report.quiet { options.progress = ProgressBar.forTerminal() }
     return options
   }
 
@@ -216,23 +215,26 @@ struct RewriteArguments: ParsableArguments {
   var channels: RewriteOptions.Channels = .keep
 
   @OptionGroup var givenInput: GivenInputArguments
-  @OptionGroup var dryRun: DryRunOptions
+  @OptionGroup var report: ReportOptions
   @OptionGroup var input: InputOptions
   @OptionGroup var output: OutputOptions
 }
 
-/// Printing what would be written instead of writing it.
-struct DryRunOptions: ParsableArguments {
+/// What is printed, and whether anything is written.
+struct ReportOptions: ParsableArguments {
   @Flag(
     name: .customLong("dry-run"), help: "Print what each tensor would be called, and write nothing."
   )
-  var isOn = false
+  var isDryRun = false
 
-  @Flag(help: "With --dry-run: print one JSON object.")
+  @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Flag(name: .shortAndLong, help: "Print nothing but errors and warnings.")
+  var quiet = false
+
   func validate() throws {
-    if json && !isOn { throw ValidationError("--json goes with --dry-run.") }
+    if json && quiet { throw ValidationError("--json prints what --quiet leaves out: choose one.") }
   }
 }
 

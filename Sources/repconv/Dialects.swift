@@ -19,6 +19,9 @@ struct Dialects: ParsableCommand {
     completion: .list(Dialect.all.map(\.name)))
   var show: String?
 
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
   func validate() throws {
     if let show, Dialect.named(show) == nil {
       throw ValidationError(
@@ -26,22 +29,54 @@ struct Dialects: ParsableCommand {
     }
   }
 
-  func run() {
-    if let show, let dialect = Dialect.named(show) {
-      print(dialect.text)
-      return
+  func run() throws {
+    let dialects = show.flatMap { Dialect.named($0) }.map { [$0] } ?? Dialect.all
+    try printReport(DialectList(dialects), of: Dialects.self, asJSON: json) {
+      show == nil ? text : dialects[0].text
     }
+  }
+
+  private var text: String {
     let rows = Dialect.all.map { dialect in
       [
         dialect.name,
-        dialect.label(of: .block(path: "stage1.0", .kernel(.dense))),
+        dialect.exampleKey,
         dialect.layouts.kernel.rawValue,
         dialect.input.channelOrder.rawValue,
         "\(dialect.epsilon)",
         dialect.project,
       ]
     }
-    print(
-      table(["name", "a key of it", "kernel", "input", "epsilon", "project"], rows, numeric: []))
+    return table(
+      ["name", "example of a key", "kernel", "input", "epsilon", "project"], rows, numeric: [])
+  }
+}
+
+extension Dialect {
+  fileprivate var exampleKey: String { label(of: .block(path: "stage1.0", .kernel(.dense))) }
+}
+
+/// What `dialects --json` prints.
+private struct DialectList: Encodable {
+  struct Entry: Encodable {
+    var name: String
+    var project: String
+    var families: [String]
+    var exampleKey: String
+    var kernelLayout: String
+    var epsilon: Double
+    var input: InputConvention
+    /// As `--dialect` takes it.
+    var table: String
+  }
+  let dialects: [Entry]
+
+  init(_ dialects: [Dialect]) {
+    self.dialects = dialects.map { dialect in
+      Entry(
+        name: dialect.name, project: dialect.project, families: dialect.families,
+        exampleKey: dialect.exampleKey, kernelLayout: dialect.layouts.kernel.rawValue,
+        epsilon: dialect.epsilon, input: dialect.input, table: dialect.text)
+    }
   }
 }

@@ -2,7 +2,6 @@ import ArgumentParser
 import Conversion
 import ImageFiles
 import Inference
-import RVD
 import Tensors
 
 struct Eval: ParsableCommand {
@@ -45,6 +44,10 @@ struct Eval: ParsableCommand {
     if isArrayFile, labels != nil {
       throw ValidationError("--labels names class folders; an .npz file has an array 'labels'.")
     }
+    if let atLeast, atLeast > 0 && atLeast <= 1 {
+      throw ValidationError(
+        "--at-least takes a percentage: write \(brief(atLeast * 100)), not \(brief(atLeast)).")
+    }
     if let atLeast, !(atLeast >= 0 && atLeast <= 100) {
       throw ValidationError("--at-least takes a number from 0 to 100, not \(atLeast).")
     }
@@ -68,30 +71,16 @@ struct Eval: ParsableCommand {
     }
     let seconds = (clock.now - start).seconds
 
-    if json {
-      let object: JSONValue = .object(present: [
-        "file": .string(model.model),
-        "images": .string(images),
-        "architecture": network.architecture.map { .string($0) } ?? .null,
-        "form": .string(network.form.rawValue),
-        "precision": .string(network.precision.rawValue),
-        "count": .integer(evaluation.images),
-        "right": .integer(evaluation.right),
-        "rightInFive": .integer(evaluation.rightInFive),
-        "top1": .number(evaluation.top1),
-        "top5": .number(evaluation.top5),
-        "seconds": .number(seconds),
-      ])
-      print(try object.indented(), terminator: "")
-    } else {
-      var lines = ["\(model.model) on \(images): \(network.summary)"]
+    let report = EvaluationReport(
+      network: NetworkSummary(network, path: model.model), images: selected,
+      evaluation: evaluation, seconds: seconds)
+    try printReport(report, of: Eval.self, asJSON: json) {
+      var lines = ["\(model.model) on \(images): \(report.network.summary)"]
       lines += selected.rows
-      for note in network.notes { lines.append(row("note", note)) }
-      lines.append(row("top-1", "\(percent(evaluation.top1)), \(grouped(evaluation.right)) right"))
-      lines.append(
-        row("top-5", "\(percent(evaluation.top5)), \(grouped(evaluation.rightInFive)) right"))
+      for note in report.network.notes { lines.append(row("note", note.advised)) }
+      lines += evaluation.rows
       lines.append(row("time", pace(evaluation.images, seconds)))
-      print(lines.joined(separator: "\n"))
+      return lines.joined(separator: "\n")
     }
     if let atLeast, evaluation.top1 * 100 < atLeast {
       throw InferenceError.accuracyBelow(
@@ -102,16 +91,15 @@ struct Eval: ParsableCommand {
   /// The images with the network's class for each.
   private func labelledImages(
     for network: RunnableNetwork, _ names: [String]?
-  ) throws -> SelectedImages {
+  ) throws -> ImageSelection {
     guard isArrayFile else {
       let folders = try ClassFolders(path: images)
-      return try SelectedImages(
+      return ImageSelection(
         folders, classes: try classes(of: network, folders, names),
         pictures.preparation(for: network),
         try pictures.requireConvention(for: network, path: model.model))
     }
-    let selected = try SelectedImages(
-      InputArrays(path: images), path: images, pictures.convention(for: network))
+    let selected = try ImageSelection(arrays: images, pictures.convention(for: network))
     guard let found = selected.labels else {
       throw InferenceError.noImages(
         path: images, reason: "there is no array 'labels' with a whole number for each image",

@@ -23,6 +23,6 @@ struct Export: ParsableCommand {
   @OptionGroup var arguments: RewriteArguments
 
   func run() throws {
-    try arguments.rewriteAndReport(input, to: output)
+    try arguments.rewriteAndReport(input, to: output, as: Export.self)
   }
 }

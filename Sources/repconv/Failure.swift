@@ -36,7 +36,7 @@ private func status(of error: any Error) -> Status? {
   case let error as AdvisedError: return status(of: error.error)
   case let error as ReadError:
     return error.isCorruption ? .checkFailed : .notDone
-  case is WriteError, is NamingError:
+  case is WriteError, is NamingError, is OutputError:
     return .notDone
   case let error as ConversionError:
     switch error {

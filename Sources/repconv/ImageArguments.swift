@@ -29,89 +29,37 @@ struct ImageArguments: ParsableArguments {
   /// The images, or nil if none are named.
   ///
   /// - Parameter path: the network's file, for errors.
-  func select(for network: RunnableNetwork, path: String) throws -> SelectedImages? {
+  func select(for network: RunnableNetwork, path: String) throws -> ImageSelection? {
     if let input {
-      return try SelectedImages(
-        InputArrays(path: input), path: input, pictures.convention(for: network))
+      return try ImageSelection(arrays: input, pictures.convention(for: network))
     }
     return try images.map { images in
-      try SelectedImages(
+      try ImageSelection(
         ImageFolder(path: images), pictures.preparation(for: network),
         try pictures.requireConvention(for: network, path: path))
     }
   }
 }
 
-/// Images for a network, and what is to be said of them.
-struct SelectedImages {
-  var input: NetworkInput
-  /// `40 images of 3x32x32, 'images' of digits.npz`
-  var source: String
-  /// If they are pictures.
-  var paths: [String]?
-  /// If they were normalised.
-  var convention: InputConvention?
-  /// If they were scaled.
-  var preparation: ImagePreparation?
-  /// The right answers.
-  var labels: [Int]?
-  /// If they are random numbers.
-  var seed: UInt64?
-
-  init(_ arrays: InputArrays, path: String, _ convention: InputConvention?) throws {
-    let images = try arrays.batch(convention)
-    input = NetworkInput(images)
-    source =
-      "\(count(images.count, "image")) of \(input.shape), "
-      + (arrays.name.isEmpty ? path : "'\(arrays.name)' of \(path)")
-    if arrays.arePixels { self.convention = convention }
-    labels = arrays.labels
-  }
-
-  init(
-    _ folder: ImageFolder, _ preparation: ImagePreparation, _ convention: InputConvention
-  ) throws(InferenceError) {
-    guard !folder.images.isEmpty else {
-      throw .noImages(
-        path: folder.path, reason: "there is no picture in the folder",
-        remedy: "Pictures are files that end in \(ImageFolder.extensions.joined(separator: ", ")).")
-    }
-    input = NetworkInput(pictures: folder.images, preparation, convention)
-    source = "\(count(folder.images.count, "picture")) in \(folder.path)"
-    paths = folder.images
-    self.convention = convention
-    self.preparation = preparation
-  }
-
-  /// Pictures of known classes.
-  ///
-  /// - Parameter classes: the network's class for each folder.
-  init(
-    _ folders: ClassFolders, classes: [Int], _ preparation: ImagePreparation,
-    _ convention: InputConvention
-  ) throws {
-    paths = folders.images.map(\.path)
-    input = NetworkInput(pictures: paths!, preparation, convention)
-    source =
-      "\(count(folders.images.count, "picture")) in \(count(folders.classes.count, "class", "classes"))"
-      + (folders.otherFiles > 0 ? "; \(count(folders.otherFiles, "other file")) left alone" : "")
-    self.convention = convention
-    self.preparation = preparation
-    labels = folders.images.map { classes[$0.classIndex] }
-  }
-
-  /// Random numbers instead of images.
-  init(randomOf shape: Shape, seed: UInt64) throws(InferenceError) {
-    input = try NetworkInput(randomOf: shape, seed: seed)
-    source =
-      "\(count(input.count, "image")) of \(input.shape), random numbers from -2 to 2, seed \(seed)"
-    self.seed = seed
-  }
-
+extension ImageSelection {
   /// What a report says of them.
   var rows: [String] {
-    [row("images", source)] + (convention.map { [row("input", $0.description)] } ?? [])
+    [row("images", summary)] + (convention.map { [row("input", $0.description)] } ?? [])
       + (preparation.map { [row("size", $0.summary)] } ?? [])
+  }
+
+  /// `40 images of 3x32x32, 'images' of digits.npz`
+  private var summary: String {
+    let images = "\(count(input.count, "image")) of \(input.shape), "
+    return switch source {
+    case .array(let path, ""): images + path
+    case .array(let path, let name): images + "'\(name)' of \(path)"
+    case .pictures(let path, let others):
+      "\(count(input.count, "picture")) in \(path)"
+        + (labels.map { ", of \(count(Set($0).count, "class", "classes"))" } ?? "")
+        + (others > 0 ? "; \(count(others, "other file")) left alone" : "")
+    case .random(let seed): images + "random numbers from -2 to 2, seed \(seed)"
+    }
   }
 }
 

@@ -31,7 +31,7 @@ struct Import: ParsableCommand {
 
   func run() throws {
     do {
-      try arguments.rewriteAndReport(file, to: output ?? defaultOutput)
+      try arguments.rewriteAndReport(file, to: output ?? defaultOutput, as: Import.self)
     } catch let error as WriteError where error.isInput && output == nil {
       throw AdvisedError(
         error: error,

@@ -1,43 +1,29 @@
 import Conversion
-import Naming
-import RVD
 import Tensors
 
 extension Mapping {
   /// What `--dry-run` prints.
-  func text(isJSON: Bool, notes: [Note]) throws -> String {
-    isJSON ? try json(notes: notes).indented() : table(notes: notes)
-  }
-
-  private func table(notes: [Note]) -> String {
+  func text(notes: [Note]) -> String {
     var lines = [
-      repconv.table(
-        ["\(dialect.name) names", "shape", "\(names.name) names", "shape"],
+      table(
+        ["\(dialect) names", "shape", "\(names) names", "shape"],
         renamings.map { [$0.from, $0.fromShape.description, $0.to, $0.toShape.description] },
         numeric: [])
     ]
-    for (reason, names) in dropped { lines.append(row("dropped", "\(reason): \(sample(names))")) }
+    lines += droppedRows
     for note in notes { lines.append(row("note", note.advised)) }
     return lines.joined(separator: "\n")
   }
 
-  private func json(notes: [Note]) -> JSONValue {
-    func integers(_ shape: Shape) -> JSONValue { .array(shape.dimensions.map { .integer($0) }) }
-    return [
-      "dialect": .string(dialect.name),
-      "names": .string(names.name),
-      "tensors": .array(
-        renamings.map {
-          [
-            "from": .string($0.from), "fromShape": integers($0.fromShape), "to": .string($0.to),
-            "toShape": integers($0.toShape),
-          ]
-        }),
-      "dropped": .array(
-        dropped.map {
-          ["reason": .string($0.reason), "names": .array($0.names.map { .string($0) })]
-        }),
-      "notes": .array(notes.map { .string($0.advised) }),
-    ]
+  var droppedRows: [String] { dropped.map(\.row) }
+}
+
+extension DroppedTensors {
+  var row: String {
+    // Every file of PyTorch's has one for each BatchNorm: their names tell nothing.
+    let isCounters = names.allSatisfy { $0.hasSuffix("num_batches_tracked") }
+    return repconv.row(
+      "dropped",
+      isCounters ? count(names.count, "BatchNorm step counter") : "\(reason): \(sample(names))")
   }
 }

@@ -86,3 +86,34 @@ extension KnownInput.Property {
     }
   }
 }
+
+extension FileSummary {
+  /// `PyTorch zip, 535.0 kB, names of official`
+  var reading: String {
+    "\(container), \(size(byteCount))" + (dialect.map { ", names of \($0)" } ?? "")
+  }
+
+  /// `PyTorch zip, names of official, float16`
+  var summary: String {
+    container + (dialect.map { ", names of \($0)" } ?? "")
+      + (kernelTypes.isEmpty ? "" : ", " + kernelTypes.map(\.rawValue).joined(separator: " and "))
+  }
+
+  /// A row for each checksum that is wrong.
+  var damageRows: [String] {
+    damage.map { row("damaged", $0.split(separator: "\n").first.map(String.init) ?? $0) }
+  }
+}
+
+extension EpsilonSource {
+  /// `1e-05, the default of official`
+  func summary(_ epsilons: [Double], dialect: String?) -> String {
+    let source =
+      switch self {
+      case .given: "as given"
+      case .file: "from the modules in the file"
+      case .dialect: "the default of \(dialect ?? "its names")"
+      }
+    return epsilons.map { "\($0)" }.joined(separator: ", ") + ", " + source
+  }
+}

@@ -176,7 +176,7 @@ import Testing
     var options = ComparisonOptions()
     options.reading.key = "model"
     let report = try verify(path, deploy, options: options)
-    #expect(!report.holds && report.agreeing == "model_ema")
+    #expect(!report.holds && report.matchingStateDict == "model_ema")
     options.reading.key = "model_ema"
     #expect(try verify(path, deploy, options: options).holds)
   }

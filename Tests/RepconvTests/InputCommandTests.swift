@@ -50,6 +50,34 @@ import Testing
     }
   }
 
+  @Test func `the README shows what its walk-through prints`() throws {
+    for name in ["digits_repvgg.pkl", "digits.npz"] {
+      try FileManager.default.copyItem(atPath: Self.examples + name, toPath: folder.file(name))
+    }
+    let text = try String(contentsOfFile: Fixtures.folder + "/../../README.md", encoding: .utf8)
+    let start = try #require(text.range(of: "## A minute with it\n")?.upperBound)
+    let end = try #require(text.range(of: "## Commands\n")?.lowerBound)
+    // Outside and inside of fences in turn; inside, commands and their output in turn.
+    let blocks = text[start..<end].components(separatedBy: "```\n").enumerated()
+      .filter { $0.offset % 2 == 1 }.map(\.element)
+    #expect(blocks.count == 10)
+    // Times, and how logits differ, are those of a machine.
+    func lines(_ text: String) -> [Substring] {
+      text.split(separator: "\n").filter { line in
+        !["  time ", "  float64 ", "  float32 "].contains { line.hasPrefix($0) }
+      }
+    }
+    for (commands, output) in zip(blocks.indices, blocks).filter({ $0.0 % 2 == 0 })
+      .map({ ($0.1, blocks[$0.0 + 1]) })
+    {
+      let command = try #require(commands.split(separator: "\n").last)
+      let arguments = command.split(separator: " ").dropFirst().map(String.init)
+      let result = try Program.run(arguments, in: folder.path)
+      #expect(result.status == 0 && result.errors == "")
+      #expect(lines(result.output) == lines(output), "\(command)")
+    }
+  }
+
   // MARK: What is told
 
   @Test func `what is given is stored, and the rest follows from it`() throws {
