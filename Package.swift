@@ -13,10 +13,15 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .executable(name: "repconv", targets: ["repconv"]),
-    .library(name: "Conversion", targets: ["Conversion"]),
+    // Every module that a public signature mentions, so that what it declares can be named.
+    .library(name: "Tensors", targets: ["Tensors"]),
     .library(name: "CheckpointFiles", targets: ["CheckpointFiles"]),
-    .library(name: "Reparameterization", targets: ["Reparameterization"]),
     .library(name: "RVD", targets: ["RVD"]),
+    .library(name: "Naming", targets: ["Naming"]),
+    .library(name: "Reparameterization", targets: ["Reparameterization"]),
+    .library(name: "Proof", targets: ["Proof"]),
+    .library(name: "Conversion", targets: ["Conversion"]),
+    .library(name: "ImageFiles", targets: ["ImageFiles"]),
     .library(name: "Inference", targets: ["Inference"]),
   ],
   dependencies: [

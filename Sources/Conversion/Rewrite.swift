@@ -67,7 +67,8 @@ public func rewrite(
         tensor, as: parameter.role, groups: groups, isShaped: format.isShaped)
     else {
       dropped.append(
-        (parameter.originalName, "BatchNorm's step counter, which \(names.name) has not"))
+        (parameter.originalName, "BatchNorm's step counter, which names of \(names.name) leave out")
+      )
       continue
     }
     tensors.append(result)

@@ -80,18 +80,9 @@ func epsilonSource(_ network: Network, given: Double?) -> EpsilonSource {
 private func requireForms(_ train: Network, _ deploy: Network) throws {
   switch (train.stage, deploy.stage) {
   case (.deploy, .train):
-    throw ConversionError.notComparable(
-      path: train.path, reason: "it is in deploy form, and \(deploy.path) is a training checkpoint",
-      remedy: "Name the training checkpoint first: repconv verify TRAIN DEPLOY.")
-  case (.deploy, _):
-    throw ConversionError.notComparable(
-      path: train.path, reason: "it is in deploy form: there are no branches to recompute it from",
-      remedy: "Name its training checkpoint; 'repconv diff' compares two deploy files.")
-  case (_, .train):
-    throw ConversionError.notComparable(
-      path: deploy.path,
-      reason: "it is a training checkpoint, and has no fused convolution to compare",
-      remedy: "Name a deploy file; 'repconv diff' compares two training checkpoints.")
+    throw ConversionError.notComparable(path: train.path, .exchanged(other: deploy.path))
+  case (.deploy, _): throw ConversionError.notComparable(path: train.path, .nothingToFuse)
+  case (_, .train): throw ConversionError.notComparable(path: deploy.path, .notFused)
   default: break
   }
 }

@@ -38,7 +38,7 @@ extension InferenceError: CustomStringConvertible {
     case .imagesTooSmall(let height, let width, let block):
       "images of \(height)x\(width) pixels are too small: nothing is left of them at '\(block)'.\n  Use larger ones."
     case .imagesTooLarge(let images, let height, let width):
-      "\(images) images of \(height)x\(width) pixels are too many numbers at once.\n  Use smaller images or a smaller --batch."
+      "\(images) images of \(height)x\(width) pixels are too many numbers at once.\n  Use smaller images, or fewer at a time."
     case .noImages(let path, let reason, let remedy),
       .classesDiffer(let path, let reason, let remedy):
       "\(path): \(reason).\n  \(remedy)"
@@ -50,7 +50,7 @@ extension InferenceError: CustomStringConvertible {
         Install OpenBLAS: the package is libopenblas0 on Debian and Ubuntu, openblas elsewhere.
       """
     case .noSuchBlock(let name, let nearest):
-      "the network has no block '\(name)'.\n  \(nearest.isEmpty ? "Blocks are called as in 'repconv inspect'." : "Nearest: \(nearest.joined(separator: ", ")).")"
+      "the network has no block '\(name)'.\n  \(nearest.isEmpty ? "Its blocks have no such names: see `blocks`." : "Nearest: \(nearest.joined(separator: ", ")).")"
     }
   }
 }

@@ -84,7 +84,7 @@ struct OutputOptions: ParsableArguments {
   @Flag(help: "Replace the output if it exists.")
   var force = false
 
-  @Flag(help: "Flush the output to the disk before it gets its name.")
+  @Flag(help: "Flush the output to the disk before it is renamed into place.")
   var sync = false
 
   @Flag(

@@ -34,7 +34,7 @@ struct Check: ParsableCommand {
   @Flag(help: "List every tensor, every warning and every name in a pickle.")
   var all = false
 
-  @Flag(help: "Take warnings for failures.")
+  @Flag(help: "Treat warnings as failures.")
   var strict = false
 
   @OptionGroup var inputOptions: InputOptions

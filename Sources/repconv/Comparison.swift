@@ -169,7 +169,7 @@ extension Verification {
       ? "none to compare" : "\(grouped(blocks.count)) recomputed in float64: \(text)"
   }
 
-  /// `2 tensors, bit for bit`
+  /// `2 other tensors, equal bit for bit`
   var copiesSummary: String {
     let wrong = tensors.count { !$0.isAlike }
     if wrong > 0 {
@@ -177,9 +177,9 @@ extension Verification {
     }
     let cast = tensors.filter { $0.relation == .cast }
     let tolerated = tensors.count { $0.relation == .tolerated }
-    var text = count(tensors.count, "tensor")
+    var text = count(tensors.count, "other tensor")
     if tolerated > 0 { return text + ", \(grouped(tolerated)) within the tolerance" }
-    text += cast.count == tensors.count && !cast.isEmpty ? "" : ", bit for bit"
+    text += cast.count == tensors.count && !cast.isEmpty ? "" : ", equal bit for bit"
     if !cast.isEmpty {
       let types = Set(cast.map(\.otherType.rawValue)).sorted().joined(separator: " or ")
       text += ", \(cast.count == tensors.count ? "" : "\(cast.count) of them ")cast to \(types)"

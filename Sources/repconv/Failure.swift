@@ -24,9 +24,7 @@ private enum Status: CInt {
 /// Prints an error to stderr and ends the program with the status that fits it.
 func fail(_ error: any Error) -> Never {
   guard let status = status(of: error) else { Repconv.exit(withError: error) }
-  var lines = "\(error)".split(separator: "\n", omittingEmptySubsequences: false)
-  if let remedy = remedy(for: error) { lines = lines.prefix(1) + ["  \(remedy)"] }
-  printError("repconv: error: " + lines.joined(separator: "\n"))
+  printError("repconv: error: " + message(of: error))
   exit(status.rawValue)
 }
 

@@ -38,7 +38,7 @@ struct Fuse: ParsableCommand {
 
   @Flag(
     help:
-      "Read the output back and prove it, as 'repconv verify --tolerance exact --algebra-only' does, before it gets its name."
+      "Read the output back and prove it, as 'repconv verify --tolerance exact --algebra-only' does, before it is renamed into place."
   )
   var verify = false
 

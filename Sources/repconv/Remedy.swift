@@ -1,4 +1,5 @@
 import Conversion
+import Inference
 import Tensors
 
 /// An error whose remedy depends on what was asked for.
@@ -8,13 +9,33 @@ struct AdvisedError: Error, CustomStringConvertible {
   var description: String { "\(error)" }
 }
 
-/// What to do about an error, where that is to be said in the words of the command line: the libraries
-/// know of no options. Takes the place of what follows the first line of the description.
-func remedy(for error: any Error) -> String? {
+/// What went wrong and, in the words of the command line, what to do about it.
+func message(of error: any Error) -> String {
+  let lines = "\(error)".split(separator: "\n", omittingEmptySubsequences: false)
+  guard let remedy = remedy(for: error) else { return lines.joined(separator: "\n") }
+  return "\(lines[0])\n  \(remedy)"
+}
+
+/// What to do about an error, where that takes options or commands, which libraries know nothing of. Takes
+/// the place of what follows the first line of the description.
+private func remedy(for error: any Error) -> String? {
   switch error {
   case let error as AdvisedError: error.remedy
   case WriteError.exists: "Use --force to replace it."
   case WriteError.isInput: "Name another file as the output; --force does not replace an input."
+  case ConversionError.notFrom:
+    "Leave --from out: what is found in the file decides how it is read."
+  case ConversionError.unknownExtension(_, let known):
+    "Use one of \(known.joined(separator: ", ")), or name the format with --to."
+  case ConversionError.notDeployed: "'repconv fuse' makes one of it."
+  case ConversionError.noStem: "Use --channels keep."
+  case ConversionError.notComparable(_, .exchanged):
+    "Name the training checkpoint first: repconv verify TRAIN DEPLOY."
+  case ConversionError.notComparable(_, .nothingToFuse):
+    "Name its training checkpoint; 'repconv diff' compares two deploy files."
+  case ConversionError.notComparable(_, .notFused):
+    "Name a deploy file; 'repconv diff' compares two training checkpoints."
+  case InferenceError.imagesTooLarge: "Use smaller images or a smaller --batch."
   default: nil
   }
 }

@@ -352,7 +352,7 @@ import Testing
     arguments: [
       (
         ["export", one, "x.bin"], 2,
-        "repconv: error: x.bin: the extension says no format that can be written here.\n  Use one of .rvd, .pth, .safetensors, .npz, .h5, .pkl, .wts.\n"
+        "repconv: error: x.bin: no format that can be written has this extension.\n  Use one of .rvd, .pth, .safetensors, .npz, .h5, .pkl, .wts, or name the format with --to.\n"
       ),
       (
         ["export", one, "x.bin", "--to", "onnx"], 64,

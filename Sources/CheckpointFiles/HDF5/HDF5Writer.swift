@@ -55,7 +55,7 @@ public enum HDF5Writer {
     guard isName, !tensor.name.contains("+"), tensor.name.utf8.count <= 0xF000 else {
       throw .cannotExpress(
         path: path, what: "\(shown) cannot be the name of a dataset ('+' stands for '/')",
-        remedy: "Rename it with --rename, or write .safetensors.")
+        remedy: "Rename it, or write another format, as safetensors.")
     }
     guard datatype(of: tensor.elementType) != nil, tensor.shape.rank <= 32 else {
       throw .cannotExpress(
