@@ -5,7 +5,7 @@ public enum NamingError: Error, Equatable, Sendable {
   case noBlocks(path: String, found: [String])
   /// Several state dicts are equally good; each with its number of tensors.
   case ambiguous(path: String, candidates: [String])
-  /// `--key` names no state dict.
+  /// The key that was asked for is that of no state dict.
   case noSuchKey(path: String, key: String, candidates: [String])
   /// Two tensors have the same role once wrappers are taken off.
   case collision(path: String, first: String, second: String)
@@ -37,7 +37,7 @@ extension NamingError: CustomStringConvertible {
     case .ambiguous(let path, let candidates):
       """
       \(path): it holds \(candidates.count) state dicts of equal standing: \(candidates.joined(separator: ", ")).
-        Choose one with --key NAME.
+        Choose one by its key.
       """
     case .noSuchKey(let path, let key, let candidates):
       """
@@ -62,13 +62,13 @@ extension NamingError: CustomStringConvertible {
         \(known.isEmpty ? "" : "Nearest that it has: \(known.joined(separator: ", ")). ")It may be a variant of the block (as QARepVGG, with BatchNorm after the sum), which is not fused; or a name is misspelt.
       """
     case .badDialect(let place, let line, let reason):
-      "\(place)\(line.map { " at line \($0)" } ?? ""): \(reason).\n  'repconv dialects --show NAME' prints a built-in table to begin with."
+      "\(place)\(line.map { " at line \($0)" } ?? ""): \(reason).\n  A built-in table is one to begin with."
     case .badRule(let rule, let reason):
       "the rule '\(rule)': \(reason).\n  Rules are as in 'encoder.*=*' or 'layer{s}.{b}.*=stage{s}.{b}.*'."
     case .noName(let dialect, let parameter):
-      "the dialect '\(dialect)' has no name for '\(parameter)'.\n  Its networks have no such parameter; choose another with --names."
+      "the dialect '\(dialect)' has no name for '\(parameter)'.\n  Its networks have no such parameter; choose another."
     case .unknownGroups(let dialect, let parameter):
-      "the dialect '\(dialect)' shapes kernels by their groups, but how many '\(parameter)' has cannot be told outside a whole RepVGG.\n  Choose another with --names."
+      "the dialect '\(dialect)' shapes kernels by their groups, but how many '\(parameter)' has cannot be told outside a whole RepVGG.\n  Choose another."
     }
   }
 }

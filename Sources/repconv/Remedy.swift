@@ -1,5 +1,6 @@
 import Conversion
 import Inference
+import Naming
 import Tensors
 
 /// An error whose remedy depends on what was asked for.
@@ -35,6 +36,12 @@ private func remedy(for error: any Error) -> String? {
     "Name its training checkpoint; 'repconv diff' compares two deploy files."
   case ConversionError.notComparable(_, .notFused):
     "Name a deploy file; 'repconv diff' compares two training checkpoints."
+  case NamingError.ambiguous: "Choose one with --key NAME."
+  case NamingError.badDialect:
+    "'repconv dialects --show NAME' prints a built-in table to begin with."
+  case NamingError.noName:
+    "Its networks have no such parameter; choose another with --names."
+  case NamingError.unknownGroups: "Choose another with --names."
   case InferenceError.imagesTooLarge: "Use smaller images or a smaller --batch."
   default: nil
   }
