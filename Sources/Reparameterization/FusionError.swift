@@ -25,7 +25,7 @@ extension FusionError: CustomStringConvertible {
     case .alreadyFused(let path, let blocks):
       """
       \(path): already fused: \(blocks == 1 ? "its only block is" : "all of its \(blocks) blocks are") in deploy form, without branches.
-        There is nothing to fuse. 'repconv import' rewrites such a file under other names.
+        There is nothing to fuse.
       """
     case .incompleteBlock(let path, let block, let branch, let missing, let nearest):
       """
@@ -44,7 +44,7 @@ extension FusionError: CustomStringConvertible {
     case .unknownArchitecture(let name, let nearest):
       """
       no architecture is called '\(name)'.
-        \(nearest.isEmpty ? "" : "Nearest: \(nearest.joined(separator: ", ")). ")'repconv archs' lists them all; leave -a out for any other.
+        \(nearest.isEmpty ? "`Architecture.all` has them." : "Nearest: \(nearest.joined(separator: ", ")).")
       """
     }
   }

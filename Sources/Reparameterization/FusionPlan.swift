@@ -57,7 +57,7 @@ public struct FusionPlan: Sendable {
     }
     let used = Set(blocks.values.flatMap(\.epsilons))
     if let epsilon, used != [epsilon] {
-      notes.append("--bn-eps \(epsilon) is not used where the file's own modules say otherwise")
+      notes.append("the epsilon given, \(epsilon), is not used where the file's own modules say otherwise")
     }
     if network.stateDict.modules.values.contains(where: { $0.epsilon != nil }) {
       notes.append("epsilon, stride and padding are those of the modules in the file")

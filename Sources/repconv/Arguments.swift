@@ -255,7 +255,7 @@ extension Architecture {
     do {
       return try Architecture.named(text)
     } catch {
-      throw ValidationError(error.description)
+      throw ValidationError(message(of: error))
     }
   }
 }

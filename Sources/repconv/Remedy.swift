@@ -1,6 +1,7 @@
 import Conversion
 import Inference
 import Naming
+import Reparameterization
 import Tensors
 
 /// An error whose remedy depends on what was asked for.
@@ -42,6 +43,11 @@ private func remedy(for error: any Error) -> String? {
   case NamingError.noName:
     "Its networks have no such parameter; choose another with --names."
   case NamingError.unknownGroups: "Choose another with --names."
+  case FusionError.alreadyFused:
+    "There is nothing to fuse. 'repconv import' rewrites such a file under other names."
+  case FusionError.unknownArchitecture(_, let nearest):
+    (nearest.isEmpty ? "" : "Nearest: \(nearest.joined(separator: ", ")). ")
+      + "'repconv archs' lists them all; leave -a out for any other."
   case InferenceError.imagesTooLarge: "Use smaller images or a smaller --batch."
   default: nil
   }

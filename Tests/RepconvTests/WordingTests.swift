@@ -7,6 +7,27 @@ import Testing
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
 
+  /// Lines of the libraries' sources with text that names an option or a command; comments apart.
+  @Test func `no library speaks of options or commands`() throws {
+    let sources = Fixtures.folder + "/../../Sources/"
+    let files = try #require(FileManager.default.enumerator(atPath: sources))
+    var found: [String] = []
+    for case let file as String in files where file.hasSuffix(".swift") {
+      if file.hasPrefix("repconv/") { continue }
+      let text = try String(contentsOfFile: sources + file, encoding: .utf8)
+      for line in text.split(separator: "\n") {
+        let trimmed = line.drop { $0 == " " }
+        if trimmed.hasPrefix("//") { continue }
+        // h5repack's options are its own.
+        if line.contains("h5repack") { continue }
+        if line.contains(#/--[a-z]|'repconv |leave -a/#) {
+          found.append("\(file): \(trimmed)")
+        }
+      }
+    }
+    #expect(found == [])
+  }
+
   static let plain = Fixtures.path("PyTorch/plain-train.pth")
 
   /// What goes wrong, and what the command line advises.
