@@ -18,11 +18,14 @@ struct Fuse: ParsableCommand {
         repconv fuse in.pth out.rvd --verify
       """)
 
-  @Argument(help: "The training checkpoint to read.", completion: .file())
+  @Argument(
+    help: ArgumentHelp("The training checkpoint to read.", valueName: "in"), completion: .file())
   var input: String
 
   @Argument(
-    help: "The deploy file to write.", completion: .file(extensions: OutputFormat.all.map(\.name)))
+    help: ArgumentHelp(
+      "The deploy file to write; its extension says the format.", valueName: "out"),
+    completion: .file(extensions: OutputFormat.all.map(\.name)))
   var output: String
 
   @Option(

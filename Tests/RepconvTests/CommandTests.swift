@@ -236,12 +236,24 @@ import Testing
     #expect(try folder.read("out.rvd").count > 3)
   }
 
+  @Test func `a file that is replaced keeps its permissions`() throws {
+    let path = try folder.write([1], to: "out.rvd")
+    try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
+    #expect(try run("fuse", fixture("Cases/one-block.pth"), "out.rvd", "--force").status == 0)
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    #expect(attributes[.posixPermissions] as? Int == 0o640)
+    #expect(try folder.read("out.rvd").count > 1)
+  }
+
   @Test func `a folder that cannot be written to is an error`() throws {
     let result = try run("fuse", fixture("Cases/one-block.pth"), "no/such/folder/out.rvd")
     #expect(result.status == 2)
     #expect(
       result.errors.contains(
-        "no/such/folder/out.rvd: creating it failed: no such file or directory."))
+        "no/such/folder/out.rvd: there is no folder 'no/such/folder'."))
+    let taken = try run("fuse", fixture("Cases/one-block.pth"), ".", "--to", "rvd", "--force")
+    #expect(taken.status == 2)
+    #expect(taken.errors == "repconv: error: .: it is a folder.\n  Name a file to write.\n")
   }
 
   // MARK: Inspection

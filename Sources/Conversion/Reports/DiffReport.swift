@@ -11,8 +11,10 @@ public struct DiffReport: Encodable, Sendable {
     case firstFused(Verification)
   }
 
+  /// The files, in the order in which they were named.
   public var first, second: FileSummary
   public var relation: Relation
+  /// What may differ.
   public var tolerance: Tolerance
   /// What should be said of the comparison.
   public var notes: [Note] = []

@@ -3,17 +3,23 @@ public import Reparameterization
 
 /// What `fuse` did.
 public struct FuseReport: Encodable, Sendable {
+  /// The training checkpoint.
   public var source: FileSummary
+  /// The deploy file.
   public var output: OutputSummary
+  /// Blocks that were fused.
   public var blocks: Int
+  /// Those of them that had an identity branch.
   public var blocksWithIdentity: Int
   /// Tensors outside the blocks, which are copied.
   public var passedThrough: Int
   /// Elements that an optimiser changes.
   public var trainParameters: Int
+  /// Elements of the output's tensors.
   public var deployParameters: Int
   /// BatchNorm's, each once, ascending.
   public var epsilons: [Double]
+  /// Who says them.
   public var epsilonSource: EpsilonSource
   /// Nil if nothing was written.
   public var largestWeight: LargestWeight?

@@ -3,12 +3,17 @@ public import Proof
 
 /// Whether a deploy file is a training checkpoint, fused.
 public struct VerifyReport: Encodable, Sendable {
+  /// The training checkpoint, and the file that should be its fused form.
   public var train, deploy: FileSummary
+  /// What was recognised in them.
   public var trainNetwork, deployNetwork: Network
+  /// What may differ.
   public var tolerance: Tolerance
   /// BatchNorm's, each once, ascending.
   public var epsilons: [Double]
+  /// Who says them.
   public var epsilonSource: EpsilonSource
+  /// The comparison of blocks and tensors.
   public var verification: Verification
   /// What of the training checkpoint is not part of the deploy form.
   public var dropped: [DroppedTensors]
