@@ -74,7 +74,7 @@ let package = Package(
     .target(
       name: "Inference",
       dependencies: [
-        "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD", "Conversion",
+        "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "Proof", "RVD", "Conversion",
         "ImageFiles",
       ],
       swiftSettings: settings),
@@ -127,7 +127,8 @@ let package = Package(
     .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "Conversion", "Inference", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport",
+        "CheckpointFiles", "Conversion", "Inference", "Naming", "RVD", "Reparameterization",
+        "Tensors", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(

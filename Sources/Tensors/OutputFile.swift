@@ -103,7 +103,8 @@ public final class OutputFile: @unchecked Sendable {
       if status.st_mode & S_IFMT == S_IFREG { replacedMode = status.st_mode & 0o777 }
     }
     partialPath = OutputFile.temporarySibling(of: path)
-    descriptor = unsafe open(partialPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, replacedMode ?? 0o666)
+    descriptor = unsafe open(
+      partialPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, replacedMode ?? 0o666)
     guard descriptor >= 0 else {
       let number = errno
       let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""

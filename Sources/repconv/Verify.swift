@@ -112,13 +112,13 @@ struct Verify: ParsableCommand {
     do {
       let comparison = try NetworkComparison(
         of: report, epsilon: options.epsilon, batch: batch ?? 16, threads: options.threads,
-        progress: { progress?($0, nil) }
-      ) { train in
-        let images = try images.select(for: train, path: self.train) ?? randomImages(for: train)
-        selected = images
-        progress?(0, 4 * images.input.count)
-        return images.input
-      }
+        progress: { progress?($0, nil) },
+        input: { train in
+          let images = try images.select(for: train, path: self.train) ?? randomImages(for: train)
+          selected = images
+          progress?(0, 4 * images.input.count)
+          return images.input
+        })
       return .compared(comparison, selected!)
     } catch let error as InferenceError where !images.areNamed {
       switch error {
