@@ -13,10 +13,19 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .executable(name: "repconv", targets: ["repconv"]),
-    .library(name: "Conversion", targets: ["Conversion"]),
+    // Every module that a public signature mentions, so that what it declares can be named.
+    .library(name: "Tensors", targets: ["Tensors"]),
+    .library(name: "Graphs", targets: ["Graphs"]),
+    .library(name: "Checkpoints", targets: ["Checkpoints"]),
     .library(name: "CheckpointFiles", targets: ["CheckpointFiles"]),
-    .library(name: "Reparameterization", targets: ["Reparameterization"]),
     .library(name: "RVD", targets: ["RVD"]),
+    .library(name: "Blocks", targets: ["Blocks"]),
+    .library(name: "Naming", targets: ["Naming"]),
+    .library(name: "Topologies", targets: ["Topologies"]),
+    .library(name: "Reparameterization", targets: ["Reparameterization"]),
+    .library(name: "Proof", targets: ["Proof"]),
+    .library(name: "Conversion", targets: ["Conversion"]),
+    .library(name: "ImageFiles", targets: ["ImageFiles"]),
     .library(name: "Inference", targets: ["Inference"]),
   ],
   traits: [
@@ -65,12 +74,18 @@ let package = Package(
       name: "CheckpointFiles",
       dependencies: ["Checkpoints", "Checksums", "Tensors", "JSON", "HDF5", "Pickle", "CZip"],
       swiftSettings: settings),
-    .target(name: "Naming", dependencies: ["Checkpoints", "Tensors"], swiftSettings: settings),
+    .target(name: "Blocks", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
-      name: "Reparameterization", dependencies: ["Checkpoints", "Graphs", "Naming", "Tensors"],
+      name: "Naming", dependencies: ["Blocks", "Checkpoints", "Tensors"], swiftSettings: settings),
+    .target(
+      name: "Topologies", dependencies: ["Blocks", "Checkpoints", "Graphs", "Naming", "Tensors"],
       swiftSettings: settings),
     .target(
-      name: "Proof", dependencies: ["Checkpoints", "Naming", "Reparameterization", "Tensors"],
+      name: "Reparameterization",
+      dependencies: ["Blocks", "Checkpoints", "Graphs", "Naming", "Tensors", "Topologies"],
+      swiftSettings: settings),
+    .target(
+      name: "Proof", dependencies: ["Blocks", "Checkpoints", "Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
     .target(
       name: "RVD", dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "Tensors"],
@@ -78,8 +93,8 @@ let package = Package(
     .target(
       name: "Conversion",
       dependencies: [
-        "CheckpointFiles", "Checkpoints", "Checksums", "Graphs", "Naming", "Proof", "RVD",
-        "Reparameterization", "Tensors",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Checksums", "Graphs", "Naming", "Proof", "RVD",
+        "Reparameterization", "Tensors", "Topologies",
       ],
       swiftSettings: settings),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
@@ -92,22 +107,22 @@ let package = Package(
     .target(
       name: "Inference",
       dependencies: [
-        "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Naming", "Proof",
-        "RVD", "Reparameterization", "Tensors",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Naming", "Proof",
+        "RVD", "Reparameterization", "Tensors", "Topologies",
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Inference", "JSON",
-        "Naming", "Proof", "RVD", "Reparameterization", "Tensors",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Inference", "JSON",
+        "Naming", "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
 
     // A measuring program, not a product; see Benchmarks/README.md.
     .executableTarget(
-      name: "throughput", dependencies: ["Reparameterization", "Tensors"],
+      name: "throughput", dependencies: ["Blocks", "Reparameterization", "Tensors"],
       path: "Benchmarks/Throughput", swiftSettings: settings),
 
     .target(
@@ -133,10 +148,14 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "NamingTests", dependencies: ["Checkpoints", "Naming", "Tensors"],
+      name: "NamingTests", dependencies: ["Blocks", "Checkpoints", "Naming", "Tensors"],
       swiftSettings: settings),
     .testTarget(
-      name: "ReparameterizationTests", dependencies: ["Naming", "Reparameterization", "Tensors"],
+      name: "TopologiesTests", dependencies: ["Blocks", "Graphs", "Naming", "Tensors", "Topologies"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ReparameterizationTests",
+      dependencies: ["Blocks", "Naming", "Reparameterization", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ProofTests", dependencies: ["Proof", "Tensors", "TestSupport"],
@@ -148,8 +167,8 @@ let package = Package(
     .testTarget(
       name: "ConversionTests",
       dependencies: [
-        "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "Naming", "Proof", "RVD",
-        "Reparameterization", "Tensors", "TestSupport",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "Naming", "Proof", "RVD",
+        "Reparameterization", "Tensors", "TestSupport", "Topologies",
       ],
       swiftSettings: settings),
     .testTarget(
@@ -158,8 +177,8 @@ let package = Package(
     .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Inference",
-        "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Inference",
+        "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport", "Topologies",
       ],
       swiftSettings: settings),
     .testTarget(

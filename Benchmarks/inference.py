@@ -90,7 +90,7 @@ def main():
         for _ in range(options.runs):
             for form, file in files.items():
                 ours = output_of([options.repconv, "run", file, "--input", images, "--json", "--batch", str(BATCH),
-                                  "--threads", str(THREADS)])["secondsOfBatches"]
+                                  "--threads", str(THREADS)])["secondsPerBatch"]
                 seconds.setdefault(("repconv", form), []).append(statistics.median(ours[1:]))
                 if options.peers:
                     theirs = output_of([options.peers, os.path.abspath(__file__), "--torch", form, network, file, images])

@@ -1,3 +1,4 @@
+import Blocks
 import Reparameterization
 import Tensors
 

@@ -61,17 +61,6 @@ public struct PickledGlobal: Equatable, Sendable {
 extension Checkpoint {
   /// Globals that checkpoints do not consist of.
   public var unusualGlobals: [PickledGlobal] { globals.filter { !$0.isExpected } }
-
-  /// `notes`, and one on the unusual globals if there are any.
-  public var allNotes: [String] {
-    let names = unusualGlobals.map(\.name)
-    guard !names.isEmpty else { return notes }
-    let note =
-      "the pickle names \(names.prefix(4).joined(separator: ", "))"
-      + (names.count > 4 ? " and \(names.count - 4) more" : "")
-      + ", which weights do not need; none was run ('repconv inspect --all' lists them)"
-    return notes + [note]
-  }
 }
 
 /// Everything a reader found in a file. Holds no weights, only where they are.

@@ -58,6 +58,17 @@ public struct InputConvention: Equatable, Sendable {
   }
 }
 
+extension InputConvention: CustomStringConvertible {
+  /// `RGB, values 0…1, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225, 224x224 pixels`
+  public var description: String {
+    func list(_ values: [Double]) -> String { values.map { "\($0)" }.joined(separator: " ") }
+    let white = scale == scale.rounded() && scale < 1e9 ? "\(Int(scale))" : "\(scale)"
+    return
+      "\(channelOrder.rawValue), values 0…\(white), mean \(list(mean)), deviation \(list(standardDeviation))"
+      + (size.map { ", \($0)x\($0) pixels" } ?? "")
+  }
+}
+
 /// Where a deploy model came from. No dates and no paths: the same input gives the same bytes.
 public struct Provenance: Equatable, Sendable {
   /// SHA-256 of the whole source file, in hexadecimal; nil if it is not recorded.

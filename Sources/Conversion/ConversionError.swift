@@ -1,16 +1,18 @@
 /// Why a conversion was refused before anything was read or written.
 @nonexhaustive
 public enum ConversionError: Error, Equatable, Sendable {
-  /// `--from` says otherwise than the file.
+  /// The file is of another family than was asked for.
   case notFrom(path: String, asked: String, found: String)
   /// No writer has this file name extension.
   case unknownExtension(path: String, known: [String])
   /// The format holds deploy models only.
   case notDeployed(path: String, format: String, stage: String)
+  /// A dialect has no names for blocks of the network's families; those that have.
+  case noNames(path: String, dialect: String, families: [String], known: [String])
   /// The channel order cannot be changed.
   case noStem(path: String, reason: String)
   /// Two files cannot be compared.
-  case notComparable(path: String, reason: String, remedy: String)
+  case notComparable(path: String, Incomparable)
   /// A result is not a finite number.
   case notFinite(path: String, name: String, count: Int)
   /// What was written is not the training checkpoint, fused: blocks, and names of other tensors, that
@@ -18,19 +20,35 @@ public enum ConversionError: Error, Equatable, Sendable {
   case notProven(path: String, blocks: [String], others: [String])
 }
 
+/// Why a file cannot be compared with another as training checkpoint and deploy file.
+public enum Incomparable: Equatable, Sendable {
+  /// The first file is in deploy form, and the second, at `other`, is a training checkpoint.
+  case exchanged(other: String)
+  /// The first file is in deploy form.
+  case nothingToFuse
+  /// The second file is a training checkpoint.
+  case notFused
+}
+
 extension ConversionError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .notFrom(let path, let asked, let found):
-      "\(path): it is not a \(asked) file: it is \(found).\n  Leave --from out: what is found in the file decides how it is read."
+      "\(path): it is not a \(asked) file: it is \(found).\n  What is found in the file decides how it is read."
     case .unknownExtension(let path, let known):
-      "\(path): the extension says no format that can be written here.\n  Use one of \(known.joined(separator: ", "))."
+      "\(path): no format that can be written has this extension.\n  Use one of \(known.joined(separator: ", "))."
     case .notDeployed(let path, let format, let stage):
-      "\(path): it is in \(stage) form, and a file of \(format) holds deploy networks only.\n  'repconv fuse' makes one of it."
+      "\(path): it is in \(stage) form, and a file of \(format) holds deploy networks only.\n  Fuse it."
+    case .noNames(let path, let dialect, let families, let known):
+      "\(path): the dialect '\(dialect)' has no names for blocks of \(families.joined(separator: " and ")).\n  \(known.isEmpty ? "No dialect has." : "Dialects that have: \(known.joined(separator: ", ")).")"
     case .noStem(let path, let reason):
-      "\(path): the order of input channels cannot be changed: \(reason).\n  Use --channels keep."
-    case .notComparable(let path, let reason, let remedy):
-      "\(path): \(reason).\n  \(remedy)"
+      "\(path): the order of input channels cannot be changed: \(reason).\n  Keep it."
+    case .notComparable(let path, .exchanged(let other)):
+      "\(path): it is in deploy form, and \(other) is a training checkpoint.\n  Name the training checkpoint first."
+    case .notComparable(let path, .nothingToFuse):
+      "\(path): it is in deploy form: there are no branches to recompute it from.\n  Name its training checkpoint."
+    case .notComparable(let path, .notFused):
+      "\(path): it is a training checkpoint, and has no fused convolution to compare.\n  Name a deploy file."
     case .notFinite(let path, let name, let count):
       "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") that \(count == 1 ? "is" : "are") infinite or not a number.\n  The training run diverged or the file is damaged; nothing was written."
     case .notProven(let path, let blocks, let others):

@@ -1,35 +1,8 @@
 internal import Checkpoints
 internal import Naming
-public import Proof
+internal import Proof
 internal import Reparameterization
 internal import Tensors
-
-/// How two files compare.
-public struct DiffReport: Sendable {
-  public enum Relation: Sendable {
-    /// Both hold the same tensors, perhaps under other names or in other types.
-    case copies(CopyComparison)
-    /// The second is in deploy form, the first in training form.
-    case secondFused(Verification)
-    /// The first is in deploy form, the second in training form.
-    case firstFused(Verification)
-  }
-
-  public var first, second: ComparedFile
-  public var relation: Relation
-  public var tolerance: Tolerance
-  /// What should be said.
-  public var notes: [String] = []
-
-  /// Whether both are the same network, up to what `relation` says.
-  public var areSame: Bool {
-    guard first.damage.isEmpty, second.damage.isEmpty else { return false }
-    return switch relation {
-    case .copies(let copies): copies.holds && !copies.tensors.isEmpty
-    case .secondFused(let verification), .firstFused(let verification): verification.holds
-    }
-  }
-}
 
 /// Compares two files: copies of each other, or one the fused form of the other, in whatever names and
 /// element types.
@@ -41,7 +14,7 @@ public func diff(
   let a = try Opened(openCheckpoint(first, family: options.reading.family), options.reading)
   let checkpoint = try openCheckpoint(second)
   let b = try Opened(checkpoint, options.reading.forSecond(checkpoint))
-  var notes: [String] = []
+  var notes: [Note] = []
 
   func verification(_ train: Network, _ deploy: Network) throws -> Verification? {
     do {
@@ -50,16 +23,16 @@ public func diff(
         of: plan, epsilon: options.epsilon, in: deploy, tolerance: options.tolerance,
         threads: options.threads)
     } catch let error as FusionError {
-      notes.append("cannot be fused: \(error)")
+      notes.append(.remark("cannot be fused: \(error)"))
       return nil
     }
   }
 
   var relation: DiffReport.Relation?
   if let x = a.network, let y = b.network {
-    if x.stage != .deploy, y.stage == .deploy {
+    if x.form != .deploy, y.form == .deploy {
       relation = try verification(x, y).map { .secondFused($0) }
-    } else if x.stage == .deploy, y.stage != .deploy {
+    } else if x.form == .deploy, y.form != .deploy {
       relation = try verification(y, x).map { .firstFused($0) }
     }
     if relation == nil {
@@ -68,8 +41,8 @@ public func diff(
     }
   }
   var report = DiffReport(
-    first: ComparedFile(a.checkpoint, a.network, tensors: a.tensors),
-    second: ComparedFile(b.checkpoint, b.network, tensors: b.tensors),
+    first: FileSummary(a.checkpoint, a.network, tensors: a.tensors),
+    second: FileSummary(b.checkpoint, b.network, tensors: b.tensors),
     relation: try relation
       ?? .copies(
         CopyComparison(

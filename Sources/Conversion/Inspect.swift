@@ -1,80 +1,96 @@
+internal import Naming
+internal import RVD
+internal import Reparameterization
+internal import Tensors
 public import Checkpoints
 public import Naming
 public import Reparameterization
-internal import Tensors
+public import Tensors
+public import Topologies
 
-/// What is in a file, as far as its directory and object graph tell; no weight is read.
-public struct Inspection: Sendable {
-  public var checkpoint: Checkpoint
+/// A file, and what was recognised in it; no weight is read.
+struct Inspection: Sendable {
+  var checkpoint: Checkpoint
   /// The state dict with roles; nil if no block of a known dialect is in the file.
-  public var network: Network?
+  var network: Network?
   /// Why there is no network, in words.
-  public var reason: String?
+  var reason: String?
   /// The whole network, or why it is not known.
-  public var structure: Result<RepVGGStructure, RepVGGStructure.Deviation>?
+  var structure: Result<Structure, Deviation>?
   /// The tensors that are shown: the network's state dict, or the one with the most tensors.
-  public var stateDict: StateDict?
+  var stateDict: StateDict?
 
-  /// `train`, `deploy`, `mixed`, or nil.
-  public var stage: Network.Stage? { network?.stage }
+  /// `train`, `deploy`, `mixed`, or nil: also where blocks have parameters whose meaning is not known, and
+  /// so may be of another form than they seem.
+  var form: Network.Form? {
+    network.flatMap { $0.unknownInBlocks.isEmpty ? $0.form : nil }
+  }
 
-  /// The whole network's name or description, if it is a RepVGG.
-  public var architecture: String? { try? structure?.get().description }
-
-  /// Elements that an optimiser changes; of an unrecognised file all floating point elements.
-  public var parameters: Int {
+  /// Elements that an optimiser changes, by the names of what it does not; of an unrecognised file among
+  /// all floating point elements.
+  var parameters: Int {
     if let network { return network.trainableParameterCount }
     return stateDict?.tensors.reduce(0) {
-      $0 + ($1.tensor.elementType.isWeightType ? $1.tensor.shape.elementCount : 0)
+      let isTrainable =
+        $1.tensor.elementType.isWeightType && Role.other(name: $1.name).isTrainable
+      return $0 + (isTrainable ? $1.tensor.shape.elementCount : 0)
     } ?? 0
   }
 
   /// BatchNorm epsilons that the file itself tells, each once, ascending.
-  public var epsilonsInFile: [Double] {
+  var epsilonsInFile: [Double] {
     Set(stateDict?.modules.values.compactMap(\.epsilon) ?? []).sorted()
   }
 }
 
 /// Reads what a file says of itself.
 ///
+/// - Parameter verifies: whether to compare all tensors with the checksums that the container records
+///   for them, which reads them; by default, of an `.rvd` only.
 /// - Throws: `ReadError`; `NamingError.noSuchKey`; `ConversionError.notFrom`.
-public func inspect(_ path: String, options: ReadingOptions = ReadingOptions()) throws -> Inspection
-{
-  let checkpoint = try openCheckpoint(path, family: options.family)
-  var inspection = Inspection(checkpoint: checkpoint)
-  switch recognition(of: checkpoint, options) {
-  case .success(let network):
-    inspection.network = network
-    inspection.stateDict = network.stateDict
-    inspection.structure = Result { () throws(RepVGGStructure.Deviation) in
-      try RepVGGStructure(of: network)
+public func inspect(
+  _ path: String, options: ReadingOptions = ReadingOptions(), verifying verifies: Bool? = nil
+) throws -> InspectReport {
+  let inspection = try Inspection(of: path, options)
+  // Containers that vouch for all of themselves are held to it.
+  let verifyWhole = inspection.checkpoint.verifyWhole
+  let isVerified = verifies ?? (verifyWhole != nil)
+  if isVerified {
+    if let verifyWhole {
+      try verifyWhole()
+    } else {
+      try verifySources(of: inspection.stateDict?.tensors.map(\.tensor) ?? [])
     }
-  case .failure(.noSuchKey(let path, let key, let candidates)):
-    throw NamingError.noSuchKey(path: path, key: key, candidates: candidates)
-  case .failure(let error):
-    inspection.reason = error.description
-    inspection.stateDict = checkpoint.stateDicts
-      .filter { dict in
-        options.key.map { $0 == dict.path.joined(separator: ".") || $0 == dict.path.last } ?? true
-      }
-      .max { $0.tensors.count < $1.tensors.count }
   }
-  return inspection
+  return InspectReport(inspection, isVerified: isVerified)
+}
+
+extension Inspection {
+  init(of path: String, _ options: ReadingOptions) throws {
+    let checkpoint = try openCheckpoint(path, family: options.family)
+    self.init(checkpoint: checkpoint)
+    switch recognition(of: checkpoint, options) {
+    case .success(let network):
+      self.network = network
+      stateDict = network.stateDict
+      structure = Result { () throws(Deviation) in
+        try Structure(of: network)
+      }
+    case .failure(.noSuchKey(let path, let key, let candidates)):
+      throw NamingError.noSuchKey(path: path, key: key, candidates: candidates)
+    case .failure(let error):
+      reason = error.description
+      stateDict = checkpoint.stateDicts
+        .filter { dict in
+          options.key.map { $0 == dict.path.joined(separator: ".") || $0 == dict.path.last } ?? true
+        }
+        .max { $0.tensors.count < $1.tensors.count }
+    }
+  }
 }
 
 private func recognition(
   of checkpoint: Checkpoint, _ options: ReadingOptions
 ) -> Result<Network, NamingError> {
   Result { () throws(NamingError) in try Network(recognising: checkpoint, options) }
-}
-
-extension Inspection {
-  /// Compares every tensor with the checksum that the container records for it, if any, and all else that
-  /// the container vouches for.
-  ///
-  /// - Throws: `ReadError`.
-  public func verifyChecksums() throws {
-    if let verifyWhole = checkpoint.verifyWhole { return try verifyWhole() }
-    try verifySources(of: stateDict?.tensors.map(\.tensor) ?? [])
-  }
 }

@@ -24,6 +24,8 @@ public struct WritingOptions: Sendable {
   public var format: String?
   /// Whether an existing file may be replaced.
   public var replace = false
+  /// Files beside the input that are read, and so must not be the output.
+  public var alsoRead: [String] = []
   /// Whether the file is flushed to the disk before it gets its name.
   public var sync = false
   /// Whether `.rvd` says the SHA-256 of the input, which takes a second look at all of it.

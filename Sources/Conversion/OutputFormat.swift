@@ -61,6 +61,29 @@ public struct OutputFormat: Sendable {
     omissions: "shapes and types: every tensor becomes a list of float32",
     writer: .tensors(WTSWriter.write))
 
+  /// The names of an output: those asked for, or those usual in the format, or, of families that these
+  /// cannot name, their first project's.
+  ///
+  /// - Throws: `ConversionError.noNames` if the dialect asked for cannot name the network's blocks.
+  func names(for network: Network, _ asked: Dialect?) throws(ConversionError) -> Dialect {
+    let families = network.families
+    func canName(_ dialect: Dialect) -> Bool {
+      families.allSatisfy { dialect.table(of: $0) != nil }
+    }
+    if let asked {
+      guard canName(asked) else {
+        throw .noNames(
+          path: network.path, dialect: asked.name, families: families.map(\.name),
+          known: Dialect.all.filter(canName).map(\.name))
+      }
+      return asked
+    }
+    if canName(names) { return names }
+    var names = Dialect.first(naming: families) ?? network.dialect
+    names.layouts = self.names.layouts
+    return names
+  }
+
   /// Whether tensors get the shapes of a dialect, too. A deploy model has its own.
   var isShaped: Bool {
     if case .tensors = writer { true } else { false }
@@ -97,8 +120,10 @@ public struct OutputFormat: Sendable {
 }
 
 extension OutputFile {
-  convenience init(path: String, _ options: WritingOptions) throws(WriteError) {
-    try self.init(path: path, replace: options.replace)
+  /// - Throws: `WriteError`, also if it would be the source.
+  convenience init(path: String, from source: String, _ options: WritingOptions) throws(WriteError)
+  {
+    try self.init(path: path, replace: options.replace, from: [source] + options.alsoRead)
     onWrite = options.progress
   }
 }

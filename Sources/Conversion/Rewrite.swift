@@ -1,9 +1,14 @@
+internal import Blocks
 internal import CheckpointFiles
-public import Checkpoints
 internal import Graphs
-public import Naming
+internal import Naming
+internal import RVD
 internal import Reparameterization
 internal import Tensors
+internal import Topologies
+public import Checkpoints
+public import Naming
+public import Tensors
 
 /// What `rewrite` should do beside what the file itself decides.
 public struct RewriteOptions: Sendable {
@@ -14,30 +19,12 @@ public struct RewriteOptions: Sendable {
   public var writing = WritingOptions()
   /// The order in which the output's first convolution expects the colours.
   public var channels = Channels.keep
+  /// What is known of the input of the network that is read.
+  public var input = GivenInput()
   /// Whether to stop before anything is written.
   public var isDryRun = false
 
   public init() {}
-}
-
-/// What `rewrite` did.
-public struct RewriteReport: Sendable {
-  public var output: String
-  public var container: String
-  public var mapping: Mapping
-  public var stage: Network.Stage
-  public var architecture: String?
-  public var notes: [String]
-  public var parameters: Int
-  public var bytesRead: Int
-  /// Nil if nothing was written.
-  public var bytesWritten: Int?
-  /// The channel order the output's first convolution expects; nil where nothing says it.
-  public var channelOrder: InputConvention.ChannelOrder?
-  public var flippedChannels: Bool
-  public var outputFormat: String
-  /// SHA-256 over the tensors, if the format stores it.
-  public var contentDigest: String?
 }
 
 /// Writes any readable checkpoint again, in another format or under other names and shapes, without
@@ -49,124 +36,130 @@ public struct RewriteReport: Sendable {
 ///
 /// - Throws: `ReadError`, `NamingError`, `ConversionError`, `WriteError`.
 public func rewrite(
-  _ input: String, to output: String, options: RewriteOptions = RewriteOptions()
+  _ source: String, to output: String, options: RewriteOptions = RewriteOptions()
 ) throws -> RewriteReport {
   let format = try OutputFormat.forPath(output, named: options.writing.format)
-  let names = options.writing.names ?? format.names
-  let checkpoint = try openCheckpoint(input, family: options.reading.family)
+  let checkpoint = try openCheckpoint(source, family: options.reading.family)
   let network: Network
   do throws(NamingError) {
     network = try Network(recognising: checkpoint, options.reading)
   } catch {
     guard case .noBlocks = error, let description = checkpoint.model else { throw error }
-    return try copy(checkpoint, description, to: output, format, names, options)
+    return try copy(checkpoint, description, to: output, format, options)
   }
-  if network.dialect != names { try network.requireKnownBlocks() }
-  let structure = try? RepVGGStructure(of: network)
-  if format.isForDeploy, network.stage != .deploy {
+  let names = try format.names(for: network, options.writing.names)
+  // Names can be kept whatever stands beside them; but what seems to be a deploy network must be one.
+  if network.dialect != names || network.form == .deploy { try network.requireKnownBlocks() }
+  let structure = try? Structure(of: network)
+  let groups = ConvolutionGroups(of: network, in: structure)
+  if format.isForDeploy, network.form != .deploy {
     throw ConversionError.notDeployed(
-      path: input, format: format.title, stage: network.stage.rawValue)
+      path: source, format: format.title, stage: network.form.rawValue)
   }
 
   let original = checkpoint.model
   let channels = try ChannelChange(
-    network, from: original?.input ?? network.dialect.input, options.channels, path: input)
-  var notes = checkpoint.allNotes + network.notes
-  notes += channels.notes(names: names, isAsked: options.channels != .keep)
+    network, from: KnownInput(options.input, file: original?.input, network.dialect),
+    options.channels, path: source)
+  let input = structure == nil && options.input.isEmpty ? nil : channels.input
+  var notes = channels.notes(names: names, format: format, isAsked: options.channels != .keep)
   notes += epsilonNote(of: network, writtenAs: names) ?? []
   notes += format.notes(leavingOut: original)
   let others = network.parameters.count { if case .other = $0.role { true } else { false } }
   if others > 0 {
-    notes.append("\(others) tensor\(others == 1 ? "" : "s") outside the blocks: names kept")
+    notes.append(.otherTensors(others))
   }
 
-  var dropped = network.counters.map { (name: $0, reason: "a counter of the wrapper") }
+  var dropped = network.wrapperCounters.map { (name: $0, reason: "a counter of the wrapper") }
   dropped += network.stateDict.ignored.map { (name: $0.name, reason: $0.what) }
   let shapes = network.stateDict.shapes
   var tensors: [OutputTensor] = []
   var renamings: [Renaming] = []
   for parameter in network.parametersInOrder(structure, isForDeploy: format.isForDeploy) {
-    let groups = network.groups(of: parameter.role, in: structure)
-    let tensor = OutputTensor(name: "", try channels.apply(to: parameter))
+    let tensor = OutputTensor(name: "", channels.apply(to: parameter))
     guard
       let result = try names.output(
-        tensor, as: parameter.role, groups: groups, isShaped: format.isShaped)
+        tensor, as: parameter.role, groups: groups.groups(of: parameter.role), isShaped: format.isShaped)
     else {
       dropped.append(
-        (parameter.originalName, "BatchNorm's step counter, which \(names.name) has not"))
+        (parameter.originalName, "BatchNorm's step counter, which names of \(names.name) leave out")
+      )
       continue
     }
     tensors.append(result)
     renamings.append(
       Renaming(
-        from: parameter.originalName, to: result.name,
-        fromShape: shapes[parameter.originalName]!, toShape: result.shape))
+        from: parameter.originalName, fromShape: shapes[parameter.originalName]!, to: result.name,
+        toShape: result.shape))
   }
 
   let report = RewriteReport(
-    output: output, container: checkpoint.container,
+    source: FileSummary(checkpoint, network, tensors: []),
+    output: OutputSummary(
+      path: output, format: format.title, dialect: names.name, tensors: tensors.count),
+    parameters: network.trainableParameterCount, channelOrder: channels.order,
+    flippedChannels: channels.isReversed, input: input,
     mapping: Mapping(
-      dialect: network.dialect, names: names, renamings: renamings, dropped: grouped(dropped)),
-    stage: network.stage, architecture: structure?.description ?? original?.architecture,
-    notes: notes, parameters: network.trainableParameterCount, bytesRead: checkpoint.byteCount,
-    bytesWritten: nil, channelOrder: channels.order, flippedChannels: channels.isReversed,
-    outputFormat: format.title)
+      dialect: network.dialect.name, names: names.name, renamings: renamings,
+      dropped: DroppedTensors.grouped(dropped)),
+    notes: notes)
   // What a file says of its network goes on to be said.
   var description =
     original
     ?? ModelDescription(
       graph: structure?.graph, architecture: structure?.architecture?.name,
-      classes: structure?.classes, input: structure == nil ? nil : channels.input)
+      classes: structure?.classes)
   if let graph = original?.graph {
     let places = Dictionary(
       uniqueKeysWithValues: renamings.enumerated().map { ($1.from, $0) })
     description.graph = graph.renumbered { places[network.stateDict.tensors[$0].name] }
   }
-  if original?.input != nil { description.input = channels.input }
+  if let input { description.input = input.convention }
   return try write(
     DeployModel(tensors: tensors, description), from: checkpoint, network.dialect,
-    verifying: network.parameters.map(\.tensor), to: output, format, report, options)
+    verifying: network.parameters.map(\.tensor), format, report, options)
 }
 
 /// Writes the tensors of a file that describes its network, under the names that they have.
 private func copy(
   _ checkpoint: Checkpoint, _ description: ModelDescription, to output: String,
-  _ format: OutputFormat, _ names: Dialect, _ options: RewriteOptions
+  _ format: OutputFormat, _ options: RewriteOptions
 ) throws -> RewriteReport {
   guard options.channels == .keep else {
     throw ConversionError.noStem(
       path: checkpoint.path, reason: "no block of a known dialect is in the file")
   }
+  var description = description
+  let input = KnownInput(options.input, file: description.input)
+  description.input = input?.convention
   let tensors = checkpoint.stateDicts.flatMap(\.tensors)
   let report = RewriteReport(
-    output: output, container: checkpoint.container,
-    mapping: Mapping(
-      dialect: nil, names: names,
-      renamings: tensors.map {
-        Renaming(
-          from: $0.name, to: $0.name, fromShape: $0.tensor.shape, toShape: $0.tensor.shape)
-      }, dropped: []),
-    stage: .deploy, architecture: description.architecture,
-    notes: checkpoint.allNotes + ["no block of a known dialect is in the file: names kept"]
-      + format.notes(leavingOut: description),
+    source: FileSummary(checkpoint, nil, tensors: tensors),
+    output: OutputSummary(
+      path: output, format: format.title, dialect: nil, tensors: tensors.count),
     parameters: tensors.reduce(0) {
       $0 + ($1.tensor.elementType.isWeightType ? $1.tensor.shape.elementCount : 0)
-    }, bytesRead: checkpoint.byteCount, bytesWritten: nil,
-    channelOrder: description.input?.channelOrder, flippedChannels: false,
-    outputFormat: format.title)
+    }, channelOrder: input?.convention.channelOrder, flippedChannels: false, input: input,
+    mapping: Mapping(
+      dialect: nil, names: nil,
+      renamings: tensors.map {
+        Renaming(
+          from: $0.name, fromShape: $0.tensor.shape, to: $0.name, toShape: $0.tensor.shape)
+      }, dropped: []),
+    notes: [.namesKept] + format.notes(leavingOut: description))
   return try write(
     DeployModel(
       tensors: tensors.map { OutputTensor(name: $0.name, $0.tensor) }, description),
-    from: checkpoint, nil, verifying: tensors.map(\.tensor), to: output, format, report, options)
+    from: checkpoint, nil, verifying: tensors.map(\.tensor), format, report, options)
 }
 
 /// Writes the output, unless it is a dry run.
 private func write(
   _ model: DeployModel, from checkpoint: Checkpoint, _ dialect: Dialect?,
-  verifying sources: [Tensor], to output: String, _ format: OutputFormat, _ report: RewriteReport,
+  verifying sources: [Tensor], _ format: OutputFormat, _ report: RewriteReport,
   _ options: RewriteOptions
 ) throws -> RewriteReport {
-  try model.tensors.requireUniqueNames(path: output)
+  try model.tensors.requireUniqueNames(path: report.output.path)
   if options.isDryRun { return report }
   var (model, report) = (model, report)
   // A file that knows where it came from goes on to say so.
@@ -176,20 +169,20 @@ private func write(
       sourceSHA256: nil, container: checkpoint.container, dialect: dialect?.name ?? "none",
       epsilons: [], arithmetic: "none: fused elsewhere", tool: "repconv \(repconvVersion)")
   }
-  let file = try OutputFile(path: output, options.writing)
-  report.contentDigest = try format.write(
+  let file = try OutputFile(path: report.output.path, from: checkpoint.path, options.writing)
+  report.output.contentDigest = try format.write(
     model, of: options.writing.recordsSourceDigest && !isKnown ? checkpoint.path : nil, to: file,
     threads: options.writing.threads)
   try verifySources(of: sources)
   try file.commit(sync: options.writing.sync)
-  report.bytesWritten = file.count
+  report.output.byteCount = file.count
   return report
 }
 
 extension Network {
   /// Parameters in execution order for a deploy model whose structure is known, else as they are.
   fileprivate func parametersInOrder(
-    _ structure: RepVGGStructure?, isForDeploy: Bool
+    _ structure: Structure?, isForDeploy: Bool
   ) -> [Parameter] {
     guard isForDeploy, let structure else { return parameters }
     return structure.deployParameters.compactMap { self[$0.role] }
@@ -198,66 +191,65 @@ extension Network {
 
 /// That the epsilon which the branches need cannot be told from the output, where its names stand for
 /// another one. No format but whole modules and Keras' configurations has a place for it.
-private func epsilonNote(of network: Network, writtenAs names: Dialect) -> [String]? {
+private func epsilonNote(of network: Network, writtenAs names: Dialect) -> [Note]? {
   let epsilons = Set(
     network.parameters.compactMap { parameter -> Double? in
-      guard case .block(_, .batchNorm(_, .runningVariance)) = parameter.role else { return nil }
+      guard case .block(_, let address) = parameter.role, address.part == .runningVariance else {
+        return nil
+      }
       return network.module(of: parameter)?.epsilon ?? network.dialect.epsilon
     }
   ).sorted()
   if epsilons.isEmpty || epsilons == [names.epsilon] { return nil }
-  let list = epsilons.map { "\($0)" }.joined(separator: " and ")
-  return [
-    "BatchNorm's epsilon, \(list), is not in the output, and names of \(names.name) stand for \(names.epsilon): "
-      + (epsilons.count == 1 ? "fuse it with --bn-eps \(list)" : "fuse the input itself")
-  ]
+  return [.epsilonLeftOut(epsilons, names: names.name, standFor: names.epsilon)]
 }
 
 extension OutputFormat {
   /// What of a file this format has no place for.
-  fileprivate func notes(leavingOut model: ModelDescription?) -> [String] {
-    var notes = omissions.map { ["\(title) has no place for \($0)"] } ?? []
+  fileprivate func notes(leavingOut model: ModelDescription?) -> [Note] {
+    var notes = omissions.map { [Note.noPlace(format: title, what: $0)] } ?? []
     guard isShaped, let model else { return notes }
     let parts = [
       model.graph == nil ? nil : "graph", model.architecture == nil ? nil : "architecture",
       model.input == nil ? nil : "input", model.provenance == nil ? nil : "origin",
     ].compactMap { $0 }
-    if !parts.isEmpty {
-      notes.insert(
-        "left out, since \(title) holds tensors only: \(parts.joined(separator: ", "))", at: 0)
-    }
+    if !parts.isEmpty { notes.insert(.leftOut(format: title, parts: parts), at: 0) }
     return notes
+  }
+
+  /// That the input is not in the output, where its names stand for another.
+  func note(leavingOut input: InputConvention, names: Dialect) -> [Note]? {
+    guard isShaped, !input.normalises(as: names.input) else { return nil }
+    return [.inputLeftOut(input, names: names.name, standFor: names.input)]
   }
 }
 
 /// The order of colours that a network expects, and how to reverse it: by reversing the input axis of
 /// every kernel that takes the image.
 private struct ChannelChange {
-  let order: InputConvention.ChannelOrder
   let isReversed: Bool
   /// Of the output.
-  let input: InputConvention
+  let input: KnownInput
+  /// The kernels that have to be changed.
+  private var stems: Set<Role> = []
+
+  var order: InputConvention.ChannelOrder { input.convention.channelOrder }
 
   init(
-    _ network: Network, from found: InputConvention, _ wanted: RewriteOptions.Channels, path: String
+    _ network: Network, from found: KnownInput, _ wanted: RewriteOptions.Channels, path: String
   ) throws {
-    order =
+    isReversed =
       switch wanted {
-      case .keep: found.channelOrder
-      case .rgb: .rgb
-      case .bgr: .bgr
+      case .keep: false
+      case .rgb: found.convention.channelOrder != .rgb
+      case .bgr: found.convention.channelOrder != .bgr
       }
-    isReversed = order != found.channelOrder
     var input = found
     if isReversed {
-      input.channelOrder = order
-      input.mean.reverse()
-      input.standardDeviation.reverse()
-      let stems = network.parameters.filter { ChannelChange.takesImage($0.role) }
-      guard !stems.isEmpty else {
-        throw ConversionError.noStem(path: path, reason: "no block 'stage0' takes the image")
-      }
-      for stem in stems where stem.tensor.shape[1] != 3 || stem.tensor.isReshaped {
+      input.convention.reverseChannels()
+      stems = try ChannelChange.stems(of: network, path: path)
+      for stem in network.parameters
+      where stems.contains(stem.role) && (stem.tensor.shape[1] != 3 || stem.tensor.isReshaped) {
         throw ConversionError.noStem(
           path: path, reason: "'\(stem.originalName)' is \(stem.tensor.shape), not of 3 channels")
       }
@@ -265,24 +257,37 @@ private struct ChannelChange {
     self.input = input
   }
 
-  private static func takesImage(_ role: Role) -> Bool {
-    switch role {
-    case .block("stage0", .kernel), .block("stage0", .fused(.weight)): true
-    default: false
+  /// The kernels that the image goes into.
+  private static func stems(of network: Network, path: String) throws -> Set<Role> {
+    guard let root = network.rootBlock else {
+      throw ConversionError.noStem(
+        path: path,
+        reason: network.dialect.root.map { "no block '\($0)' takes the image" }
+          ?? "which block takes the image is not known")
     }
+    var layers: [LayerAddress] = root.hasFused ? [.fused] : []
+    if root.hasBranches {
+      let branch = try FusedBlock(root, of: network, epsilon: network.dialect.epsilon).branch
+      guard let inputs = branch.inputLayers else {
+        throw ConversionError.noStem(
+          path: path, reason: "an identity of block '\(root.path)' takes the image")
+      }
+      layers += inputs
+    }
+    return Set(layers.map { .block(root.address, ParameterAddress($0, .weight)) })
   }
 
-  func apply(to parameter: Parameter) throws -> Tensor {
-    isReversed && ChannelChange.takesImage(parameter.role)
-      ? parameter.tensor.flipped(axis: 1) : parameter.tensor
+  func apply(to parameter: Parameter) -> Tensor {
+    stems.contains(parameter.role) ? parameter.tensor.flipped(axis: 1) : parameter.tensor
   }
 
-  func notes(names: Dialect, isAsked: Bool) -> [String] {
-    let expected = names.input.channelOrder
-    guard order != expected else { return [] }
-    return [
-      "the first convolution expects \(order.rawValue); code of \(names.project) feeds \(expected.rawValue): "
-        + (isAsked ? "as asked" : "--channels \(expected.rawValue.lowercased()) converts it")
-    ]
+  func notes(names: Dialect, format: OutputFormat, isAsked: Bool) -> [Note] {
+    var input = input.convention
+    let fed = names.input.channelOrder
+    guard order != fed else { return format.note(leavingOut: input, names: names) ?? [] }
+    // Beside the order, which is told by itself.
+    input.reverseChannels()
+    return [.channelOrder(order, project: names.project, fed: fed, isAsked: isAsked)]
+      + (format.note(leavingOut: input, names: names) ?? [])
   }
 }

@@ -6,44 +6,41 @@ public import Tensors
 public struct Evaluation: Equatable, Sendable {
   public var images = 0
   /// Images whose class has the largest logit.
-  public var right = 0
-  /// Images whose class is among the five largest.
-  public var rightInFive = 0
+  public var top1Right = 0
+  /// Images whose class is among those of the five largest.
+  public var top5Right = 0
 
   public init() {}
 
   /// Shares of the images, from 0 to 1.
-  public var top1: Double { images == 0 ? 0 : Double(right) / Double(images) }
-  public var top5: Double { images == 0 ? 0 : Double(rightInFive) / Double(images) }
+  public var top1: Double { images == 0 ? 0 : Double(top1Right) / Double(images) }
+  public var top5: Double { images == 0 ? 0 : Double(top5Right) / Double(images) }
 
   /// Counts one image.
   public mutating func add(_ logits: [Double], answer: Int) {
     let top = topClasses(logits, count: 5)
     images += 1
-    if top.first == answer { right += 1 }
-    if top.contains(answer) { rightInFive += 1 }
+    if top.first == answer { top1Right += 1 }
+    if top.contains(answer) { top5Right += 1 }
   }
 }
 
 extension RunnableNetwork {
-  /// Runs the network on every picture of a folder.
+  /// Runs the network on images of known classes.
   ///
   /// - Parameters:
-  ///   - classes: the network's class for each of the folders.
-  ///   - convention: how pictures become numbers.
+  ///   - labels: the class of each image.
   ///   - progress: called with what has been counted so far.
   /// - Throws: `InferenceError`, `ReadError`.
   public func evaluate(
-    _ folders: ClassFolders, classes: [Int], _ preparation: ImagePreparation,
-    _ convention: InputConvention, batch: Int = 16, threads: Threads = .all,
+    _ input: NetworkInput, labels: [Int], batch: Int = 16, threads: Threads = .all,
     progress: (Evaluation) -> Void = { _ in }
   ) throws -> Evaluation {
-    precondition(batch > 0 && classes.count == folders.classes.count)
+    precondition(batch > 0 && labels.count == input.count)
     var evaluation = Evaluation()
-    let pictures = NetworkInput(pictures: folders.images.map(\.path), preparation, convention)
-    try forEachBatch(of: pictures, batch: batch, threads: threads) { logits in
-      for (logits, image) in zip(logits, folders.images[evaluation.images...]) {
-        evaluation.add(logits, answer: classes[image.classIndex])
+    try forEachBatch(of: input, batch: batch, threads: threads) { logits in
+      for (logits, label) in zip(logits, labels[evaluation.images...]) {
+        evaluation.add(logits, answer: label)
       }
       progress(evaluation)
     }

@@ -44,7 +44,7 @@ extension InferenceError: CustomStringConvertible {
     case .imagesDoNotFit(let height, let width, let problem):
       "images of \(height)x\(width) pixels do not fit the network: \(problem).\n  Use images of the size that it was made for."
     case .imagesTooLarge(let images, let height, let width):
-      "\(images) images of \(height)x\(width) pixels are too many numbers at once.\n  Use smaller images or a smaller --batch."
+      "\(images) images of \(height)x\(width) pixels are too many numbers at once.\n  Use smaller images, or fewer at a time."
     case .noImages(let path, let reason, let remedy),
       .classesDiffer(let path, let reason, let remedy):
       "\(path): \(reason).\n  \(remedy)"
@@ -56,7 +56,7 @@ extension InferenceError: CustomStringConvertible {
         Install OpenBLAS: the package is libopenblas0 on Debian and Ubuntu, openblas elsewhere.
       """
     case .noSuchBlock(let name, let nearest):
-      "the network has no block '\(name)'.\n  \(nearest.isEmpty ? "Blocks are called as in 'repconv inspect'." : "Nearest: \(nearest.joined(separator: ", ")).")"
+      "the network has no block '\(name)'.\n  \(nearest.isEmpty ? "Its blocks have no such names: see `blocks`." : "Nearest: \(nearest.joined(separator: ", ")).")"
     }
   }
 }

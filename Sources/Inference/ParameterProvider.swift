@@ -1,3 +1,4 @@
+internal import Blocks
 internal import Graphs
 internal import Reparameterization
 internal import Tensors
@@ -9,14 +10,13 @@ protocol ParameterProvider: Sendable {
 
   func parameter(_ tensor: Int) throws -> ParameterSource
 
-  /// The training block that a convolution of the graph stands for; nil where it is but the convolution.
-  ///
-  /// - Parameter node: its index.
-  func trainingBlock(for node: Int) throws -> TrainingBlock?
+  /// What the block computes in training whose deploy kernel a tensor is; nil where there is but the
+  /// kernel.
+  func branch(fusedInto weight: Int) throws -> Branch?
 }
 
 extension ParameterProvider {
-  func trainingBlock(for node: Int) throws -> TrainingBlock? { nil }
+  func branch(fusedInto weight: Int) throws -> Branch? { nil }
 }
 
 /// The numbers of one parameter, still to be fetched or computed.
@@ -38,7 +38,7 @@ enum ParameterSource: Sendable {
     case .weights(let kernel):
       return try kernel.weights(ofRows: 0..<kernel.shape[0]).map { Number($0) }
     case .bias(let kernel):
-      return kernel.bias.map { Number($0) }
+      return try kernel.bias().map { Number($0) }
     }
   }
 }

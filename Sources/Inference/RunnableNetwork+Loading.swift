@@ -1,9 +1,11 @@
+internal import Blocks
 public import Checkpoints
 public import Conversion
 public import Graphs
 public import Naming
 public import Reparameterization
 public import Tensors
+internal import Topologies
 
 extension RunnableNetwork {
   /// Loads the network of any file that can be read: of files that describe their network by its graph,
@@ -33,7 +35,7 @@ extension RunnableNetwork {
     if model.architecture == nil {
       model.architecture =
         (try? Network(recognising: checkpoint))
-        .flatMap { try? RepVGGStructure(of: $0) }?.description
+        .flatMap { try? Structure(of: $0) }?.description
     }
     try self.init(
       model, tensors: checkpoint.stateDicts.first?.tensors.map(\.tensor) ?? [],
@@ -74,57 +76,51 @@ extension RunnableNetwork {
   /// are run with them, whatever deploy kernel stands beside.
   ///
   /// - Parameter epsilon: BatchNorm's, for files that do not say it; by default the dialect's.
-  /// - Throws: `InferenceError.notANetwork` if it is not a whole RepVGG; `NamingError`, `FusionError`,
+  /// - Throws: `InferenceError.notANetwork` if how it is put together is not known; `NamingError`, `FusionError`,
   ///   `ReadError`.
   public init(
     _ network: Network, arithmetic: Arithmetic = .float32, epsilon: Double? = nil
   ) throws {
     try network.requireKnownBlocks()
-    let structure = try RepVGGStructure(runnable: network)
-    var branched: [String: Block] = [:]
-    for block in network.blocks where block.hasBranches { branched[block.path] = block }
+    let structure = try Structure(runnable: network)
     var sources: [Role: ParameterSource] = [:]
     for parameter in network.parameters { sources[parameter.role] = .tensor(parameter.tensor) }
-    let graph = structure.graph
-    // Of the convolutions of a block the fused one is the first.
-    var blocks: [Int: Block] = [:]
-    for (index, node) in graph.nodes.enumerated() {
-      if let path = node.block { blocks[index] = branched.removeValue(forKey: path) }
+    var branches: [BlockAddress: Branch] = [:]
+    for block in network.blocks where block.hasBranches && !block.family.isForTrainingOnly {
+      branches[block.address] = try FusedBlock(
+        block, of: network, epsilon: epsilon ?? network.dialect.epsilon
+      ).branch
     }
     try self.init(
-      form: blocks.isEmpty ? .deploy : .train,
+      form: branches.isEmpty ? .deploy : .train,
       arithmetic: arithmetic, input: network.dialect.input, architecture: structure.description,
-      notes: network.notes, graph,
-      RepVGGProvider(path: network.path, structure, sources) { [blocks] node in
-        try blocks[node].map {
-          try TrainingBlock($0, of: network, epsilon: epsilon ?? network.dialect.epsilon)
-        }
-      })
+      notes: network.notes, structure.graph,
+      StructureProvider(path: network.path, structure, sources, branches))
   }
 
   /// The deploy form that a plan would write, with kernels as they are computed: in float64 not rounded
   /// at all, in float32 rounded once.
   ///
-  /// - Throws: `InferenceError.notANetwork` if it is not a whole RepVGG; `ReadError`.
+  /// - Throws: `InferenceError.notANetwork` if how it is put together is not known; `ReadError`.
   public init(fusing plan: FusionPlan, arithmetic: Arithmetic = .float32) throws {
-    let structure = try RepVGGStructure(runnable: plan.network)
+    let structure = try Structure(runnable: plan.network)
     var sources: [Role: ParameterSource] = [:]
     for step in plan.steps {
       switch step {
       case .fuse(let block):
-        sources[.block(path: block.path, .fused(.weight))] = .weights(block.kernel)
-        sources[.block(path: block.path, .fused(.bias))] = .bias(block.kernel)
+        sources[.block(block.address, .fused(.weight))] = .weights(block.kernel)
+        sources[.block(block.address, .fused(.bias))] = .bias(block.kernel)
       case .pass(let parameter): sources[parameter.role] = .tensor(parameter.tensor)
       }
     }
     try self.init(
       form: .deploy, arithmetic: arithmetic, input: plan.network.dialect.input,
       architecture: structure.description, structure.graph,
-      RepVGGProvider(path: plan.network.path, structure, sources))
+      StructureProvider(path: plan.network.path, structure, sources))
   }
 }
 
-extension RepVGGStructure {
+extension Structure {
   /// The structure of `network`, or an error that says why it cannot be run.
   fileprivate init(runnable network: Network) throws(InferenceError) {
     do throws(Deviation) {
@@ -135,18 +131,18 @@ extension RepVGGStructure {
   }
 }
 
-/// The parameters of a RepVGG, by their roles.
-private struct RepVGGProvider: ParameterProvider {
+/// The parameters of a whole network, by their roles.
+private struct StructureProvider: ParameterProvider {
   /// The file, for errors.
   let path: String
   let tensors: [TensorType]
   private let roles: [Role]
   private let sources: [Role: ParameterSource]
-  private let block: @Sendable (_ node: Int) throws -> TrainingBlock?
+  private let branches: [BlockAddress: Branch]
 
   init(
-    path: String, _ structure: RepVGGStructure, _ sources: [Role: ParameterSource],
-    block: @escaping @Sendable (_ node: Int) throws -> TrainingBlock? = { _ in nil }
+    path: String, _ structure: Structure, _ sources: [Role: ParameterSource],
+    _ branches: [BlockAddress: Branch] = [:]
   ) {
     self.path = path
     let parameters = structure.deployParameters
@@ -154,42 +150,19 @@ private struct RepVGGProvider: ParameterProvider {
     tensors = parameters.map { TensorType(.float32, $0.shape) }
     roles = parameters.map(\.role)
     self.sources = sources
-    self.block = block
+    self.branches = branches
   }
 
   func parameter(_ tensor: Int) throws -> ParameterSource {
-    guard let source = sources[roles[tensor]] else {
-      let name = Dialect.official.name(of: roles[tensor]) ?? "a parameter"
-      throw InferenceError.notANetwork(
-        path: path, reason: "'\(name)' (as the official code calls it) is missing")
-    }
-    return source
+    let role = roles[tensor]
+    if let source = sources[role] { return source }
+    // Of a block with branches, the convolution is not computed.
+    let family = role.family.map { [$0] } ?? []
+    let name = Dialect.first(naming: family)?.label(of: role) ?? "a parameter"
+    throw InferenceError.notANetwork(path: path, reason: "'\(name)' is missing")
   }
 
-  func trainingBlock(for node: Int) throws -> TrainingBlock? { try block(node) }
-}
-
-extension TrainingBlock {
-  /// - Parameter epsilon: BatchNorm's, where the file does not say it.
-  fileprivate init(_ block: Block, of network: Network, epsilon: Double) throws {
-    // Checks that all is there and of fitting shapes, with errors that say what is not.
-    _ = try RepVGGBlock(block, of: network, epsilon: epsilon)
-    func vector(_ role: BlockRole) throws -> [Double] { try block[role]!.tensor.doubles() }
-    func norm(_ branch: Naming.Branch) throws -> BatchNorm {
-      BatchNorm(
-        gamma: try vector(.batchNorm(branch, .gamma)), beta: try vector(.batchNorm(branch, .beta)),
-        runningMean: try vector(.batchNorm(branch, .runningMean)),
-        runningVariance: try vector(.batchNorm(branch, .runningVariance)),
-        epsilon: network.module(of: block[.batchNorm(branch, .gamma)]!)?.epsilon ?? epsilon)
-    }
-    func branch(_ branch: Naming.Branch) throws -> Branch {
-      Branch(
-        weight: block[.kernel(branch)]!.tensor,
-        bias: block[.convolutionBias(branch)] == nil ? nil : try vector(.convolutionBias(branch)),
-        norm: try norm(branch))
-    }
-    self.init(
-      dense: try branch(.dense), pointwise: try branch(.pointwise),
-      identity: block[.batchNorm(.identity, .gamma)] == nil ? nil : try norm(.identity))
+  func branch(fusedInto weight: Int) throws -> Branch? {
+    if case .block(let block, _) = roles[weight] { branches[block] } else { nil }
   }
 }

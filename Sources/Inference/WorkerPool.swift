@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Synchronization
 internal import Tensors
 
@@ -32,7 +31,7 @@ final class WorkerPool<Number: NetworkNumber> {
       return
     }
     let next = Atomic<Int>(0)
-    DispatchQueue.concurrentPerform(iterations: workers) { thread in
+    withThreads(workers) { thread in
       while true {
         let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
         guard index < count else { return }

@@ -1,3 +1,4 @@
+internal import Blocks
 public import Tensors
 
 extension Dialect {
@@ -13,14 +14,11 @@ extension Dialect {
     _ tensor: OutputTensor, as role: Role, groups: Int?, isShaped: Bool = true
   ) throws(NamingError) -> OutputTensor? {
     guard let name = name(of: role) else {
-      switch role {
-      case .block(_, .batchNorm(_, .batchesTracked)), .auxiliary(_, .batchNorm(.batchesTracked)):
-        return nil
-      default: throw .noName(dialect: self.name, parameter: label(of: role))
-      }
+      if case .block(_, let address) = role, address.part == .batchesTracked { return nil }
+      throw .noName(dialect: self.name, parameter: label(of: role))
     }
     let layouts = isShaped ? layouts : Layouts()
-    guard var result = layouts.outside(tensor, as: Form(role), groups: groups) else {
+    guard var result = layouts.stored(tensor, as: ShapeForm(role), groups: groups) else {
       throw .unknownGroups(dialect: self.name, parameter: name)
     }
     result.name = name

@@ -1,84 +1,111 @@
 internal import Checkpoints
+internal import Blocks
 internal import Tensors
 
-// Dialect tables as text: lines of `key: value`, in any order, `#` before comments. The keys are
-// documented in formats/dialects.md.
+// Dialect tables as text: lines of `key: value`, `#` before comments; each `family:` begins the part on
+// the blocks of one family. The keys are documented in formats/dialects.md.
 extension Dialect {
   /// Parses a table.
   ///
-  /// - Parameter place: what to call the table in errors: its file.
+  /// - Parameters:
+  ///   - place: what to call the table in errors: its file.
+  ///   - bases: the tables that it can be `like`.
   /// - Throws: `NamingError.badDialect`, with the line.
-  public init(text: String, place: String) throws(NamingError) {
+  public init(text: String, place: String, bases: [Dialect] = all) throws(NamingError) {
+    try self.init(text: text, place: place) { name in Dialect.named(name, among: bases)?.text }
+  }
+
+  /// A built-in table, which tests have parsed.
+  init(builtIn text: String, like base: String? = nil) {
+    do throws(NamingError) {
+      try self.init(text: text, place: "built-in dialect") { _ in base }
+    } catch {
+      preconditionFailure(error.description)
+    }
+  }
+
+  private init(
+    text: String, place: String, base: (String) -> String?
+  ) throws(NamingError) {
     var table = try Table(text, place: place)
+    while let (name, line) = table.take("like") {
+      guard let text = base(name.lowercased()) else {
+        throw .badDialect(
+          place: place, line: line, reason: "there is no dialect '\(name)' to be like")
+      }
+      table.fill(from: try Table(text, place: place))
+    }
     name = try table.required("name").lowercased()
     project = try table.required("project")
     source = table.optional("source") ?? ""
-    families = table.words("families") ?? []
+    containers = table.words("containers") ?? []
+    marker = table.optional("marker")
     epsilon = try table.number("epsilon")
     input = try table.input()
-    blocks = try table.correspondences("block")
+    root = table.optional("root")
     separator = table.optional("separator") ?? "."
-    batchNorm = [:]
-    let fields: [(String, BatchNormField)] = [
+    parts = [
+      .weight: table.optional("weight") ?? "weight", .bias: table.optional("bias") ?? "bias",
+    ]
+    let statistics: [(String, Part)] = [
       ("gamma", .gamma), ("beta", .beta), ("mean", .runningMean), ("variance", .runningVariance),
       ("counter", .batchesTracked),
     ]
-    for (key, field) in fields { batchNorm[field] = table.optional("batchnorm \(key)") }
-    for (key, field) in fields where field != .batchesTracked && batchNorm[field] == nil {
+    for (key, part) in statistics { parts[part] = table.optional("batchnorm \(key)") }
+    for (key, part) in statistics where part != .batchesTracked && parts[part] == nil {
       throw .badDialect(place: place, line: nil, reason: "'batchnorm \(key)' is missing")
     }
-    layer = [
-      .weight: table.optional("weight") ?? "weight", .bias: table.optional("bias") ?? "bias",
-    ]
-    dense = try table.convolution("dense")
-    pointwise = try table.convolution("pointwise")
-    identity = try table.required("identity")
-    fused = table.optional("fused") ?? ""
-    squeezeExcitation = [:]
-    for (key, placement) in [("before", Placement.beforeActivation), ("after", .afterActivation)] {
-      if let squeeze = table.optional("squeeze \(key)") {
-        squeezeExcitation[placement] = .init(
-          squeeze: squeeze, excite: try table.required("excite \(key)"))
-      }
-    }
-    classifier = try table.required("classifier")
-    auxiliary = nil
-    if let suffix = table.optional("auxiliary path") {
-      auxiliary = .init(
-        pathSuffix: suffix, convolution: try table.required("auxiliary convolution"),
-        batchNorm: try table.required("auxiliary batchnorm"),
-        classifier: try table.required("auxiliary classifier"))
-    }
+    classifier = table.optional("classifier")
     layouts = Layouts()
     layouts.kernel = try table.choice("kernel layout", default: .oihw)
     layouts.linear = try table.choice("linear layout", default: .outIn)
     layouts.squeezeExcitation = try table.choice("squeeze-excitation layout", default: .kernel)
     layouts.batchNorm = try table.choice("batchnorm layout", default: .c)
     layouts.convolutionBias = try table.choice("bias layout", default: .c)
+    tables = []
     self.text = text
     try table.finish()
-    var suffixes: Set<String> = []
-    for suffix in BlockRole.all.compactMap({ suffix(of: $0) })
-    where !suffixes.insert(suffix).inserted {
-      throw .badDialect(
-        place: place, line: nil, reason: "two parameters of a block are called '\(suffix)'")
+    for var part in table.parts {
+      let family = try part.family()
+      tables.append(
+        BlockTable(
+          family: family, blocks: try part.correspondences("block"),
+          layers: try part.layers(of: family)))
+      try part.finish()
+      try requireNamesOfTheirOwn(tables[tables.count - 1], place: place)
+    }
+    guard !tables.isEmpty else {
+      throw .badDialect(place: place, line: nil, reason: "'family' is missing")
     }
   }
 
-  /// A built-in table, which tests have parsed.
-  init(builtIn text: String) {
-    do throws(NamingError) {
-      try self.init(text: text, place: "built-in dialect")
-    } catch {
-      preconditionFailure(error.description)
+  private func requireNamesOfTheirOwn(_ table: BlockTable, place: String) throws(NamingError) {
+    var suffixes: Set<String> = []
+    let inPlace = table.layerInPlace
+    for layer in table.family.allLayers {
+      let address = LayerAddress(layer.name, index: layer.isRepeated ? 0 : nil)
+      // The deploy convolution may take the place of the layer it is made of.
+      if address == .fused && inPlace != nil { continue }
+      for part in layer.parts {
+        guard let suffix = suffix(of: ParameterAddress(address, part), in: table) else { continue }
+        guard suffixes.insert(suffix).inserted else {
+          throw .badDialect(
+            place: place, line: nil, reason: "two parameters of a block are called '\(suffix)'")
+        }
+      }
     }
   }
 }
 
-/// The lines of a table that have not been used yet.
+/// The lines of a table that have not been used yet: those on the whole project, and those of each part.
 private struct Table {
+  private typealias Entry = (key: String, value: String, line: Int)
   private let place: String
-  private var entries: [(key: String, value: String, line: Int)] = []
+  private var entries: [Entry] = []
+  /// Parts begin with `family`.
+  private(set) var parts: [Table] = []
+
+  private init(place: String) { self.place = place }
 
   init(_ text: String, place: String) throws(NamingError) {
     self.place = place
@@ -90,12 +117,39 @@ private struct Table {
           place: place, line: index + 1, reason: "expected 'key: value', found '\(line)'")
       }
       let key = Table.trimmed(line[..<colon]).lowercased()
-      if key != "block", entries.contains(where: { $0.key == key }) {
-        throw .badDialect(place: place, line: index + 1, reason: "'\(key)' is there twice")
-      }
-      entries.append((key, Table.trimmed(line[line.index(after: colon)...]), index + 1))
+      let entry = (key, Table.trimmed(line[line.index(after: colon)...]), index + 1)
+      if key == "family" { parts.append(Table(place: place)) }
+      if parts.isEmpty { try append(entry) } else { try parts[parts.count - 1].append(entry) }
     }
   }
+
+  private mutating func append(_ entry: Entry) throws(NamingError) {
+    if entry.key != "block", entries.contains(where: { $0.key == entry.key }) {
+      throw .badDialect(place: place, line: entry.line, reason: "'\(entry.key)' is there twice")
+    }
+    entries.append(entry)
+  }
+
+  /// Adds what another table says and this one does not, part by part.
+  mutating func fill(from base: Table) {
+    let keys = Set(entries.map(\.key))
+    entries += base.entries.filter { !keys.contains($0.key) }
+    // In the order of the base: its first family is the one that networks are known by.
+    var own = parts
+    parts = []
+    for base in base.parts {
+      guard let index = own.firstIndex(where: { $0.familyName == base.familyName }) else {
+        parts.append(base)
+        continue
+      }
+      var part = own.remove(at: index)
+      part.fill(from: base)
+      parts.append(part)
+    }
+    parts += own
+  }
+
+  private var familyName: String? { entries.first { $0.key == "family" }?.value.lowercased() }
 
   private static func trimmed(_ text: some StringProtocol) -> String {
     var text = Substring(text)
@@ -105,20 +159,23 @@ private struct Table {
     return String(text)
   }
 
-  private mutating func take(_ key: String) -> (value: String, line: Int)? {
+  mutating func take(_ key: String) -> (value: String, line: Int)? {
     guard let index = entries.firstIndex(where: { $0.key == key }) else { return nil }
     let entry = entries.remove(at: index)
     return (entry.value, entry.line)
   }
 
-  mutating func optional(_ key: String) -> String? { take(key)?.value }
+  /// A value that is not empty; an empty one takes back what a table says that this one is like.
+  mutating func optional(_ key: String) -> String? {
+    take(key).flatMap { $0.value.isEmpty ? nil : $0.value }
+  }
 
   mutating func words(_ key: String) -> [String]? {
     optional(key)?.split(separator: " ").map(String.init)
   }
 
   mutating func required(_ key: String) throws(NamingError) -> String {
-    guard let value = optional(key), !value.isEmpty else {
+    guard let value = optional(key) else {
       throw .badDialect(place: place, line: nil, reason: "'\(key)' is missing")
     }
     return value
@@ -135,9 +192,53 @@ private struct Table {
     return number
   }
 
-  mutating func convolution(_ key: String) throws(NamingError) -> Dialect.ConvolutionNames {
-    .init(
-      convolution: try required("\(key) convolution"), batchNorm: try required("\(key) batchnorm"))
+  mutating func family() throws(NamingError) -> BlockFamily {
+    let (name, line) = take("family")!
+    if let family = BlockFamily.all.first(where: { $0.name.lowercased() == name.lowercased() }) {
+      return family
+    }
+    let known = BlockFamily.all.map(\.name).joined(separator: ", ")
+    throw .badDialect(
+      place: place, line: line, reason: "'family' is one of \(known), not '\(name)'")
+  }
+
+  /// The names of a family's layers: `dense convolution`, `dense batchnorm`; those of layers that all
+  /// families may have are called by the layer alone: `fused`.
+  mutating func layers(of family: BlockFamily) throws(NamingError) -> [BlockTable.LayerName] {
+    var result: [BlockTable.LayerName] = []
+    for layer in family.allLayers {
+      let isCommon = !family.isOwn(LayerAddress(layer.name))
+      func add(_ kind: String, _ name: String?, isBatchNorm: Bool) throws(NamingError) {
+        guard let name else {
+          if layer.isOptional { return }
+          throw .badDialect(
+            place: place, line: nil, reason: "'\(layer.name) \(kind)' is missing")
+        }
+        if layer.isRepeated && !name.contains("{n}") {
+          throw .badDialect(
+            place: place, line: nil,
+            reason: "'\(layer.name) \(kind)' has no {n}, the number of the layer")
+        }
+        result.append(.init(layer: layer.name, isBatchNorm: isBatchNorm, name: name))
+      }
+      if isCommon {
+        // The deploy convolution may be called nothing: then it is the block itself.
+        let name =
+          layer.name == LayerAddress.fused.name
+          ? take(layer.name)?.value ?? "" : optional(layer.name)
+        try add("", name, isBatchNorm: false)
+        continue
+      }
+      if let form = layer.weightForm {
+        let kind = form == .matrix ? "linear" : "convolution"
+        try add(kind, optional("\(layer.name) \(kind)"), isBatchNorm: false)
+      }
+      if layer.hasBatchNorm {
+        try add("batchnorm", optional("\(layer.name) batchnorm"), isBatchNorm: true)
+      }
+    }
+    if family.isForTrainingOnly { result.removeAll { $0.layer == LayerAddress.fused.name } }
+    return result
   }
 
   mutating func correspondences(_ key: String) throws(NamingError) -> [Correspondence] {

@@ -1,10 +1,13 @@
 public import Checkpoints
+public import Blocks
+public import Tensors
 
-/// How one project names, shapes and feeds the parameters of a RepVGG: a table, used in both
+/// How one project names, shapes and feeds the parameters of its networks: a table, used in both
 /// directions.
 ///
-/// The name of a block's parameter is the block's path, a separator, and one of the names below. The
-/// table is written as text (formats/dialects.md); `Dialects/` has one for each project.
+/// The name of a block's parameter is the block's path, a separator, the name of its layer, and the last
+/// part. The table is written as text (formats/dialects.md); `Dialects/` has one for each project and
+/// family.
 public struct Dialect: Equatable, Sendable {
   /// What `--names` calls it.
   public var name: String
@@ -12,65 +15,114 @@ public struct Dialect: Equatable, Sendable {
   public var project: String
   /// Where the facts of this table come from.
   public var source: String
-  /// Families of containers whose files are of this dialect if their names could be of several.
-  public var families: [String]
+  /// Containers (`Checkpoint.family`) whose files are of this dialect if their names could be of several.
+  public var containers: [String]
+  /// A text that is in one name at least of a file of this dialect; without it the table does not apply.
+  public var marker: String?
   /// BatchNorm's epsilon. No state dict stores it.
   public var epsilon: Double
   /// How images become input.
   public var input: InputConvention
-  /// Paths of blocks in the official numbering, and what this project calls them. The first pair that
-  /// matches counts.
-  public var blocks: [Correspondence]
+  /// The path of the block that takes the image, in the numbering of the family's first project. Parts
+  /// of a whole network, such as the classifier, are known beside it only.
+  public var root: String?
   /// Between a block's path and the rest.
   public var separator: String
   public var layouts: Layouts
-
-  /// The last part of the name of each BatchNorm parameter there is.
-  public var batchNorm: [BatchNormField: String]
-  /// The last part of the name of a layer's weight and bias.
-  public var layer: [LayerField: String]
-  public var dense: ConvolutionNames
-  public var pointwise: ConvolutionNames
-  /// The identity branch's BatchNorm.
-  public var identity: String
-  /// The deploy convolution. May be empty: then it is the block itself.
-  public var fused: String
-  /// A name that begins with `../` belongs to the parent of the block's path.
-  public var squeezeExcitation: [Placement: SqueezeExcitationNames]
+  /// The last part of each parameter's name; a BatchNorm counter may be missing.
+  public var parts: [Part: String]
   /// The final linear layer.
-  public var classifier: String
-  public var auxiliary: AuxiliaryNames?
+  public var classifier: String?
+  /// The names of blocks; the first table's family is the one that the networks are known by.
+  public var tables: [BlockTable]
   /// The whole table, as it was written.
   public var text: String
-
-  /// A convolution and the BatchNorm after it.
-  public struct ConvolutionNames: Equatable, Sendable {
-    public var convolution: String
-    public var batchNorm: String
-  }
-
-  public struct SqueezeExcitationNames: Equatable, Sendable {
-    public var squeeze: String
-    public var excite: String
-  }
-
-  /// Heads for training only, as at `stage1_aux`.
-  public struct AuxiliaryNames: Equatable, Sendable {
-    /// How the last part of a head's path ends.
-    public var pathSuffix: String
-    public var convolution: String
-    public var batchNorm: String
-    public var classifier: String
-  }
 
   /// All built-in dialects. Of two that recognise a file equally well, the first is chosen.
   public static let all: [Dialect] = [
     .official, .baseCls, .renamedMegEngine, .timm, .mmpretrain, .paddleClas, .zcls, .objax, .keras,
+    .yolov6, .mobileOne, .mobileOneTimm, .mobileOneMMPretrain, .dbb, .dbbHDF5,
   ]
 
   /// The dialect that `--names` calls `name`.
   public static func named(_ name: String, among dialects: [Dialect] = all) -> Dialect? {
     dialects.first { $0.name == name.lowercased() }
+  }
+
+  /// The family that its networks are known by.
+  public var family: BlockFamily { tables[0].family }
+
+  /// The table of a family; nil if this project has no such blocks.
+  public func table(of family: BlockFamily) -> BlockTable? {
+    tables.first { $0.family == family }
+  }
+
+  /// The first dialect that can name blocks of these families.
+  public static func first(naming families: [BlockFamily]) -> Dialect? {
+    all.first { dialect in families.allSatisfy { dialect.table(of: $0) != nil } }
+  }
+}
+
+/// What one project calls the blocks of one family, and their layers.
+public struct BlockTable: Equatable, Sendable {
+  public var family: BlockFamily
+  /// Paths of blocks in the numbering of the family's first project, and what this project calls them.
+  /// The first pair that matches counts.
+  public var blocks: [Correspondence]
+  /// What layers are called below the block's path. The convolution and the BatchNorm of a layer have
+  /// names of their own.
+  public var layers: [LayerName]
+
+  /// The name of a module of a layer; `{n}` stands for the layer's number.
+  public struct LayerName: Equatable, Sendable {
+    public var layer: String
+    /// Whether it is the layer's BatchNorm; else its convolution or linear layer.
+    public var isBatchNorm: Bool
+    /// May be empty: then it is the block itself. A name that begins with `../` belongs to the parent
+    /// of the block's path.
+    public var name: String
+  }
+
+  /// The name of the module that has a part of a layer; with `{n}` where layers are counted.
+  func pattern(of layer: String, _ part: Part) -> String? {
+    let isBatchNorm = Part.ofBatchNorm.contains(part)
+    return layers.first { $0.layer == layer && $0.isBatchNorm == isBatchNorm }?.name
+  }
+
+  /// The name of the module that has a parameter.
+  func layerName(of address: ParameterAddress) -> String? {
+    guard let name = pattern(of: address.layer.name, address.part),
+      let place = name.firstRange(of: "{n}")
+    else { return pattern(of: address.layer.name, address.part) }
+    return address.layer.index.map {
+      name[..<place.lowerBound] + "\($0)" + name[place.upperBound...]
+    }
+  }
+
+  /// The layer whose convolution becomes the deploy convolution in its own place, if that is so: then
+  /// names alone do not tell one from the other.
+  var layerInPlace: LayerAddress? {
+    guard let fused = layers.first(where: { $0.layer == LayerAddress.fused.name }) else {
+      return nil
+    }
+    return layers.first {
+      $0.layer != fused.layer && !$0.isBatchNorm && $0.name == fused.name
+    }.map { LayerAddress($0.layer) }
+  }
+
+  /// Whether blocks may stand anywhere, and so also be the whole network.
+  private var takesAnyPath: Bool { blocks.contains { $0.first.description == "*" } }
+
+  /// What this project calls the block at a canonical path; nil if it has no block there.
+  func path(ofBlock canonical: String) -> String? {
+    if canonical.isEmpty { return takesAnyPath ? "" : nil }
+    return blocks.lazy.compactMap { $0.forward(canonical) }.first
+  }
+
+  /// The canonical path of a block of this project.
+  func canonicalPath(of path: String) -> String? {
+    if path.isEmpty { return takesAnyPath ? "" : nil }
+    return blocks.lazy.compactMap { $0.backward(path) }.first
   }
 }
 
@@ -84,99 +136,49 @@ extension Dialect {
   }
 
   /// What a block's parameter is called below its path; nil if this project has no such parameter.
-  func suffix(of role: BlockRole) -> String? {
-    switch role {
-    case .kernel(let branch): convolution(branch).map { join($0.convolution, layer[.weight]!) }
-    case .convolutionBias(let branch):
-      convolution(branch).map { join($0.convolution, layer[.bias]!) }
-    case .batchNorm(let branch, let field):
-      batchNorm[field].map { join(convolution(branch)?.batchNorm ?? identity, $0) }
-    case .fused(let field): join(fused, layer[field]!)
-    case .squeeze(let placement, let field):
-      squeezeExcitation[placement].map { join($0.squeeze, layer[field]!) }
-    case .excite(let placement, let field):
-      squeezeExcitation[placement].map { join($0.excite, layer[field]!) }
+  func suffix(of address: ParameterAddress, in table: BlockTable) -> String? {
+    guard let layer = table.layerName(of: address), let part = parts[address.part] else {
+      return nil
     }
+    return join(layer, part)
   }
 
-  private func convolution(_ branch: Branch) -> ConvolutionNames? {
-    switch branch {
-    case .dense: dense
-    case .pointwise: pointwise
-    case .identity: nil
-    }
-  }
-
-  func suffix(of role: AuxiliaryRole) -> String? {
-    guard let auxiliary else { return nil }
-    return switch role {
-    case .kernel: join(auxiliary.convolution, layer[.weight]!)
-    case .convolutionBias: join(auxiliary.convolution, layer[.bias]!)
-    case .batchNorm(let field): batchNorm[field].map { join(auxiliary.batchNorm, $0) }
-    case .classifier(let field): join(auxiliary.classifier, layer[field]!)
-    }
-  }
-
-  /// Whether blocks may stand anywhere, and so also be the whole network.
-  private var takesAnyPath: Bool { blocks.contains { $0.first.description == "*" } }
-
-  /// What this project calls the block at an official path; nil if it has no block there.
-  func path(ofBlock official: String) -> String? {
-    if official.isEmpty { return takesAnyPath ? "" : nil }
-    return blocks.lazy.compactMap { $0.forward(official) }.first
-  }
-
-  /// The official path of a block of this project.
-  func officialPath(of path: String) -> String? {
-    if path.isEmpty { return takesAnyPath ? "" : nil }
-    return blocks.lazy.compactMap { $0.backward(path) }.first
+  /// The same with `{n}` where layers are counted.
+  func pattern(of layer: String, _ part: Part, in table: BlockTable) -> String? {
+    guard let name = table.pattern(of: layer, part), let part = parts[part] else { return nil }
+    return join(name, part)
   }
 
   /// The name of a tensor with this role; nil if this project has no such parameter.
   public func name(of role: Role) -> String? {
     switch role {
-    case .block(let official, let role):
-      guard let suffix = suffix(of: role), let path = path(ofBlock: official) else { return nil }
+    case .block(let block, let address):
+      guard let table = table(of: block.family), let suffix = suffix(of: address, in: table),
+        let path = table.path(ofBlock: block.path)
+      else { return nil }
       if suffix.hasPrefix("../") {
         let parent = path.split(separator: ".").dropLast().joined(separator: ".")
         return join(parent, String(suffix.dropFirst(3)))
       }
       return path.isEmpty ? suffix : path + separator + suffix
-    case .auxiliary(let path, let role):
-      return suffix(of: role).map { path + separator + $0 }
-    case .classifier(let field):
-      return join(classifier, layer[field]!)
+    case .classifier(let part):
+      return classifier.map { join($0, parts[part]!) }
     case .other(let name):
       return name
     }
   }
 
-  /// The name of a tensor with this role, or what the official code calls it: for messages.
+  /// The name of a tensor with this role, or what the family's first project calls it, or its address:
+  /// for messages.
   public func label(of role: Role) -> String {
-    name(of: role) ?? Dialect.official.name(of: role)!
+    if let name = name(of: role) { return name }
+    let others = Dialect.all.lazy.filter { role.family == nil || $0.table(of: role.family!) != nil }
+    if let name = others.compactMap({ $0.name(of: role) }).first { return name }
+    switch role {
+    case .block(let block, let address):
+      return join(block.path, "\(address.layer)", address.part.rawValue)
+    case .classifier(let part): return join("classifier", part.rawValue)
+    case .other(let name): return name
+    }
   }
-}
-
-extension BlockRole {
-  /// Every role, in the order a state dict of the official code has them.
-  static let all: [BlockRole] = {
-    var roles: [BlockRole] = []
-    for placement in Placement.allCases {
-      roles += LayerField.allCases.map { .squeeze(placement, $0) }
-      roles += LayerField.allCases.map { .excite(placement, $0) }
-    }
-    roles += LayerField.allCases.map { .fused($0) }
-    roles += BatchNormField.allCases.map { .batchNorm(.identity, $0) }
-    for branch in [Branch.dense, .pointwise] {
-      roles += [.kernel(branch), .convolutionBias(branch)]
-      roles += BatchNormField.allCases.map { .batchNorm(branch, $0) }
-    }
-    return roles
-  }()
-}
-
-extension AuxiliaryRole {
-  static let all: [AuxiliaryRole] =
-    [.kernel, .convolutionBias] + BatchNormField.allCases.map { .batchNorm($0) }
-    + LayerField.allCases.map { .classifier($0) }
 }

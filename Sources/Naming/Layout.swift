@@ -1,3 +1,4 @@
+internal import Blocks
 internal import Tensors
 
 /// How a project shapes its tensors. Inside this program kernels are `[O, I/groups, height, width]`,
@@ -5,7 +6,7 @@ internal import Tensors
 public struct Layouts: Equatable, Sendable {
   public var kernel = Kernel.oihw
   public var linear = Linear.outIn
-  /// Of the weights of Squeeze-and-Excitation, which are `[out, in, 1, 1]` inside.
+  /// Of the weights of Squeeze-and-Excitation, which are `[out, in, 1, 1]` in this program.
   public var squeezeExcitation = SqueezeExcitation.kernel
   public var batchNorm = Vector.c
   /// Of the biases of convolutions, those of Squeeze-and-Excitation too.
@@ -55,30 +56,33 @@ public struct Layouts: Equatable, Sendable {
 }
 
 /// What kind of shape a role asks for.
-enum Form {
-  case kernel, squeezeExcitation, matrix, batchNorm, convolutionBias, classifierBias, any
+enum ShapeForm {
+  case kernel, squeezeExcitation, matrix, batchNorm, convolutionBias, linearBias, any
 
   init(_ role: Role) {
     switch role {
-    case .other, .block(_, .batchNorm(_, .batchesTracked)),
-      .auxiliary(_, .batchNorm(.batchesTracked)):
-      self = .any
-    case .block(_, .kernel), .block(_, .fused(.weight)), .auxiliary(_, .kernel): self = .kernel
-    case .block(_, .squeeze(_, .weight)), .block(_, .excite(_, .weight)): self = .squeezeExcitation
-    case .classifier(.weight), .auxiliary(_, .classifier(.weight)): self = .matrix
-    case .block(_, .batchNorm), .auxiliary(_, .batchNorm): self = .batchNorm
-    case .classifier(.bias), .auxiliary(_, .classifier(.bias)): self = .classifierBias
-    case .block, .auxiliary: self = .convolutionBias
+    case .other: self = .any
+    case .classifier(let part): self = part == .bias ? .linearBias : .matrix
+    case .block(let block, let address):
+      switch (address.part, block.family.layer(named: address.layer.name)?.weightForm) {
+      case (.batchesTracked, _): self = .any
+      case (.gamma, _), (.beta, _), (.runningMean, _), (.runningVariance, _): self = .batchNorm
+      case (.weight, .matrix): self = .matrix
+      case (.weight, .squeezeExcitation): self = .squeezeExcitation
+      case (.weight, _): self = .kernel
+      case (.bias, .matrix): self = .linearBias
+      case (.bias, _): self = .convolutionBias
+      }
     }
   }
 }
 
 extension Layouts {
-  /// A tensor of a file in the shape used inside; nil if it cannot have this role.
+  /// A tensor of a file in the shape used in this program; nil if it cannot have this role.
   ///
   /// Vectors are accepted in any of the shapes of `Vector`, and kernels of five axes everywhere, since
   /// the same project's files differ in these between versions.
-  func inside(_ tensor: Tensor, as form: Form) -> Tensor? {
+  func canonical(_ tensor: Tensor, as form: ShapeForm) -> Tensor? {
     func transposed(_ order: [Int]) -> Tensor? {
       tensor.isReshaped ? nil : tensor.transposed(order)
     }
@@ -87,7 +91,7 @@ extension Layouts {
     switch form {
     case .any:
       return tensor
-    case .batchNorm, .convolutionBias, .classifierBias:
+    case .batchNorm, .convolutionBias, .linearBias:
       guard sizes.count >= 1, sizes.count(where: { $0 > 1 }) <= 1 else { return nil }
       return tensor.reshaped(to: [tensor.shape.elementCount])
     case .matrix:
@@ -105,10 +109,10 @@ extension Layouts {
   }
 
   /// What a role's tensor should look like in a file, for errors.
-  func expectation(_ form: Form) -> String {
+  func expectation(_ form: ShapeForm) -> String {
     switch form {
     case .any: "a tensor"
-    case .batchNorm, .convolutionBias, .classifierBias: "a vector of one value for each channel"
+    case .batchNorm, .convolutionBias, .linearBias: "a vector of one value for each channel"
     case .matrix: "a matrix [\(linear == .outIn ? "out, in" : "in, out")]"
     case .kernel, .squeezeExcitation:
       kernel == .hwio
@@ -117,13 +121,13 @@ extension Layouts {
     }
   }
 
-  /// A tensor of the shape used inside, as a file of this project holds it.
+  /// A tensor of the shape used in this program, as a file of this project holds it.
   ///
   /// - Parameter groups: of the convolution the tensor belongs to; nil if that is not known.
   /// - Returns: nil if `groups` is needed, but not known.
-  func outside(_ tensor: OutputTensor, as form: Form, groups: Int?) -> OutputTensor? {
+  func stored(_ tensor: OutputTensor, as form: ShapeForm, groups: Int?) -> OutputTensor? {
     switch form {
-    case .any, .classifierBias: return tensor
+    case .any, .linearBias: return tensor
     case .batchNorm: return tensor.reshaped(to: batchNorm.shape(tensor.shape.elementCount))
     case .convolutionBias:
       return tensor.reshaped(to: convolutionBias.shape(tensor.shape.elementCount))

@@ -1,11 +1,14 @@
+internal import Blocks
+
 /// Why the tensors of a file could not be given roles.
 @nonexhaustive
 public enum NamingError: Error, Equatable, Sendable {
   /// No name in any state dict belongs to a block of a known dialect.
-  case noBlocks(path: String, found: [String])
+  /// If the names are those of a family that is known and not fused, its name.
+  case noBlocks(path: String, found: [String], resembles: String? = nil)
   /// Several state dicts are equally good; each with its number of tensors.
   case ambiguous(path: String, candidates: [String])
-  /// `--key` names no state dict.
+  /// The key that was asked for is that of no state dict.
   case noSuchKey(path: String, key: String, candidates: [String])
   /// Two tensors have the same role once wrappers are taken off.
   case collision(path: String, first: String, second: String)
@@ -13,8 +16,11 @@ public enum NamingError: Error, Equatable, Sendable {
   case renamedAlike(path: String, first: String, second: String, name: String)
   /// A tensor cannot have the shape or element type its role asks for.
   case misfit(path: String, name: String, role: String, found: String)
-  /// A block holds parameters that RepVGG blocks do not have.
-  case unknownInBlock(path: String, block: String, names: [String], known: [String])
+  /// A block holds parameters that blocks of its family do not have; with the nearest that they have,
+  /// and the family whose names these are, if it is known.
+  case unknownInBlock(
+    path: String, block: String, family: String, names: [String], known: [String],
+    resembles: String? = nil)
   /// A dialect's table is not one.
   case badDialect(place: String, line: Int?, reason: String)
   /// A rule of renaming is not one, or changes no name.
@@ -28,7 +34,12 @@ public enum NamingError: Error, Equatable, Sendable {
 extension NamingError: CustomStringConvertible {
   public var description: String {
     switch self {
-    case .noBlocks(let path, let found):
+    case .noBlocks(let path, _, let family?):
+      """
+      \(path): its names are those of \(family), whose blocks are not fused yet.
+        Families that are: \(knownFamilies).
+      """
+    case .noBlocks(let path, let found, nil):
       """
       \(path): no re-parameterizable block of a known dialect in it.
         \(found.isEmpty ? "It holds no tensors under names." : "Its names begin: " + found.joined(separator: ", ") + ".")
@@ -37,7 +48,7 @@ extension NamingError: CustomStringConvertible {
     case .ambiguous(let path, let candidates):
       """
       \(path): it holds \(candidates.count) state dicts of equal standing: \(candidates.joined(separator: ", ")).
-        Choose one with --key NAME.
+        Choose one by its key.
       """
     case .noSuchKey(let path, let key, let candidates):
       """
@@ -56,30 +67,41 @@ extension NamingError: CustomStringConvertible {
       """
     case .misfit(let path, let name, let role, let found):
       "\(path): '\(name)' should be \(role), but is \(found).\n  Check that the file comes from the code it seems to be from."
-    case .unknownInBlock(let path, let block, let names, let known):
+    case .unknownInBlock(let path, let block, let family, let names, let known, let resembles):
       """
-      \(path): block '\(block)' has parameters that a RepVGG block does not have: \(names.joined(separator: ", ")).
-        \(known.isEmpty ? "" : "Nearest that it has: \(known.joined(separator: ", ")). ")It may be a variant of the block (as QARepVGG, with BatchNorm after the sum), which is not fused; or a name is misspelt.
+      \(path): block '\(block)' has parameters that a \(family) block does not have: \(names.joined(separator: ", ")).
+        \(resembles.map { "Its names are those of \($0), whose blocks are not fused yet." } ?? (known.isEmpty ? "" : "Nearest that it has: \(known.joined(separator: ", ")). ") + "It may be a variant of the block (as QARepVGG, with BatchNorm after the sum), which is not fused; or a name is misspelt.")
       """
     case .badDialect(let place, let line, let reason):
-      "\(place)\(line.map { " at line \($0)" } ?? ""): \(reason).\n  'repconv dialects --show NAME' prints a built-in table to begin with."
+      "\(place)\(line.map { " at line \($0)" } ?? ""): \(reason).\n  A built-in table is one to begin with."
     case .badRule(let rule, let reason):
       "the rule '\(rule)': \(reason).\n  Rules are as in 'encoder.*=*' or 'layer{s}.{b}.*=stage{s}.{b}.*'."
     case .noName(let dialect, let parameter):
-      "the dialect '\(dialect)' has no name for '\(parameter)'.\n  Its networks have no such parameter; choose another with --names."
+      "the dialect '\(dialect)' has no name for '\(parameter)'.\n  Its networks have no such parameter; choose another."
     case .unknownGroups(let dialect, let parameter):
-      "the dialect '\(dialect)' shapes kernels by their groups, but how many '\(parameter)' has cannot be told outside a whole RepVGG.\n  Choose another with --names."
+      "the dialect '\(dialect)' shapes kernels by their groups, but how many '\(parameter)' has cannot be told outside a whole RepVGG.\n  Choose another."
     }
   }
 }
 
-/// `….rbr_dense.conv.weight (official, basecls), ...`
+/// `RepVGG, MobileOne, ...`
+private var knownFamilies: String {
+  BlockFamily.all.filter { !$0.standsBesideOthers }.map(\.name).joined(separator: ", ")
+}
+
+/// `….rbr_dense.conv.weight (official, basecls), ...`: the first kernel of each dialect's first family.
 private var knownBlockNames: String {
-  let names = Dialect.all.map { "…\($0.separator)\($0.suffix(of: .kernel(.dense))!)" }
-  var distinct: [String] = []
-  for name in names where !distinct.contains(name) { distinct.append(name) }
-  return distinct.map { name in
-    let dialects = zip(Dialect.all, names).filter { $0.1 == name }.map(\.0.name)
-    return "\(name) (\(dialects.joined(separator: ", ")))"
-  }.joined(separator: ", ")
+  var distinct: [(name: String, dialects: [String])] = []
+  for dialect in Dialect.all {
+    let kernel = dialect.family.layers.first { $0.weightForm == .kernel }!
+    let suffix = dialect.pattern(of: kernel.name, .weight, in: dialect.tables[0])!
+    let name = "…\(dialect.separator)\(suffix)"
+    if let index = distinct.firstIndex(where: { $0.name == name }) {
+      distinct[index].dialects.append(dialect.name)
+    } else {
+      distinct.append((name, [dialect.name]))
+    }
+  }
+  return distinct.map { "\($0.name) (\($0.dialects.joined(separator: ", ")))" }
+    .joined(separator: ", ")
 }

@@ -1,5 +1,6 @@
 public import Checkpoints
-internal import Tensors
+internal import Blocks
+public import Tensors
 
 extension Network {
   /// Chooses the state dict of `checkpoint` that has the most parameters of known roles, and gives
@@ -26,58 +27,57 @@ extension Network {
     }
     let renamed = try RenamingRules(renames).apply(to: candidates, path: path)
     let recognitions = zip(candidates, renamed).compactMap { stateDict, names in
-      Recognition(of: stateDict, names: names, family: checkpoint.family, dialects: dialects)
+      Recognition(of: stateDict, names: names, container: checkpoint.family, dialects: dialects)
     }
     guard let best = recognitions.map(\.score).max() else {
-      let names = candidates.max { $0.tensors.count < $1.tensors.count }?.tensors.prefix(4).map(
-        \.name)
-      throw .noBlocks(path: path, found: names ?? [])
+      let names = candidates.max { $0.tensors.count < $1.tensors.count }?.tensors.map(\.name) ?? []
+      throw .noBlocks(
+        path: path, found: Array(names.prefix(4)), resembles: ForeignFamily.named(by: names)?.name)
     }
     let leaders = recognitions.filter { $0.score == best }
     guard leaders.count == 1 else {
       throw .ambiguous(path: path, candidates: leaders.map { describe($0.stateDict) })
     }
-    try self.init(leaders[0], path: path)
-    let others = candidates.count - 1
-    if !stateDict.path.isEmpty || others > 0 {
-      notes.insert(
-        "used \(describe(stateDict))"
+    var notes: [String] = []
+    let (chosen, others) = (leaders[0].stateDict, candidates.count - 1)
+    if !chosen.path.isEmpty || others > 0 {
+      notes.append(
+        "used \(describe(chosen))"
           + (others > 0
-            ? "; \(others) other dict\(others == 1 ? "" : "s") of tensors left alone" : ""),
-        at: 0)
+            ? "; \(others) other dict\(others == 1 ? "" : "s") of tensors left alone" : ""))
     }
+    try self.init(leaders[0], path: path, notes: notes)
   }
 
-  private init(_ recognition: Recognition, path: String) throws(NamingError) {
-    self.path = path
-    stateDict = recognition.stateDict
-    dialect = recognition.dialect
-    prefix = recognition.wrapped.prefix
-    counters = []
-    unknownInBlocks = []
-    notes = []
-    parameters = []
+  private init(
+    _ recognition: Recognition, path: String, notes: [String]
+  ) throws(NamingError) {
+    var notes = notes
     if recognition.renamedCount > 0 {
       notes.append("renamed \(recognition.renamedCount) tensors by rule")
     }
+    let prefix = recognition.wrapped.prefix
     if !prefix.isEmpty { notes.append("took '\(prefix)' off every name") }
     if recognition.wrapped.removedCompiled {
       notes.append("took '\(Wrapper.compiled).' out of names")
     }
 
+    var wrapperCounters: [String] = []
+    var parameters: [Parameter] = []
     var seen: [Role: String] = [:]
-    var blocksByPath: [String: Block] = [:]
-    for path in recognition.blockPaths.values { blocksByPath[path] = Block(path: path) }
-    for (named, role) in zip(stateDict.tensors, recognition.roles) {
+    var blocks = Dictionary(
+      recognition.blocks.values.map { ($0.path, Block(address: $0)) },
+      uniquingKeysWith: { first, _ in first })
+    for (named, role) in zip(recognition.stateDict.tensors, recognition.roles) {
       if Wrapper.counters.contains(named.name) {
-        counters.append(named.name)
+        wrapperCounters.append(named.name)
         continue
       }
       if let first = seen.updateValue(named.name, forKey: role) {
         throw .collision(path: path, first: first, second: named.name)
       }
-      let form = Form(role)
-      let tensor = recognition.layouts.inside(
+      let form = ShapeForm(role)
+      let tensor = recognition.layouts.canonical(
         recognition.withShape(named.tensor, as: role), as: form)
       guard let tensor, form == .any || tensor.elementType.isWeightType else {
         throw .misfit(
@@ -89,43 +89,75 @@ extension Network {
       }
       let parameter = Parameter(role: role, originalName: named.name, tensor: tensor)
       parameters.append(parameter)
-      if case .block(let path, let blockRole) = role {
-        blocksByPath[path]!.parameters[blockRole] = parameter
+      if case .block(let block, let address) = role {
+        blocks[block.path]!.parameters[address] = parameter
       }
     }
-    blocks = blocksByPath.values.sorted { naturallyPrecedes($0.path, $1.path) }
 
     var unknown: [String: [String]] = [:]
-    for case .other(let name) in parameters.map(\.role) {
-      if let block = recognition.block(around: name) { unknown[block, default: []].append(name) }
+    for (named, role) in zip(recognition.stateDict.tensors, recognition.roles) {
+      guard case .other(let name) = role, let block = recognition.block(around: name) else {
+        continue
+      }
+      unknown[block, default: []].append(named.name)
     }
-    unknownInBlocks = unknown.sorted { naturallyPrecedes($0.key, $1.key) }.map {
-      ($0.key, $0.value)
-    }
-    sortCanonically()
+    self.init(
+      path: path, stateDict: recognition.stateDict, dialect: recognition.dialect, prefix: prefix,
+      parameters: Network.sortedCanonically(parameters),
+      blocks: blocks.values.sorted { naturallyPrecedes($0.path, $1.path) },
+      wrapperCounters: wrapperCounters,
+      unknownInBlocks: unknown.sorted { naturallyPrecedes($0.key, $1.key) }.map {
+        (blocks[$0.key]!.address, $0.value)
+      },
+      notes: notes)
   }
 
-  /// Puts parameters in the order of the official code if every one of them has a known role.
-  private mutating func sortCanonically() {
-    let order = Dictionary(
-      uniqueKeysWithValues: BlockRole.all.enumerated().map { ($1, $0) })
-    let auxiliaryOrder = Dictionary(
-      uniqueKeysWithValues: AuxiliaryRole.all.enumerated().map { ($1, $0) })
-    var keyed: [(group: Int, path: String, index: Int, parameter: Parameter)] = []
+  /// The order of the family's first project if every parameter has a known role, else as they are.
+  private static func sortedCanonically(_ parameters: [Parameter]) -> [Parameter] {
+    var keyed: [(group: Int, path: String, index: Int, number: Int, parameter: Parameter)] = []
+    var orders: [String: [ParameterPlace: Int]] = [:]
     for parameter in parameters {
       switch parameter.role {
-      case .block(let path, let role): keyed.append((0, path, order[role]!, parameter))
-      case .classifier(let field): keyed.append((1, "", field == .weight ? 0 : 1, parameter))
-      case .auxiliary(let path, let role): keyed.append((2, path, auxiliaryOrder[role]!, parameter))
-      case .other: return
+      case .block(let block, let address):
+        let order = orders[block.family.name] ?? ParameterPlace.order(of: block.family)
+        orders[block.family.name] = order
+        let place = ParameterPlace(layer: address.layer.name, part: address.part)
+        keyed.append(
+          (
+            block.family.isForTrainingOnly ? 2 : 0, block.path, order[place]!,
+            address.layer.index ?? 0, parameter
+          ))
+      case .classifier(let part): keyed.append((1, "", part == .weight ? 0 : 1, 0, parameter))
+      case .other: return parameters
       }
     }
+    // Counted layers stand one after the other, each whole.
     keyed.sort { a, b in
       if a.group != b.group { return a.group < b.group }
       if a.path != b.path { return naturallyPrecedes(a.path, b.path) }
-      return a.index < b.index
+      let (first, second) = (a.index / ParameterPlace.stride, b.index / ParameterPlace.stride)
+      return (first, a.number, a.index) < (second, b.number, b.index)
     }
-    parameters = keyed.map(\.parameter)
+    return keyed.map(\.parameter)
+  }
+}
+
+/// A parameter's place in a block, whatever its layer's number.
+private struct ParameterPlace: Hashable {
+  var layer: String
+  var part: Part
+
+  /// More than a layer has parts.
+  static let stride = 16
+
+  static func order(of family: BlockFamily) -> [ParameterPlace: Int] {
+    var order: [ParameterPlace: Int] = [:]
+    for (index, layer) in family.allLayers.enumerated() {
+      for (number, part) in layer.parts.enumerated() {
+        order[ParameterPlace(layer: layer.name, part: part)] = index * stride + number
+      }
+    }
+    return order
   }
 }
 
@@ -138,65 +170,83 @@ private struct Recognition {
   let wrapped: Wrapper.Result
   /// Names that rules changed.
   let renamedCount: Int
-  /// The official paths of blocks, by the paths that the file has.
-  private(set) var blockPaths: [String: String] = [:]
+  /// Blocks by the paths that the file has.
+  private(set) var blocks: [String: BlockAddress] = [:]
   /// Of every tensor; none if there is no block.
   private(set) var roles: [Role] = []
-  /// Tensors with a role other than `.other`, and whether the dialect is usual in such containers.
-  private(set) var score = Score(tensors: 0, isUsual: false)
+  private(set) var score = Score()
 
+  /// How well a dialect explains a file.
   struct Score: Comparable {
-    var tensors: Int
-    var isUsual: Bool
+    /// Tensors with a role other than `.other`.
+    var tensors = 0
+    /// Whether a text is there that only files of this dialect have.
+    var isMarked = false
+    /// Deploy kernels of shapes that its family has: names may be those of several.
+    var fittingKernels = 0
+    /// Whether the dialect is usual in such containers.
+    var isUsual = false
+
     static func < (a: Score, b: Score) -> Bool {
-      a.tensors != b.tensors ? a.tensors < b.tensors : !a.isUsual && b.isUsual
+      if a.tensors != b.tensors { return a.tensors < b.tensors }
+      if a.isMarked != b.isMarked { return b.isMarked }
+      if a.fittingKernels != b.fittingKernels { return a.fittingKernels < b.fittingKernels }
+      return !a.isUsual && b.isUsual
     }
   }
 
   private let suffixes: SuffixTable
-  /// Whether the image's block is there: other parts of a RepVGG are named beside it only.
-  private var hasStem = false
+  /// Whether the block that takes the image is there: other parts of a whole network are known beside it
+  /// only.
+  private var hasRoot = false
   /// The file's paths of blocks, by their parents; for names beside a block.
   private var pathsByParent: [String: String] = [:]
   /// Elements of biases, by role; only of files without shapes.
   private var biasCounts: [Role: Int] = [:]
 
   /// - Parameter names: of the tensors, after any rules.
-  init?(of stateDict: StateDict, names: [String], family: String, dialects: [Dialect]) {
+  init?(of stateDict: StateDict, names: [String], container: String, dialects: [Dialect]) {
     let renamedCount = zip(names, stateDict.tensors).count { $0 != $1.name }
-    let names = Wrapper.Names(names)
-    let attempts =
-      dialects
-      .map { Recognition(of: stateDict, names: names, renamedCount, family: family, as: $0) }
-      .filter { $0.score.tensors > 0 }
-    // `max` would return the last of equals; the first is wanted.
-    guard let best = attempts.map(\.score).max() else { return nil }
-    self = attempts.first { $0.score == best }!
+    let wrapped = Wrapper.Names(names)
+    var best: Recognition?
+    for dialect in dialects {
+      if let marker = dialect.marker, !names.contains(where: { $0.contains(marker) }) { continue }
+      let attempt = Recognition(
+        of: stateDict, names: wrapped, renamedCount, container: container, as: dialect)
+      if attempt.score.tensors > 0, best == nil || best!.score < attempt.score { best = attempt }
+    }
+    guard let best else { return nil }
+    self = best
   }
 
   private init(
-    of stateDict: StateDict, names: Wrapper.Names, _ renamedCount: Int, family: String,
+    of stateDict: StateDict, names: Wrapper.Names, _ renamedCount: Int, container: String,
     as dialect: Dialect
   ) {
     self.stateDict = stateDict
     self.dialect = dialect
-    layouts = family == "rvd" ? Layouts() : dialect.layouts
+    layouts = container == "rvd" ? Layouts() : dialect.layouts
     self.renamedCount = renamedCount
     var suffixes = SuffixTable(of: dialect)
-    wrapped = names.bare { suffixes.split($0)?.official == "stage0" }
-    let splits = wrapped.names.map { suffixes.split($0) }
+    wrapped = names.bare { name in
+      dialect.root != nil && suffixes.split(name)?.block.path == dialect.root
+    }
+    var splits = wrapped.names.map { suffixes.split($0) }
     self.suffixes = suffixes
-    for case (let path, let official, let role)? in splits where Recognition.marksBlock(role) {
-      if blockPaths.updateValue(official, forKey: path) == nil {
-        pathsByParent[Recognition.parent(of: path)] = path
+    findBlocks(&splits)
+    guard !blocks.isEmpty else { return }
+    roles = zip(wrapped.names, splits).map { role(of: $0, $1) }
+    score.tensors = roles.count { if case .other = $0 { false } else { true } }
+    score.isMarked = dialect.marker != nil
+    score.isUsual = dialect.containers.contains(container)
+    for (role, named) in zip(roles, stateDict.tensors) {
+      if case .block(let block, .fused(.weight)) = role,
+        block.family.fitsDeployKernel(
+          layouts.canonical(named.tensor, as: .kernel)?.shape ?? named.tensor.shape)
+      {
+        score.fittingKernels += 1
       }
     }
-    guard !blockPaths.isEmpty else { return }
-    hasStem = blockPaths.values.contains("stage0")
-    roles = zip(wrapped.names, splits).map { role(of: $0, $1) }
-    score = Score(
-      tensors: roles.count { if case .other = $0 { false } else { true } },
-      isUsual: dialect.families.contains(family))
     if stateDict.tensors.allSatisfy({ $0.tensor.shape.rank == 1 }) {
       for (role, named) in zip(roles, stateDict.tensors) {
         biasCounts[role] = named.tensor.shape.elementCount
@@ -204,51 +254,96 @@ private struct Recognition {
     }
   }
 
+  /// Finds where blocks are. Families without branches have blocks only beside those that have some, and
+  /// only whole ones; those for training only beside a whole network.
+  private mutating func findBlocks(_ splits: inout [SuffixTable.Split?]) {
+    var present: [String: Set<ParameterAddress>] = [:]
+    for case let split? in splits where split.block.family.isPlain {
+      present[split.path, default: []].insert(split.address)
+    }
+    func isWhole(_ split: SuffixTable.Split, _ kernel: Tensor) -> Bool {
+      let parts = Set((present[split.path] ?? []).map(\.part))
+      let norms = parts.intersection(Part.ofBatchNorm)
+      return (norms.isEmpty || norms.isSuperset(of: Part.ofBatchNorm.dropLast()))
+        && parts.contains(.weight) && kernel.shape.rank >= 4
+    }
+    for case let split? in splits
+    where SuffixTable.marksBlock(split) && !split.block.family.standsBesideOthers {
+      add(split)
+    }
+    guard !blocks.isEmpty else { return }
+    hasRoot = blocks.values.contains { $0.path == dialect.root }
+    for (index, split) in splits.enumerated() {
+      guard let split, split.block.family.standsBesideOthers else { continue }
+      if split.block.family.isForTrainingOnly {
+        if hasRoot, SuffixTable.marksBlock(split) { add(split) }
+      } else if blocks[split.path] == nil, split.address.part == .weight,
+        block(around: split.path) == nil,
+        isWhole(split, stateDict.tensors[index].tensor)
+      {
+        add(split)
+      }
+    }
+    // A convolution without its BatchNorm is the deploy form, under the same name.
+    for (index, split) in splits.enumerated() {
+      guard var split, let inPlace = dialect.table(of: split.block.family)?.layerInPlace,
+        split.address.layer == inPlace, blocks[split.path]?.family == split.block.family,
+        !(present[split.path] ?? []).contains(where: { Part.ofBatchNorm.contains($0.part) })
+      else { continue }
+      split.address.layer = .fused
+      splits[index] = split
+    }
+  }
+
+  private mutating func add(_ split: SuffixTable.Split) {
+    guard blocks[split.path] == nil else { return }
+    blocks[split.path] = split.block
+    pathsByParent[Recognition.parent(of: split.path)] = split.path
+  }
+
   private static func parent(of path: String) -> String {
     path.split(separator: ".").dropLast().joined(separator: ".")
   }
 
-  /// Whether a suffix says by itself that here is a block. `identity.weight` and `se.down.weight`
-  /// could be anything.
-  private static func marksBlock(_ role: BlockRole) -> Bool {
-    switch role {
-    case .kernel, .batchNorm(.dense, _), .batchNorm(.pointwise, _), .fused(.weight): true
-    default: false
-    }
-  }
-
   /// - Parameter split: of this name.
   private func role(of name: String, _ split: SuffixTable.Split?) -> Role {
-    if let split, blockPaths[split.path] != nil {
-      return .block(path: split.official, split.role)
+    if let split, let block = blocks[split.path], block.family == split.block.family {
+      return .block(block, split.address)
     }
-    if let (parent, role) = suffixes.splitBeside(name), let path = pathsByParent[parent] {
-      return .block(path: blockPaths[path]!, role)
+    if let (parent, family, address) = suffixes.splitBeside(name), let path = pathsByParent[parent],
+      let block = blocks[path], block.family == family
+    {
+      return .block(block, address)
     }
-    if hasStem {
-      for field in LayerField.allCases where name == dialect.name(of: .classifier(field)) {
-        return .classifier(field)
+    if hasRoot {
+      for part in Part.ofConvolution where name == dialect.name(of: .classifier(part)) {
+        return .classifier(part)
       }
-      if let (path, role) = suffixes.splitAuxiliary(name) { return .auxiliary(path: path, role) }
     }
     return .other(name: name)
   }
 
-  /// A weight without a shape (`.wts` has none) in the shape that its layer's bias implies: 3x3 for the
-  /// deploy convolution, which is all that RepVGG has.
+  /// A weight without a shape (`.wts` has none) in the shape that its layer's bias implies, if the family
+  /// has deploy kernels of one size only.
   func withShape(_ tensor: Tensor, as role: Role) -> Tensor {
-    let form = Form(role)
+    let form = ShapeForm(role)
     guard tensor.shape.rank == 1, form == .kernel || form == .squeezeExcitation || form == .matrix,
       let biasRole = role.biasBeside, let outputs = biasCounts[biasRole], outputs > 0
     else { return tensor }
-    let area = form == .kernel ? 9 : 1
+    var size = 1
+    if form == .kernel {
+      guard let only = role.family?.deployKernelSize else { return tensor }
+      size = only
+    }
+    let area = size * size
     let count = tensor.shape.elementCount
     guard count > 0, count.isMultiple(of: outputs * area) else { return tensor }
     let inputs = count / (outputs * area)
     let isHWIO = layouts.kernel == .hwio
     switch form {
     case .kernel:
-      return tensor.reshaped(to: isHWIO ? [3, 3, inputs, outputs] : [outputs, inputs, 3, 3])
+      return tensor.reshaped(
+        to: isHWIO ? [size, size, inputs, outputs] : [outputs, inputs, size, size])
     case .squeezeExcitation where layouts.squeezeExcitation == .outIn:
       return tensor.reshaped(to: [outputs, inputs])
     case .squeezeExcitation:
@@ -258,55 +353,88 @@ private struct Recognition {
     }
   }
 
-  /// The official path of the block that a name lies inside of.
+  /// The canonical path of the block with branches that a name lies inside of.
   func block(around name: String) -> String? {
-    blockPaths.first { path, _ in !path.isEmpty && name.hasPrefix(path + dialect.separator) }?.value
-  }
-}
-
-extension Role {
-  /// The bias of the layer whose weight this is.
-  fileprivate var biasBeside: Role? {
-    switch self {
-    case .block(let path, .fused(.weight)): .block(path: path, .fused(.bias))
-    case .block(let path, .squeeze(let placement, .weight)):
-      .block(path: path, .squeeze(placement, .bias))
-    case .block(let path, .excite(let placement, .weight)):
-      .block(path: path, .excite(placement, .bias))
-    case .classifier(.weight): .classifier(.bias)
-    default: nil
+    let separator = Array(dialect.separator.utf8)
+    let bytes = Array(name.utf8)
+    var end = bytes.count - separator.count
+    while end > 0 {
+      if bytes[end...].starts(with: separator),
+        let block = blocks[String(decoding: bytes[..<end], as: UTF8.self)],
+        !block.family.standsBesideOthers
+      {
+        return block.path
+      }
+      end -= 1
     }
+    return nil
   }
 }
 
 /// The suffixes of a dialect, by the last part of the names that have them.
 private struct SuffixTable {
-  /// The path of a block in the file, its official path, and what the rest of a name means.
-  typealias Split = (path: String, official: String, role: BlockRole)
+  struct Split {
+    /// The path of the block in the file.
+    var path: String
+    var block: BlockAddress
+    var address: ParameterAddress
+  }
+
+  /// How names of one parameter end. Where layers are counted, the number stands between the two.
+  private struct Suffix {
+    var head: String?
+    var tail: String
+    var table: Int
+    var address: ParameterAddress
+    var length: Int { (head?.utf8.count ?? 0) + tail.utf8.count }
+  }
 
   private let dialect: Dialect
-  private var inside: [Substring: [(suffix: String, role: BlockRole)]] = [:]
-  private var beside: [Substring: [(suffix: String, role: BlockRole)]] = [:]
-  private var auxiliary: [Substring: [(suffix: String, role: AuxiliaryRole)]] = [:]
-  /// Official paths by those in the file, as far as they were asked for: a block has many parameters.
-  private var officialPaths: [String: String?] = [:]
+  private var within: [Substring: [Suffix]] = [:]
+  private var beside: [Substring: [Suffix]] = [:]
+  /// Canonical paths by those in the file, as far as they were asked for, for each table: a block has
+  /// many parameters.
+  private var canonicalPaths: [[String: String?]]
 
   init(of dialect: Dialect) {
     self.dialect = dialect
-    for role in BlockRole.all {
-      guard let suffix = dialect.suffix(of: role) else { continue }
-      if suffix.hasPrefix("../") {
-        beside[Self.last(suffix), default: []].append((String(suffix.dropFirst(3)), role))
-      } else {
-        inside[Self.last(suffix), default: []].append((suffix, role))
+    canonicalPaths = dialect.tables.map { _ in [:] }
+    for (index, table) in dialect.tables.enumerated() {
+      for layer in table.family.allLayers {
+        // Where a layer becomes the deploy convolution in its own place, names are the layer's.
+        if layer.name == LayerAddress.fused.name, table.layerInPlace != nil { continue }
+        for part in layer.parts {
+          guard let pattern = dialect.pattern(of: layer.name, part, in: table) else { continue }
+          add(pattern, ParameterAddress(LayerAddress(layer.name), part), index)
+        }
       }
     }
     // `weight` alone may be a suffix too, so longer ones are tried first.
-    for key in inside.keys { inside[key]!.sort { $0.suffix.utf8.count > $1.suffix.utf8.count } }
-    for role in AuxiliaryRole.all {
-      guard let suffix = dialect.suffix(of: role) else { continue }
-      auxiliary[Self.last(suffix), default: []].append((suffix, role))
+    for key in within.keys {
+      within[key]!.sort { ($1.length, $0.table) < ($0.length, $1.table) }
     }
+  }
+
+  private mutating func add(_ pattern: String, _ address: ParameterAddress, _ table: Int) {
+    if pattern.hasPrefix("../") {
+      let suffix = Suffix(
+        head: nil, tail: String(pattern.dropFirst(3)), table: table, address: address)
+      beside[Self.last(suffix.tail), default: []].append(suffix)
+      return
+    }
+    let parts = pattern.split(separator: "{n}", maxSplits: 1, omittingEmptySubsequences: false)
+    let suffix = Suffix(
+      head: parts.count > 1 ? String(parts[0]) : nil, tail: String(parts.last!), table: table,
+      address: address)
+    within[Self.last(suffix.tail), default: []].append(suffix)
+  }
+
+  /// Whether a suffix says by itself that here is a block. `identity.weight` and `se.down.weight`
+  /// could be anything.
+  static func marksBlock(_ split: Split) -> Bool {
+    if split.address.layer == .fused { return split.address.part == .weight }
+    let layer = split.block.family.layers.first { $0.name == split.address.layer.name }
+    return layer.map { $0.weightForm == .kernel && split.address.part != .bias } ?? false
   }
 
   private static func last(_ name: String) -> Substring {
@@ -314,46 +442,57 @@ private struct SuffixTable {
     return name[(dot.map(name.utf8.index(after:)) ?? name.startIndex)...]
   }
 
-  /// What stands before `suffix`, less the separator.
-  private func path(of name: String, before suffix: String, _ separator: String) -> String? {
-    let (bytes, end) = (name.utf8, suffix.utf8.count + separator.utf8.count)
-    guard bytes.count >= end else { return name == suffix ? "" : nil }
-    guard name.hasSuffix(suffix) else { return nil }
-    let path = bytes.dropLast(suffix.utf8.count)
-    guard path.suffix(separator.utf8.count).elementsEqual(separator.utf8) else { return nil }
-    return String(Substring(path.dropLast(separator.utf8.count)))
+  /// What stands before `suffix`, less the separator, and the number in between.
+  private func path(
+    of name: String, before suffix: Suffix, _ separator: String
+  ) -> (path: String, index: Int?)? {
+    guard name.hasSuffix(suffix.tail) else { return nil }
+    var rest = Substring(name).utf8.dropLast(suffix.tail.utf8.count)
+    var index: Int?
+    if let head = suffix.head {
+      let digits = rest.reversed().prefix { $0 >= 0x30 && $0 <= 0x39 }.count
+      let number = rest.suffix(digits)
+      // Without leading zeros, so that the way back gives the same text.
+      guard digits > 0, digits == 1 || number.first != 0x30, let value = Int(Substring(number))
+      else { return nil }
+      index = value
+      rest = rest.dropLast(digits)
+      guard rest.suffix(head.utf8.count).elementsEqual(head.utf8) else { return nil }
+      rest = rest.dropLast(head.utf8.count)
+    }
+    if rest.isEmpty { return ("", index) }
+    guard rest.count > separator.utf8.count,
+      rest.suffix(separator.utf8.count).elementsEqual(separator.utf8)
+    else { return nil }
+    return (String(Substring(rest.dropLast(separator.utf8.count))), index)
   }
 
   mutating func split(_ name: String) -> Split? {
-    for (suffix, role) in inside[Self.last(name)] ?? [] {
-      if let path = path(of: name, before: suffix, dialect.separator),
-        let official = officialPath(of: path)
+    for suffix in within[Self.last(name)] ?? [] {
+      if let (path, index) = path(of: name, before: suffix, dialect.separator),
+        let canonical = canonicalPath(of: path, suffix.table)
       {
-        return (path, official, role)
+        var address = suffix.address
+        address.layer.index = index
+        return Split(
+          path: path, block: BlockAddress(dialect.tables[suffix.table].family, canonical),
+          address: address)
       }
     }
     return nil
   }
 
-  private mutating func officialPath(of path: String) -> String? {
-    if let known = officialPaths[path] { return known }
-    let official = dialect.officialPath(of: path)
-    officialPaths[path] = .some(official)
-    return official
+  private mutating func canonicalPath(of path: String, _ table: Int) -> String? {
+    if let known = canonicalPaths[table][path] { return known }
+    let canonical = dialect.tables[table].canonicalPath(of: path)
+    canonicalPaths[table][path] = .some(canonical)
+    return canonical
   }
 
-  func splitBeside(_ name: String) -> (parent: String, role: BlockRole)? {
-    for (suffix, role) in beside[Self.last(name)] ?? [] {
-      if let parent = path(of: name, before: suffix, ".") { return (parent, role) }
-    }
-    return nil
-  }
-
-  func splitAuxiliary(_ name: String) -> (path: String, role: AuxiliaryRole)? {
-    guard let pathSuffix = dialect.auxiliary?.pathSuffix else { return nil }
-    for (suffix, role) in auxiliary[Self.last(name)] ?? [] {
-      if let path = path(of: name, before: suffix, dialect.separator), path.hasSuffix(pathSuffix) {
-        return (path, role)
+  func splitBeside(_ name: String) -> (parent: String, BlockFamily, ParameterAddress)? {
+    for suffix in beside[Self.last(name)] ?? [] {
+      if let (parent, _) = path(of: name, before: suffix, ".") {
+        return (parent, dialect.tables[suffix.table].family, suffix.address)
       }
     }
     return nil

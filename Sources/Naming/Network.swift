@@ -1,4 +1,5 @@
 public import Checkpoints
+public import Blocks
 public import Tensors
 
 /// A tensor whose role is known.
@@ -12,19 +13,37 @@ public struct Parameter: Sendable {
 
 /// The parameters of one re-parameterizable block.
 public struct Block: Sendable {
-  public var path: String
-  public var parameters: [BlockRole: Parameter] = [:]
+  public var address: BlockAddress
+  public var parameters: [ParameterAddress: Parameter] = [:]
 
-  public subscript(role: BlockRole) -> Parameter? { parameters[role] }
+  public init(address: BlockAddress) { self.address = address }
 
-  /// Whether any parameter of a train-time branch is there.
-  public var hasBranches: Bool {
-    parameters.keys.contains { $0.branch != nil }
-  }
+  public var path: String { address.path }
+  public var family: BlockFamily { address.family }
+
+  public subscript(address: ParameterAddress) -> Parameter? { parameters[address] }
+
+  /// Whether any parameter of the training form is there.
+  public var hasBranches: Bool { parameters.keys.contains { family.isOwn($0.layer) } }
 
   /// Whether the deploy kernel or its bias is there.
-  public var hasFused: Bool {
-    LayerField.allCases.contains { parameters[.fused($0)] != nil }
+  public var hasFused: Bool { parameters.keys.contains { $0.layer == .fused } }
+
+  /// Whether it has the BatchNorm of an identity, which only blocks have that keep their shape.
+  public var hasIdentity: Bool {
+    family.layers.contains { layer in
+      layer.weightForm == nil && !layer.isAfterOthers
+        && self[ParameterAddress(LayerAddress(layer.name), .gamma)] != nil
+    }
+  }
+
+  /// The first kernel of the training form in the order of the family's layers, else the deploy form's.
+  public var mainKernel: Parameter? {
+    for layer in family.layers where layer.weightForm == .kernel {
+      let address = LayerAddress(layer.name, index: layer.isRepeated ? 0 : nil)
+      if let parameter = self[ParameterAddress(address, .weight)] { return parameter }
+    }
+    return self[.fused(.weight)]
   }
 }
 
@@ -36,33 +55,66 @@ public struct Network: Sendable {
   public var dialect: Dialect
   /// What every name had in front: `module.`; empty if nothing.
   public var prefix: String
-  /// All tensors but counters. In canonical order (blocks by path, then the classifier and auxiliary
-  /// heads) if all of them belong to a RepVGG, else in the file's.
+  /// All tensors but wrappers' counters. In canonical order (blocks by path, then the classifier and
+  /// what is for training only) if all of them belong to a network of the dialect, else in the file's.
   public var parameters: [Parameter]
   /// In natural order of their paths.
   public var blocks: [Block]
   /// Names of wrappers' counters, which are not part of the network.
-  public var counters: [String]
-  /// Names inside blocks that RepVGG blocks do not have, by block path.
-  public var unknownInBlocks: [(block: String, names: [String])]
+  public var wrapperCounters: [String]
+  /// Names inside blocks that blocks of their family do not have, by block path.
+  public var unknownInBlocks: [(block: BlockAddress, names: [String])]
   /// What was taken off or chosen, in words.
   public var notes: [String]
+  private var indexOfRole: [Role: Int]
+  private var indexOfBlock: [String: Int]
 
-  /// How far training form has become deploy form.
-  public enum Stage: String, Sendable {
+  init(
+    path: String, stateDict: StateDict, dialect: Dialect, prefix: String, parameters: [Parameter],
+    blocks: [Block], wrapperCounters: [String],
+    unknownInBlocks: [(block: BlockAddress, names: [String])], notes: [String]
+  ) {
+    self.path = path
+    self.stateDict = stateDict
+    self.dialect = dialect
+    self.prefix = prefix
+    self.parameters = parameters
+    self.blocks = blocks
+    self.wrapperCounters = wrapperCounters
+    self.unknownInBlocks = unknownInBlocks
+    self.notes = notes
+    indexOfRole = Dictionary(
+      parameters.enumerated().map { ($1.role, $0) }, uniquingKeysWith: { first, _ in first })
+    indexOfBlock = Dictionary(
+      blocks.enumerated().map { ($1.path, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// How far the training form has become the deploy form.
+  public enum Form: String, Sendable {
     case train, deploy, mixed
   }
 
-  public var stage: Stage {
+  /// Of the re-parameterizable blocks; plain convolutions beside them do not count.
+  public var form: Form {
+    let counting = blocks.filter { $0.family == dialect.family }
     let (branches, fused) = (
-      blocks.contains(where: \.hasBranches), blocks.contains(where: \.hasFused)
+      counting.contains(where: \.hasBranches), counting.contains(where: \.hasFused)
     )
     return branches ? (fused ? .mixed : .train) : .deploy
   }
 
-  public subscript(role: Role) -> Parameter? {
-    parameters.first { $0.role == role }
+  /// The families of its blocks, each once, the one it is known by first.
+  public var families: [BlockFamily] {
+    dialect.tables.map(\.family).filter { family in blocks.contains { $0.family == family } }
   }
+
+  public subscript(role: Role) -> Parameter? { indexOfRole[role].map { parameters[$0] } }
+
+  /// The block at a path.
+  public func block(at path: String) -> Block? { indexOfBlock[path].map { blocks[$0] } }
+
+  /// The block that takes the image, if there is one.
+  public var rootBlock: Block? { dialect.root.flatMap { block(at: $0) } }
 
   /// Attributes of the module that owned a parameter, if the file holds whole modules.
   public func module(of parameter: Parameter) -> ModuleAttributes? {
@@ -71,13 +123,22 @@ public struct Network: Sendable {
     return stateDict.modules[String(name[..<dot])]
   }
 
-  /// Throws if a block has parameters whose meaning is not known.
+  /// Throws if a block has parameters whose meaning is not known: it is of another family than it seems,
+  /// and neither its branches nor its deploy kernel can be believed.
   public func requireKnownBlocks() throws(NamingError) {
     guard let (block, names) = unknownInBlocks.first else { return }
-    let known = BlockRole.all.compactMap(dialect.suffix)
-    let path = dialect.path(ofBlock: block) ?? block
-    let tail = String(names[0].dropFirst(path.count + dialect.separator.count))
+    let table = dialect.table(of: block.family)!
+    let known = block.family.allLayers.flatMap { layer in
+      layer.parts.compactMap { part in
+        dialect.suffix(
+          of: ParameterAddress(
+            LayerAddress(layer.name, index: layer.isRepeated ? 0 : nil), part), in: table)
+      }
+    }
+    let path = table.path(ofBlock: block.path) ?? block.path
+    let tail = String(names[0].dropFirst(prefix.count + path.count + dialect.separator.count))
     throw .unknownInBlock(
-      path: self.path, block: block, names: names, known: nearestNames(to: tail, in: known))
+      path: self.path, block: block.path, family: block.family.name, names: names,
+      known: nearestNames(to: tail, in: known), resembles: ForeignFamily.named(by: names)?.name)
   }
 }

@@ -1,69 +1,59 @@
-/// What a tensor is for, whatever a project calls it.
+public import Blocks
+
+/// What a tensor is for, whatever a project calls it: an address.
 public enum Role: Hashable, Sendable {
-  /// A parameter of the block at `path`: `stage1.0`, or any path inside a larger network.
-  case block(path: String, BlockRole)
-  /// A parameter of an auxiliary head, which only training uses: `stage1_aux`.
-  case auxiliary(path: String, AuxiliaryRole)
+  /// A parameter of a block.
+  case block(BlockAddress, ParameterAddress)
   /// The final linear layer: weight `[classes, channels]`, bias `[classes]`.
-  case classifier(LayerField)
+  case classifier(Part)
   /// Anything else, under the name it has.
   case other(name: String)
 }
 
-/// The parallel branches of a train-time RepVGG block; their sum is the block's convolution.
-public enum Branch: String, CaseIterable, Codable, Sendable {
-  /// The 3x3 convolution with BatchNorm.
-  case dense
-  /// The 1x1 convolution with BatchNorm.
-  case pointwise
-  /// BatchNorm alone; only where input and output are alike.
-  case identity
+/// A block of a network: where it stands, and of which family it is.
+public struct BlockAddress: Hashable, Sendable {
+  /// In the numbering of the family's first project: `stage1.0`; or any path inside a larger network.
+  public var path: String
+  public var family: BlockFamily
+
+  public init(_ family: BlockFamily, _ path: String) {
+    self.family = family
+    self.path = path
+  }
+
+  public static func == (a: BlockAddress, b: BlockAddress) -> Bool {
+    a.path == b.path && a.family == b.family
+  }
+
+  /// Two blocks at one path are hardly ever in question.
+  public func hash(into hasher: inout Hasher) { hasher.combine(path) }
 }
 
-/// What a parameter is inside a RepVGG block.
-public enum BlockRole: Hashable, Sendable {
-  /// `[O, I/groups, k, k]`.
-  case kernel(Branch)
-  /// `[O]`; rare, since BatchNorm follows.
-  case convolutionBias(Branch)
-  /// `[O]`.
-  case batchNorm(Branch, BatchNormField)
-  /// The deploy convolution's `[O, I/groups, 3, 3]` and `[O]`.
-  case fused(LayerField)
-  case squeeze(Placement, LayerField)
-  case excite(Placement, LayerField)
-
-  /// The branch it belongs to, if any.
-  public var branch: Branch? {
+extension Role {
+  /// Whether an optimiser changes it: all but BatchNorm's running statistics.
+  public var isTrainable: Bool {
     switch self {
-    case .kernel(let branch), .convolutionBias(let branch), .batchNorm(let branch, _): branch
-    case .fused, .squeeze, .excite: nil
+    case .block(_, let address): address.part.isTrainable
+    case .classifier: true
+    case .other(let name):
+      !["running_mean", "running_var", "num_batches_tracked"].contains {
+        name == $0 || name.hasSuffix("." + $0)
+      }
     }
   }
-}
 
-/// What a parameter is inside an auxiliary head.
-public enum AuxiliaryRole: Hashable, Sendable {
-  case kernel
-  case convolutionBias
-  case batchNorm(BatchNormField)
-  case classifier(LayerField)
-}
+  /// The family of the block it belongs to.
+  public var family: BlockFamily? {
+    if case .block(let block, _) = self { block.family } else { nil }
+  }
 
-public enum LayerField: String, CaseIterable, Codable, Sendable {
-  case weight, bias
-}
-
-public enum BatchNormField: String, CaseIterable, Codable, Sendable {
-  case gamma, beta, runningMean, runningVariance
-  /// PyTorch's step counter; not part of the network's function.
-  case batchesTracked
-}
-
-/// Where Squeeze-and-Excitation stands in a block.
-public enum Placement: String, CaseIterable, Codable, Sendable {
-  /// Between the sum of the branches and the ReLU.
-  case beforeActivation
-  /// After the ReLU, as in RepVGGplus.
-  case afterActivation
+  /// The bias of the layer whose weight this is.
+  var biasBeside: Role? {
+    switch self {
+    case .block(let block, let address) where address.part == .weight:
+      .block(block, ParameterAddress(address.layer, .bias))
+    case .classifier(.weight): .classifier(.bias)
+    default: nil
+    }
+  }
 }

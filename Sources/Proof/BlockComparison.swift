@@ -1,4 +1,3 @@
-internal import Naming
 public import Tensors
 
 /// How a fused convolution in a deploy file compares with the block it should be.
@@ -57,8 +56,8 @@ struct FusedTensors: Sendable {
 struct Allowance: Sendable {
   /// A type that values may have been rounded to once, beside the one they are stored in.
   var rounding: Precision?
-  /// The fraction of the sum of magnitudes that arithmetic may have lost.
-  var arithmetic = Tolerance.float32Factor
+  /// The unit of roundoff of the arithmetic; a tree tells how many may have been lost.
+  var unit = 0x1p-24
 
   static let float32 = Allowance()
 }
@@ -90,7 +89,7 @@ extension ReferenceBlock {
     }
     try fused.bias.readNumbers(rows, into: &memory.found)
     for (index, row) in rows.enumerated() {
-      let (value, magnitude) = self.bias(ofRow: row)
+      let (value, magnitude) = try self.bias(ofRow: row)
       compareValue(
         row, value, magnitude, memory.found[index], fused.biasPrecision, allowance, &bias)
     }
@@ -149,9 +148,10 @@ extension ReferenceBlock {
     guard rounded != found || !found.isFinite else { return }
     let ulp = precision.ulp(of: rounded.isFinite ? expected : found)
     // Where float64 itself cannot tell which neighbour is nearer, both are right.
-    if (found - expected).magnitude <= ulp / 2 + Tolerance.float64Factor * magnitude { return }
+    // Twice: for the program that fused and for this one.
+    if (found - expected).magnitude <= ulp / 2 + 2 * roundings * 0x1p-53 * magnitude { return }
     let allowed =
-      max(ulp, allowance.rounding?.ulp(of: expected) ?? 0) + allowance.arithmetic * magnitude
+      max(ulp, allowance.rounding?.ulp(of: expected) ?? 0) + roundings * allowance.unit * magnitude
       + Tolerance.float32Underflow
     difference.add(index, expected: rounded, found: found, ulp: ulp, allowed: allowed)
   }

@@ -1,5 +1,5 @@
 internal import Checkpoints
-public import Naming
+public import Blocks
 public import Tensors
 
 /// Why a tensor is not what it should be, as far as its values tell.
@@ -9,21 +9,29 @@ public import Tensors
 public enum Cause: Equatable, Sendable {
   /// Another BatchNorm epsilon was used.
   case epsilon(Double)
-  case leftOut([Branch])
+  /// Branches, by the names of their layers, as below.
+  case leftOut([String])
   /// Smaller kernels stand at this row and column of the large one, not in its middle.
-  case misplaced([Branch], row: Int, column: Int)
+  case misplaced([String], row: Int, column: Int)
   /// The identity of a grouped convolution was built as if there were no groups.
   case identityWithoutGroups
   /// One branch is that of another block.
-  case branchOfAnother(Branch, block: String)
+  case branchOfAnother(String, block: String)
   /// The whole convolution is that of another block.
   case anotherBlock(String)
   /// Each of two branches has the BatchNorm of the other.
-  case exchangedBatchNorm(Branch, Branch)
-  /// Branches went in without their BatchNorm.
-  case notFolded([Branch])
+  case exchangedBatchNorm(String, String)
+  /// Layers went in without their BatchNorm.
+  case notFolded([String])
   /// BatchNorm was folded in without this parameter.
-  case ignored(BatchNormField)
+  case ignored(Part)
+  /// What the bias of a first convolution becomes in the second is not there, as if the second were
+  /// padded with zeros.
+  case biasNotPassed([String])
+  /// Layers went in without their factors.
+  case notScaled([String])
+  /// Kernels went in with their taps side by side.
+  case notDilated([String])
   /// The bias is zero everywhere.
   case noBias
   case rearranged(Arrangement)
@@ -116,6 +124,9 @@ extension Cause {
     case .exchangedBatchNorm: "BatchNorm exchanged"
     case .notFolded: "BatchNorm not folded"
     case .ignored: "BatchNorm parameter ignored"
+    case .biasNotPassed: "bias not passed on"
+    case .notScaled: "factors left out"
+    case .notDilated: "not dilated"
     case .noBias: "no bias"
     case .rearranged(let arrangement):
       switch arrangement {
@@ -142,9 +153,8 @@ extension Cause {
 extension Cause: CustomStringConvertible {
   /// What seems to have happened, for the middle of a line.
   public var description: String {
-    func list(_ branches: [Branch]) -> String {
-      branches.map(\.rawValue).joined(separator: " and ")
-        + (branches.count == 1 ? " branch" : " branches")
+    func list(_ branches: [String]) -> String {
+      branches.joined(separator: " and ") + (branches.count == 1 ? " branch" : " branches")
     }
     switch self {
     case .epsilon(let epsilon): return "fused with epsilon \(epsilon)"
@@ -155,21 +165,25 @@ extension Cause: CustomStringConvertible {
     case .identityWithoutGroups:
       return "the identity branch built as if the convolution had no groups"
     case .branchOfAnother(let branch, let block):
-      return "with the \(branch.rawValue) branch of '\(block)'"
+      return "with the \(branch) branch of '\(block)'"
     case .anotherBlock(let block): return "it is the convolution of '\(block)'"
     case .exchangedBatchNorm(let a, let b):
-      return "BatchNorm of the \(a.rawValue) and the \(b.rawValue) branch exchanged"
+      return "BatchNorm of the \(a) and the \(b) branch exchanged"
     case .notFolded(let branches): return "BatchNorm of the \(list(branches)) not folded in"
-    case .ignored(let field):
+    case .ignored(let part):
       let name =
-        switch field {
+        switch part {
         case .gamma: "gamma (weight)"
         case .beta: "beta (bias)"
         case .runningMean: "running mean"
         case .runningVariance: "running variance"
-        case .batchesTracked: "counter"
+        default: part.rawValue
         }
       return "BatchNorm folded in without its \(name)"
+    case .biasNotPassed(let branches):
+      return "in the \(list(branches)), the first convolution's bias not passed through the second"
+    case .notScaled(let branches): return "the \(list(branches)) without factors"
+    case .notDilated(let branches): return "the \(list(branches)) without dilation"
     case .noBias: return "the bias left out"
     case .rearranged(let arrangement):
       switch arrangement {

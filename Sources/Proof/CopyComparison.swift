@@ -1,3 +1,5 @@
+internal import Checkpoints
+internal import Blocks
 public import Naming
 internal import Synchronization
 public import Tensors
@@ -71,7 +73,8 @@ public struct CopyComparison: Sendable {
 
   private static func isUnneeded(_ role: Role) -> Bool {
     switch role {
-    case .block(_, .batchNorm(_, .batchesTracked)), .auxiliary: true
+    case .block(let block, let address):
+      block.family.isForTrainingOnly || address.part == .batchesTracked
     default: false
     }
   }

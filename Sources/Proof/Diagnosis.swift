@@ -1,5 +1,5 @@
 internal import Checkpoints
-internal import Naming
+internal import Blocks
 internal import Tensors
 
 /// Finds out why the deploy form of a block is not what it should be, by trying what people and
@@ -41,7 +41,7 @@ struct Diagnosis {
     if weights.largestAbsolute == weights.scale, try isZero() { return .allZero }
     if let damage = damage() { return damage }
     if let epsilon = likelyEpsilon {
-      let changed = block.changing(Branch.allCases) { $0.statistics?.epsilon = epsilon }
+      let changed = block.changingNorms { $0.epsilon = epsilon }
       for (cause, hypothesis) in hypotheses(about: changed) where try fits(hypothesis, &memory) {
         return cause
       }
@@ -62,14 +62,14 @@ struct Diagnosis {
   private static let usualEpsilons = [1e-5, 1e-3, 1e-6, 0, 1e-4, 1e-7, 1e-8, 2e-5, 1e-2, 1e-12]
 
   private func epsilon(_ memory: inout ComparisonMemory) throws(ReadError) -> Double? {
-    let used = Set(block.terms.compactMap { $0.statistics?.epsilon })
+    let norms = block.branch.norms
+    let used = Set(norms.map(\.epsilon))
+    guard !norms.isEmpty else { return nil }
     func changed(_ epsilon: Double) -> ReferenceBlock {
-      block.changing(Branch.allCases) { $0.statistics?.epsilon = epsilon }
+      block.changingNorms { $0.epsilon = epsilon }
     }
     func explains(_ epsilon: Double) throws(ReadError) -> Bool {
-      let isDefined = block.terms.allSatisfy {
-        $0.statistics?.variance.allSatisfy { $0 + epsilon > 0 } ?? true
-      }
+      let isDefined = norms.allSatisfy { $0.runningVariance.allSatisfy { $0 + epsilon > 0 } }
       guard used != [epsilon], isDefined else { return false }
       return try fits(changed(epsilon), &memory)
     }
@@ -82,7 +82,7 @@ struct Diagnosis {
       if best == nil || unequal < best!.unequal { best = (candidate, unequal) }
     }
     if let best { return best.epsilon }
-    guard let fitted = try fittedEpsilon() else { return nil }
+    guard let fitted = try fittedEpsilon(&memory) else { return nil }
     // People choose numbers of few digits.
     for digits in 1...4 {
       let short = fitted.rounded(toSignificantDigits: digits)
@@ -91,99 +91,145 @@ struct Diagnosis {
     return try explains(fitted) ? fitted : nil
   }
 
-  /// What epsilon the weights that only the dense branch gives speak of, in the channels where it
-  /// counts most: with `w' = w gamma / sqrt(variance + epsilon)`, `epsilon = (gamma w / w')^2 -
-  /// variance`.
-  private func fittedEpsilon() throws(ReadError) -> Double? {
-    guard let dense = block[.dense], let weight = dense.weight, let statistics = dense.statistics,
-      weight.shape == block.shape, fused.weight.shape == block.shape
-    else { return nil }
-    let area = block.shape[2] * block.shape[3]
-    let middle = area / 2
-    let channels = (0..<block.channels).sorted { statistics.variance[$0] < statistics.variance[$1] }
-    var (original, found) = (
-      [Double](repeating: 0, count: block.rowLength), [Double](repeating: 0, count: block.rowLength)
-    )
-    var fitted: [Double] = []
-    for channel in channels.prefix(9) {
-      let range = channel * block.rowLength..<(channel + 1) * block.rowLength
-      try weight.readNumbers(range, into: &original)
-      try fused.weight.readNumbers(range, into: &found)
-      var (product, square) = (0.0, 0.0)
-      for index in 0..<block.rowLength where index % area != middle {
-        product += original[index] * found[index]
-        square += found[index] * found[index]
-      }
-      // The least squares of `w / w'`, and so of `sqrt(variance + epsilon) / gamma`.
-      let root = statistics.gamma[channel] * product / square
-      let epsilon = root * root - statistics.variance[channel]
-      if epsilon.isFinite { fitted.append(epsilon) }
-      if fitted.count == 3 { break }
+  /// The epsilon with which a few output channels come nearest to what they are, those where it counts
+  /// most: of the middle one of three, so that a damaged channel does no harm.
+  private func fittedEpsilon(_ memory: inout ComparisonMemory) throws(ReadError) -> Double? {
+    guard fused.weight.shape == block.shape else { return nil }
+    let norms = block.branch.norms.filter { $0.channelCount == block.channels }
+    guard let norm = norms.first else { return nil }
+    let channels = (0..<block.channels).sorted {
+      (norm.runningVariance[$0], $0) < (norm.runningVariance[$1], $1)
     }
-    guard !fitted.isEmpty else { return nil }
-    // The middle one: a damaged channel among them does no harm.
-    return max(0, fitted.sorted()[fitted.count / 2])
+    var fitted: [Double] = []
+    for channel in channels.prefix(3) {
+      var found = [Double](repeating: 0, count: block.rowLength)
+      try fused.weight.readNumbers(
+        channel * block.rowLength..<(channel + 1) * block.rowLength, into: &found)
+      func distance(_ exponent: Double) throws(ReadError) -> Double {
+        let changed = block.changingNorms { $0.epsilon = powerOfTen(exponent) }
+        try changed.computeWeights(ofRows: channel..<channel + 1, into: &memory.rows)
+        var sum = 0.0
+        for index in found.indices {
+          let difference = memory.rows.values[index] - found[index]
+          sum += difference * difference
+        }
+        return sum.isNaN ? .infinity : sum
+      }
+      // A coarse look at what anybody might use, then the golden section of the best interval.
+      let grid = stride(from: -12.0, through: 0, by: 0.5).map { $0 }
+      var best = (exponent: 0.0, distance: Double.infinity)
+      for exponent in grid {
+        let distance = try distance(exponent)
+        if distance < best.distance { best = (exponent, distance) }
+      }
+      guard best.distance.isFinite else { continue }
+      var (low, high) = (best.exponent - 0.5, best.exponent + 0.5)
+      let ratio = (5.0.squareRoot() - 1) / 2
+      var (a, b) = (high - ratio * (high - low), low + ratio * (high - low))
+      var (atA, atB) = (try distance(a), try distance(b))
+      for _ in 0..<60 {
+        if atA < atB {
+          (high, b, atB) = (b, a, atA)
+          a = high - ratio * (high - low)
+          atA = try distance(a)
+        } else {
+          (low, a, atA) = (a, b, atB)
+          b = low + ratio * (high - low)
+          atB = try distance(b)
+        }
+      }
+      fitted.append(powerOfTen((low + high) / 2))
+    }
+    return fitted.isEmpty ? nil : fitted.sorted()[fitted.count / 2]
   }
 
   // MARK: What goes wrong inside a block
 
+  /// Hypotheses of one kind that are tried at most: trees can have any number of branches.
+  private static let limit = 96
+
+  /// What may have been done with a block: edits of its tree, single ones before pairs.
   private func hypotheses(about block: ReferenceBlock) -> [(Cause, ReferenceBlock)] {
-    var list: [(Cause, ReferenceBlock)] = []
-    let present = block.terms.map(\.branch)
-    let subsets = present.subsets.filter { !$0.isEmpty && $0.count < present.count }
-    for branches in subsets {
+    let tree = block.branch
+    let summands = tree.places { _, parent in parent?.isSum == true }
+    let norms = tree.places { branch, _ in branch.norm != nil }
+    func names(_ places: [Branch.Place]) -> [String] { places.map(\.name) }
+    func edit(
+      _ places: [Branch.Place], _ cause: ([String]) -> Cause, _ change: (Branch) -> Branch?
+    ) -> [(Cause, ReferenceBlock)] {
+      places.selections(atMost: Self.limit).compactMap { selection in
+        tree.replacing(Set(selection.map(\.number)), with: change).map {
+          (cause(names(selection)), block.changing(to: $0))
+        }
+      }
+    }
+    func odd(_ places: [Branch.Place], _ oddity: ReferenceBlock.Oddity) -> ReferenceBlock {
       var changed = block
-      changed.terms.removeAll { branches.contains($0.branch) }
-      list.append((.leftOut(branches), changed))
+      for place in places { changed.oddities[place.number] = oddity }
+      return changed
     }
-    let small = block.terms.filter { $0.height < block.shape[2] || $0.width < block.shape[3] }.map(
-      \.branch)
-    for branches in small.subsets where !branches.isEmpty {
-      for row in 0..<block.shape[2] {
-        for column in 0..<block.shape[3]
-        where (row, column) != (block.shape[2] / 2, block.shape[3] / 2) {
-          list.append(
-            (
-              .misplaced(branches, row: row, column: column),
-              block.changing(branches) { ($0.top, $0.left) = (row, column) }
-            ))
-        }
+
+    var list = edit(summands, Cause.leftOut) { _ in nil }
+    let top = tree.isSum ? summands.filter { tree.isRightBelow($0.number) } : []
+    let small = top.filter {
+      $0.branch.size.height < block.shape[2] || $0.branch.size.width < block.shape[3]
+    }
+    for selection in small.selections(atMost: Self.limit / 8) {
+      for (row, column) in block.otherPlaces(for: selection[0].branch, limit: Self.limit) {
+        list.append(
+          (
+            .misplaced(names(selection), row: row, column: column),
+            odd(selection, .misplaced(row: row, column: column))
+          ))
       }
     }
-    if block.shape[1] < block.channels, present.contains(.identity) {
-      list.append(
-        (
-          .identityWithoutGroups,
-          block.changing([.identity]) { $0.identityInput = { output, _ in output } }
-        ))
-    }
-    for branches in present.subsets where !branches.isEmpty {
-      list.append((.notFolded(branches), block.changing(branches) { $0.statistics = nil }))
-    }
-    for (index, first) in present.enumerated() {
-      for second in present[(index + 1)...] {
-        var changed = block
-        let (a, b) = (block[first]!.statistics, block[second]!.statistics)
-        changed = changed.changing([first]) { $0.statistics = b }.changing([second]) {
-          $0.statistics = a
-        }
-        list.append((.exchangedBatchNorm(first, second), changed))
+    if block.shape[1] < block.channels {
+      let identities = tree.places { branch, _ in branch.isIdentity }
+      if !identities.isEmpty {
+        list.append((.identityWithoutGroups, odd(identities, .withoutGroups)))
       }
     }
+    list += edit(norms, Cause.notFolded) { $0.children[0] }
+    list += edit(tree.places { branch, _ in branch.isScaled }, Cause.notScaled) { $0.children[0] }
+    list += edit(tree.places { branch, _ in branch.isDilated }, Cause.notDilated) { $0.children[0] }
+    for selection in tree.places(where: { branch, _ in branch.isChain }).selections(
+      atMost: Self.limit)
+    {
+      list.append((.biasNotPassed(names(selection)), odd(selection, .biasNotPassed)))
+    }
+    list += exchanges(of: norms, in: block)
     var unbiased = block
     unbiased.hasBias = false
     list.append((.noBias, unbiased))
-    func resetting(_ change: (inout ReferenceBlock.Statistics) -> Void) -> ReferenceBlock {
-      block.changing(present) { if $0.statistics != nil { change(&$0.statistics!) } }
+    func resetting(_ change: (inout BatchNorm) -> Void) -> ReferenceBlock {
+      block.changingNorms(change)
     }
-    let (zeros, ones) = (
-      [Double](repeating: 0, count: block.channels), [Double](repeating: 1, count: block.channels)
-    )
-    list.append((.ignored(.runningMean), resetting { $0.mean = zeros }))
-    list.append((.ignored(.beta), resetting { $0.beta = zeros }))
-    list.append((.ignored(.gamma), resetting { $0.gamma = ones }))
+    guard !norms.isEmpty else { return list }
+    func filled(_ value: Double, _ vector: [Double]) -> [Double] { vector.map { _ in value } }
+    list.append((.ignored(.runningMean), resetting { $0.runningMean = filled(0, $0.beta) }))
+    list.append((.ignored(.beta), resetting { $0.beta = filled(0, $0.beta) }))
+    list.append((.ignored(.gamma), resetting { $0.gamma = filled(1, $0.beta) }))
     list.append(
-      (.ignored(.runningVariance), resetting { ($0.variance, $0.epsilon) = (ones, 0) }))
+      (
+        .ignored(.runningVariance),
+        resetting { ($0.runningVariance, $0.epsilon) = (filled(1, $0.beta), 0) }
+      ))
+    return list
+  }
+
+  private func exchanges(
+    of norms: [Branch.Place], in block: ReferenceBlock
+  ) -> [(Cause, ReferenceBlock)] {
+    var list: [(Cause, ReferenceBlock)] = []
+    for (index, first) in norms.enumerated() {
+      for second in norms[(index + 1)...] where list.count < Self.limit {
+        guard let a = first.branch.norm, let b = second.branch.norm,
+          a.channelCount == b.channelCount,
+          let changed = block.branch.exchangingNorms(first.number, second.number, a, b)
+        else { continue }
+        list.append((.exchangedBatchNorm(first.name, second.name), block.changing(to: changed)))
+      }
+    }
     return list
   }
 
@@ -220,13 +266,16 @@ struct Diagnosis {
   // MARK: Other blocks
 
   private func otherBlock(_ memory: inout ComparisonMemory) throws(ReadError) -> Cause? {
-    for other in others where other.path != block.path && other.shape == block.shape {
-      if try fits(other, &memory) { return .anotherBlock(other.path) }
-    }
-    for other in others where other.path != block.path && other.shape == block.shape {
-      for term in other.terms where block[term.branch] != nil {
-        if try fits(block.changing([term.branch]) { $0 = term }, &memory) {
-          return .branchOfAnother(term.branch, block: other.path)
+    let alike = others.filter { $0.path != block.path && $0.shape == block.shape }
+    for other in alike where try fits(other, &memory) { return .anotherBlock(other.path) }
+    let own = block.branch.places { _, parent in parent?.isSum == true }
+    for other in alike {
+      for theirs in other.branch.places(where: { _, parent in parent?.isSum == true }) {
+        guard let mine = own.first(where: { $0.name == theirs.name }),
+          let changed = block.branch.replacing([mine.number], with: { _ in theirs.branch })
+        else { continue }
+        if try fits(block.changing(to: changed), &memory) {
+          return .branchOfAnother(mine.name, block: other.path)
         }
       }
     }
@@ -281,8 +330,14 @@ struct Diagnosis {
       if try explains(Allowance(rounding: precision)) { return .rounded(to: precision.elementType) }
     }
     for precision in precisions
-    where try explains(Allowance(rounding: precision, arithmetic: 8 * precision.unitRoundoff)) {
-      let isTrained = block.terms.contains { $0.weight?.elementType == precision.elementType }
+    where try explains(Allowance(rounding: precision, unit: precision.unitRoundoff)) {
+      let isTrained = block.branch.all.contains {
+        if case .convolution(let weight, _) = $0 {
+          weight.elementType == precision.elementType
+        } else {
+          false
+        }
+      }
       return isTrained ? .trainedIn(precision.elementType) : .arithmetic(precision.elementType)
     }
     return nil
@@ -299,12 +354,81 @@ struct Diagnosis {
   }
 }
 
-extension Array where Element == Branch {
-  /// Every selection of the elements, the smaller ones first.
-  fileprivate var subsets: [[Branch]] {
-    (0..<1 << count).map { mask in indices.filter { mask >> $0 & 1 == 1 }.map { self[$0] } }
-      .sorted { $0.count < $1.count }
+extension Array where Element == Branch.Place {
+  /// Selections of the places: single ones, pairs, and, of so few that they are not many, all others.
+  fileprivate func selections(atMost limit: Int) -> [[Branch.Place]] {
+    var result = map { [$0] }
+    for (index, first) in enumerated() {
+      for second in self[(index + 1)...] { result.append([first, second]) }
+    }
+    if count > 2 && count <= 6 {
+      let masks = (0..<1 << count).filter { $0.nonzeroBitCount > 2 }
+        .sorted { ($0.nonzeroBitCount, $0) < ($1.nonzeroBitCount, $1) }
+      result += masks.map { mask in indices.filter { mask >> $0 & 1 == 1 }.map { self[$0] } }
+    } else if count > 6 {
+      result.append(self)
+    }
+    return [[Branch.Place]](result.prefix(limit))
   }
+}
+
+extension Branch {
+  /// The BatchNorms inside, in the order of `all`.
+  fileprivate var norms: [BatchNorm] { all.compactMap(\.norm) }
+
+  fileprivate var norm: BatchNorm? {
+    if case .batchNorm(_, let norm) = self { norm } else { nil }
+  }
+  fileprivate var isIdentity: Bool { if case .identity = self { true } else { false } }
+  fileprivate var isScaled: Bool { if case .scaled = self { true } else { false } }
+  fileprivate var isDilated: Bool { if case .dilated = self { true } else { false } }
+  fileprivate var isChain: Bool { if case .then = self { true } else { false } }
+
+  /// Whether the branch of this number is one of the children.
+  fileprivate func isRightBelow(_ number: Int) -> Bool {
+    var next = 1
+    for child in children {
+      if next == number { return true }
+      next += child.all.count
+    }
+    return false
+  }
+
+  /// Each of two BatchNorms with the other's numbers.
+  fileprivate func exchangingNorms(
+    _ first: Int, _ second: Int, _ a: BatchNorm, _ b: BatchNorm
+  ) -> Branch? {
+    func changing(_ number: Int, to norm: BatchNorm) -> (Branch) -> Branch? {
+      return { $0.replacing([number]) { .batchNorm($0.children[0], norm) } }
+    }
+    return changing(first, to: b)(self).flatMap(changing(second, to: a))
+  }
+}
+
+extension ReferenceBlock {
+  /// Rows and columns, but for the right ones, at which the first weight of a smaller kernel might lie.
+  fileprivate func otherPlaces(for branch: Branch, limit: Int) -> [(row: Int, column: Int)] {
+    let size = branch.size
+    let (rows, columns) = (shape[2] - size.height + 1, shape[3] - size.width + 1)
+    let all = (0..<rows).flatMap { row in (0..<columns).map { (row, $0) } }
+    return Array(all.filter { $0 != (rows / 2, columns / 2) }.prefix(limit))
+  }
+}
+
+/// Ten to this power, by nothing but multiplication: good to some units in the last place.
+private func powerOfTen(_ exponent: Double) -> Double {
+  let whole = exponent.rounded(.down)
+  var (result, base, fraction) = (1.0, 10.0, exponent - whole)
+  // Square roots of ten, as the fraction's binary digits say.
+  for _ in 0..<52 {
+    base = base.squareRoot()
+    fraction *= 2
+    if fraction >= 1 {
+      result *= base
+      fraction -= 1
+    }
+  }
+  return result * (Double("1e\(Int(whole))") ?? 0)
 }
 
 extension Double {

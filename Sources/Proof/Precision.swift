@@ -57,27 +57,12 @@ public struct Precision: Equatable, Sendable {
 
 /// How much a deploy file may differ from what its training checkpoint amounts to.
 public enum Tolerance: Equatable, Sendable {
-  /// What rounding explains; see `Tolerance.float32Factor`. Copies must be equal.
+  /// What rounding explains, as many of them as the block's tree asks for. Copies must be equal.
   case rounding
   /// At most so many units in the last place of the stored type away from the correctly rounded value.
   case ulps(Double)
   /// At most this fraction of the tensor's largest magnitude.
   case relative(Double)
-
-  /// How many roundings of float32 arithmetic a term of a fused weight or bias may have gone through.
-  ///
-  /// A plain program in float32 computes `w gamma / sqrt(variance + epsilon)` for each branch and adds
-  /// the branches up. With `u = 2^-24`, the sum of variance and epsilon is off by a factor of at most
-  /// `1 + 2u` (epsilon itself is rounded; both are positive, so nothing cancels). Its root halves that
-  /// and rounds once: `2u`; dividing: `3u`, multiplying: `4u`. The bias multiplies the running mean and
-  /// subtracts the result: `5u`. Adding three branches rounds twice more: `7u`. Every term is so off by
-  /// at most `8u` of its own magnitude, products of errors included, in whatever order the branches are
-  /// added; and the sum by at most `8u` times the sum of the magnitudes. Of that, cancellation can leave
-  /// more than a few units in the last place of the result, which is why units alone do not do.
-  static let float32Factor = 8 * 0x1p-24
-
-  /// The same for float64, twice: for the program that fused and for the one that recomputes.
-  static let float64Factor = 16 * 0x1p-53
 
   /// What four results too small for float32 can be off by, if the processor makes them zero.
   static let float32Underflow = 0x1p-124

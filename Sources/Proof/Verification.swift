@@ -1,3 +1,5 @@
+internal import Checkpoints
+internal import Blocks
 public import Naming
 public import Reparameterization
 internal import Synchronization
@@ -116,7 +118,6 @@ private struct Matching: Sendable {
     var found: [Role: Parameter] = [:]
     for parameter in deploy.parameters { found[parameter.role] = parameter }
     let blocks = Dictionary(uniqueKeysWithValues: train.blocks.map { ($0.path, $0) })
-    let deployBlocks = Dictionary(uniqueKeysWithValues: deploy.blocks.map { ($0.path, $0) })
 
     var used: Set<Role> = []
     var references: [ReferenceBlock] = []
@@ -127,21 +128,23 @@ private struct Matching: Sendable {
     for step in plan.steps {
       switch step {
       case .fuse(let block):
-        let reference = try ReferenceBlock(
-          blocks[block.path]!, of: train, epsilon: epsilon ?? train.dialect.epsilon)
+        let path = block.path
+        // Made again, with the given epsilon, and of its shape nothing but what the plan says.
+        let branch = try blocks[path]!.branch(in: train, epsilon: epsilon ?? train.dialect.epsilon)
+        let reference = try ReferenceBlock(path, branch, shape: block.kernel.shape)
         references.append(reference)
-        let path = alignment.path(block.path)
-        let roles = LayerField.allCases.map { Role.block(path: path, .fused($0)) }
+        let address = alignment.address(block.address)
+        let roles = Part.ofConvolution.map { Role.block(address, .fused($0)) }
         used.formUnion(roles)
         if let weight = found[roles[0]], let bias = found[roles[1]] {
           fused.append((reference, weight, bias))
         } else {
+          let other = deploy.block(at: address.path)
           missing.append(
             Missing(
-              what: "the convolution of block '\(block.path)'"
-                + (deployBlocks[path]?.hasFused == true
-                  ? ", in part"
-                  : deployBlocks[path]?.hasBranches == true ? ", which is not fused" : ""),
+              what: "the convolution of block '\(path)'"
+                + (other?.hasFused == true
+                  ? ", in part" : other?.hasBranches == true ? ", which is not fused" : ""),
               names: roles.filter { found[$0] == nil }.map(deploy.dialect.label)))
         }
       case .pass(let parameter):
@@ -163,9 +166,9 @@ private struct Matching: Sendable {
     var original: [Role: Parameter] = [:]
     for parameter in train.parameters { original[alignment.role(parameter.role)] = parameter }
     for parameter in deploy.parameters where !used.contains(parameter.role) {
-      if case .block(let path, let role) = parameter.role, role.branch != nil {
-        withBranches.insert(path)
-        if case .batchNorm(_, .batchesTracked) = role { continue }
+      if case .block(let block, let address) = parameter.role, block.family.isOwn(address.layer) {
+        withBranches.insert(block.path)
+        if address.part == .batchesTracked { continue }
       }
       if let first = original[parameter.role] {
         copies.append((first, parameter))
@@ -184,9 +187,10 @@ private struct Matching: Sendable {
   /// What a parameter that is missing is part of.
   private static func part(_ parameter: Parameter) -> String {
     switch parameter.role {
-    case .block(let path, .squeeze), .block(let path, .excite):
-      "Squeeze-and-Excitation of block '\(path)'"
-    case .block(let path, .fused): "the convolution of block '\(path)'"
+    case .block(let block, let address) where address.layer == .fused:
+      "the convolution of block '\(block.path)'"
+    case .block(let block, let address) where !block.family.isOwn(address.layer):
+      "Squeeze-and-Excitation of block '\(block.path)'"
     case .classifier: "the classifier"
     default: "'\(parameter.originalName)'"
     }
@@ -316,10 +320,13 @@ struct PathAlignment {
     added + (path.hasPrefix(removed) ? String(path.dropFirst(removed.count)) : path)
   }
 
+  func address(_ block: BlockAddress) -> BlockAddress {
+    BlockAddress(block.family, path(block.path))
+  }
+
   func role(_ role: Role) -> Role {
     switch role {
-    case .block(let path, let role): .block(path: self.path(path), role)
-    case .auxiliary(let path, let role): .auxiliary(path: self.path(path), role)
+    case .block(let block, let parameter): .block(address(block), parameter)
     case .classifier: role
     case .other(let name): .other(name: path(name))
     }

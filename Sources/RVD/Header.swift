@@ -131,7 +131,7 @@ struct Header: Equatable {
     }
     throw .notACheckpoint(
       place, what: start.isEmpty ? "the file is empty" : "it does not begin as an RVD file does",
-      remedy: "Name a file that `repconv fuse` wrote.")
+      remedy: "Name an .rvd file.")
   }
 }
 

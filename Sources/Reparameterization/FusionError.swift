@@ -1,22 +1,18 @@
-public import Naming
-
 /// Why a network could not be fused.
 @nonexhaustive
 public enum FusionError: Error, Equatable, Sendable {
   /// No block has branches: there is nothing to fuse.
   case alreadyFused(path: String, blocks: Int)
-  /// A block lacks parameters, of `branch` all that it needs if that is not nil; with names that are
-  /// there and look alike.
+  /// A block lacks parameters, if `layers` is not empty all of these layers; with names that are there
+  /// and look alike.
   case incompleteBlock(
-    path: String, block: String, branch: Branch?, missing: [String], nearest: [String])
+    path: String, block: String, layers: [String], missing: [String], nearest: [String])
   /// Parameters of one block do not have shapes that go together.
-  case mismatchedShapes(path: String, block: String, what: String)
+  case mismatchedShapes(path: String, block: String, family: String, what: String)
   /// BatchNorm does not give finite numbers.
   case invalidBatchNorm(path: String, name: String, channel: Int)
   /// The file is not of the architecture it was said to be of.
   case wrongArchitecture(path: String, asked: String, differences: [String], actual: String)
-  /// No architecture has this name.
-  case unknownArchitecture(name: String, nearest: [String])
 }
 
 extension FusionError: CustomStringConvertible {
@@ -25,26 +21,21 @@ extension FusionError: CustomStringConvertible {
     case .alreadyFused(let path, let blocks):
       """
       \(path): already fused: \(blocks == 1 ? "its only block is" : "all of its \(blocks) blocks are") in deploy form, without branches.
-        There is nothing to fuse. 'repconv import' rewrites such a file under other names.
+        There is nothing to fuse.
       """
-    case .incompleteBlock(let path, let block, let branch, let missing, let nearest):
+    case .incompleteBlock(let path, let block, let layers, let missing, let nearest):
       """
-      \(path): block '\(block)' lacks \(branch.map { "its \($0) branch: " } ?? "")\(missing.joined(separator: ", ")).
+      \(path): block '\(block)' lacks \(layers.isEmpty ? "" : "its \(layers.joined(separator: " and ")) branch\(layers.count == 1 ? "" : "es"): ")\(missing.joined(separator: ", ")).
         \(nearest.isEmpty ? "Nothing in the file has a name like it; save the whole state dict." : "Nearest names in the file: " + nearest.joined(separator: ", ") + ".")
       """
-    case .mismatchedShapes(let path, let block, let what):
-      "\(path): block '\(block)': \(what).\n  The file mixes parameters of different networks, or is not from a RepVGG."
+    case .mismatchedShapes(let path, let block, let family, let what):
+      "\(path): block '\(block)': \(what).\n  The file mixes parameters of different networks, or is not from a \(family)."
     case .invalidBatchNorm(let path, let name, let channel):
       "\(path): '\(name)' of channel \(channel): BatchNorm gives no finite number (a negative variance, or an infinite or NaN parameter).\n  The training run diverged or the file is damaged; fusing it would spread the damage."
     case .wrongArchitecture(let path, let asked, let differences, let actual):
       """
       \(path): it is not a \(asked): \(differences.prefix(6).joined(separator: "; "))\(differences.count > 6 ? "; and \(differences.count - 6) more differences" : "").
         \(actual)
-      """
-    case .unknownArchitecture(let name, let nearest):
-      """
-      no architecture is called '\(name)'.
-        \(nearest.isEmpty ? "" : "Nearest: \(nearest.joined(separator: ", ")). ")'repconv archs' lists them all; leave -a out for any other.
       """
     }
   }

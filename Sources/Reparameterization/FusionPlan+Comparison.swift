@@ -1,8 +1,10 @@
+internal import Blocks
 internal import Naming
 internal import Tensors
 
 /// How a deploy kernel that stands beside live branches compares with what the branches give.
-public struct DoubledBlock: Equatable, Sendable {
+public struct DeployKernelComparison: Equatable, Sendable {
+  /// Of the block.
   public var path: String
   /// The largest difference of any weight or bias.
   public var largestDifference: Double
@@ -14,13 +16,17 @@ public struct DoubledBlock: Equatable, Sendable {
 }
 
 extension FusionPlan {
-  /// Compares each of `doubled` with its branches. The branches are what is used in any case.
+  /// Compares each deploy kernel that stands beside branches with them. The branches are what is used
+  /// in any case.
   ///
   /// - Throws: `FusionError.mismatchedShapes` if the two cannot be compared, `ReadError`.
-  public func compareDoubled() throws -> [DoubledBlock] {
-    try doubled.map { block in
-      let fused = blocks.first { $0.path == block.path }!
-      var result = DoubledBlock(path: block.path, largestDifference: 0, scale: 0)
+  public func compareDeployKernels() throws -> [DeployKernelComparison] {
+    guard !blocksWithBoth.isEmpty else { return [] }
+    let kernels = Dictionary(
+      blocks.map { ($0.path, $0.kernel) }, uniquingKeysWith: { first, _ in first })
+    return try blocksWithBoth.map { block in
+      let kernel = kernels[block.path]!
+      var result = DeployKernelComparison(path: block.path, largestDifference: 0, scale: 0)
       func compare(_ computed: some Collection<Double>, _ stored: some Collection<Double>) {
         for (a, b) in zip(computed, stored) {
           result.scale = max(result.scale, a.magnitude)
@@ -31,23 +37,19 @@ extension FusionPlan {
         }
       }
       if let weight = block[.fused(.weight)] {
-        guard weight.tensor.shape == fused.kernel.shape else {
+        guard weight.tensor.shape == kernel.shape else {
           throw FusionError.mismatchedShapes(
-            path: network.path, block: block.path,
-            what:
-              "the deploy kernel is \(weight.tensor.shape), its branches give \(fused.kernel.shape)"
-          )
+            path: network.path, block: block.path, family: block.family.name,
+            what: "the deploy kernel is \(weight.tensor.shape), its branches give \(kernel.shape)")
         }
-        let length = fused.kernel.rowLength
+        let length = kernel.rowLength
         var stored = [Double](repeating: 0, count: length)
-        for row in 0..<fused.kernel.shape[0] {
+        for row in 0..<kernel.shape[0] {
           try weight.tensor.readNumbers(row * length..<(row + 1) * length, into: &stored)
-          compare(try fused.kernel.weights(ofRows: row..<row + 1), stored)
+          compare(try kernel.weights(ofRows: row..<row + 1), stored)
         }
       }
-      if let bias = block[.fused(.bias)] {
-        compare(fused.kernel.bias, try bias.tensor.doubles())
-      }
+      if let bias = block[.fused(.bias)] { compare(try kernel.bias(), try bias.tensor.doubles()) }
       return result
     }
   }

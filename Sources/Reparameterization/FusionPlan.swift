@@ -1,13 +1,15 @@
 internal import Checkpoints
+public import Blocks
 public import Naming
 public import Tensors
+public import Topologies
 
 /// What fusing a network will do with each of its tensors, decided before any weight is read.
 ///
 /// Every tensor of the input is either in a step or in `dropped`; what cannot be decided is an error.
 public struct FusionPlan: Sendable {
   public enum Step: Sendable {
-    case fuse(RepVGGBlock)
+    case fuse(FusedBlock)
     case pass(Parameter)
   }
 
@@ -17,9 +19,9 @@ public struct FusionPlan: Sendable {
   /// Names that do not become part of the deploy form, and why.
   public let dropped: [(name: String, reason: String)]
   /// The whole network, or why it is not known.
-  public let structure: Result<RepVGGStructure, RepVGGStructure.Deviation>
+  public let structure: Result<Structure, Deviation>
   /// Blocks that have a deploy kernel beside their branches: compared, never trusted.
-  public let doubled: [Block]
+  public let blocksWithBoth: [Block]
   /// What should be said.
   public let notes: [String]
 
@@ -28,7 +30,7 @@ public struct FusionPlan: Sendable {
     Set(blocks.flatMap(\.epsilons)).sorted()
   }
 
-  public var blocks: [RepVGGBlock] {
+  public var blocks: [FusedBlock] {
     steps.compactMap { if case .fuse(let block) = $0 { block } else { nil } }
   }
 
@@ -39,79 +41,90 @@ public struct FusionPlan: Sendable {
   public init(
     _ network: Network, architecture: Architecture? = nil, epsilon: Double? = nil
   ) throws {
-    guard network.stage != .deploy else {
+    // Before anything is believed of a block: a deploy kernel beside unknown branches can be noise.
+    try network.requireKnownBlocks()
+    guard network.form != .deploy else {
       throw FusionError.alreadyFused(path: network.path, blocks: network.blocks.count)
     }
-    try network.requireKnownBlocks()
     if let architecture { try FusionPlan.require(architecture, of: network) }
     self.network = network
-    let structure = Result { () throws(RepVGGStructure.Deviation) in
-      try RepVGGStructure(of: network)
-    }
+    let structure = Result { () throws(Deviation) in try Structure(of: network) }
     self.structure = structure
 
-    var notes: [String] = []
-    var blocks: [String: RepVGGBlock] = [:]
-    for block in network.blocks where block.hasBranches {
-      blocks[block.path] = try RepVGGBlock(
+    var blocks: [String: FusedBlock] = [:]
+    for block in network.blocks where block.hasBranches && !block.family.isForTrainingOnly {
+      blocks[block.path] = try FusedBlock(
         block, of: network, epsilon: epsilon ?? network.dialect.epsilon)
     }
-    let used = Set(blocks.values.flatMap(\.epsilons))
-    if let epsilon, used != [epsilon] {
-      notes.append("--bn-eps \(epsilon) is not used where the file's own modules say otherwise")
-    }
-    if network.stateDict.modules.values.contains(where: { $0.epsilon != nil }) {
-      notes.append("epsilon, stride and padding are those of the modules in the file")
-    }
-    doubled = network.blocks.filter { $0.hasBranches && $0.hasFused }
-    let alone = network.blocks.count { !$0.hasBranches }
-    if alone > 0 {
-      notes.append(
-        "\(alone) block\(alone == 1 ? " is" : "s are") in deploy form already and passed through")
-    }
-    if case .failure(let deviation) = structure, architecture == nil {
-      notes.append("not a whole RepVGG (\(deviation.reason)): no graph is stored")
-    }
+    notes = FusionPlan.notes(
+      network, blocks, epsilon: epsilon, structure: architecture == nil ? structure : nil)
+    blocksWithBoth = network.blocks.filter { $0.hasBranches && $0.hasFused }
 
     var steps: [Step] = []
     var dropped: [(String, String)] = []
     var done: Set<String> = []
-    for name in network.counters { dropped.append((name, "a counter of the wrapper")) }
+    for name in network.wrapperCounters { dropped.append((name, "a counter of the wrapper")) }
     for parameter in network.parameters {
-      switch parameter.role {
-      case .block(let path, let role):
-        guard let block = blocks[path] else {
-          steps.append(.pass(parameter))
-          continue
-        }
-        switch role {
-        case .squeeze, .excite:
-          steps.append(.pass(parameter))
-        case .fused:
-          dropped.append((parameter.originalName, "a deploy kernel beside live branches"))
-        case .batchNorm(_, .batchesTracked):
-          dropped.append((parameter.originalName, "BatchNorm's step counter"))
-          fallthrough
-        default:
-          if done.insert(path).inserted { steps.append(.fuse(block)) }
-        }
-      case .auxiliary:
-        dropped.append((parameter.originalName, "an auxiliary head, for training only"))
-      case .classifier, .other:
+      guard case .block(let address, let place) = parameter.role else {
         steps.append(.pass(parameter))
+        continue
+      }
+      if address.family.isForTrainingOnly {
+        dropped.append((parameter.originalName, "an auxiliary head, for training only"))
+        continue
+      }
+      guard let block = blocks[address.path] else {
+        steps.append(.pass(parameter))
+        continue
+      }
+      if place.layer == .fused {
+        dropped.append((parameter.originalName, "a deploy kernel beside live branches"))
+      } else if !address.family.isOwn(place.layer) {
+        steps.append(.pass(parameter))
+      } else {
+        if place.part == .batchesTracked {
+          dropped.append((parameter.originalName, "BatchNorm's step counter"))
+        }
+        if done.insert(address.path).inserted { steps.append(.fuse(block)) }
       }
     }
     for (name, what) in network.stateDict.ignored { dropped.append((name, what)) }
     self.dropped = dropped
-    self.notes = notes
     self.steps = (try? structure.get()).map { FusionPlan.inExecutionOrder(steps, $0) } ?? steps
   }
 
-  private static func inExecutionOrder(_ steps: [Step], _ structure: RepVGGStructure) -> [Step] {
+  private static func notes(
+    _ network: Network, _ blocks: [String: FusedBlock], epsilon: Double?,
+    structure: Result<Structure, Deviation>?
+  ) -> [String] {
+    var notes: [String] = []
+    let used = Set(blocks.values.flatMap(\.epsilons))
+    if let epsilon, used != [epsilon] {
+      notes.append("the epsilon given, \(epsilon), is not used where the file's own modules say otherwise")
+    }
+    if network.stateDict.modules.values.contains(where: { $0.epsilon != nil }) {
+      notes.append("epsilon, stride and padding are those of the modules in the file")
+    }
+    let alone = network.blocks.count { !$0.hasBranches && !$0.family.standsBesideOthers }
+    if alone > 0 {
+      notes.append(
+        "\(alone) block\(alone == 1 ? " is" : "s are") in deploy form already and passed through")
+    }
+    if case .failure(let deviation)? = structure {
+      let family = network.dialect.family.name
+      notes.append(
+        Topology.named(family) == nil
+          ? "\(deviation.reason): no graph is stored"
+          : "not a whole \(family) (\(deviation.reason)): no graph is stored")
+    }
+    return notes
+  }
+
+  private static func inExecutionOrder(_ steps: [Step], _ structure: Structure) -> [Step] {
     var byRole: [Role: Step] = [:]
     for step in steps {
       switch step {
-      case .fuse(let block): byRole[.block(path: block.path, .fused(.weight))] = step
+      case .fuse(let block): byRole[.block(block.address, .fused(.weight))] = step
       case .pass(let parameter): byRole[parameter.role] = step
       }
     }
@@ -134,12 +147,12 @@ public struct FusionPlan: Sendable {
     // Blocks already in deploy form are held to the deploy form's shapes.
     let deployed = Set(network.blocks.filter { !$0.hasBranches }.map(\.path))
     func isDeployed(_ role: Role) -> Bool {
-      if case .block(let path, _) = role { deployed.contains(path) } else { false }
+      if case .block(let block, _) = role { deployed.contains(block.path) } else { false }
     }
     let wanted =
       expected.trainParameters.filter { !isDeployed($0.role) }
       + expected.deployParameters.filter { isDeployed($0.role) }
-    for (role, shape) in wanted {
+    for (role, shape) in wanted.map({ ($0.role, $0.shape) }) {
       roles.insert(role)
       let name = network.dialect.label(of: role)
       if let found = shapes[role] {
@@ -151,26 +164,22 @@ public struct FusionPlan: Sendable {
       }
     }
     for parameter in network.parameters where !roles.contains(parameter.role) {
-      switch parameter.role {
-      case .block(_, .batchNorm(_, .batchesTracked)), .block(_, .fused),
-        .block(_, .convolutionBias):
+      if case .block(let block, let place) = parameter.role {
+        if block.family.isForTrainingOnly, expected.hasAuxiliaryHeads { continue }
         // Allowed beside the branches of a block that is expected.
-        if case .block(let path, _) = parameter.role,
-          expected.layers.contains(where: { $0.path == path })
-        {
-          continue
-        }
-      case .auxiliary where architecture.isPlus: continue
-      default: break
+        let isExtra =
+          place.part == .batchesTracked || place.layer == .fused || place.part == .bias
+        let squeezes = !block.family.isOwn(place.layer) && place.layer != .fused
+        if isExtra, !squeezes, expected.blocks.contains(where: { $0.address == block }) { continue }
       }
       differences.append("'\(parameter.originalName)' is unexpected")
     }
     guard !differences.isEmpty else { return }
     let actual: String
-    do throws(RepVGGStructure.Deviation) {
-      actual = "By its shapes it is a \(try RepVGGStructure(of: network).description)."
+    do throws(Deviation) {
+      actual = "By its shapes it is a \(try Structure(of: network).description)."
     } catch {
-      actual = "By its shapes it is no whole RepVGG: \(error.reason)."
+      actual = "By its shapes it is no whole \(network.dialect.family.name): \(error.reason)."
     }
     throw .wrongArchitecture(
       path: network.path, asked: architecture.name, differences: differences, actual: actual)
@@ -183,10 +192,10 @@ public struct FusionPlan: Sendable {
   public func outputTensors(
     names dialect: Dialect, isShaped: Bool = true
   ) throws(NamingError) -> [OutputTensor] {
-    let structure = try? structure.get()
+    let groups = ConvolutionGroups(of: network, in: try? structure.get())
     var result: [OutputTensor] = []
     func append(_ tensor: OutputTensor, _ role: Role) throws(NamingError) {
-      let groups = network.groups(of: role, in: structure)
+      let groups = groups.groups(of: role)
       let output = try dialect.output(tensor, as: role, groups: groups, isShaped: isShaped)
       if let output { result.append(output) }
     }
@@ -196,11 +205,11 @@ public struct FusionPlan: Sendable {
         try append(
           OutputTensor(
             name: "", elementType: .float32, shape: block.kernel.shape,
-            contents: FusedWeights(block.kernel)), .block(path: block.path, .fused(.weight)))
+            contents: FusedWeights(block.kernel)), .block(block.address, .fused(.weight)))
         try append(
           OutputTensor(
             name: "", elementType: .float32, shape: [block.kernel.shape[0]],
-            contents: FusedBias(block.kernel)), .block(path: block.path, .fused(.bias)))
+            contents: FusedBias(block.kernel)), .block(block.address, .fused(.bias)))
       case .pass(let parameter):
         let tensor = parameter.tensor
         try append(

@@ -1,11 +1,13 @@
+public import Blocks
 public import Tensors
 
 /// The kernel and bias of a convolution that is equivalent to a composition of simpler ones, not yet
 /// computed.
 ///
-/// Convolution is linear in its kernel, so every composition here is a sum of *terms*: a stored kernel
-/// or an identity, times one factor for each output channel, at a place inside the kernel. Any row
-/// (all weights of one output channel) can be computed by itself, in float64.
+/// Convolution is linear in its kernel, so every composition here is a sum of *terms*: a stored kernel,
+/// an identity or average, or the product of two kernels, times one factor for each output channel, at a
+/// place inside the kernel. Any row (all weights of one output channel) can be computed by itself, in
+/// float64.
 ///
 ///     let dense = Kernel(convolution: weight3x3).folding(batchNorm3x3)
 ///     let pointwise = Kernel(convolution: weight1x1).folding(batchNorm1x1).padded(to: 3, 3)
@@ -14,22 +16,31 @@ public import Tensors
 public struct Kernel: Sendable {
   /// `[O, I/groups, height, width]`.
   public let shape: Shape
-  /// One value for each output channel.
-  public private(set) var bias: [Double]
+  private var biases: Biases
   private var terms: [Term]
 
   private struct Term {
     enum Source {
       /// OIHW.
       case stored(Tensor)
-      /// Weight 1 from input channel `o mod I/groups` of its group to output channel `o`; 1x1.
-      case identity
+      /// This weight at every tap from input channel `o mod I/groups` of its group to output channel
+      /// `o`, and none from others: 1 for an identity, 1 / taps for an average.
+      case diagonal(Double)
+      case product(Product)
     }
     var source: Source
     /// One factor for each output channel.
     var scale: [Double]
     /// Rows and columns of the source, and where its first one lies in the whole kernel.
     var height, width, top, left: Int
+    /// Rows and columns of the kernel from one of the source to the next.
+    var step = 1
+  }
+
+  /// One value for each output channel, and what the biases of first convolutions become in second ones.
+  private struct Biases {
+    var constant: [Double]
+    var passed: [(product: Product, scale: [Double])] = []
   }
 
   /// A stored kernel.
@@ -39,44 +50,63 @@ public struct Kernel: Sendable {
   ///   - bias: one value for each output channel; zero if nil.
   public init(convolution weight: Tensor, bias: [Double]? = nil) {
     precondition(weight.shape.rank == 4 && weight.elementType.isWeightType)
-    shape = weight.shape
-    let channels = shape[0]
+    let channels = weight.shape[0]
     precondition(bias.map { $0.count == channels } ?? true)
-    self.bias = bias ?? [Double](repeating: 0, count: channels)
-    terms = [
-      Term(
-        source: .stored(weight), scale: [Double](repeating: 1, count: channels),
-        height: shape[2], width: shape[3], top: 0, left: 0)
-    ]
+    self.init(.stored(weight), weight.shape, bias: bias)
   }
 
   /// The 1x1 kernel that changes nothing. With groups, output channel `o` takes input channel
   /// `o mod (channels / groups)` of its own group.
   public init(identityOf channels: Int, groups: Int) {
     precondition(groups > 0 && channels.isMultiple(of: groups))
-    shape = [channels, channels / groups, 1, 1]
-    bias = [Double](repeating: 0, count: channels)
-    terms = [
-      Term(
-        source: .identity, scale: [Double](repeating: 1, count: channels), height: 1, width: 1,
-        top: 0, left: 0)
-    ]
+    self.init(.diagonal(1), [channels, channels / groups, 1, 1])
   }
 
-  private init(shape: Shape, bias: [Double], terms: [Term]) {
+  /// The mean of `size` x `size` values of each channel.
+  public init(averageOf channels: Int, groups: Int, size: Int) {
+    precondition(groups > 0 && channels.isMultiple(of: groups) && size > 0)
+    self.init(.diagonal(1 / Double(size * size)), [channels, channels / groups, size, size])
+  }
+
+  private init(_ source: Term.Source, _ shape: Shape, bias: [Double]? = nil) {
+    let ones = [Double](repeating: 1, count: shape[0])
+    self.init(
+      shape: shape, biases: Biases(constant: bias ?? [Double](repeating: 0, count: shape[0])),
+      terms: [
+        Term(source: source, scale: ones, height: shape[2], width: shape[3], top: 0, left: 0)
+      ])
+  }
+
+  private init(shape: Shape, biases: Biases, terms: [Term]) {
     self.shape = shape
-    self.bias = bias
+    self.biases = biases
     self.terms = terms
   }
 
-  /// The convolution with batch normalisation after it: `K' = scale K`, `b' = shift + scale b`
-  /// (RepVGG, arXiv:2101.03697, section 3.3).
+  /// The convolution with batch normalisation after it: `K' = scale K`, `b' = shift + scale b` with
+  /// `scale = gamma / sqrt(variance + epsilon)` and `shift = beta - mean scale` (RepVGG,
+  /// arXiv:2101.03697, section 3.3).
   public func folding(_ norm: BatchNorm) -> Kernel {
     precondition(norm.channelCount == shape[0])
+    let scale = norm.scale
+    var result = scaled(by: scale)
+    let shift = norm.shift
+    for channel in shift.indices {
+      result.biases.constant[channel] = shift[channel] + scale[channel] * biases.constant[channel]
+    }
+    return result
+  }
+
+  /// The convolution whose every output channel is multiplied by its own factor.
+  public func scaled(by factors: [Double]) -> Kernel {
+    precondition(factors.count == shape[0])
     var result = self
-    for channel in bias.indices {
-      result.bias[channel] = norm.shift[channel] + norm.scale[channel] * bias[channel]
-      for term in terms.indices { result.terms[term].scale[channel] *= norm.scale[channel] }
+    for channel in factors.indices {
+      result.biases.constant[channel] *= factors[channel]
+      for term in terms.indices { result.terms[term].scale[channel] *= factors[channel] }
+      for part in biases.passed.indices {
+        result.biases.passed[part].scale[channel] *= factors[channel]
+      }
     }
     return result
   }
@@ -88,10 +118,24 @@ public struct Kernel: Sendable {
   public func padded(to height: Int, _ width: Int) -> Kernel {
     let (rows, columns) = (height - shape[2], width - shape[3])
     precondition(rows >= 0 && columns >= 0 && rows.isMultiple(of: 2) && columns.isMultiple(of: 2))
-    var result = Kernel(shape: [shape[0], shape[1], height, width], bias: bias, terms: terms)
+    var result = Kernel(shape: [shape[0], shape[1], height, width], biases: biases, terms: terms)
     for term in terms.indices {
       result.terms[term].top += rows / 2
       result.terms[term].left += columns / 2
+    }
+    return result
+  }
+
+  /// The kernel whose taps are `rate` apart, with zeros between.
+  public func dilated(by rate: Int) -> Kernel {
+    precondition(rate > 0)
+    var result = Kernel(
+      shape: [shape[0], shape[1], (shape[2] - 1) * rate + 1, (shape[3] - 1) * rate + 1],
+      biases: biases, terms: terms)
+    for term in terms.indices {
+      result.terms[term].top *= rate
+      result.terms[term].left *= rate
+      result.terms[term].step *= rate
     }
     return result
   }
@@ -100,16 +144,57 @@ public struct Kernel: Sendable {
   public static func + (a: Kernel, b: Kernel) -> Kernel {
     precondition(a.shape == b.shape)
     return Kernel(
-      shape: a.shape, bias: zip(a.bias, b.bias).map { $0 + $1 }, terms: a.terms + b.terms)
+      shape: a.shape,
+      biases: Biases(
+        constant: zip(a.biases.constant, b.biases.constant).map { $0 + $1 },
+        passed: a.biases.passed + b.biases.passed), terms: a.terms + b.terms)
   }
+
+  /// One convolution after the other, where the second sees the first's bias beyond the edge:
+  /// `K[o,i] = sum over m of K2[o,m] * K1[m,i]`, `b[o] = b2[o] + sum over m and taps of K2[o,m] b1[m]`
+  /// (DBB, arXiv:2103.13425, 3.2, transform III).
+  ///
+  /// Every row of the second takes `second.shape[1]` channels of the first, those of its group.
+  ///
+  /// - Precondition: the first's channels make whole groups of the second, and all that a row takes are
+  ///   of one group of the first.
+  public func then(_ second: Kernel) -> Kernel {
+    let product = Product(first: self, second: second)
+    let (height, width) = (product.height, product.width)
+    let ones = [Double](repeating: 1, count: second.shape[0])
+    var biases = second.biases
+    biases.passed.append((product, ones))
+    return Kernel(
+      shape: [second.shape[0], shape[1], height, width], biases: biases,
+      terms: [
+        Term(
+          source: .product(product), scale: ones, height: height, width: width, top: 0, left: 0)
+      ])
+  }
+
+  /// The biases of some output channels, in float64. Where one convolution follows another, all weights
+  /// of the second are read for them.
+  public func bias(ofRows rows: Range<Int>) throws(ReadError) -> [Double] {
+    var result = Array(biases.constant[rows])
+    for (product, scale) in biases.passed {
+      let passed = try product.bias(ofRows: rows)
+      for (index, row) in rows.enumerated() { result[index] += scale[row] * passed[index] }
+    }
+    return result
+  }
+
+  /// The biases of all output channels.
+  public func bias() throws(ReadError) -> [Double] { try bias(ofRows: 0..<shape[0]) }
 
   /// Weights of one output channel.
   public var rowLength: Int { shape[1] * shape[2] * shape[3] }
 
   /// Bytes that are best computed at a time.
   var pieceBytes: Int {
-    terms.lazy.map { if case .stored(let weight) = $0.source { weight.pieceBytes } else { 0 } }
-      .max() ?? 0
+    terms.lazy.map {
+      if case .stored(let weight) = $0.source { weight.pieceBytes } else { 1 << 20 }
+    }
+    .max() ?? 1 << 20
   }
 
   /// The weights of some output channels in float64, OIHW.
@@ -179,7 +264,10 @@ public struct Kernel: Sendable {
   private func overlay(of term: Term) -> [(from: Int, tap: Int)] {
     (0..<term.height).flatMap { y in
       (0..<term.width).map { x in
-        (y * term.width + x, (term.top + y) * shape[3] + term.left + x)
+        (
+          y * term.width + x,
+          (term.top + y * term.step) * shape[3] + term.left + x * term.step
+        )
       }
     }
   }
@@ -219,12 +307,16 @@ public struct Kernel: Sendable {
           }
           add(term, workspace.doubles.span, rows, overlay, &sums, taps.count)
         }
-      case .identity:
+      case .diagonal(let weight):
         for (index, row) in rows.enumerated() {
           for (_, slot) in overlay {
-            sums[(index * shape[1] + row % shape[1]) * taps.count + slot] += term.scale[row]
+            sums[(index * shape[1] + row % shape[1]) * taps.count + slot] +=
+              term.scale[row] * weight
           }
         }
+      case .product(let product):
+        let weights = try product.weights(ofRows: rows)
+        add(term, weights.span, rows, overlay, &sums, taps.count)
       }
     }
   }
@@ -286,12 +378,13 @@ public struct FusedBias: TensorContents {
 
   public init(_ kernel: Kernel) { self.kernel = kernel }
 
-  public var granularity: Int { 1 }
+  /// All at once: of a convolution after another, each piece would read the weights again.
+  public var granularity: Int { kernel.shape[0] }
 
   public func read(
     _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
   ) throws(ReadError) {
-    for (index, value) in kernel.bias[range].enumerated() {
+    for (index, value) in try kernel.bias(ofRows: range).enumerated() {
       unsafe buffer.storeBytes(of: Float(value), toByteOffset: 4 * index, as: Float.self)
     }
   }

@@ -25,10 +25,15 @@ public final class InputFile: ByteSource {
     // Without O_NONBLOCK a named pipe would keep us waiting for its writer, only to be refused.
     descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
-      throw .inaccessible(
-        path: path, reason: lowercasedReason(errno),
-        remedy: errno == ENOENT
-          ? "Check the spelling and the current folder." : "Check the file's permissions.")
+      let number = errno
+      let remedy =
+        switch number {
+        case ENOENT, ENOTDIR: "Check the spelling and the current folder."
+        case EMFILE, ENFILE: "Raise the limit of open files (ulimit -n), or close some."
+        case EACCES, EPERM: "Check the permissions of the file and its folder."
+        default: "Check the file system."
+        }
+      throw .inaccessible(path: path, reason: lowercasedReason(number), remedy: remedy)
     }
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else {

@@ -14,19 +14,43 @@ internal import Dispatch
 public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The target is there already, and may not be replaced.
   case exists(path: String)
+  /// The target is the file that is being read, by this or another name.
+  case isInput(path: String, input: String)
+  /// Something else than a file has this name.
+  case notAFile(path: String, what: String)
   /// The operating system would not create, write or rename.
   case failed(path: String, reason: String)
   /// The format cannot hold what should be written.
   case cannotExpress(path: String, what: String, remedy: String)
 
+  /// Whether the target is a file that is being read.
+  public var isInput: Bool { if case .isInput = self { true } else { false } }
+
   public var description: String {
     switch self {
-    case .exists(let path): "\(path): the file exists.\n  Use --force to replace it."
+    case .exists(let path):
+      "\(path): the file exists.\n  It is replaced only where that is asked for."
+    case .isInput(let path, let input):
+      "\(path): the output would be the input\(path == input ? "" : " \(input)").\n  Name another file."
+    case .notAFile(let path, let what): "\(path): it is \(what).\n  Name a file to write."
     case .failed(let path, let reason):
       "\(path): \(reason).\n  Nothing was written; check the folder, its permissions and the disk's free space."
     case .cannotExpress(let path, let what, let remedy):
       "\(path): \(what).\n  \(remedy)"
     }
+  }
+}
+
+/// What two names of one file have in common, links of either kind among them.
+private struct FileIdentity: Equatable {
+  let device: dev_t
+  let inode: ino_t
+
+  /// Nil if there is no such file.
+  init?(path: String) {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return nil }
+    (device, inode) = (status.st_dev, status.st_ino)
   }
 }
 
@@ -53,27 +77,45 @@ public final class OutputFile: @unchecked Sendable {
   /// The kernel lets one writer at a time into a file, and others wait with a busy processor.
   private let turn = DispatchSemaphore(value: 1)
 
-  /// - Parameter replace: whether an existing file may be replaced.
+  /// - Parameters:
+  ///   - replace: whether an existing file may be replaced.
+  ///   - inputs: files that it is made from. None of them is ever replaced, under whatever name.
   /// - Throws: `WriteError`.
-  public init(path: String, replace: Bool) throws(WriteError) {
+  public init(path: String, replace: Bool, from inputs: [String] = []) throws(WriteError) {
     self.path = path
     replaces = replace
+    if let target = FileIdentity(path: path),
+      let input = inputs.first(where: { FileIdentity(path: $0) == target })
+    {
+      throw .isInput(path: path, input: input)
+    }
     var status = stat()
+    var replacedMode: mode_t?
     if unsafe lstat(path, &status) == 0 {
       guard status.st_mode & S_IFMT != S_IFDIR else {
-        throw .failed(path: path, reason: "it is a folder")
+        throw .notAFile(path: path, what: "a folder")
       }
       // To rename a file over a device would take the device away from everybody.
       guard [S_IFREG, S_IFLNK].contains(status.st_mode & S_IFMT) else {
-        throw .failed(path: path, reason: "it is not a regular file")
+        throw .notAFile(path: path, what: "not a regular file")
       }
       guard replace else { throw .exists(path: path) }
+      if status.st_mode & S_IFMT == S_IFREG { replacedMode = status.st_mode & 0o777 }
     }
     partialPath = OutputFile.temporarySibling(of: path)
-    descriptor = unsafe open(partialPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    descriptor = unsafe open(
+      partialPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, replacedMode ?? 0o666)
     guard descriptor >= 0 else {
-      throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(errno))")
+      let number = errno
+      let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+      if number == ENOENT, !folder.isEmpty, unsafe access(folder, F_OK) != 0 {
+        throw .failed(path: path, reason: "there is no folder '\(folder)'")
+      }
+      throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(number))")
     }
+    // Who may read the file that it replaces may read this one, and nobody else. A file system without
+    // permissions has none to keep.
+    if let mode = replacedMode { fchmod(descriptor, mode) }
   }
 
   deinit { discard() }

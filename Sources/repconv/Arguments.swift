@@ -1,3 +1,5 @@
+import Checkpoints
+import Topologies
 import ArgumentParser
 import Conversion
 import Naming
@@ -84,7 +86,7 @@ struct OutputOptions: ParsableArguments {
   @Flag(help: "Replace the output if it exists.")
   var force = false
 
-  @Flag(help: "Flush the output to the disk before it gets its name.")
+  @Flag(help: "Flush the output to the disk before it is renamed into place.")
   var sync = false
 
   @Flag(
@@ -95,11 +97,11 @@ struct OutputOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Use at most this many threads (default: 4).", valueName: "n"))
   var threads: Int?
 
-  @Flag(name: .shortAndLong, help: "Print nothing but errors and warnings.")
-  var quiet = false
-
-  func writing(dialects: [Dialect]) throws -> WritingOptions {
+  func writing(
+    with input: InputOptions, dialects: [Dialect], _ report: ReportOptions
+  ) throws -> WritingOptions {
     var options = WritingOptions()
+    options.alsoRead = input.dialectFile.map { [$0] } ?? []
     if let names {
       guard let dialect = Dialect.named(names, among: dialects) else {
         throw ValidationError(
@@ -112,7 +114,7 @@ struct OutputOptions: ParsableArguments {
     options.sync = sync
     options.recordsSourceDigest = !leavesOutSourceDigest
     if let threads { options.threads = Threads(threads) }
-    if !quiet { options.progress = ProgressBar.forTerminal() }
+    if !report.quiet { options.progress = ProgressBar.forTerminal() }
     return options
   }
 
@@ -128,6 +130,83 @@ struct OutputOptions: ParsableArguments {
   }
 }
 
+/// What is known of the network's input.
+struct GivenInputArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Order in which the network takes the colours: rgb or bgr (default: what the file says, else what its names stand for).",
+      valueName: "order"),
+    completion: .list(["rgb", "bgr"]), transform: InputConvention.ChannelOrder.argument)
+  var inputOrder: InputConvention.ChannelOrder?
+
+  @Option(
+    help: ArgumentHelp("Mean of each channel, in the input's order and range.", valueName: "a,b,c"),
+    transform: ChannelValues.argument)
+  var mean: ChannelValues?
+
+  @Option(
+    name: .customLong("std"),
+    help: ArgumentHelp("Standard deviation of each channel, likewise.", valueName: "a,b,c"),
+    transform: ChannelValues.argument)
+  var deviation: ChannelValues?
+
+  @Option(
+    help: ArgumentHelp("Value of white before normalising: 1 or 255.", valueName: "white"))
+  var range: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Height and width of the images, in pixels (default: what the file says; to run it, else 320 for D2se and L2pse, 224 for others).",
+      valueName: "pixels"))
+  var size: Int?
+
+  func validate() throws {
+    if let range, range != 1 && range != 255 {
+      throw ValidationError("--range takes 1 or 255, not \(range).")
+    }
+    if let deviation, !deviation.values.allSatisfy({ $0 > 0 }) {
+      throw ValidationError("--std takes three numbers above 0.")
+    }
+    if let size, !(1...65535).contains(size) {
+      throw ValidationError("--size takes a number from 1 to 65535, not \(size).")
+    }
+  }
+
+  var given: GivenInput {
+    var given = GivenInput()
+    given.channelOrder = inputOrder
+    given.mean = mean?.values
+    given.standardDeviation = deviation?.values
+    given.scale = range.map { Double($0) }
+    given.size = size
+    return given
+  }
+}
+
+/// One number for each of three channels.
+struct ChannelValues {
+  var values: [Double]
+
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> ChannelValues {
+    let values = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard values.count == 3, values.allSatisfy({ $0?.isFinite == true }) else {
+      throw ValidationError("expected three numbers, as in 0.485,0.456,0.406")
+    }
+    return ChannelValues(values: values.map { $0! })
+  }
+}
+
+extension InputConvention.ChannelOrder {
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> InputConvention.ChannelOrder {
+    guard let order = InputConvention.ChannelOrder(rawValue: text.uppercased()) else {
+      throw ValidationError("expected rgb or bgr")
+    }
+    return order
+  }
+}
+
 /// Options of the commands that write a checkpoint again.
 struct RewriteArguments: ParsableArguments {
   @Option(
@@ -137,23 +216,27 @@ struct RewriteArguments: ParsableArguments {
     transform: RewriteOptions.Channels.argument)
   var channels: RewriteOptions.Channels = .keep
 
-  @OptionGroup var dryRun: DryRunOptions
+  @OptionGroup var givenInput: GivenInputArguments
+  @OptionGroup var report: ReportOptions
   @OptionGroup var input: InputOptions
   @OptionGroup var output: OutputOptions
 }
 
-/// Printing what would be written instead of writing it.
-struct DryRunOptions: ParsableArguments {
+/// What is printed, and whether anything is written.
+struct ReportOptions: ParsableArguments {
   @Flag(
     name: .customLong("dry-run"), help: "Print what each tensor would be called, and write nothing."
   )
-  var isOn = false
+  var isDryRun = false
 
-  @Flag(help: "With --dry-run: print one JSON object.")
+  @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Flag(name: .shortAndLong, help: "Print nothing but errors and warnings.")
+  var quiet = false
+
   func validate() throws {
-    if json && !isOn { throw ValidationError("--json goes with --dry-run.") }
+    if json && quiet { throw ValidationError("--json prints what --quiet leaves out: choose one.") }
   }
 }
 
@@ -174,7 +257,7 @@ extension Architecture {
     do {
       return try Architecture.named(text)
     } catch {
-      throw ValidationError(error.description)
+      throw ValidationError(message(of: error))
     }
   }
 }

@@ -24,7 +24,7 @@ struct Check: ParsableCommand {
       EXIT STATUS
         0  nothing is wrong with it
         1  something is; with --strict, also if there is a warning
-        2  it cannot be read
+        2  it cannot be read, or is no checkpoint
       """)
 
   @Argument(help: "Any file that can be read.", completion: .file())
@@ -36,7 +36,7 @@ struct Check: ParsableCommand {
   @Flag(help: "List every tensor, every warning and every name in a pickle.")
   var all = false
 
-  @Flag(help: "Take warnings for failures.")
+  @Flag(help: "Treat warnings as failures.")
   var strict = false
 
   @OptionGroup var inputOptions: InputOptions
@@ -54,24 +54,20 @@ struct Check: ParsableCommand {
   func run() throws {
     var options = CheckOptions()
     options.reading = try inputOptions.reading()
+    options.isStrict = strict
     if let threads { options.threads = Threads(threads) }
     let report = try check(file, options: options)
-    let isSound = report.isSound && !(strict && !report.findings.isEmpty)
-    print(
-      json ? try self.json(report, isSound).indented() : text(report, isSound),
-      terminator: json ? "" : "\n")
-    if !isSound { throw ExitCode(1) }
+    try printReport(report, of: Check.self, asJSON: json) { text(report) }
+    if !report.isSound { throw ExitCode(1) }
   }
 
-  // MARK: For people
-
-  private func text(_ report: CheckReport, _ isSound: Bool) -> String {
+  private func text(_ report: CheckReport) -> String {
     let warnings = report.findings.count { $0.severity == .warning }
     let failures = report.findings.count - warnings
     let counts = [(failures, "failure"), (warnings, "warning")].filter { $0.0 > 0 }
       .map { count($0.0, $0.1) }.joined(separator: ", ")
     var lines = [
-      "\(file): \(isSound ? "sound" : "NOT sound")\(counts.isEmpty ? "" : ": " + counts)"
+      "\(file): \(report.isSound ? "sound" : "NOT sound")\(counts.isEmpty ? "" : ": " + counts)"
     ]
     lines.append(row("read", "\(report.file.summary), \(size(report.file.byteCount))"))
     if let architecture = report.file.architecture { lines.append(row("network", architecture)) }
@@ -81,7 +77,7 @@ struct Check: ParsableCommand {
         "tensors",
         "\(grouped(report.tensors.count)), \(grouped(values)) values"
           + (report.stateDicts > 1 ? ", in \(report.stateDicts) state dicts" : "")))
-    if !report.findings.contains(where: { $0.kind == .checksum }) {
+    if !report.findings.contains(where: { $0.kind == .checksum || $0.kind == .container }) {
       lines.append(row("checksums", "all that the file records are right"))
     }
     if let range = range(report) { lines.append(row("values", range)) }
@@ -95,7 +91,7 @@ struct Check: ParsableCommand {
         ))
     }
     lines += findings(report)
-    for note in report.file.notes { lines.append(row("note", note)) }
+    for note in report.file.notes { lines.append(row("note", note.advised)) }
     if all { lines += tables(report) }
     return lines.joined(separator: "\n")
   }
@@ -164,43 +160,5 @@ struct Check: ParsableCommand {
       ]
     }
     return lines
-  }
-
-  // MARK: For scripts
-
-  private func json(_ report: CheckReport, _ isSound: Bool) -> JSONValue {
-    [
-      "sound": .bool(isSound),
-      "file": report.file.json,
-      "bytes": .integer(report.file.byteCount),
-      "findings": .array(
-        report.findings.map {
-          .object(present: [
-            "severity": .string($0.severity.rawValue), "kind": .string($0.kind.rawValue),
-            "subject": $0.subject.map { .string($0) }, "text": .string($0.text),
-          ])
-        }),
-      "globals": .array(
-        report.globals.map {
-          ["name": .string($0.name), "calls": .integer($0.calls), "expected": .bool($0.isExpected)]
-        }),
-      "tensors": .array(
-        report.tensors.map { tensor in
-          .object(present: [
-            "name": .string(tensor.name),
-            "dtype": .string(tensor.elementType.rawValue),
-            "shape": .array(tensor.shape.dimensions.map { .integer($0) }),
-            "nan": tensor.isMeasured ? .integer(tensor.nans) : nil,
-            "infinite": tensor.isMeasured ? .integer(tensor.infinities) : nil,
-            "zeros": tensor.isMeasured ? .integer(tensor.zeros) : nil,
-            "zeroRows": tensor.isMeasured ? .integer(tensor.zeroRows.count) : nil,
-            "smallest": tensor.smallest.map { .finite($0) },
-            "largest": tensor.largest.map { .finite($0) },
-            "smallestMagnitude": tensor.smallestMagnitude.map { .finite($0) },
-            "infiniteInFloat16": tensor.isMeasured ? .integer(tensor.overflowingHalf) : nil,
-            "zeroInFloat16": tensor.isMeasured ? .integer(tensor.vanishingHalf) : nil,
-          ])
-        }),
-    ]
   }
 }

@@ -91,141 +91,26 @@ func brief(_ value: Double) -> String {
   return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
 }
 
-extension ComparedFile {
-  /// `PyTorch zip, names of official, in float16`
-  var summary: String {
-    container + (dialect.map { ", names of \($0.name)" } ?? "")
-      + (kernelTypes.isEmpty ? "" : ", " + kernelTypes.map(\.rawValue).joined(separator: " and "))
-  }
-
-  var json: JSONValue {
-    [
-      "file": .string(path),
-      "format": .string(container),
-      "dialect": dialect.map { .string($0.name) } ?? .null,
-      "stage": stage.map { .string($0.rawValue) } ?? .null,
-      "architecture": architecture.map { .string($0) } ?? .null,
-      "types": .array(kernelTypes.map { .string($0.rawValue) }),
-      "damage": .array(damage.map { .string($0) }),
-      "notes": .array(notes.map { .string($0) }),
-    ]
-  }
-}
-
-extension JSONValue {
-  /// A number, or null for what JSON has none for.
-  static func finite(_ value: Double) -> JSONValue { value.isFinite ? .number(value) : .null }
-
-  static func strings(_ list: [String]) -> JSONValue { .array(list.map { .string($0) }) }
-}
-
-extension Cause {
-  var json: JSONValue {
-    var members: [JSONValue.Member] = [
-      .init("kind", .string(kind)), .init("text", .string(description)),
-    ]
-    switch self {
-    case .epsilon(let epsilon): members.append(.init("epsilon", .finite(epsilon)))
-    case .leftOut(let branches), .notFolded(let branches), .misplaced(let branches, _, _):
-      members.append(.init("branches", .strings(branches.map(\.rawValue))))
-    case .branchOfAnother(let branch, let block):
-      members += [.init("branches", .strings([branch.rawValue])), .init("block", .string(block))]
-    case .anotherBlock(let block): members.append(.init("block", .string(block)))
-    case .channels(let channels):
-      members.append(.init("channels", .array(channels.map { .integer($0) })))
-    case .damaged(let values):
-      members.append(
-        .init(
-          "values",
-          .array(
-            values.map {
-              .object(present: [
-                "part": .string($0.part.rawValue), "index": .array($0.indices.map { .integer($0) }),
-                "expected": .finite($0.expected), "found": .finite($0.found),
-                "flippedBit": $0.flippedBit.map { .integer($0) },
-              ])
-            })))
-    default: break
-    }
-    return .object(members)
-  }
-}
-
 extension Difference {
   /// What a row of a table, or a JSON object, says of it.
   var numbers: [String] { [brief(largestAbsolute), brief(largestRelative), brief(largestUlps)] }
-
-  var members: [JSONValue.Member] {
-    [
-      .init("values", .integer(count)), .init("unequal", .integer(unequal)),
-      .init("failing", .integer(failing)), .init("absolute", .finite(largestAbsolute)),
-      .init("relative", .finite(largestRelative)), .init("ulps", .finite(largestUlps)),
-    ]
-  }
 }
 
 extension BlockComparison {
-  var json: JSONValue {
-    .object(
-      [
-        .init("block", .string(path)),
-        .init("weight", .string(weightName)),
-        .init("bias", .string(biasName)),
-        .init("dtype", .string(elementType.rawValue)),
-        .init("shape", .array(shape.dimensions.map { .integer($0) })),
-        .init("grade", .string(grade.text)),
-      ] + (difference?.members ?? []) + (cause.map { [.init("cause", $0.json)] } ?? []))
-  }
-
   var tableRow: [String] {
     let verdict =
       switch grade {
       case .different: cause.map { "differs: \($0)" } ?? "differs"
-      default: grade.text
+      default: grade.name
       }
     return [path, shape.description] + (difference?.numbers ?? ["-", "-", "-"]) + [verdict]
   }
 }
 
-extension BlockComparison.Grade {
-  var text: String {
-    switch self {
-    case .exact: "exact"
-    case .rounded: "float32 rounding"
-    case .tolerated: "within tolerance"
-    case .different: "different"
-    }
-  }
-}
-
 extension TensorComparison {
-  var json: JSONValue {
-    .object(
-      [
-        .init("name", .string(name)),
-        .init("otherName", .string(otherName)),
-        .init("dtype", .string(elementType.rawValue)),
-        .init("otherDtype", .string(otherType.rawValue)),
-        .init("shape", .array(shape.dimensions.map { .integer($0) })),
-        .init("relation", .string(relation.text)),
-      ] + (difference?.members ?? []) + (cause.map { [.init("cause", $0.json)] } ?? []))
-  }
-
   var tableRow: [String] {
-    let verdict = isAlike ? relation.text : "differs" + (cause.map { ": \($0)" } ?? "")
+    let verdict = isAlike ? relation.name : "differs" + (cause.map { ": \($0)" } ?? "")
     return [name, shape.description] + (difference?.numbers ?? ["-", "-", "-"]) + [verdict]
-  }
-}
-
-extension TensorComparison.Relation {
-  var text: String {
-    switch self {
-    case .same: "same"
-    case .cast, .castBack: "cast"
-    case .tolerated: "within tolerance"
-    case .different: "different"
-    case .incomparable: "incomparable"
-    }
   }
 }
 
@@ -285,7 +170,7 @@ extension Verification {
       ? "none to compare" : "\(grouped(blocks.count)) recomputed in float64: \(text)"
   }
 
-  /// `2 tensors, bit for bit`
+  /// `2 other tensors, equal bit for bit`
   var copiesSummary: String {
     let wrong = tensors.count { !$0.isAlike }
     if wrong > 0 {
@@ -293,9 +178,9 @@ extension Verification {
     }
     let cast = tensors.filter { $0.relation == .cast }
     let tolerated = tensors.count { $0.relation == .tolerated }
-    var text = count(tensors.count, "tensor")
+    var text = count(tensors.count, "other tensor")
     if tolerated > 0 { return text + ", \(grouped(tolerated)) within the tolerance" }
-    text += cast.count == tensors.count && !cast.isEmpty ? "" : ", bit for bit"
+    text += cast.count == tensors.count && !cast.isEmpty ? "" : ", equal bit for bit"
     if !cast.isEmpty {
       let types = Set(cast.map(\.otherType.rawValue)).sorted().joined(separator: " or ")
       text += ", \(cast.count == tensors.count ? "" : "\(cast.count) of them ")cast to \(types)"
@@ -308,17 +193,5 @@ extension Verification {
     let causes = blocks.filter { $0.grade == .different }.map(\.cause)
     guard let first = causes.first, causes.allSatisfy({ $0 == first }) else { return nil }
     return first
-  }
-
-  var jsonMembers: [JSONValue.Member] {
-    [
-      .init("grade", .string(grade.text)),
-      .init("blocks", .array(blocks.map(\.json))),
-      .init("tensors", .array(tensors.map(\.json))),
-      .init(
-        "missing",
-        .array(missing.map { ["what": .string($0.what), "names": .strings($0.names)] })),
-      .init("unexpected", .strings(unexpected)),
-    ]
   }
 }

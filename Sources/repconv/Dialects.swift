@@ -1,4 +1,5 @@
 import ArgumentParser
+import Blocks
 import Checkpoints
 import Naming
 import Tensors
@@ -20,6 +21,9 @@ struct Dialects: ParsableCommand {
     completion: .list(Dialect.all.map(\.name)))
   var show: String?
 
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
   func validate() throws {
     if let show, Dialect.named(show) == nil {
       throw ValidationError(
@@ -27,22 +31,64 @@ struct Dialects: ParsableCommand {
     }
   }
 
-  func run() {
-    if let show, let dialect = Dialect.named(show) {
-      print(dialect.text)
-      return
+  func run() throws {
+    let dialects = show.flatMap { Dialect.named($0) }.map { [$0] } ?? Dialect.all
+    try printReport(DialectList(dialects), of: Dialects.self, asJSON: json) {
+      show == nil ? text : dialects[0].text
     }
+  }
+
+  private var text: String {
     let rows = Dialect.all.map { dialect in
       [
         dialect.name,
-        dialect.label(of: .block(path: "stage1.0", .kernel(.dense))),
+        dialect.family.name,
+        dialect.exampleKey,
         dialect.layouts.kernel.rawValue,
         dialect.input.channelOrder.rawValue,
         "\(dialect.epsilon)",
         dialect.project,
       ]
     }
-    print(
-      table(["name", "a key of it", "kernel", "input", "epsilon", "project"], rows, numeric: []))
+    return table(
+      ["name", "blocks", "example of a key", "kernel", "input", "epsilon", "project"], rows, numeric: [])
+  }
+}
+
+extension Dialect {
+  /// The family's first kernel, of a block that all networks have.
+  fileprivate var exampleKey: String {
+    let layer = family.layers.first { $0.weightForm == .kernel }!
+    let address = LayerAddress(layer.name, index: layer.isRepeated ? 0 : nil)
+    return label(
+      of: .block(BlockAddress(family, "stage1.0"), ParameterAddress(address, .weight)))
+  }
+}
+
+/// What `dialects --json` prints.
+private struct DialectList: Encodable {
+  struct Entry: Encodable {
+    var name: String
+    var project: String
+    /// The families of its blocks, the one it is known by first.
+    var blockFamilies: [String]
+    var containers: [String]
+    var exampleKey: String
+    var kernelLayout: String
+    var epsilon: Double
+    var input: InputConvention
+    /// As `--dialect` takes it.
+    var table: String
+  }
+  let dialects: [Entry]
+
+  init(_ dialects: [Dialect]) {
+    self.dialects = dialects.map { dialect in
+      Entry(
+        name: dialect.name, project: dialect.project, 
+        blockFamilies: dialect.tables.map(\.family.name), containers: dialect.containers,
+        exampleKey: dialect.exampleKey, kernelLayout: dialect.layouts.kernel.rawValue,
+        epsilon: dialect.epsilon, input: dialect.input, table: dialect.text)
+    }
   }
 }

@@ -34,26 +34,18 @@ struct Diff: ParsableCommand {
 
   func run() throws {
     let report = try diff(first, second, options: arguments.options())
-    print(
-      arguments.json ? try json(report).indented() : text(report),
-      terminator: arguments.json ? "" : "\n")
+    try printReport(
+      DiffOutput(answer: answer(report), report: report), of: Diff.self, asJSON: arguments.json
+    ) { text(report) }
     if !report.areSame { throw ExitCode(1) }
   }
 
-  // MARK: For people
-
   private func text(_ report: DiffReport) -> String {
     var lines = [answer(report)]
-    lines.append(
-      row(
-        "first", report.first.summary + (report.first.stage.map { ", \($0.rawValue) form" } ?? "")))
-    lines.append(
-      row(
-        "second",
-        report.second.summary + (report.second.stage.map { ", \($0.rawValue) form" } ?? "")))
-    for damage in report.first.damage + report.second.damage {
-      lines.append(row("damaged", damage.split(separator: "\n").first.map(String.init) ?? damage))
+    for (label, file) in [("first", report.first), ("second", report.second)] {
+      lines.append(row(label, file.summary + (file.form.map { ", \($0.rawValue) form" } ?? "")))
     }
+    lines += report.first.damageRows + report.second.damageRows
     switch report.relation {
     case .copies(let copies):
       let alike = copies.tensors.count(where: \.isAlike)
@@ -80,7 +72,7 @@ struct Diff: ParsableCommand {
       lines += proof.tables(all: arguments.all)
     }
     for note in report.notes + report.first.notes + report.second.notes {
-      lines.append(row("note", note))
+      lines.append(row("note", note.advised))
     }
     return lines.joined(separator: "\n")
   }
@@ -119,7 +111,7 @@ struct Diff: ParsableCommand {
         let dialects = [subject, object].compactMap(\.dialect)
         parts.append(
           dialects.count == 2 && dialects[0] != dialects[1]
-            ? "under the names of \(dialects[0].name), not \(dialects[1].name)" : "renamed")
+            ? "under the names of \(dialects[0]), not \(dialects[1])" : "renamed")
       }
       if !copies.unneeded.isDisjoint(with: copies.onlyInFirst + copies.onlyInSecond) {
         parts.append("but for what training alone needs")
@@ -130,36 +122,23 @@ struct Diff: ParsableCommand {
     return "\(subject.path) is \(object.path), \(parts.joined(separator: ", "))"
   }
 
-  private func typePart(_ file: ComparedFile) -> String {
+  private func typePart(_ file: FileSummary) -> String {
     "in " + file.kernelTypes.map(\.rawValue).joined(separator: " and ")
   }
+}
 
-  // MARK: For scripts
+/// A report, and its answer in words.
+private struct DiffOutput: Encodable {
+  var answer: String
+  var report: DiffReport
 
-  private func json(_ report: DiffReport) -> JSONValue {
-    var members: [JSONValue.Member] = [
-      .init("same", .bool(report.areSame)),
-      .init("answer", .string(answer(report))),
-      .init("first", report.first.json),
-      .init("second", report.second.json),
-      .init("tolerance", .string(report.tolerance.summary)),
-      .init("notes", .strings(report.notes)),
-    ]
-    switch report.relation {
-    case .copies(let copies):
-      members += [
-        .init("relation", "copies"),
-        .init("renamed", .integer(copies.renamed)),
-        .init("onlyInFirst", .strings(copies.onlyInFirst)),
-        .init("onlyInSecond", .strings(copies.onlyInSecond)),
-        .init("unneeded", .strings(copies.unneeded.sorted())),
-        .init("tensors", .array(copies.tensors.map(\.json))),
-      ]
-    case .secondFused(let proof):
-      members += [.init("relation", "second is first, fused")] + proof.jsonMembers
-    case .firstFused(let proof):
-      members += [.init("relation", "first is second, fused")] + proof.jsonMembers
-    }
-    return .object(members)
+  private enum CodingKeys: CodingKey {
+    case answer
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(answer, forKey: .answer)
+    try report.encode(to: encoder)
   }
 }

@@ -7,22 +7,25 @@ import Tensors
 
 struct Eval: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure how often a network is right on a folder of pictures.",
+    abstract: "Measure how often a network is right on images of known classes.",
     discussion: """
-      FOLDER has a folder of PNG and JPEG pictures for each class, as ImageNet's; the classes are the \
+      IMAGES is a folder of PNG and JPEG pictures for each class, as ImageNet's; the classes are the \
       folders in the order of their names. Pictures are scaled until their shorter side fits, cut to the \
-      square in their middle, and normalised as the network expects.
+      square in their middle, and normalised as the network expects. Or it is a NumPy file with arrays \
+      'images', as 'repconv run' takes them, and 'labels'.
 
       EXAMPLES
         repconv eval model.rvd imagenet/val
         repconv eval model.rvd imagenet/val --at-least 72.4
-        repconv eval train.pth digits/ --size 32 --json
+        repconv eval train.pth digits.npz --json
       """)
 
   @OptionGroup var model: ModelArguments
 
-  @Argument(help: "The folder of class folders.", completion: .directory)
-  var folder: String
+  @Argument(
+    help: ArgumentHelp("The folder of class folders, or an .npz file.", valueName: "images"),
+    completion: .file())
+  var images: String
 
   @OptionGroup var pictures: PictureArguments
 
@@ -39,66 +42,46 @@ struct Eval: ParsableCommand {
   var json = false
 
   func validate() throws {
+    if isArrayFile, labels != nil {
+      throw ValidationError("--labels names class folders; an .npz file has an array 'labels'.")
+    }
+    if let atLeast, atLeast > 0 && atLeast <= 1 {
+      throw ValidationError(
+        "--at-least takes a percentage: write \(brief(atLeast * 100)), not \(brief(atLeast)).")
+    }
     if let atLeast, !(atLeast >= 0 && atLeast <= 100) {
       throw ValidationError("--at-least takes a number from 0 to 100, not \(atLeast).")
     }
   }
 
   func run() throws {
-    let folders = try ClassFolders(path: folder)
     let names = try labels.map(readLabels)
     let network = try model.open()
-    let classes = try classes(of: network, folders, names)
-    let convention = try network.requireInput(path: model.model)
-    let preparation = pictures.preparation(for: network)
+    let selected = try labelledImages(for: network, names)
 
     let progress = ProgressBar.forTerminal(counting: "image")
-    progress?(0, folders.images.count)
+    progress?(0, selected.input.count)
     var done = 0
     let clock = ContinuousClock()
     let start = clock.now
     let evaluation = try network.evaluate(
-      folders, classes: classes, preparation, convention, batch: model.batch,
-      threads: model.threadsToUse
+      selected.input, labels: selected.labels!, batch: model.batch, threads: model.threadsToUse
     ) { evaluation in
       progress?(evaluation.images - done, nil)
       done = evaluation.images
     }
     let seconds = (clock.now - start).seconds
 
-    if json {
-      let object: JSONValue = .object(present: [
-        "file": .string(model.model),
-        "folder": .string(folder),
-        "architecture": network.architecture.map { .string($0) } ?? .null,
-        "form": .string(network.form.rawValue),
-        "precision": .string(network.arithmetic.rawValue),
-        "size": .integer(preparation.size),
-        "resize": .integer(preparation.resize),
-        "images": .integer(evaluation.images),
-        "right": .integer(evaluation.right),
-        "rightInFive": .integer(evaluation.rightInFive),
-        "top1": .number(evaluation.top1),
-        "top5": .number(evaluation.top5),
-        "seconds": .number(seconds),
-      ])
-      print(try object.indented(), terminator: "")
-    } else {
-      var lines = ["\(model.model) on \(folder): \(network.summary)"]
-      lines.append(
-        row(
-          "images",
-          "\(grouped(evaluation.images)) in \(count(folders.classes.count, "class", "classes"))"
-            + (folders.otherFiles > 0
-              ? "; \(count(folders.otherFiles, "other file")) left alone" : "")))
-      lines.append(row("input", convention.summary))
-      lines.append(row("size", preparation.summary))
-      for note in network.notes { lines.append(row("note", note)) }
-      lines.append(row("top-1", "\(percent(evaluation.top1)), \(grouped(evaluation.right)) right"))
-      lines.append(
-        row("top-5", "\(percent(evaluation.top5)), \(grouped(evaluation.rightInFive)) right"))
+    let report = EvaluationReport(
+      network: NetworkSummary(network, path: model.model), images: selected,
+      evaluation: evaluation, seconds: seconds)
+    try printReport(report, of: Eval.self, asJSON: json) {
+      var lines = ["\(model.model) on \(images): \(report.network.summary)"]
+      lines += selected.rows
+      for note in report.network.notes { lines.append(row("note", note.advised)) }
+      lines += evaluation.rows
       lines.append(row("time", pace(evaluation.images, seconds)))
-      print(lines.joined(separator: "\n"))
+      return lines.joined(separator: "\n")
     }
     if let atLeast, evaluation.top1 * 100 < atLeast {
       throw InferenceError.accuracyBelow(
@@ -106,20 +89,49 @@ struct Eval: ParsableCommand {
     }
   }
 
+  /// The images with the network's class for each.
+  private func labelledImages(
+    for network: RunnableNetwork, _ names: [String]?
+  ) throws -> ImageSelection {
+    guard isArrayFile else {
+      let folders = try ClassFolders(path: images)
+      return ImageSelection(
+        folders, classes: try classes(of: network, folders, names),
+        pictures.preparation(for: network),
+        try pictures.requireConvention(for: network, path: model.model))
+    }
+    let selected = try ImageSelection(arrays: images, pictures.convention(for: network))
+    guard let found = selected.labels else {
+      throw InferenceError.noImages(
+        path: images, reason: "there is no array 'labels' with a whole number for each image",
+        remedy: "Save them as numpy.savez(\"images.npz\", images=array, labels=classes).")
+    }
+    guard let wrong = found.first(where: { !(0..<network.classes).contains($0) }) else {
+      return selected
+    }
+    throw InferenceError.classesDiffer(
+      path: images,
+      reason:
+        "there is a label \(wrong), and the network's classes are 0 to \(network.classes - 1)",
+      remedy: "Labels are the numbers of the network's classes, from 0.")
+  }
+
+  private var isArrayFile: Bool { images.lowercased().hasSuffix(".npz") }
+
   /// The network's class for each folder.
   private func classes(
     of network: RunnableNetwork, _ folders: ClassFolders, _ names: [String]?
   ) throws(InferenceError) -> [Int] {
     guard !folders.images.isEmpty else {
       throw .noImages(
-        path: folder, reason: "there is no picture in a folder of this folder",
+        path: images, reason: "there is no picture in a folder of this folder",
         remedy:
           "Make a folder of pictures for each class; 'repconv run --images' takes one without.")
     }
     guard let names else {
       guard folders.classes.count == network.classes else {
         throw .classesDiffer(
-          path: folder,
+          path: images,
           reason:
             "it has \(count(folders.classes.count, "folder")), the network \(count(network.classes, "class", "classes"))",
           remedy: "Where there is not a folder for each class, name them all with --labels.")
@@ -139,7 +151,7 @@ struct Eval: ParsableCommand {
     for name in folders.classes {
       guard let place = places[name] else {
         throw .classesDiffer(
-          path: folder, reason: "the folder '\(name)' is not among the names of \(labels!)",
+          path: images, reason: "the folder '\(name)' is not among the names of \(labels!)",
           remedy: "Give one name to a line, in the order of the classes.")
       }
       classes.append(place)

@@ -14,15 +14,18 @@ struct Export: ParsableCommand {
         repconv export model.rvd weights.bin --to pth
       """)
 
-  @Argument(help: "Any file that can be read.", completion: .file())
+  @Argument(
+    help: ArgumentHelp("Any file that can be read.", valueName: "in"), completion: .file())
   var input: String
 
-  @Argument(help: "The file to write; its extension says the format.", completion: .file())
+  @Argument(
+    help: ArgumentHelp("The file to write; its extension says the format.", valueName: "out"),
+    completion: .file())
   var output: String
 
   @OptionGroup var arguments: RewriteArguments
 
   func run() throws {
-    try arguments.rewriteAndReport(input, to: output)
+    try arguments.rewriteAndReport(input, to: output, as: Export.self)
   }
 }

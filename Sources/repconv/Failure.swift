@@ -24,16 +24,17 @@ private enum Status: CInt {
 /// Prints an error to stderr and ends the program with the status that fits it.
 func fail(_ error: any Error) -> Never {
   guard let status = status(of: error) else { Repconv.exit(withError: error) }
-  printError("repconv: error: \(error)")
+  printError("repconv: error: " + message(of: error))
   exit(status.rawValue)
 }
 
 /// The status for an error of ours; nil for one of the argument parser.
 private func status(of error: any Error) -> Status? {
   switch error {
+  case let error as AdvisedError: return status(of: error.error)
   case let error as ReadError:
     return error.isCorruption ? .checkFailed : .notDone
-  case is WriteError, is NamingError:
+  case is WriteError, is NamingError, is OutputError:
     return .notDone
   case let error as ConversionError:
     switch error {

@@ -1,3 +1,4 @@
+import Topologies
 import ArgumentParser
 import Conversion
 import Naming
@@ -18,11 +19,14 @@ struct Fuse: ParsableCommand {
         repconv fuse in.pth out.rvd --verify
       """)
 
-  @Argument(help: "The training checkpoint to read.", completion: .file())
+  @Argument(
+    help: ArgumentHelp("The training checkpoint to read.", valueName: "in"), completion: .file())
   var input: String
 
   @Argument(
-    help: "The deploy file to write.", completion: .file(extensions: OutputFormat.all.map(\.name)))
+    help: ArgumentHelp(
+      "The deploy file to write; its extension says the format.", valueName: "out"),
+    completion: .file(extensions: OutputFormat.all.map(\.name)))
   var output: String
 
   @Option(
@@ -38,11 +42,12 @@ struct Fuse: ParsableCommand {
 
   @Flag(
     help:
-      "Read the output back and prove it, as 'repconv verify --tolerance exact --algebra-only' does, before it gets its name."
+      "Read the output back and prove it, as 'repconv verify --tolerance exact --algebra-only' does, before it is renamed into place."
   )
   var verify = false
 
-  @OptionGroup var dryRun: DryRunOptions
+  @OptionGroup var givenInput: GivenInputArguments
+  @OptionGroup var reportOptions: ReportOptions
   @OptionGroup var inputOptions: InputOptions
   @OptionGroup var outputOptions: OutputOptions
 
@@ -55,38 +60,40 @@ struct Fuse: ParsableCommand {
   func run() throws {
     var options = FuseOptions()
     options.reading = try inputOptions.reading()
-    options.writing = try outputOptions.writing(dialects: options.reading.dialects)
+    options.writing = try outputOptions.writing(
+      with: inputOptions, dialects: options.reading.dialects, reportOptions)
     options.architecture = arch
     options.epsilon = bnEps
-    options.isDryRun = dryRun.isOn
+    options.input = givenInput.given
+    options.isDryRun = reportOptions.isDryRun
     options.isVerified = verify
     let report = try fuse(input, to: output, options: options)
-    for block in report.doubled where !block.agrees {
+    for block in report.besideBranches where !block.agrees {
       printError(
         "repconv: warning: the deploy kernel beside the branches of '\(block.path)' differs by "
-          + "\(block.largestDifference); the branches were trusted")
+          + "up to \(brief(block.largestDifference)), where the largest weight is \(brief(block.scale)); the branches were trusted"
+      )
     }
-    if dryRun.isOn {
-      print(try report.mapping.text(isJSON: dryRun.json, notes: report.notes))
-    } else if !outputOptions.quiet {
-      print(text(report))
+    if reportOptions.quiet && !reportOptions.isDryRun { return }
+    try printReport(report, of: Fuse.self, asJSON: reportOptions.json) {
+      reportOptions.isDryRun
+        ? report.mapping.text(notes: report.source.notes + report.notes) : report.text
     }
   }
+}
 
-  private func text(_ report: FuseReport) -> String {
-    var lines = ["\(input) → \(output)"]
-    lines.append(
-      row(
-        "read",
-        "\(report.container), \(size(report.bytesRead)), names of \(report.mapping.dialect?.name ?? "none")"
-      ))
-    lines.append(row("network", report.architecture ?? "blocks inside a larger network"))
+extension FuseReport {
+  /// For a person, after writing.
+  fileprivate var text: String {
+    var lines = ["\(source.path) → \(output.path)"]
+    lines.append(row("read", source.reading))
+    lines.append(row("network", source.architecture ?? "blocks inside a larger network"))
     lines.append(
       row(
         "fused",
-        "\(count(report.blocks, "block")), \(grouped(report.blocksWithIdentity)) with identity; "
-          + "\(count(report.passedThrough, "other tensor")) passed through"))
-    let agreeing = report.doubled.count(where: \.agrees)
+        "\(count(blocks, "block")), \(grouped(blocksWithIdentity)) with identity; "
+          + "\(count(passedThrough, "other tensor")) passed through"))
+    let agreeing = besideBranches.count(where: \.agrees)
     if agreeing > 0 {
       lines.append(
         row(
@@ -95,25 +102,20 @@ struct Fuse: ParsableCommand {
       )
     }
     lines.append(
-      row("parameters", "\(grouped(report.trainParameters)) → \(grouped(report.deployParameters))"))
-    lines.append(
-      row(
-        "epsilon",
-        report.epsilons.map { "\($0)" }.joined(separator: ", ") + ", " + report.epsilonSource))
-    lines.append(
-      row("largest", "\(report.largestWeight.magnitude) in \(report.largestWeight.name)"))
-    if let input = report.input { lines.append(row("input", input.summary)) }
-    for (reason, names) in report.mapping.dropped {
-      lines.append(row("dropped", "\(reason): \(sample(names))"))
+      row("parameters", "\(grouped(trainParameters)) → \(grouped(deployParameters))"))
+    lines.append(row("epsilon", epsilonSource.summary(epsilons, dialect: source.dialect)))
+    if let largestWeight {
+      lines.append(row("largest", "weight \(largestWeight.magnitude), in \(largestWeight.name)"))
     }
-    for note in report.notes { lines.append(row("note", note)) }
+    lines += input?.rows(dialect: mapping.dialect ?? "") ?? []
+    lines += mapping.droppedRows
+    for note in source.notes + notes { lines.append(row("note", note.advised)) }
     lines.append(
       row(
         "wrote",
-        "\(report.outputFormat), \(size(report.bytesWritten ?? 0)), \(count(report.tensors, "tensor"))"
-      ))
-    if let proof = report.verification { lines.append(row("verified", proof.blocksSummary)) }
-    if let digest = report.contentDigest { lines.append(row("content", "sha256 \(digest)")) }
+        "\(output.format), \(size(output.byteCount ?? 0)), \(count(output.tensors, "tensor"))"))
+    if let proof = verification { lines.append(row("verified", proof.blocksSummary)) }
+    if let digest = output.contentDigest { lines.append(row("content", "sha256 \(digest)")) }
     return lines.joined(separator: "\n")
   }
 }

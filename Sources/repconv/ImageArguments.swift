@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Conversion
 import ImageFiles
 import Inference
 import Tensors
@@ -29,81 +30,43 @@ struct ImageArguments: ParsableArguments {
   /// The images, or nil if none are named.
   ///
   /// - Parameter path: the network's file, for errors.
-  func select(for network: RunnableNetwork, path: String) throws -> SelectedImages? {
+  func select(for network: RunnableNetwork, path: String) throws -> ImageSelection? {
     if let input {
-      return try SelectedImages(InputArrays(path: input), path: input, network)
+      return try ImageSelection(arrays: input, pictures.convention(for: network))
     }
     return try images.map { images in
-      try SelectedImages(
+      try ImageSelection(
         ImageFolder(path: images), pictures.preparation(for: network),
-        try network.requireInput(path: path))
+        try pictures.requireConvention(for: network, path: path))
     }
   }
 }
 
-/// Images for a network, and what is to be said of them.
-struct SelectedImages {
-  var input: NetworkInput
-  /// `40 images of 3x32x32, 'images' of digits.npz`
-  var source: String
-  /// If they are pictures.
-  var paths: [String]?
-  /// If they were normalised.
-  var convention: InputConvention?
-  /// If they were scaled.
-  var preparation: ImagePreparation?
-  /// The right answers.
-  var labels: [Int]?
-  /// If they are random numbers.
-  var seed: UInt64?
-
-  init(_ arrays: InputArrays, path: String, _ network: RunnableNetwork) throws {
-    let images = try arrays.batch(network.input)
-    input = NetworkInput(images)
-    source =
-      "\(count(images.count, "image")) of \(input.shape), "
-      + (arrays.name.isEmpty ? path : "'\(arrays.name)' of \(path)")
-    if arrays.arePixels { convention = network.input }
-    labels = arrays.labels
-  }
-
-  init(
-    _ folder: ImageFolder, _ preparation: ImagePreparation, _ convention: InputConvention
-  ) throws(InferenceError) {
-    guard !folder.images.isEmpty else {
-      throw .noImages(
-        path: folder.path, reason: "there is no picture in the folder",
-        remedy: "Pictures are files that end in \(ImageFolder.extensions.joined(separator: ", ")).")
-    }
-    input = NetworkInput(pictures: folder.images, preparation, convention)
-    source = "\(count(folder.images.count, "picture")) in \(folder.path)"
-    paths = folder.images
-    self.convention = convention
-    self.preparation = preparation
-  }
-
-  /// Random numbers instead of images.
-  init(randomOf shape: Shape, seed: UInt64) throws(InferenceError) {
-    input = try NetworkInput(randomOf: shape, seed: seed)
-    source =
-      "\(count(input.count, "image")) of \(input.shape), random numbers from -2 to 2, seed \(seed)"
-    self.seed = seed
-  }
-
+extension ImageSelection {
   /// What a report says of them.
   var rows: [String] {
-    [row("images", source)] + (convention.map { [row("input", $0.summary)] } ?? [])
+    [row("images", summary)] + (convention.map { [row("input", $0.description)] } ?? [])
       + (preparation.map { [row("size", $0.summary)] } ?? [])
+  }
+
+  /// `40 images of 3x32x32, 'images' of digits.npz`
+  private var summary: String {
+    let images = "\(count(input.count, "image")) of \(input.shape), "
+    return switch source {
+    case .array(let path, ""): images + path
+    case .array(let path, let name): images + "'\(name)' of \(path)"
+    case .pictures(let path, let others):
+      "\(count(input.count, "picture")) in \(path)"
+        + (labels.map { ", of \(count(Set($0).count, "class", "classes"))" } ?? "")
+        + (others > 0 ? "; \(count(others, "other file")) left alone" : "")
+    case .random(let seed): images + "random numbers from -2 to 2, seed \(seed)"
+    }
   }
 }
 
 /// How pictures become input.
 struct PictureArguments: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Height and width of the images, in pixels (default: what the file says; else 320 for D2se and L2pse, 224 for others).",
-      valueName: "pixels"))
-  var size: Int?
+  @OptionGroup var givenInput: GivenInputArguments
 
   @Option(
     help: ArgumentHelp(
@@ -112,17 +75,31 @@ struct PictureArguments: ParsableArguments {
   var cropRatio: Double?
 
   func validate() throws {
-    if let size, !(1...65535).contains(size) {
-      throw ValidationError("--size takes a number from 1 to 65535, not \(size).")
-    }
     if let cropRatio, !(cropRatio >= 0.01 && cropRatio <= 1) {
       throw ValidationError("--crop-ratio takes a number from 0.01 to 1, not \(cropRatio).")
     }
   }
 
+  /// How pictures become the network's input; nil where neither the file nor the options say it.
+  func convention(for network: RunnableNetwork) -> InputConvention? {
+    givenInput.given.convention(known: network.input)
+  }
+
+  /// - Parameter path: the network's file, for the error.
+  func requireConvention(
+    for network: RunnableNetwork, path: String
+  ) throws(InferenceError) -> InputConvention {
+    guard let convention = convention(for: network) else {
+      throw .noImages(
+        path: path, reason: "the file does not say how pictures become the network's input",
+        remedy: "Say it with --input-order, --range, --mean and --std.")
+    }
+    return convention
+  }
+
   func preparation(for network: RunnableNetwork) -> ImagePreparation {
     var preparation = network.preparation
-    if let size { preparation = ImagePreparation(usualFor: size) }
+    if let size = givenInput.size { preparation = ImagePreparation(usualFor: size) }
     if let cropRatio {
       preparation = ImagePreparation(size: preparation.size, cropRatio: cropRatio)
     }
@@ -134,17 +111,5 @@ extension ImagePreparation {
   /// `224x224 pixels, the middle of pictures scaled to 256`
   var summary: String {
     "\(size)x\(size) pixels, the middle of pictures scaled to \(resize)"
-  }
-}
-
-extension RunnableNetwork {
-  /// How pictures become its input, or an error that it is not known.
-  func requireInput(path: String) throws(InferenceError) -> InputConvention {
-    guard let input else {
-      throw .noImages(
-        path: path, reason: "the file does not say how pictures become the network's input",
-        remedy: "Give the images normalised, as an array, with 'repconv run --input'.")
-    }
-    return input
   }
 }

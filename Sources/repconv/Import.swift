@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conversion
+import Tensors
 
 struct Import: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -11,6 +12,7 @@ struct Import: ParsableCommand {
       EXAMPLES
         repconv import repvgg_a0.pkl --from megengine
         repconv import repvgg_a0.pkl -o a0-rgb.pth --channels rgb
+        repconv import digits_repvgg.pkl --input-order rgb
         repconv import checkpoint.pth.tar --key model_ema -o ema.pth
         repconv import mine.pth --rename 'encoder.*=*' --dry-run
       """)
@@ -28,7 +30,14 @@ struct Import: ParsableCommand {
   @OptionGroup var arguments: RewriteArguments
 
   func run() throws {
-    try arguments.rewriteAndReport(file, to: output ?? defaultOutput)
+    do {
+      try arguments.rewriteAndReport(file, to: output ?? defaultOutput, as: Import.self)
+    } catch let error as WriteError where error.isInput && output == nil {
+      throw AdvisedError(
+        error: error,
+        remedy:
+          "Name another with -o: without it, the output has the input's name with .\(format).")
+    }
   }
 
   /// `dir/repvgg_a0.pkl` becomes `repvgg_a0.pth`; the `.tar` of `.pth.tar` goes as well.
@@ -38,8 +47,10 @@ struct Import: ParsableCommand {
     where name.lowercased().hasSuffix(suffix) && name.count > suffix.count {
       name.removeLast(suffix.count)
     }
-    return name + "." + (arguments.output.format ?? "pth")
+    return "\(name).\(format)"
   }
+
+  private var format: String { arguments.output.format?.lowercased() ?? "pth" }
 
   private var knownExtensions: [String] {
     [".tar", ".pt", ".pkl", ".pickle", ".ckpt", ".bin", ".pdparams", ".keras", ".hdf5"]

@@ -4,8 +4,6 @@ import Conversion
 import Graphs
 import JSON
 import Naming
-import RVD
-import Reparameterization
 import Tensors
 
 struct Inspect: ParsableCommand {
@@ -38,140 +36,80 @@ struct Inspect: ParsableCommand {
   @OptionGroup var inputOptions: InputOptions
 
   func run() throws {
-    let inspection = try inspect(file, options: inputOptions.reading())
-    // Containers that vouch for all of themselves are held to it.
-    if verify ?? (inspection.checkpoint.verifyWhole != nil) { try inspection.verifyChecksums() }
-    if json {
-      print(try InspectionJSON(inspection).value.indented())
-    } else {
-      print(InspectionText(inspection, all: all).lines.joined(separator: "\n"))
+    let report = try inspect(file, options: inputOptions.reading(), verifying: verify)
+    try printReport(report, of: Inspect.self, asJSON: json) {
+      InspectionText(report, all: all).lines.joined(separator: "\n")
     }
-  }
-}
-
-/// The JSON object of `inspect --json`.
-private struct InspectionJSON {
-  var value: JSONValue
-
-  init(_ inspection: Inspection) {
-    let checkpoint = inspection.checkpoint
-    let network = inspection.network
-    func integers(_ list: [Int]) -> JSONValue { .array(list.map { .integer($0) }) }
-    let tensors = (inspection.stateDict?.tensors ?? []).map { named -> JSONValue in
-      [
-        "name": .string(named.name),
-        "shape": integers(named.tensor.shape.dimensions),
-        "dtype": .string(named.tensor.elementType.rawValue),
-        "bytes": .integer(named.tensor.byteCount),
-      ]
-    }
-    let structure = try? inspection.structure?.get()
-    value = .object(present: [
-      "file": .string(checkpoint.path),
-      "format": .string(checkpoint.container),
-      "family": .string(checkpoint.family),
-      "bytes": .integer(checkpoint.byteCount),
-      "dialect": network.map { .string($0.dialect.name) } ?? .null,
-      "architecture": inspection.architecture.map { .string($0) } ?? .null,
-      "stage": inspection.stage.map { .string($0.rawValue) } ?? .null,
-      "parameters": .integer(inspection.parameters),
-      "deployParameters": structure.map { .integer($0.deployParameterCount) },
-      "classes": structure.map { .integer($0.classes) },
-      "blocks": network.map { .integer($0.blocks.count) },
-      "epsilons": .array(inspection.epsilonsInFile.map { .number($0) }),
-      "stateDict": inspection.stateDict.map { .string($0.path.joined(separator: ".")) },
-      "stateDicts": .array(
-        checkpoint.stateDicts.map {
-          ["path": .string($0.path.joined(separator: ".")), "tensors": .integer($0.tensors.count)]
-        }),
-      "content": checkpoint.model?.contentSHA256.map { .string($0) },
-      "globals": .array(
-        checkpoint.globals.map {
-          ["name": .string($0.name), "calls": .integer($0.calls), "expected": .bool($0.isExpected)]
-        }),
-      "notes": .array((checkpoint.notes + (network?.notes ?? [])).map { .string($0) }),
-      "tensors": .array(tensors),
-    ])
   }
 }
 
 /// The lines of `inspect` for a person.
 private struct InspectionText {
   var lines: [String] = []
-  private let inspection: Inspection
+  private let report: InspectReport
   private let all: Bool
 
-  init(_ inspection: Inspection, all: Bool) {
-    self.inspection = inspection
+  init(_ report: InspectReport, all: Bool) {
+    self.report = report
     self.all = all
-    let checkpoint = inspection.checkpoint
-    lines.append("\(checkpoint.path): \(checkpoint.container), \(size(checkpoint.byteCount))")
+    let file = report.file
+    lines.append("\(file.path): \(file.container), \(size(file.byteCount))")
     addNetwork()
     addGlobals()
-    if let model = checkpoint.model { add(model) }
-    for note in checkpoint.notes + (inspection.network?.notes ?? []) {
-      lines.append(row("note", note))
-    }
+    addOrigin()
+    for note in file.notes { lines.append(row("note", note.advised)) }
     addIgnored()
-    addStructure()
+    addLayers()
     addTensors()
   }
 
   private mutating func addNetwork() {
-    guard let network = inspection.network else {
-      lines.append(row("network", inspection.reason ?? "none"))
-      lines.append(row("parameters", grouped(inspection.parameters)))
+    let file = report.file
+    guard let dialect = file.dialect, let form = file.form else {
+      lines.append(row("network", report.reason ?? "none"))
+      lines.append(row("parameters", grouped(report.parameters)))
       return
     }
-    let identities = network.blocks.count { $0[.batchNorm(.identity, .gamma)] != nil }
-    lines.append(row("dialect", "\(network.dialect.name): \(network.dialect.project)"))
+    lines.append(row("dialect", "\(dialect): \(report.project ?? "")"))
     lines.append(
       row(
-        "stage",
-        network.stage.rawValue + ": \(count(network.blocks.count, "block"))"
-          + (network.stage == .deploy ? "" : ", \(identities) with identity")))
-    switch inspection.structure {
-    case .success(let structure):
-      lines.append(
-        row("architecture", "\(structure.description), \(grouped(structure.classes)) classes"))
-      lines.append(
-        row(
-          "parameters",
-          grouped(inspection.parameters)
-            + (network.stage == .deploy
-              ? "" : " (\(grouped(structure.deployParameterCount)) when fused)")))
-      if inspection.checkpoint.model == nil {
-        lines.append(row("input", network.dialect.input.summary + ", by the dialect"))
-      }
-    case .failure(let deviation):
-      lines.append(row("architecture", "not a whole RepVGG: \(deviation.reason)"))
-      lines.append(row("parameters", grouped(inspection.parameters)))
-    case nil: break
+        "form",
+        form.rawValue + ": \(count(report.blocks ?? 0, "block"))"
+          + (form == .deploy ? "" : ", \(grouped(report.blocksWithIdentity ?? 0)) with identity")))
+    if let architecture = file.architecture, let structure = file.structure {
+      lines.append(row("architecture", "\(architecture), \(grouped(structure.classes)) classes"))
+    } else {
+      lines.append(row("architecture", "not a whole \(file.blockFamily ?? "network"): \(report.reason ?? "unknown")"))
     }
-    if network.stage != .deploy {
-      let inFile = inspection.epsilonsInFile
+    lines.append(
+      row(
+        "parameters",
+        grouped(report.parameters)
+          + (form == .deploy
+            ? "" : report.deployParameters.map { " (\(grouped($0)) when fused)" } ?? "")))
+    lines += report.input?.rows(dialect: dialect) ?? []
+    if let usual = report.defaultEpsilon {
       lines.append(
         row(
           "epsilon",
-          inFile.isEmpty
-            ? "not in the file; \(network.dialect.epsilon) by the dialect"
-            : inFile.map { "\($0)" }.joined(separator: ", ") + ", from the modules in the file"))
+          report.epsilons.isEmpty
+            ? "not in the file; \(usual) is the default of \(dialect)"
+            : EpsilonSource.file.summary(report.epsilons, dialect: dialect)))
     }
-    for (block, names) in network.unknownInBlocks {
-      lines.append(row("unknown", "in block '\(block)': \(sample(names))"))
+    for unknown in report.unknown {
+      lines.append(row("unknown", "in block '\(unknown.block)': \(sample(unknown.names))"))
     }
   }
 
   private mutating func addGlobals() {
-    let globals = inspection.checkpoint.globals
-    guard !globals.isEmpty else { return }
-    let suspicious = inspection.checkpoint.unusualGlobals
+    guard !report.globals.isEmpty else { return }
+    let suspicious = report.globals.filter { !$0.isExpected }
     lines.append(
       row(
         "pickle",
-        "\(count(globals.count, "global")), \(suspicious.isEmpty ? "all of kinds checkpoints consist of" : "\(suspicious.count) unusual"); none was run"
+        "\(count(report.globals.count, "global")), \(suspicious.isEmpty ? "all of kinds checkpoints consist of" : "\(suspicious.count) unusual"); none was run"
       ))
-    for global in all ? globals : suspicious {
+    for global in all ? report.globals : suspicious {
       let calls =
         global.calls == 0 ? "named only" : "would be called \(count(global.calls, "time"))"
       // What Python's os module is called inside.
@@ -183,52 +121,49 @@ private struct InspectionText {
     }
   }
 
-  /// What the file itself says of the network.
-  private mutating func add(_ model: ModelDescription) {
-    if let input = model.input { lines.append(row("input", input.summary)) }
+  /// What a file says of itself that has a digest.
+  private mutating func addOrigin() {
+    guard let digest = report.contentDigest else { return }
     lines.append(
       row(
         "graph",
-        model.graph.map { "\(grouped($0.nodes.count)) operations" } ?? "none: not a whole network"))
-    if let digest = model.contentSHA256 { lines.append(row("content", "sha256 \(digest)")) }
-    if let provenance = model.provenance {
-      lines.append(
-        row(
-          "made from",
-          "\(provenance.container), names of \(provenance.dialect), "
-            + (provenance.sourceSHA256.map { "sha256 \($0)" } ?? "its digest not recorded")))
-      lines.append(
-        row(
-          "made by",
-          "\(provenance.tool), \(provenance.arithmetic), epsilon "
-            + provenance.epsilons.map { "\($0)" }.joined(separator: ", ")))
-    }
+        report.graphOperations.map { "\(grouped($0)) operations" } ?? "none: not a whole network"))
+    lines.append(row("content", "sha256 \(digest)"))
+    guard let provenance = report.provenance else { return }
+    lines.append(
+      row(
+        "made from",
+        "\(provenance.container), names of \(provenance.dialect), "
+          + (provenance.sourceSHA256.map { "sha256 \($0)" } ?? "its digest not recorded")))
+    lines.append(
+      row(
+        "made by",
+        "\(provenance.tool), \(provenance.arithmetic), epsilon "
+          + provenance.epsilons.map { "\($0)" }.joined(separator: ", ")))
   }
 
   private mutating func addIgnored() {
-    let ignored = inspection.stateDict?.ignored ?? []
-    guard !ignored.isEmpty else { return }
-    let texts = ignored.map { "\($0.name) (\($0.what))" }
+    guard !report.ignored.isEmpty else { return }
+    let texts = report.ignored.map { "\($0.name) (\($0.what))" }
     lines.append(row("left alone", sample(texts, all ? texts.count : 4)))
-    let others = inspection.checkpoint.stateDicts.count - 1
-    if others > 0 {
-      lines.append(
-        row("state dicts", sample(inspection.checkpoint.stateDicts.map(\.pathDescription), 8)))
-    }
+    guard report.stateDicts.count > 1 else { return }
+    let paths = report.stateDicts.map { $0.path.isEmpty ? "the file's root" : $0.path }
+    lines.append(row("state dicts", sample(paths, 8)))
   }
 
   /// One row for each run of like blocks.
-  private mutating func addStructure() {
-    guard case .success(let structure) = inspection.structure else { return }
+  private mutating func addLayers() {
+    guard let layers = report.layers else { return }
+    /// All but the last part of a path, which counts the blocks.
+    func isLike(_ a: BlockSummary, _ b: BlockSummary) -> Bool {
+      var c = a
+      c.path = b.path
+      c.hasIdentity = b.hasIdentity
+      return c == b && a.path.prefix { $0 != "." } == b.path.prefix { $0 != "." }
+    }
     var rows: [[String]] = []
     var run = 0
-    let layers = structure.layers
     for (index, layer) in layers.enumerated() {
-      func isLike(_ a: RepVGGStructure.Layer, _ b: RepVGGStructure.Layer) -> Bool {
-        (a.inputChannels, a.outputChannels, a.groups, a.stride, a.squeezed ?? 0)
-          == (b.inputChannels, b.outputChannels, b.groups, b.stride, b.squeezed ?? 0)
-          && a.path.prefix { $0 != "." } == b.path.prefix { $0 != "." }
-      }
       run += 1
       if index + 1 < layers.count, isLike(layer, layers[index + 1]) { continue }
       let first = layers[index + 1 - run].path
@@ -236,7 +171,7 @@ private struct InspectionText {
         run == 1 ? first : "\(first) … \(layer.path.split(separator: ".").last!)",
         "\(run)", "\(layer.inputChannels) → \(layer.outputChannels)",
         "\(layer.kernelSize)x\(layer.kernelSize)", "\(layer.stride)", "\(layer.groups)",
-        layer.hasIdentity ? "yes" : "no", layer.squeezed.map { "\($0)" } ?? "-",
+        layer.hasIdentity ? "yes" : "no", layer.squeezedChannels.map { "\($0)" } ?? "-",
       ])
       run = 0
     }
@@ -248,9 +183,10 @@ private struct InspectionText {
   }
 
   private mutating func addTensors() {
-    guard let tensors = inspection.stateDict?.tensors else { return }
-    let bytes = tensors.reduce(0) { $0 + $1.tensor.byteCount }
-    let types = Set(tensors.map(\.tensor.elementType.rawValue)).sorted().joined(separator: ", ")
+    guard report.stateDict != nil else { return }
+    let tensors = report.tensors
+    let bytes = tensors.reduce(0) { $0 + $1.bytes }
+    let types = Set(tensors.map(\.dtype.rawValue)).sorted().joined(separator: ", ")
     lines.append("")
     lines.append(
       "  \(count(tensors.count, "tensor")), \(size(bytes)), \(types)\(all || tensors.isEmpty ? "" : "; --all lists them")"
@@ -260,10 +196,7 @@ private struct InspectionText {
       table(
         ["name", "shape", "type", "bytes"],
         tensors.map {
-          [
-            $0.name, $0.tensor.shape.description, $0.tensor.elementType.rawValue,
-            grouped($0.tensor.byteCount),
-          ]
+          [$0.name, $0.shape.description, $0.dtype.rawValue, grouped($0.bytes)]
         }, numeric: [3]))
   }
 }

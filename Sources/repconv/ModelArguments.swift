@@ -59,10 +59,19 @@ func readLabels(_ path: String) throws -> [String] {
   return lines
 }
 
-extension RunnableNetwork {
+extension NetworkSummary {
   /// `RepVGG-A0, deploy form, float32`
   var summary: String {
-    "\(architecture ?? "network of \(count(blocks.count, "convolution"))"), \(form.rawValue) form, \(arithmetic.rawValue)"
+    "\(architecture ?? "network of \(count(blocks, "convolution"))"), \(form.rawValue) form, \(arithmetic.rawValue)"
+  }
+}
+
+extension Evaluation {
+  var rows: [String] {
+    [
+      row("top-1", "\(percent(top1)), \(grouped(top1Right)) right"),
+      row("top-5", "\(percent(top5)), \(grouped(top5Right)) right"),
+    ]
   }
 }
 

@@ -1,4 +1,5 @@
 import Checkpoints
+import Conversion
 import Tensors
 
 /// `8,309,384`
@@ -54,13 +55,66 @@ func table(_ header: [String], _ rows: [[String]], numeric: Set<Int>) -> String 
   }.joined(separator: "\n")
 }
 
-extension InputConvention {
-  /// `RGB, 0...1, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225`
+extension KnownInput {
+  /// What the input is, and below it who says so.
+  func rows(dialect: String) -> [String] {
+    [row("input", convention.description), row("", origin(dialect: dialect))]
+  }
+
+  /// `size as given, the rest the default of official`
+  private func origin(dialect: String) -> String {
+    let groups: [(source: Source, text: String)] = [
+      (.given, "as given"), (.file, "as the file says"), (.dialect, "the default of \(dialect)"),
+    ]
+    let present = groups.filter { sources.values.contains($0.source) }
+    return present.enumerated().map { index, group in
+      if present.count == 1 { return group.text }
+      if index == present.count - 1 { return "the rest \(group.text)" }
+      let names = Property.allCases.filter { sources[$0] == group.source }.map(\.label)
+      return "\(names.joined(separator: ", ")) \(group.text)"
+    }.joined(separator: ", ")
+  }
+}
+
+extension KnownInput.Property {
+  fileprivate var label: String {
+    switch self {
+    case .channelOrder: "order"
+    case .scale: "range"
+    case .mean: "mean"
+    case .standardDeviation: "deviation"
+    case .size: "size"
+    }
+  }
+}
+
+extension FileSummary {
+  /// `PyTorch zip, 535.0 kB, names of official`
+  var reading: String {
+    "\(container), \(size(byteCount))" + (dialect.map { ", names of \($0)" } ?? "")
+  }
+
+  /// `PyTorch zip, names of official, float16`
   var summary: String {
-    func list(_ values: [Double]) -> String { values.map { "\($0)" }.joined(separator: " ") }
-    let white = scale == scale.rounded() ? "\(Int(scale))" : "\(scale)"
-    return
-      "\(channelOrder.rawValue), values 0…\(white), mean \(list(mean)), deviation \(list(standardDeviation))"
-      + (size.map { ", \($0)x\($0) pixels" } ?? "")
+    container + (dialect.map { ", names of \($0)" } ?? "")
+      + (kernelTypes.isEmpty ? "" : ", " + kernelTypes.map(\.rawValue).joined(separator: " and "))
+  }
+
+  /// A row for each checksum that is wrong.
+  var damageRows: [String] {
+    damage.map { row("damaged", $0.split(separator: "\n").first.map(String.init) ?? $0) }
+  }
+}
+
+extension EpsilonSource {
+  /// `1e-05, the default of official`
+  func summary(_ epsilons: [Double], dialect: String?) -> String {
+    let source =
+      switch self {
+      case .given: "as given"
+      case .file: "from the modules in the file"
+      case .dialect: "the default of \(dialect ?? "its names")"
+      }
+    return epsilons.map { "\($0)" }.joined(separator: ", ") + ", " + source
   }
 }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Checkpoints
 import Conversion
 import Naming
@@ -5,36 +6,41 @@ import Tensors
 
 extension RewriteArguments {
   /// What `import` and `export` do.
-  func rewriteAndReport(_ input: String, to output: String) throws {
+  func rewriteAndReport(
+    _ source: String, to output: String, as command: any ParsableCommand.Type
+  ) throws {
     var options = RewriteOptions()
-    options.reading = try self.input.reading()
-    options.writing = try self.output.writing(dialects: options.reading.dialects)
+    options.reading = try input.reading()
+    options.writing = try self.output.writing(
+      with: input, dialects: options.reading.dialects, report)
     options.channels = channels
-    options.isDryRun = dryRun.isOn
-    let report = try rewrite(input, to: output, options: options)
-    if dryRun.isOn {
-      print(try report.mapping.text(isJSON: dryRun.json, notes: report.notes))
-    } else if !self.output.quiet {
-      print(report.text(input: input))
+    options.input = givenInput.given
+    options.isDryRun = report.isDryRun
+    let result = try rewrite(source, to: output, options: options)
+    if report.quiet && !report.isDryRun { return }
+    try printReport(result, of: command, asJSON: report.json) {
+      report.isDryRun
+        ? result.mapping.text(notes: result.source.notes + result.notes) : result.text
     }
   }
 }
 
 extension RewriteReport {
   /// For a person, after writing.
-  fileprivate func text(input: String) -> String {
-    var lines = ["\(input) → \(output)"]
+  fileprivate var text: String {
+    var lines = ["\(source.path) → \(output.path)"]
+    lines.append(row("read", source.reading))
     lines.append(
       row(
-        "read",
-        "\(container), \(size(bytesRead)), names of \(mapping.dialect?.name ?? "no known dialect")")
-    )
-    lines.append(row("network", "\(architecture ?? "not a whole RepVGG"), \(stage.rawValue) form"))
+        "network",
+        "\(source.architecture ?? "not a whole network")\(source.form.map { ", \($0.rawValue) form" } ?? "")"))
     lines.append(
       row(
         "tensors",
-        "\(grouped(mapping.renamings.count)), \(grouped(mapping.renamedCount)) renamed to \(mapping.names.name)"
-      ))
+        output.dialect.map {
+          "\(grouped(output.tensors)), \(grouped(mapping.renamedCount)) renamed to \($0)"
+        } ?? grouped(output.tensors))
+    )
     lines.append(row("parameters", grouped(parameters)))
     if let channelOrder {
       lines.append(
@@ -42,12 +48,11 @@ extension RewriteReport {
           "channels",
           "\(channelOrder.rawValue)\(flippedChannels ? ", reversed in the first block" : "")"))
     }
-    for (reason, names) in mapping.dropped {
-      lines.append(row("dropped", "\(reason): \(sample(names))"))
-    }
-    for note in notes { lines.append(row("note", note)) }
-    lines.append(row("wrote", "\(outputFormat), \(size(bytesWritten ?? 0))"))
-    if let contentDigest { lines.append(row("content", "sha256 \(contentDigest)")) }
+    lines += input?.rows(dialect: mapping.dialect ?? "") ?? []
+    lines += mapping.droppedRows
+    for note in source.notes + notes { lines.append(row("note", note.advised)) }
+    lines.append(row("wrote", "\(output.format), \(size(output.byteCount ?? 0))"))
+    if let digest = output.contentDigest { lines.append(row("content", "sha256 \(digest)")) }
     return lines.joined(separator: "\n")
   }
 }

@@ -56,7 +56,12 @@ struct Run: ParsableCommand {
   }
 
   func run() throws {
-    let file = try output.map { try OutputFile(path: $0, replace: force) }
+    let file = try output.map { output in
+      try OutputFile(
+        path: output, replace: force,
+        from: [model.model, images.input, labels, model.inputOptions.dialectFile].compactMap(\.self)
+      )
+    }
     let names = try labels.map(readLabels)
     let network = try model.open()
     if let names, names.count != network.classes {
@@ -67,26 +72,26 @@ struct Run: ParsableCommand {
         remedy: "Give one name to a line, in the order of the classes.")
     }
     let selected = try images.select(for: network, path: model.model)!  // validate() has looked.
-    var report = RunReport(
-      model: model.model, network: network, selected: selected, names: names, topk: topk)
     let progress = ProgressBar.forTerminal(counting: "image")
     progress?(0, selected.input.count)
     let clock = ContinuousClock()
     var start = clock.now
-    report.logits = try network.logits(
+    var seconds: [Double] = []
+    let logits = try network.logits(
       for: selected.input, batch: model.batch, threads: model.threadsToUse
     ) { done in
       progress?(done, nil)
-      report.seconds.append((clock.now - start).seconds)
+      seconds.append((clock.now - start).seconds)
       start = clock.now
     }
     if let file {
-      try write(report.logits, to: file)
+      try write(logits, to: file)
       try file.commit(sync: false)
     }
-    print(
-      json ? try report.json.indented() : report.text(output: output),
-      terminator: json ? "" : "\n")
+    let report = RunReport(
+      NetworkSummary(network, path: model.model), selected, logits: logits,
+      secondsPerBatch: seconds, names: names, top: topk, output: output)
+    try printReport(report, of: Run.self, asJSON: json) { report.text }
   }
 
   /// Writes the logits in the type that they were computed in.
@@ -102,86 +107,31 @@ struct Run: ParsableCommand {
   }
 }
 
-/// What `run` prints.
-private struct RunReport {
-  var model: String
-  var network: RunnableNetwork
-  var selected: SelectedImages
-  /// Of the classes.
-  var names: [String]?
-  var topk: Int
-  var logits: [[Double]] = []
-  /// For each batch.
-  var seconds: [Double] = []
-
-  private var labels: [Int]? { selected.labels }
-
-  private var evaluation: Evaluation? {
-    labels.map { labels in
-      var evaluation = Evaluation()
-      for (logits, label) in zip(logits, labels) { evaluation.add(logits, answer: label) }
-      return evaluation
-    }
-  }
-
-  func text(output: String?) -> String {
-    var lines = ["\(model): \(network.summary)"]
-    lines += selected.rows
-    for note in network.notes { lines.append(row("note", note)) }
-    if let evaluation {
-      lines.append(row("top-1", "\(percent(evaluation.top1)), \(evaluation.right) right"))
-      lines.append(row("top-5", "\(percent(evaluation.top5)), \(evaluation.rightInFive) right"))
-    }
-    lines.append(row("time", pace(logits.count, seconds.reduce(0, +))))
+extension RunReport {
+  fileprivate var text: String {
+    var lines = ["\(network.path): \(network.summary)"]
+    lines += images.rows
+    for note in network.notes { lines.append(row("note", note.advised)) }
+    lines += evaluation?.rows ?? []
+    lines.append(row("time", pace(answers.count, secondsPerBatch.reduce(0, +))))
     if let output {
-      lines.append(row("wrote", "\(output), logits \(logits.count)x\(network.classes)"))
+      lines.append(row("wrote", "\(output), logits \(answers.count)x\(network.classes)"))
     }
     lines.append("")
+    let isLabelled = images.labels != nil
     let header =
-      ["image"] + (labels == nil ? [] : ["label"])
-      + (0..<min(topk, network.classes)).map { $0 == 0 ? "best" : "\($0 + 1)" }
-    let rows = logits.enumerated().map { index, logits in
-      let shares = probabilities(logits)
-      return [selected.paths?[index] ?? "\(index)"] + (labels.map { ["\($0[index])"] } ?? [])
-        + topClasses(logits, count: topk).map { "\(name($0)) \(share(shares[$0]))" }
+      ["image"] + (isLabelled ? ["label"] : [])
+      + (0..<(answers.first?.top.count ?? 0)).map { $0 == 0 ? "best" : "\($0 + 1)" }
+    let rows = answers.map { answer in
+      [answer.path ?? "\(answer.image)"] + (answer.label.map { ["\($0)"] } ?? [])
+        + answer.top.map { "\($0.name ?? "\($0.index)") \(share($0.probability))" }
     }
-    lines.append(table(header, rows, numeric: selected.paths == nil ? [0] : []))
+    lines.append(table(header, rows, numeric: images.paths == nil ? [0] : []))
     return lines.joined(separator: "\n")
   }
-
-  private func name(_ index: Int) -> String { names?[index] ?? "\(index)" }
 
   /// Not every number is a share.
   private func share(_ value: Double) -> String {
     value.isFinite ? percent(value, digits: 1) : "nan"
-  }
-
-  var json: JSONValue {
-    let results = logits.enumerated().map { index, logits -> JSONValue in
-      let shares = probabilities(logits)
-      let top = topClasses(logits, count: topk).map { place -> JSONValue in
-        .object(present: [
-          "class": .integer(place),
-          "name": names.map { .string($0[place]) },
-          "logit": logits[place].isFinite ? .number(logits[place]) : .null,
-          "probability": shares[place].isFinite ? .number(shares[place]) : .null,
-        ])
-      }
-      return .object(present: [
-        "image": selected.paths.map { .string($0[index]) } ?? .integer(index),
-        "label": labels.map { .integer($0[index]) },
-        "top": .array(top),
-      ])
-    }
-    return .object(present: [
-      "file": .string(model),
-      "architecture": network.architecture.map { .string($0) } ?? .null,
-      "form": .string(network.form.rawValue),
-      "precision": .string(network.arithmetic.rawValue),
-      "top1": evaluation.map { .number($0.top1) },
-      "top5": evaluation.map { .number($0.top5) },
-      "secondsOfBatches": .array(seconds.map { .number($0) }),
-      "images": .array(results),
-    ])
   }
 }

@@ -1,3 +1,4 @@
+import Topologies
 import ArgumentParser
 import Conversion
 import ImageFiles
@@ -17,8 +18,11 @@ struct Verify: ParsableCommand {
       can be told: another epsilon, a branch left out, a damaged value.
 
       Networks of the RepVGG family are run as well, both forms on the same images, in float64 and in \
-      float32: on random numbers, unless images are named. This takes as much memory as the weights in \
-      float64, and time; --algebra-only leaves it out.
+      float32: on random numbers, unless images are named. In float64, where arithmetic adds no error to \
+      speak of, equal logits show that the whole network is right; in float32 they show what its users \
+      will see. This takes as much memory as the weights in float64, and time; --algebra-only leaves it \
+      out. BatchNorm counts with its running statistics, as in evaluation: outputs that differ all the \
+      same come, most often, from a model left in training mode.
 
       EXAMPLES
         repconv verify in.pth out.rvd
@@ -26,7 +30,7 @@ struct Verify: ParsableCommand {
         repconv verify in.pth out.rvd --algebra-only
         repconv verify repvgg_a0.pkl deploy.pth -a RepVGG-A0
         repconv verify in.pth out.rvd --tolerance exact
-        repconv verify in.pth out.rvd --json | jq '.blocks[0]'
+        repconv verify in.pth out.rvd --json | jq '.algebra.blocks[0]'
 
       EXIT STATUS
         0  DEPLOY is TRAIN, fused
@@ -65,6 +69,9 @@ struct Verify: ParsableCommand {
     if let batch, batch < 1 {
       throw ValidationError("--batch takes a number of at least 1, not \(batch).")
     }
+    if seed >= 1 << 53 {
+      throw ValidationError("--seed takes a number below 2^53, not \(seed).")
+    }
     if algebraOnly, images.areNamed {
       throw ValidationError("--algebra-only runs nothing: leave out --input and --images.")
     }
@@ -76,15 +83,16 @@ struct Verify: ParsableCommand {
     let report = try verify(train, deploy, options: options)
     let run = try runNetworks(of: report, options)
     let holds = report.holds && run.holds
-    print(
-      arguments.json ? try json(report, run, holds).indented() : text(report, run, holds),
-      terminator: arguments.json ? "" : "\n")
+    try printReport(
+      VerifyOutput(holds: holds, report: report, run: run), of: Verify.self,
+      asJSON: arguments.json
+    ) { text(report, run, holds) }
     if !holds { throw ExitCode(1) }
   }
 
   /// What came of running both forms.
-  private enum NetworkRun {
-    case compared(NetworkComparison, SelectedImages)
+  fileprivate enum NetworkRun {
+    case compared(NetworkComparison, ImageSelection)
     case leftOut(reason: String)
 
     var holds: Bool {
@@ -101,18 +109,18 @@ struct Verify: ParsableCommand {
     if !report.train.damage.isEmpty || !report.deploy.damage.isEmpty {
       return .leftOut(reason: "a file is damaged")
     }
-    var selected: SelectedImages?
+    var selected: ImageSelection?
     let progress = ProgressBar.forTerminal(counting: "image")
     do {
       let comparison = try NetworkComparison(
         of: report, epsilon: options.epsilon, batch: batch ?? 16, threads: options.threads,
-        progress: { progress?($0, nil) }
-      ) { train in
-        let images = try images.select(for: train, path: self.train) ?? randomImages(for: train)
-        selected = images
-        progress?(0, 4 * images.input.count)
-        return images.input
-      }
+        progress: { progress?($0, nil) },
+        input: { train in
+          let images = try images.select(for: train, path: self.train) ?? randomImages(for: train)
+          selected = images
+          progress?(0, 4 * images.input.count)
+          return images.input
+        })
       return .compared(comparison, selected!)
     } catch let error as InferenceError where !images.areNamed {
       switch error {
@@ -125,9 +133,9 @@ struct Verify: ParsableCommand {
 
   private func randomImages(
     for network: RunnableNetwork
-  ) throws(InferenceError) -> SelectedImages {
+  ) throws(InferenceError) -> ImageSelection {
     let size = images.pictures.preparation(for: network).size
-    return try SelectedImages(
+    return try ImageSelection(
       randomOf: [batch ?? 2, network.inputChannels ?? 3, size, size], seed: seed)
   }
 
@@ -140,9 +148,7 @@ struct Verify: ParsableCommand {
     lines.append(row("blocks", proof.blocksSummary))
     if !proof.tensors.isEmpty { lines.append(row("copies", proof.copiesSummary)) }
     lines.append(
-      row(
-        "epsilon",
-        report.epsilons.map { "\($0)" }.joined(separator: ", ") + ", " + report.epsilonSource))
+      row("epsilon", report.epsilonSource.summary(report.epsilons, dialect: report.train.dialect)))
     switch run {
     case .compared(let comparison, let selected):
       lines +=
@@ -151,19 +157,15 @@ struct Verify: ParsableCommand {
     case .leftOut(let reason): lines.append(row("networks", "not run: \(reason)"))
     }
     lines += proof.oneSided
-    for damage in report.train.damage + report.deploy.damage {
-      lines.append(row("damaged", damage.split(separator: "\n").first.map(String.init) ?? damage))
-    }
+    lines += report.train.damageRows + report.deploy.damageRows
     if proof.blocksWithBranches > 0 {
       lines.append(
         row(
           "note",
           "the deploy file also holds the branches of \(count(proof.blocksWithBranches, "block"))"))
     }
-    for (reason, names) in report.dropped {
-      lines.append(row("dropped", "\(reason): \(sample(names))"))
-    }
-    for note in report.train.notes + report.deploy.notes { lines.append(row("note", note)) }
+    lines += report.dropped.map(\.row)
+    for note in report.train.notes + report.deploy.notes { lines.append(row("note", note.advised)) }
     lines += proof.tables(all: arguments.all)
     lines.append("")
     lines += conclusions(report, run).map { "  " + $0 }
@@ -174,13 +176,8 @@ struct Verify: ParsableCommand {
   private func conclusions(_ report: VerifyReport, _ run: NetworkRun) -> [String] {
     var sentences: [String] = []
     if report.holds {
-      sentences.append(
-        "The algebra is right: fused or not, the blocks compute the same, whatever their input, up to rounding."
-      )
-      if case .compared(let comparison, _) = run {
-        sentences += comparison.conclusions
-      }
-      return sentences + [trainingMode]
+      if case .compared(let comparison, _) = run { return comparison.conclusions }
+      return []
     }
     if let cause = report.verification.sharedCause, report.verification.blocks.count > 1 {
       let wrong = report.verification.blocks.count { $0.grade == .different }
@@ -193,87 +190,62 @@ struct Verify: ParsableCommand {
           "'repconv import --channels' makes a training checkpoint of the other colour order.")
       }
     }
-    if let key = report.agreeing {
+    if let key = report.matchingStateDict {
       sentences.append("It is the fused form of another state dict of \(train): --key \(key).")
     }
     return sentences.isEmpty ? ["The two do not compute the same."] : sentences
   }
+}
 
-  private var trainingMode: String {
-    "BatchNorm counts with its running statistics, as in evaluation; outputs that differ all the same come, most often, from a model left in training mode."
+/// A report, and what came of running the networks.
+private struct VerifyOutput: Encodable {
+  var holds: Bool
+  var report: VerifyReport
+  var run: Verify.NetworkRun
+
+  private enum CodingKeys: CodingKey {
+    case same, networks, images, networksNotRun
   }
 
-  private func json(_ report: VerifyReport, _ run: NetworkRun, _ holds: Bool) -> JSONValue {
-    .object(
-      [
-        .init("same", .bool(holds)),
-        .init("train", report.train.json),
-        .init("deploy", report.deploy.json),
-        .init("tolerance", .string(report.tolerance.summary)),
-        .init("epsilons", .array(report.epsilons.map { .finite($0) })),
-        .init("epsilonSource", .string(report.epsilonSource)),
-        .init("agreeingStateDict", report.agreeing.map { .string($0) } ?? .null),
-      ] + report.verification.jsonMembers + [
-        .init(
-          "dropped",
-          .array(
-            report.dropped.map { ["reason": .string($0.reason), "names": .strings($0.names)] })),
-        .init("networks", json(run)),
-      ])
-  }
-
-  private func json(_ run: NetworkRun) -> JSONValue {
-    switch run {
-    case .leftOut(let reason): ["leftOut": .string(reason)]
-    case .compared(let comparison, let selected):
-      .object(present: [
-        "same": .bool(comparison.holds),
-        "images": .integer(comparison.images),
-        "shape": .array(comparison.shape.dimensions.map { .integer($0) }),
-        "source": .string(selected.source),
-        "seed": selected.seed.map { .string("\($0)") },
-        "limit": .finite(comparison.limit),
-        "runs": .array(comparison.outcomes.map(\.json)),
-      ])
-    }
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(holds, forKey: .same)
+    try report.encode(to: encoder)
+    let (comparison, images, reason): (NetworkComparison?, ImageSelection?, String?) =
+      switch run {
+      case .compared(let comparison, let images): (comparison, images, nil)
+      case .leftOut(let reason): (nil, nil, reason)
+      }
+    try container.encodeIfPresent(comparison, forKey: .networks)
+    try container.encodeIfPresent(images, forKey: .images)
+    try container.encodeIfPresent(reason, forKey: .networksNotRun)
   }
 }
 
 extension NetworkComparison {
-  /// What each of the two runs shows, in a sentence.
+  /// What is to be said of the two runs, in sentences.
   fileprivate var conclusions: [String] {
     guard holds else {
       return [
-        "But in float64 the logits differ by more than the rounding of the weights explains (\(brief(limit)) of the largest): the blocks are put together in another way."
+        "The algebra is right: fused or not, the blocks compute the same. But in float64 the logits differ by more than the rounding of the weights explains (\(brief(limit)) of the largest): the blocks are put together in another way."
       ]
     }
     let agreeing = outcomes.last!.agreeing
+    guard agreeing < images else { return [] }
     return [
-      "In float64, where arithmetic adds no error to speak of, the logits show that the whole network is right; in float32 they show what its users will see.",
-      agreeing == images
-        ? nil
-        : "In float32 \(count(images - agreeing, "image")) of \(images) get another class: two of their logits are as near to each other as rounding.",
-    ].compactMap { $0 }
+      "In float32 \(count(images - agreeing, "image")) of \(images) get another class: two of their logits are as near to each other as rounding."
+    ]
   }
 }
 
 extension NetworkComparison.Outcome {
-  /// `logits differ by at most 3.1e-07 of the largest, 12.3; the same class for 2 of 2`
+  /// `logits differ by at most 3.1e-07 of the largest, which is 12.3; the same class for 2 of 2`
   fileprivate func summary(of comparison: NetworkComparison) -> String {
     let difference =
       largestDifference == 0
-      ? "logits are equal" : "logits differ by at most \(brief(relative)) of the largest"
+      ? "logits are equal, the largest"
+      : "logits differ by at most \(brief(relative)) of the largest, which"
     return difference
-      + ", \(brief(largestLogit)); the same class for \(agreeing) of \(comparison.images)"
-  }
-
-  fileprivate var json: JSONValue {
-    [
-      "precision": .string(arithmetic.rawValue),
-      "absolute": .finite(largestDifference),
-      "relative": .finite(relative),
-      "largestLogit": .finite(largestLogit),
-      "sameClass": .integer(agreeing),
-    ]
+      + " is \(brief(largestLogit)); the same class for \(agreeing) of \(comparison.images)"
   }
 }

@@ -1,4 +1,4 @@
-import Checkpoints
+import Blocks
 import Conversion
 import Foundation
 import Naming
@@ -85,45 +85,45 @@ let corruptions: [Corruption] = [
     state, train in
     state = try DeployState(fusing: train, epsilon: 3.7e-4)
   },
-  replacing("a missing identity", cause: .leftOut([.identity])) { branches, _ in
-    branches.kernel(.dense) + branches.kernel(.pointwise)
+  replacing("a missing identity", cause: .leftOut(["identity"])) { branches, _ in
+    branches.kernel("dense") + branches.kernel("pointwise")
   },
-  replacing("a missing 1x1 branch", cause: .leftOut([.pointwise])) { branches, _ in
-    branches.kernel(.dense) + branches.kernel(.identity)
+  replacing("a missing 1x1 branch", cause: .leftOut(["pointwise"])) { branches, _ in
+    branches.kernel("dense") + branches.kernel("identity")
   },
-  replacing("a missing 3x3 branch", block: "stage3.0", cause: .leftOut([.dense])) { branches, _ in
-    branches.kernel(.pointwise)
+  replacing("a missing 3x3 branch", block: "stage3.0", cause: .leftOut(["dense"])) { branches, _ in
+    branches.kernel("pointwise")
   },
-  replacing("only the 3x3 branch", model: "g4", cause: .leftOut([.pointwise, .identity])) {
+  replacing("only the 3x3 branch", model: "g4", cause: .leftOut(["pointwise", "identity"])) {
     branches, _ in
-    branches.kernel(.dense)
+    branches.kernel("dense")
   },
   Corruption(
     "the 1x1 in the top left corner", differing: ["stage2.1"],
-    cause: .misplaced([.pointwise], row: 0, column: 0)
+    cause: .misplaced(["pointwise"], row: 0, column: 0)
   ) { state, train in
     let branches = try Branches("stage2.1", of: train)
     try state.replace("stage2.1", with: branches.sum)
-    let pointwise = try branches.kernel(.pointwise).weights(ofRows: 0..<branches.channels)
-    let rest = try (branches.kernel(.dense) + branches.kernel(.identity)).weights(
+    let pointwise = try branches.kernel("pointwise").weights(ofRows: 0..<branches.channels)
+    let rest = try (branches.kernel("dense") + branches.kernel("identity")).weights(
       ofRows: 0..<branches.channels)
     state["stage2.1.rbr_reparam.weight"].values = rest.indices.map { index in
       Double(Float(rest[index] + (index % 9 == 0 ? pointwise[index + 4] : 0)))
     }
   },
   replacing(
-    "the 1x1 branch of another block", cause: .branchOfAnother(.pointwise, block: "stage1.0")
+    "the 1x1 branch of another block", cause: .branchOfAnother("pointwise", block: "stage1.0")
   ) { branches, train in
     let other = try Branches("stage1.0", of: train)
-    return branches.kernel(.dense) + other.kernel(.pointwise) + branches.kernel(.identity)
+    return branches.kernel("dense") + other.kernel("pointwise") + branches.kernel("identity")
   },
   Corruption(
     "the 1x1 branches of two blocks exchanged", model: "se", differing: ["stage1.0", "stage1.1"]
   ) { state, train in
     let (a, b) = (try Branches("stage1.0", of: train), try Branches("stage1.1", of: train))
-    try state.replace("stage1.0", with: a.kernel(.dense) + b.kernel(.pointwise))
+    try state.replace("stage1.0", with: a.kernel("dense") + b.kernel("pointwise"))
     try state.replace(
-      "stage1.1", with: b.kernel(.dense) + a.kernel(.pointwise) + b.kernel(.identity))
+      "stage1.1", with: b.kernel("dense") + a.kernel("pointwise") + b.kernel("identity"))
   },
   Corruption("two blocks exchanged", differing: ["stage1.0", "stage1.1"]) { state, _ in
     for field in ["weight", "bias"] {
@@ -133,30 +133,30 @@ let corruptions: [Corruption] = [
       state[names[1]].values = first
     }
   },
-  replacing("BatchNorm of the 1x1 not folded", cause: .notFolded([.pointwise])) { branches, _ in
-    branches.kernel(.dense) + branches.kernel(.pointwise, folded: false)
-      + branches.kernel(.identity)
+  replacing("BatchNorm of the 1x1 not folded", cause: .notFolded(["pointwise"])) { branches, _ in
+    branches.kernel("dense") + branches.kernel("pointwise", folded: false)
+      + branches.kernel("identity")
   },
-  replacing("an identity without its BatchNorm", cause: .notFolded([.identity])) { branches, _ in
-    branches.kernel(.dense) + branches.kernel(.pointwise)
-      + branches.kernel(.identity, folded: false)
+  replacing("an identity without its BatchNorm", cause: .notFolded(["identity"])) { branches, _ in
+    branches.kernel("dense") + branches.kernel("pointwise")
+      + branches.kernel("identity", folded: false)
   },
   replacing(
-    "the BatchNorms of two branches exchanged", cause: .exchangedBatchNorm(.dense, .pointwise)
+    "the BatchNorms of two branches exchanged", cause: .exchangedBatchNorm("dense", "pointwise")
   ) { branches, _ in
-    branches.kernel(.dense, norm: branches.norm(.pointwise))
-      + branches.kernel(.pointwise, norm: branches.norm(.dense)) + branches.kernel(.identity)
+    branches.kernel("dense", norm: branches.norm("pointwise"))
+      + branches.kernel("pointwise", norm: branches.norm("dense")) + branches.kernel("identity")
   },
   replacing("running means forgotten", cause: .ignored(.runningMean)) { branches, _ in
     var branches = branches
-    for branch in Branch.allCases {
+    for branch in Branches.all {
       branches.norms[branch]!.mean = [Double](repeating: 0, count: branches.channels)
     }
     return branches.sum
   },
   replacing("gammas forgotten", cause: .ignored(.gamma)) { branches, _ in
     var branches = branches
-    for branch in Branch.allCases {
+    for branch in Branches.all {
       branches.norms[branch]!.gamma = [Double](repeating: 1, count: branches.channels)
     }
     return branches.sum
@@ -170,12 +170,13 @@ let corruptions: [Corruption] = [
     cause: .identityWithoutGroups
   ) { state, train in
     let branches = try Branches("stage1.1", of: train)
-    let kernel = branches.kernel(.dense) + branches.kernel(.pointwise)
-    let norm = branches.norm(.identity)
+    let kernel = branches.kernel("dense") + branches.kernel("pointwise")
+    let norm = branches.norm("identity")
     let inputs = branches.dense.shape[1]
     var weights = try kernel.weights(ofRows: 0..<branches.channels)
     for channel in 0..<inputs {
-      weights[(channel * inputs + channel) * 9 + 4] += norm.scale[channel]
+      weights[(channel * inputs + channel) * 9 + 4] +=
+        norm.gamma[channel] / (norm.runningVariance[channel] + norm.epsilon).squareRoot()
     }
     state["stage1.1.rbr_reparam.weight"].values = weights.map { Double(Float($0)) }
   },
@@ -342,8 +343,8 @@ let corruptions: [Corruption] = [
         == ["stage1.0": .anotherBlock("stage1.1"), "stage1.1": .anotherBlock("stage1.0")])
     #expect(
       try causes("the 1x1 branches of two blocks exchanged") == [
-        "stage1.0": .branchOfAnother(.pointwise, block: "stage1.1"),
-        "stage1.1": .branchOfAnother(.pointwise, block: "stage1.0"),
+        "stage1.0": .branchOfAnother("pointwise", block: "stage1.1"),
+        "stage1.1": .branchOfAnother("pointwise", block: "stage1.0"),
       ])
   }
 
@@ -371,12 +372,12 @@ let corruptions: [Corruption] = [
     let branches = try Branches("stage2.1", of: train)
     try state.replace(
       "stage2.1",
-      with: branches.kernel(.dense, norm: branches.norm(.dense, epsilon: 1e-3))
-        + branches.kernel(.identity, norm: branches.norm(.identity, epsilon: 1e-3)))
+      with: branches.kernel("dense", norm: branches.norm("dense", epsilon: 1e-3))
+        + branches.kernel("identity", norm: branches.norm("identity", epsilon: 1e-3)))
     let proof = try verify(train, state.write(to: folder.file("wrong.pth"))).verification
     for block in proof.blocks {
       #expect(
-        block.cause == (block.path == "stage2.1" ? .leftOut([.pointwise]) : .epsilon(1e-3)),
+        block.cause == (block.path == "stage2.1" ? .leftOut(["pointwise"]) : .epsilon(1e-3)),
         "\(block.path)")
     }
   }

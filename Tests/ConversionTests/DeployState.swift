@@ -1,3 +1,4 @@
+import Blocks
 import CheckpointFiles
 import Checkpoints
 import Conversion
@@ -16,11 +17,15 @@ struct DeployState {
   }
   var entries: [Entry]
 
+  init(entries: [Entry]) { self.entries = entries }
+
   /// What a training checkpoint fuses to.
-  init(fusing path: String, key: String? = nil, epsilon: Double? = nil) throws {
+  init(
+    fusing path: String, key: String? = nil, epsilon: Double? = nil, names: Dialect = .official
+  ) throws {
     let network = try Network(recognising: openCheckpoint(path), key: key)
     let plan = try FusionPlan(network, epsilon: epsilon)
-    entries = try plan.outputTensors(names: .official).map(Entry.init)
+    entries = try plan.outputTensors(names: names).map(Entry.init)
   }
 
   subscript(name: String) -> Entry {
@@ -34,7 +39,7 @@ struct DeployState {
   mutating func replace(_ block: String, with kernel: Kernel) throws {
     self[block + ".rbr_reparam.weight"].values = try kernel.weights(ofRows: 0..<kernel.shape[0]).map
     { Double(Float($0)) }
-    self[block + ".rbr_reparam.bias"].values = kernel.bias.map { Double(Float($0)) }
+    self[block + ".rbr_reparam.bias"].values = try kernel.bias().map { Double(Float($0)) }
   }
 
   /// Stores all floating point tensors as another type.
@@ -109,18 +114,19 @@ private func halfBits(_ value: Double) -> UInt16 {
 
 /// The branches of a block as kernels, BatchNorm and all: what a wrong program has in its hands.
 struct Branches {
+  static let all = ["dense", "pointwise", "identity"]
   var dense, pointwise: Tensor
-  var norms: [Branch: (gamma: [Double], beta: [Double], mean: [Double], variance: [Double])] = [:]
+  var norms: [String: (gamma: [Double], beta: [Double], mean: [Double], variance: [Double])] = [:]
 
   init(_ path: String, of checkpoint: String) throws {
     let network = try Network(recognising: openCheckpoint(checkpoint))
     let block = network.blocks.first { $0.path == path }!
-    dense = block[.kernel(.dense)]!.tensor
-    pointwise = block[.kernel(.pointwise)]!.tensor
-    for branch in Branch.allCases where block[.batchNorm(branch, .gamma)] != nil {
-      func vector(_ field: BatchNormField) throws -> [Double] {
-        try block[.batchNorm(branch, field)]!.tensor.doubles()
-      }
+    dense = block[ParameterAddress("dense", .weight)]!.tensor
+    pointwise = block[ParameterAddress("pointwise", .weight)]!.tensor
+    for branch in Branches.all {
+      func address(_ part: Part) -> ParameterAddress { .init(LayerAddress(branch), part) }
+      guard block[address(.gamma)] != nil else { continue }
+      func vector(_ part: Part) throws -> [Double] { try block[address(part)]!.tensor.doubles() }
       norms[branch] = (
         try vector(.gamma), try vector(.beta), try vector(.runningMean),
         try vector(.runningVariance)
@@ -131,7 +137,7 @@ struct Branches {
   var channels: Int { dense.shape[0] }
   var groups: Int { channels / dense.shape[1] }
 
-  func norm(_ branch: Branch, epsilon: Double = 1e-5) -> BatchNorm {
+  func norm(_ branch: String, epsilon: Double = 1e-5) -> BatchNorm {
     let norm = norms[branch]!
     return BatchNorm(
       gamma: norm.gamma, beta: norm.beta, runningMean: norm.mean, runningVariance: norm.variance,
@@ -139,18 +145,18 @@ struct Branches {
   }
 
   /// A branch as a 3x3 kernel.
-  func kernel(_ branch: Branch, norm given: BatchNorm? = nil, folded: Bool = true) -> Kernel {
+  func kernel(_ branch: String, norm given: BatchNorm? = nil, folded: Bool = true) -> Kernel {
     let plain =
       switch branch {
-      case .dense: Kernel(convolution: dense)
-      case .pointwise: Kernel(convolution: pointwise)
-      case .identity: Kernel(identityOf: channels, groups: groups)
+      case "dense": Kernel(convolution: dense)
+      case "pointwise": Kernel(convolution: pointwise)
+      default: Kernel(identityOf: channels, groups: groups)
       }
     return (folded ? plain.folding(given ?? norm(branch)) : plain).padded(to: 3, 3)
   }
 
   var sum: Kernel {
-    let sum = kernel(.dense) + kernel(.pointwise)
-    return norms[.identity] == nil ? sum : sum + kernel(.identity)
+    let sum = kernel("dense") + kernel("pointwise")
+    return norms["identity"] == nil ? sum : sum + kernel("identity")
   }
 }

@@ -7,7 +7,8 @@ import Tensors
 import TestSupport
 import Testing
 
-@testable import Conversion
+@testable import Blocks
+import Conversion
 
 /// Files of each project, written by a script that spells out the projects' names and shapes itself.
 @Suite struct DialectFileTests {
@@ -47,12 +48,12 @@ import Testing
       var options = FuseOptions()
       options.epsilon = 1e-5
       let report = try fuse(file.path, to: folder.file("out.rvd"), options: options)
-      #expect(report.mapping.dialect == file.dialect)
-      #expect(report.doubled.count == (file.form == "deploy" ? 7 : 0))
-      #expect(report.doubled.allSatisfy { $0.agrees })
+      #expect(report.mapping.dialect == file.dialect.name)
+      #expect(report.besideBranches.count == (file.form == "deploy" ? 7 : 0))
+      #expect(report.besideBranches.allSatisfy { $0.agrees })
     } else {
       let report = try rewrite(file.path, to: folder.file("out.rvd"))
-      #expect(report.mapping.dialect == file.dialect && report.stage == .deploy)
+      #expect(report.mapping.dialect == file.dialect.name && report.source.form == .deploy)
     }
     let tensors = try RVDFile.open(path: folder.file("out.rvd")).tensors
     #expect(Set(tensors.map(\.name)) == Set(expected.keys))
@@ -73,7 +74,7 @@ import Testing
     var theirs = try #require(openCheckpoint(file.path).stateDicts.first).tensors
     let ours = try #require(openCheckpoint(folder.file("out.npz")).stateDicts.first).tensors
     if file.form == "deploy" && file.keepsBranches {
-      let fused = try #require(file.dialect.name(of: .block(path: "", .fused(.weight)))).dropLast(
+      let fused = try #require(file.dialect.name(of: .block(BlockAddress(.repVGG, ""), .fused(.weight)))).dropLast(
         "weight".count)
       theirs.removeAll {
         !$0.name.contains(fused) && !$0.name.contains(".se.") && $0.name.hasPrefix("stage")

@@ -17,7 +17,7 @@ import Testing
     options.reading.key = key
     let report = try diff(first, second, options: options)
     guard case .copies(let copies) = report.relation else {
-      throw ConversionError.notComparable(path: first, reason: "taken for fused", remedy: "")
+      throw ConversionError.notComparable(path: first, .notFused)
     }
     return (report, copies)
   }

@@ -93,7 +93,7 @@ struct Fixture: CustomTestStringConvertible, Sendable {
     for fixture in Fixture.all where fixture.model == model && fixture.significantBits == nil {
       let report = try fuse(
         fixture.path, to: folder.file("\(fixture.name).rvd"), options: options(fixture))
-      digests[try #require(report.contentDigest), default: []].append(fixture.name)
+      digests[try #require(report.output.contentDigest), default: []].append(fixture.name)
     }
     #expect(digests.count == 1, "\(digests)")
 
@@ -126,11 +126,11 @@ struct Fixture: CustomTestStringConvertible, Sendable {
     let module = try fuse(
       Fixtures.path("MegEngine/g2-whole-module.pkl"), to: folder.file("m.rvd"), options: options)
     #expect(module.epsilons == [1e-5])
-    #expect(module.epsilonSource == "from the modules in the file")
+    #expect(module.epsilonSource == .file)
     let dict = try fuse(
       Fixtures.path("MegEngine/g2-basecls.pkl"), to: folder.file("d.rvd"), options: options)
-    #expect(dict.epsilons == [0.5])
-    #expect(dict.contentDigest != module.contentDigest)
+    #expect(dict.epsilons == [0.5] && dict.epsilonSource == .given)
+    #expect(dict.output.contentDigest != module.output.contentDigest)
     #expect(try RVDFile.open(path: folder.file("d.rvd")).model.provenance?.epsilons == [0.5])
   }
 

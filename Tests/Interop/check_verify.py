@@ -59,7 +59,7 @@ def main():
         state = torch.load(fixture.path, weights_only=True)
         with checks.check(f"{fixture.name}, fused by PyTorch, verifies within float32 rounding"):
             report = verify(checks, fixture.path, fuse(state))
-            expect(report["same"] and report["grade"] == "float32 rounding", f"it is {report['grade']}")
+            expect(report["same"] and report["algebra"]["grade"] == "float32 rounding", f"it is {report['algebra']['grade']}")
             expect(report["networks"]["same"], "the logits differ")
         with checks.check(f"{fixture.name}, fused by PyTorch, is not what exact arithmetic gives"):
             expect(not verify(checks, fixture.path, fuse(state), "--tolerance", "exact")["same"], "it verifies")
@@ -67,11 +67,11 @@ def main():
             double = {k: v.double() if v.is_floating_point() else v for k, v in state.items()}
             rounded = {k: v.float() if ".rbr_reparam." in k else state[k] for k, v in fuse(double).items()}
             report = verify(checks, fixture.path, rounded)
-            expect(report["same"] and report["grade"] == "exact", f"it is {report['grade']}")
+            expect(report["same"] and report["algebra"]["grade"] == "exact", f"it is {report['algebra']['grade']}")
         with checks.check(f"{fixture.name}, fused by PyTorch with another epsilon, does not verify"):
             report = verify(checks, fixture.path, fuse(state, epsilon=1e-3))
             expect(not report["same"], "it verifies")
-            causes = {b["cause"]["kind"] for b in report["blocks"]}
+            causes = {b["cause"]["kind"] for b in report["algebra"]["blocks"]}
             expect(causes == {"epsilon"}, f"the causes are {causes}")
     checks.finish()
 

@@ -1,4 +1,5 @@
 import Checkpoints
+import Blocks
 import Tensors
 import Testing
 
@@ -29,26 +30,61 @@ func entry(_ role: Role, _ shape: Shape, _ dialect: Dialect) -> [(String, Shape)
   return output.map { [($0.name, $0.shape)] } ?? []
 }
 
-/// One block with all branches, four channels.
+/// A parameter of a block.
+func role(
+  _ path: String, _ layer: LayerAddress, _ part: Part, _ family: BlockFamily = .repVGG
+) -> Role {
+  .block(BlockAddress(family, path), ParameterAddress(layer, part))
+}
+
+/// One block with every layer of the family that a dialect is of, four channels; two of what is counted.
 func block(_ path: String, _ dialect: Dialect = .official) -> [(String, Shape)] {
-  Branch.allCases.flatMap { branch in
-    var entries: [(String, Shape)] = []
-    switch branch {
-    case .dense: entries += entry(.block(path: path, .kernel(.dense)), [4, 4, 3, 3], dialect)
-    case .pointwise:
-      entries += entry(.block(path: path, .kernel(.pointwise)), [4, 4, 1, 1], dialect)
-    case .identity: break
+  let layers = dialect.family.layers
+  return (layers.filter { $0.weightForm != nil } + layers.filter { $0.weightForm == nil }).flatMap {
+    layer in
+    (layer.isRepeated ? [0, 1] : [nil]).flatMap { index in
+      layer.parts.filter { $0 != .bias }.flatMap { part in
+        let role = role(path, LayerAddress(layer.name, index: index), part, dialect.family)
+        return entry(role, shape(of: role), dialect)
+      }
     }
-    for field in BatchNormField.allCases {
-      entries += entry(
-        .block(path: path, .batchNorm(branch, field)), field == .batchesTracked ? [] : [4], dialect)
+  }
+}
+
+/// The shape that a parameter has inside this program: 4 channels, 2 between squeeze and excite, 10
+/// classes.
+func shape(of role: Role) -> Shape {
+  switch role {
+  case .classifier(.bias): return [10]
+  case .classifier: return [10, 4]
+  case .other: return []
+  case .block(let block, let address):
+    let name = address.layer.name
+    switch (block.family.layer(named: name)!.weightForm, address.part) {
+    case (_, .batchesTracked): return []
+    case (.matrix, .weight): return [10, 4]
+    case (.matrix, _): return [10]
+    case (.squeezeExcitation, .weight):
+      return name.hasPrefix("squeeze") ? [2, 4, 1, 1] : [4, 2, 1, 1]
+    case (.squeezeExcitation, _): return name.hasPrefix("squeeze") ? [2] : [4]
+    case (.kernel, .weight):
+      let isSmall = ["pointwise", "scale", "reduce", "residual", "expand"].contains(name)
+      return isSmall ? [4, 4, 1, 1] : [4, 4, 3, 3]
+    default: return [4]
     }
-    return entries
   }
 }
 
 func classifier(_ dialect: Dialect) -> [(String, Shape)] {
-  entry(.classifier(.weight), [10, 4], dialect) + entry(.classifier(.bias), [10], dialect)
+  Part.ofConvolution.flatMap { part in
+    dialect.name(of: .classifier(part)) == nil
+      ? [] : entry(.classifier(part), shape(of: .classifier(part)), dialect)
+  }
+}
+
+/// What only files of a dialect have, if there is such a thing.
+func marker(_ dialect: Dialect) -> [(String, Shape)] {
+  dialect.marker.map { [("a\($0)b", [1])] } ?? []
 }
 
 func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape)] {
@@ -62,34 +98,14 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
   ) throws {
     let entries = block("stage0", dialect) + block("stage1.0", dialect) + classifier(dialect)
     #expect(Set(entries.map(\.0)).count == entries.count)
-    let network = try Network(recognising: checkpoint(["": entries]), dialects: [dialect])
+    let network = try Network(
+      recognising: checkpoint(["": entries + marker(dialect)]), dialects: [dialect])
     #expect(network.blocks.map(\.path) == ["stage0", "stage1.0"])
-    for parameter in network.parameters {
+    let names = Set(entries.map(\.0))
+    for parameter in network.parameters where names.contains(parameter.originalName) {
       #expect(dialect.name(of: parameter.role) == parameter.originalName)
-      switch parameter.role {
-      case .other: Issue.record("\(parameter.originalName) has no role")
-      case .block(_, .kernel(.dense)): #expect(parameter.tensor.shape == [4, 4, 3, 3])
-      case .block(_, .kernel(.pointwise)): #expect(parameter.tensor.shape == [4, 4, 1, 1])
-      case .block(_, .batchNorm(_, .gamma)): #expect(parameter.tensor.shape == [4])
-      case .classifier(.weight): #expect(parameter.tensor.shape == [10, 4])
-      default: break
-      }
-    }
-  }
-
-  /// The shape that a parameter has inside this program: 4 channels, 2 between squeeze and excite, 10
-  /// classes.
-  static func shape(of role: Role) -> Shape {
-    switch role {
-    case .block(_, .kernel(.pointwise)): [4, 4, 1, 1]
-    case .block(_, .kernel), .block(_, .fused(.weight)), .auxiliary(_, .kernel): [4, 4, 3, 3]
-    case .block(_, .squeeze(_, .weight)): [2, 4, 1, 1]
-    case .block(_, .squeeze(_, .bias)): [2]
-    case .block(_, .excite(_, .weight)): [4, 2, 1, 1]
-    case .block(_, .batchNorm(_, .batchesTracked)), .auxiliary(_, .batchNorm(.batchesTracked)): []
-    case .classifier(.weight), .auxiliary(_, .classifier(.weight)): [10, 4]
-    case .classifier(.bias), .auxiliary(_, .classifier(.bias)): [10]
-    default: [4]
+      if case .other = parameter.role { Issue.record("\(parameter.originalName) has no role") }
+      #expect(parameter.tensor.shape == shape(of: parameter.role), "\(parameter.originalName)")
     }
   }
 
@@ -98,51 +114,71 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     "stage3_second.blocks.11",
   ]
 
-  /// Everything a RepVGG and a RepVGGplus can have.
-  static let roles: [Role] = {
-    var roles: [Role] = []
-    for path in blockPaths {
-      for role in BlockRole.all { roles.append(.block(path: path, role)) }
+  /// Everything that networks of a dialect can have.
+  static func roles(_ dialect: Dialect) -> [Role] {
+    var roles: [Role] = dialect.root == nil ? [] : Part.ofConvolution.map { .classifier($0) }
+    for table in dialect.tables {
+      if table.family.isForTrainingOnly && dialect.root == nil { continue }
+      // Families that stand beside others have places of their own.
+      let paths =
+        table.family.isForTrainingOnly
+        ? ["stage1_aux"] : table.family.isPlain ? ["neck.1", "neck.2"] : blockPaths
+      for path in paths {
+        for layer in table.family.allLayers {
+          for index in layer.isRepeated ? [0, 1, 10] : [nil] {
+            // In its own place, the deploy convolution has the name of the layer.
+            if layer.name == "fused", table.family.isPlain { continue }
+            roles += layer.parts.map {
+              role(path, LayerAddress(layer.name, index: index), $0, table.family)
+            }
+          }
+        }
+      }
     }
-    for role in AuxiliaryRole.all { roles.append(.auxiliary(path: "stage1_aux", role)) }
-    for field in LayerField.allCases { roles.append(.classifier(field)) }
     return roles
-  }()
+  }
 
   /// Projects that have no RepVGGplus, nor names for its blocks.
-  static let withoutPlus: Set = ["timm", "mmpretrain", "zcls", "objax"]
+  static let withoutPlus: Set = [
+    "timm", "mmpretrain", "zcls", "objax", "mobileone-timm", "mobileone-mmpretrain",
+  ]
 
   @Test(arguments: Dialect.all)
   func `whatever a dialect can name goes there and back, in its shapes`(dialect: Dialect) throws {
     var entries: [(String, Shape)] = []
     var expected: [String: Role] = [:]
-    for role in Self.roles {
+    for role in Self.roles(dialect) {
       let bytes = MemoryBytes([UInt8](repeating: 0, count: 1024), location: Location(path: "t"))
-      let tensor = try Tensor(.float32, shape: Self.shape(of: role), in: bytes, name: "t")
+      let tensor = try Tensor(.float32, shape: shape(of: role), in: bytes, name: "t")
       guard dialect.name(of: role) != nil,
         let output = try dialect.output(OutputTensor(name: "", tensor), as: role, groups: 1)
       else { continue }
       #expect(expected.updateValue(role, forKey: output.name) == nil, "\(output.name) twice")
       entries.append((output.name, output.shape))
     }
+    entries += marker(dialect)
     let network = try Network(recognising: checkpoint(["": entries]), dialects: [dialect])
     #expect(network.parameters.count == entries.count && network.unknownInBlocks.isEmpty)
-    for parameter in network.parameters {
-      let role = try #require(expected[parameter.originalName])
+    for parameter in network.parameters where expected[parameter.originalName] != nil {
+      let role = expected[parameter.originalName]!
       #expect(parameter.role == role, "\(parameter.originalName)")
-      #expect(parameter.tensor.shape == Self.shape(of: role), "\(parameter.originalName)")
+      #expect(parameter.tensor.shape == shape(of: role), "\(parameter.originalName)")
     }
     let paths =
       Self.withoutPlus.contains(dialect.name) ? Array(Self.blockPaths[..<3]) : Self.blockPaths
-    #expect(Set(network.blocks.map(\.path)) == Set(paths))
-    // Three branches: two kernels and three BatchNorms; a deploy kernel and its bias.
-    let fields = dialect.batchNorm.count
-    let squeezes = 4 * dialect.squeezeExcitation.count
+    let found = network.blocks.filter { $0.family == dialect.family }
+    #expect(Set(found.map(\.path)) == Set(paths))
+    // As many parameters as were given, each in the block it belongs to.
     for block in network.blocks {
-      #expect(block.parameters.count == 2 + 2 + 3 * fields + 2 + squeezes, "\(block.path)")
+      let given = expected.values.count {
+        if case .block(block.address, _) = $0 { true } else { false }
+      }
+      #expect(given > 0 && block.parameters.count == given, "\(block.path)")
     }
-    #expect(network[.classifier(.weight)] != nil && network[.classifier(.bias)] != nil)
-    #expect((network[.auxiliary(path: "stage1_aux", .kernel)] != nil) == (dialect.auxiliary != nil))
+    #expect((network[.classifier(.weight)] != nil) == (dialect.classifier != nil))
+    #expect(
+      (network[role("stage1_aux", "conv", .weight, .auxiliaryHead)] != nil)
+        == (dialect.table(of: .auxiliaryHead) != nil && dialect.root != nil))
   }
 
   /// Names as the projects' code has them, spelled out so that a slip in a table shows: dense kernel
@@ -223,44 +259,99 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
         "linear.kernel",
       ]
     ),
+    (
+      "yolov6",
+      [
+        "stage0.rbr_dense.conv.weight", "stage2.2.rbr_1x1.bn.running_var",
+        "stage2.2.rbr_identity.weight", "stage2.2.rbr_reparam.weight", "stage2.2.se.down.weight",
+        nil,
+      ]
+    ),
   ]
+
+  /// The same of other families: the first kernel, a statistic, the deploy kernel, of the third block.
+  static let namesOfFamilies: [(String, [LayerAddress: Part], [String])] = [
+    (
+      "mobileone", ["conv.3": .weight, "skip": .gamma, "scale": .runningVariance, "fused": .bias],
+      [
+        "stage2.2.rbr_conv.3.conv.weight", "stage2.2.rbr_skip.weight",
+        "stage2.2.rbr_scale.bn.running_var", "stage2.2.reparam_conv.bias",
+      ]
+    ),
+    (
+      "mobileone-timm",
+      ["conv.3": .weight, "skip": .gamma, "scale": .runningVariance, "fused": .bias],
+      [
+        "stages.1.2.conv_kxk.3.conv.weight", "stages.1.2.identity.weight",
+        "stages.1.2.conv_scale.bn.running_var", "stages.1.2.reparam_conv.bias",
+      ]
+    ),
+    (
+      "mobileone-mmpretrain",
+      ["conv.3": .weight, "skip": .gamma, "scale": .runningVariance, "fused": .bias],
+      [
+        "backbone.stage2.2.branch_conv_list.3.conv.weight", "backbone.stage2.2.branch_norm.weight",
+        "backbone.stage2.2.branch_scale.norm.running_var", "backbone.stage2.2.branch_reparam.bias",
+      ]
+    ),
+    (
+      "dbb",
+      [
+        "origin": .weight, "reduce": .runningMean, "average": .beta, "residual": .weight,
+        "inner": .gamma, "outer": .weight, "fused": .weight,
+      ],
+      [
+        "stage2.2.dbb_origin.conv.weight", "stage2.2.dbb_avg.bn.bn.running_mean",
+        "stage2.2.dbb_avg.avgbn.bias", "stage2.2.dbb_1x1_kxk.idconv1.weight",
+        "stage2.2.dbb_1x1_kxk.bn1.bn.weight", "stage2.2.dbb_1x1_kxk.conv2.weight",
+        "stage2.2.dbb_reparam.weight",
+      ]
+    ),
+    ("dbb-hdf5", ["origin": .weight], ["stage2.2.dbb_origin.conv.weight"]),
+  ]
+
+  @Test(arguments: namesOfFamilies)
+  func `names of other families are those of the projects`(
+    name: String, parts: [LayerAddress: Part], expected: [String]
+  ) throws {
+    let dialect = try #require(Dialect.named(name))
+    let found = parts.map { dialect.name(of: role("stage2.2", $0, $1, dialect.family)) }
+    #expect(Set(found) == Set(expected.map(Optional.some)))
+  }
 
   @Test(arguments: names)
   func `the names are those of the projects`(name: String, expected: [String?]) throws {
     let dialect = try #require(Dialect.named(name))
     let roles: [Role] = [
-      .block(path: "stage0", .kernel(.dense)),
-      .block(path: "stage2.2", .batchNorm(.pointwise, .runningVariance)),
-      .block(path: "stage2.2", .batchNorm(.identity, .gamma)),
-      .block(path: "stage2.2", .fused(.weight)),
-      .block(path: "stage2.2", .squeeze(.beforeActivation, .weight)),
-      .classifier(.weight),
+      role("stage0", "dense", .weight), role("stage2.2", "pointwise", .runningVariance),
+      role("stage2.2", "identity", .gamma), role("stage2.2", .fused, .weight),
+      role("stage2.2", .squeeze(.beforeActivation), .weight), .classifier(.weight),
     ]
     #expect(roles.map { dialect.name(of: $0) } == expected)
   }
 
   @Test func `every dialect's names are spelled out above`() {
-    #expect(Self.names.map(\.0) == Dialect.all.map(\.name))
+    #expect(Self.names.map(\.0) + Self.namesOfFamilies.map(\.0) == Dialect.all.map(\.name))
   }
 
   @Test func `parts of RepVGGplus have the official names`() {
     #expect(
-      Dialect.official.name(of: .block(path: "stage1.blocks.0", .excite(.afterActivation, .weight)))
+      Dialect.official.name(of: role("stage1.blocks.0", .excite(.afterActivation), .weight))
         == "stage1.blocks.0.post_se.up.weight")
     #expect(
-      Dialect.official.name(of: .auxiliary(path: "stage1_aux", .classifier(.bias)))
+      Dialect.official.name(of: role("stage1_aux", "classifier", .bias, .auxiliaryHead))
         == "stage1_aux.3.bias")
     #expect(
-      Dialect.renamedMegEngine.name(of: .auxiliary(path: "stage1_aux", .kernel))
+      Dialect.renamedMegEngine.name(of: role("stage1_aux", "conv", .weight, .auxiliaryHead))
         == "stage1_aux.downsample.conv.weight")
     // timm and mmpretrain have no RepVGGplus: no name is made up that another block could have.
     for dialect in [Dialect.timm, .mmpretrain, .zcls, .objax] {
-      #expect(dialect.name(of: .block(path: "stage3_first.blocks.0", .kernel(.dense))) == nil)
-      #expect(dialect.name(of: .block(path: "stage3_second.blocks.0", .kernel(.dense))) == nil)
+      #expect(dialect.name(of: role("stage3_first.blocks.0", "dense", .weight)) == nil)
+      #expect(dialect.name(of: role("stage3_second.blocks.0", "dense", .weight)) == nil)
     }
   }
 
-  @Test(arguments: Dialect.all.filter { $0.name != "paddleclas" })
+  @Test(arguments: Dialect.all.filter { !["paddleclas", "yolov6", "dbb-hdf5"].contains($0.name) })
   func `a file is read as the dialect that explains most names`(dialect: Dialect) throws {
     let entries = block("stage0", dialect) + block("stage1.0", dialect) + classifier(dialect)
     #expect(try Network(recognising: checkpoint(["": entries])).dialect == dialect)
@@ -268,8 +359,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 
   @Test func `deploy files of alike dialects are told apart by their container`() throws {
     let entries =
-      entry(.block(path: "stage0", .fused(.weight)), [4, 3, 3, 3], .paddleClas)
-      + entry(.block(path: "stage0", .fused(.bias)), [4], .paddleClas) + classifier(.paddleClas)
+      entry(role("stage0", .fused, .weight), [4, 3, 3, 3], .paddleClas)
+      + entry(role("stage0", .fused, .bias), [4], .paddleClas) + classifier(.paddleClas)
     var file = try checkpoint(["": entries])
     file.family = "paddle"
     let network = try Network(recognising: file)
@@ -283,14 +374,16 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     let bytes = MemoryBytes([UInt8](repeating: 0, count: 4 * 72), location: Location(path: "t"))
     let tensor = OutputTensor(
       name: "", try Tensor(.float32, shape: [4, 2, 3, 3], in: bytes, name: "t"))
-    let role = Role.block(path: "stage0", .kernel(.dense))
-    #expect(try Dialect.baseCls.output(tensor, as: role, groups: 2)?.shape == [2, 2, 2, 3, 3])
-    #expect(try Dialect.baseCls.output(tensor, as: role, groups: 1)?.shape == [4, 2, 3, 3])
-    #expect(throws: NamingError.self) { try Dialect.baseCls.output(tensor, as: role, groups: nil) }
-    #expect(try Dialect.official.output(tensor, as: role, groups: nil)?.shape == [4, 2, 3, 3])
+    let kernel = role("stage0", "dense", .weight)
+    #expect(try Dialect.baseCls.output(tensor, as: kernel, groups: 2)?.shape == [2, 2, 2, 3, 3])
+    #expect(try Dialect.baseCls.output(tensor, as: kernel, groups: 1)?.shape == [4, 2, 3, 3])
+    #expect(throws: NamingError.self) {
+      try Dialect.baseCls.output(tensor, as: kernel, groups: nil)
+    }
+    #expect(try Dialect.official.output(tensor, as: kernel, groups: nil)?.shape == [4, 2, 3, 3])
     #expect(throws: NamingError.self) {
       try Dialect.objax.output(
-        tensor, as: .block(path: "stage0", .squeeze(.beforeActivation, .weight)), groups: 1)
+        tensor, as: role("stage0", .squeeze(.beforeActivation), .weight), groups: 1)
     }
   }
 
@@ -312,11 +405,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
         "epsilon: 1e-5\nkernel layout: IOHW\n", 5,
         "'kernel layout' is one of OIHW, HWIO, GOIHW, not 'IOHW'"
       ),
-      (
-        "epsilon: 1e-5\nblock: a{s} = b\n", 5,
-        "'a{s} = b' does not have the same places on both sides"
-      ),
-      ("epsilon: 1e-5\nblock: a{ = b\n", 5, "'{' without '}' in 'a{'"),
+      ("epsilon: 1e-5\nlike: nobody\n", 5, "there is no dialect 'nobody' to be like"),
+      ("epsilon: 1e-5\nblock: a = b\n", 5, "'block' is no key of a dialect"),
     ] as [(String, Int?, String)] {
       let broken = text.replacing(
         "epsilon: 1e-5\n", with: change == "epsilon: 1e-5\n" ? "" : change)
@@ -324,6 +414,43 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
         try Dialect(text: broken, place: "mine.dialect")
       }
     }
+    let line = text.split(separator: "\n").firstIndex(of: "family: RepVGG")! + 1
+    for (change, offset, reason) in [
+      (
+        "family: RepVGG\nblock: a{s} = b\n", 1,
+        "'a{s} = b' does not have the same places on both sides"
+      ),
+      ("family: RepVGG\nblock: a{ = b\n", 1, "'{' without '}' in 'a{'"),
+      ("family: RepVGG\nconv batchnorm: x\n", 1, "'conv batchnorm' is no key of a dialect"),
+      (
+        "family: ResNet\n", 0,
+        "'family' is one of RepVGG, MobileOne, DBB, ConvBN, AuxiliaryHead, not 'ResNet'"
+      ),
+    ] {
+      let broken = text.replacing("family: RepVGG\n", with: change)
+      #expect(
+        throws: NamingError.badDialect(place: "mine.dialect", line: line + offset, reason: reason)
+      ) { try Dialect(text: broken, place: "mine.dialect") }
+    }
+  }
+
+  @Test func `a table that differs little from another says only what differs`() throws {
+    let text = """
+      name: mine
+      like: timm
+      project: My own
+      epsilon: 1e-3
+      family: RepVGG
+      squeeze before:
+      excite before:
+      block: stage0 = first
+      """
+    let mine = try Dialect(text: text, place: "mine.dialect")
+    #expect(mine.epsilon == 1e-3 && mine.classifier == Dialect.timm.classifier)
+    #expect(mine.name(of: role("stage0", "dense", .gamma)) == "first.conv_kxk.bn.weight")
+    // Lines that may stand several times are replaced together.
+    #expect(mine.name(of: role("stage1.0", "dense", .gamma)) == nil)
+    #expect(mine.name(of: role("stage0", .squeeze(.beforeActivation), .weight)) == nil)
   }
 }
 
@@ -429,7 +556,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       recognising: checkpoint([
         "": [("n_averaged", [] as Shape)] + prefixed("module.", block("stage0"))
       ]))
-    #expect(network.counters == ["n_averaged"])
+    #expect(network.wrapperCounters == ["n_averaged"])
     #expect(network.prefix == "module.")
   }
 
@@ -484,8 +611,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       "stage0.rbr_dense.bn.weight": [1, 4, 1, 1],
       "stage0.rbr_dense.conv.weight": [2, 2, 2, 3, 3],
     ])
-    #expect(result[.block(path: "stage0", .batchNorm(.dense, .gamma))]?.tensor.shape == [4])
-    #expect(result[.block(path: "stage0", .kernel(.dense))]?.tensor.shape == [4, 2, 3, 3])
+    #expect(result[role("stage0", "dense", .gamma)]?.tensor.shape == [4])
+    #expect(result[role("stage0", "dense", .weight)]?.tensor.shape == [4, 2, 3, 3])
   }
 
   @Test(
@@ -509,7 +636,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     let network = try Network(recognising: checkpoint(["": entries]))
     #expect(
       throws: NamingError.unknownInBlock(
-        path: "t.pth", block: "stage0", names: ["stage0.rbr_dense.bn.runing_var"],
+        path: "t.pth", block: "stage0", family: "RepVGG", names: ["stage0.rbr_dense.bn.runing_var"],
         known: ["rbr_dense.bn.running_var", "rbr_dense.bn.running_mean", "rbr_1x1.bn.running_var"])
     ) { try network.requireKnownBlocks() }
   }

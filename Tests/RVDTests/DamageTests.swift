@@ -114,7 +114,7 @@ import Testing
     let expected = [
       "zip": """
       model.rvd at byte 0: it does not begin as an RVD file does.
-        Name a file that `repconv fuse` wrote.
+        Name an .rvd file.
       """,
       "text-mode": """
       model.rvd at byte 0: expected the magic 89 52 56 44 0D 0A 1A 0A, found 89 52 56 44 0A 1A 0A 01.

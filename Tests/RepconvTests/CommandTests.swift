@@ -25,7 +25,7 @@ import Testing
     #expect(fused.output.contains("  epsilon       1e-05, the default of official\n"))
     let inspected = try run("inspect", "out.rvd")
     #expect(inspected.status == 0 && inspected.errors == "")
-    #expect(inspected.output.contains("  stage         deploy: 8 blocks\n"))
+    #expect(inspected.output.contains("  form          deploy: 8 blocks\n"))
     #expect(try folder.names() == ["out.rvd", "plain-basecls.pth"])
   }
 
@@ -196,7 +196,8 @@ import Testing
     #expect(other.status == 0)
     #expect(
       other.errors.hasPrefix(
-        "repconv: warning: the deploy kernel beside the branches of 'body.0' differs by 1.0"))
+        "repconv: warning: the deploy kernel beside the branches of 'body.0' differs by up to 1, where "
+      ))
     #expect(other.errors.contains("the branches were trusted"))
     let contents = try ["one.rvd", "equal.rvd", "other.rvd"].map { file in
       try run("inspect", file).output.split(separator: "\n").first { $0.contains("content") }
@@ -235,11 +236,13 @@ import Testing
     #expect(try folder.read("out.rvd").count > 3)
   }
 
-  @Test func `a file can be converted onto itself`() throws {
-    try folder.write(Fixtures.bytes("Cases/one-block.pth"), to: "a.pth")
-    #expect(try run("fuse", "a.pth", "a.pth", "--force", "--sync").status == 0)
-    #expect(try run("inspect", "a.pth").output.contains("deploy: 1 block"))
-    #expect(try folder.names() == ["a.pth"])
+  @Test func `a file that is replaced keeps its permissions`() throws {
+    let path = try folder.write([1], to: "out.rvd")
+    try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
+    #expect(try run("fuse", fixture("Cases/one-block.pth"), "out.rvd", "--force").status == 0)
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    #expect(attributes[.posixPermissions] as? Int == 0o640)
+    #expect(try folder.read("out.rvd").count > 1)
   }
 
   @Test func `a folder that cannot be written to is an error`() throws {
@@ -247,7 +250,10 @@ import Testing
     #expect(result.status == 2)
     #expect(
       result.errors.contains(
-        "no/such/folder/out.rvd: creating it failed: no such file or directory."))
+        "no/such/folder/out.rvd: there is no folder 'no/such/folder'."))
+    let taken = try run("fuse", fixture("Cases/one-block.pth"), ".", "--to", "rvd", "--force")
+    #expect(taken.status == 2)
+    #expect(taken.errors == "repconv: error: .: it is a folder.\n  Name a file to write.\n")
   }
 
   // MARK: Inspection
@@ -271,7 +277,7 @@ import Testing
       try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
     #expect(json["format"] as? String == "PyTorch zip")
     #expect(json["dialect"] as? String == "official")
-    #expect(json["stage"] as? String == "train")
+    #expect(json["form"] as? String == "train")
     #expect((json["architecture"] as? String)?.hasPrefix("custom RepVGG") == true)
     let tensors = try #require(json["tensors"] as? [[String: Any]])
     #expect(tensors.count == 113)
@@ -315,7 +321,9 @@ import Testing
       (["import", "a", "--channels", "hsv"], 64), (["import", "a", "--from", "tape"], 64),
       (["fuse", "a.pth", "b.txt"], 2), (["dialects"], 0), (["dialects", "--show", "timm"], 0),
       (["dialects", "--show", "x"], 64), (["import", "a", "--rename", "x"], 64),
-      (["import", "a", "--json"], 64),
+      (["import", "a", "--json", "-q"], 64),
+      (["verify", "a", "b", "--seed", "9007199254740992"], 64),
+      (["eval", "a", "b", "--at-least", "0.95"], 64),
       (["export", "a.pth"], 64), (["export", "a.pth", "b.pth", "--to", "zip"], 64),
     ] as [([String], Int32)])
   func `usage has its own status`(arguments: [String], status: Int32) throws {

@@ -300,7 +300,7 @@ import Testing
     #expect(lines.contains("body.0.rbr_identity.weight 2 body.0.identity.weight 2"))
     #expect(
       lines.contains {
-        $0.hasPrefix("dropped BatchNorm's step counter, which repvgg-megengine has not: body.0.")
+        $0 == "dropped 3 BatchNorm step counters"
       })
     #expect(try folder.names() == [])
   }
@@ -314,9 +314,11 @@ import Testing
     #expect(result.status == 0 && result.errors == "")
     let json = try #require(
       try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
-    #expect(json["dialect"] as? String == "keras" && json["names"] as? String == "basecls")
-    #expect(json["dropped"] is [[String: Any]] && json["notes"] is [String])
-    let tensors = try #require(json["tensors"] as? [[String: Any]])
+    let mapping = try #require(json["mapping"] as? [String: Any])
+    #expect(mapping["dialect"] as? String == "keras" && mapping["names"] as? String == "basecls")
+    #expect(mapping["dropped"] is [[String: Any]] && json["notes"] is [[String: Any]])
+    #expect((json["output"] as? [String: Any])?["bytes"] is NSNull, "nothing was written")
+    let tensors = try #require(mapping["tensors"] as? [[String: Any]])
     let kernel = try #require(
       tensors.first { $0["from"] as? String == "stage1_1_rbr_dense_conv.kernel" })
     #expect(kernel["fromShape"] as? [Int] == [3, 3, 8, 16])
@@ -350,7 +352,7 @@ import Testing
     arguments: [
       (
         ["export", one, "x.bin"], 2,
-        "repconv: error: x.bin: the extension says no format that can be written here.\n  Use one of .rvd, .pth, .safetensors, .npz, .h5, .pkl, .wts.\n"
+        "repconv: error: x.bin: no format that can be written has this extension.\n  Use one of .rvd, .pth, .safetensors, .npz, .h5, .pkl, .wts, or name the format with --to.\n"
       ),
       (
         ["export", one, "x.bin", "--to", "onnx"], 64,

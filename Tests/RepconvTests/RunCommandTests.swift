@@ -72,7 +72,7 @@ import Testing
       try folder.write(bytes + [UInt8](repeating: 0, count: 2 * 3 * 32 * 32 * size), to: "x.npy")
       let result = try run("run", train, "--input", "x.npy", "--json")
       #expect(result.status == 0 && result.errors == "")
-      #expect((try json(result)["images"] as? [Any])?.count == 2)
+      #expect((try json(result)["answers"] as? [Any])?.count == 2)
     }
   }
 
@@ -81,14 +81,14 @@ import Testing
       "run", train, "--images", Fixtures.path("Digits"), "--size", "32", "--topk", "1", "--json",
       "--batch", "7")
     #expect(result.status == 0 && result.errors == "")
-    let images = try #require(try json(result)["images"] as? [[String: Any]])
+    let images = try #require(try json(result)["answers"] as? [[String: Any]])
     #expect(images.count == 40)
     let best = images.map { (($0["top"] as! [[String: Any]])[0]["logit"] as! NSNumber).doubleValue }
     let expected = try readNPZ(digits)["logits64"]!.doubles
     for (index, logit) in best.enumerated() {
       let row = expected[index * 10..<(index + 1) * 10]
       #expect((logit - row.max()!).magnitude < 1e-4)
-      #expect((images[index]["image"] as! String).hasSuffix("Digits/\(index / 4)/\(index % 4).png"))
+      #expect((images[index]["path"] as! String).hasSuffix("Digits/\(index / 4)/\(index % 4).png"))
     }
   }
 
@@ -97,7 +97,9 @@ import Testing
     for model in [train, "plain.rvd"] {
       let result = try run("eval", model, Fixtures.path("Digits"), "--size", "32", "--batch", "11")
       #expect(result.status == 0 && result.errors == "")
-      #expect(result.output.contains("  images        40 in 10 classes\n"))
+      #expect(
+        result.output.contains(
+          "  images        40 pictures in \(Fixtures.path("Digits")), of 10 classes\n"))
       #expect(
         result.output.contains(
           "  size          32x32 pixels, the middle of pictures scaled to 32\n"))
@@ -107,8 +109,9 @@ import Testing
     let object = try json(
       try run(
         "eval", train, Fixtures.path("Digits"), "--size", "32", "--json", "--at-least", "97.5"))
-    #expect(object["right"] as? Int == 39 && object["rightInFive"] as? Int == 40)
-    #expect(object["top1"] as? Double == 0.975)
+    let evaluation = try #require(object["evaluation"] as? [String: Any])
+    #expect(evaluation["top1Right"] as? Int == 39 && evaluation["top5Right"] as? Int == 40)
+    #expect(evaluation["top1"] as? Double == 0.975)
     let gated = try run(
       "eval", train, Fixtures.path("Digits"), "--size", "32", "--at-least", "97.6")
     #expect(gated.status == 1)

@@ -139,7 +139,7 @@ import Testing
     let error = #expect(throws: WriteError.self) {
       try OutputFile(path: folder + "pipe", replace: replace)
     }
-    #expect(error == .failed(path: folder + "pipe", reason: "it is not a regular file"))
+    #expect(error == .notAFile(path: folder + "pipe", what: "not a regular file"))
     #expect(try names() == ["pipe"])
     // A link is replaced, not what it leads to.
     try FileManager.default.createSymbolicLink(atPath: folder + "link", withDestinationPath: "pipe")

@@ -9,7 +9,7 @@ public enum Program {
   }
 
   /// Beside the test bundle, where SwiftPM puts every product.
-  static let path: String = {
+  public static let path: String = {
     #if os(macOS)
       let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }!
       return bundle.bundleURL.deletingLastPathComponent().appendingPathComponent("repconv").path

@@ -29,7 +29,7 @@ public enum HDF5Writer {
     guard !tensor.name.utf8.contains(UInt8(ascii: "+")), HDF5FlatFile.canName(name) else {
       throw .cannotExpress(
         path: path, what: "\(shown) cannot be the name of a dataset ('+' stands for '/')",
-        remedy: "Rename it, or write .safetensors.")
+        remedy: "Rename it, or write another format, as safetensors.")
     }
     guard
       let dataset = HDF5FlatFile.Dataset(name: name, tensor.elementType, shape: tensor.shape)

@@ -4,8 +4,8 @@ internal import Tensors
 extension LayerKind {
   static var convolution: LayerKind {
     LayerKind(.convolution) { node in
-      if let block = try node.source.trainingBlock(for: node.index) {
-        return try BranchedLayer<Number>(block, like: node)
+      if let branch = try node.source.branch(fusedInto: node.node.operand("weight")!) {
+        return try BranchLayer<Number>(branch, like: node)
       }
       let shape = node.shape("weight")
       let groups = node.node.attribute("groups")[0]

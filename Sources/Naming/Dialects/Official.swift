@@ -5,29 +5,32 @@ extension Dialect {
       name: official
       project: DingXiaoH/RepVGG, with RepVGGplus (PyTorch)
       source: repvgg.py, repvggplus.py, se_block.py, data/build.py of github.com/DingXiaoH/RepVGG at eae7c520
-      families: pytorch
+      containers: pytorch
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
-      block: * = *
-      dense convolution: rbr_dense.conv
-      dense batchnorm: rbr_dense.bn
-      pointwise convolution: rbr_1x1.conv
-      pointwise batchnorm: rbr_1x1.bn
-      identity: rbr_identity
+      root: stage0
       batchnorm gamma: weight
       batchnorm beta: bias
       batchnorm mean: running_mean
       batchnorm variance: running_var
       batchnorm counter: num_batches_tracked
+      classifier: linear
+      family: RepVGG
+      block: * = *
+      dense convolution: rbr_dense.conv
+      dense batchnorm: rbr_dense.bn
+      pointwise convolution: rbr_1x1.conv
+      pointwise batchnorm: rbr_1x1.bn
+      identity batchnorm: rbr_identity
       squeeze before: se.down
       excite before: se.up
       squeeze after: post_se.down
       excite after: post_se.up
       fused: rbr_reparam
-      classifier: linear
-      auxiliary path: _aux
-      auxiliary convolution: 0.conv
-      auxiliary batchnorm: 0.bn
-      auxiliary classifier: 3
+      family: AuxiliaryHead
+      block: *_aux = *_aux
+      conv convolution: 0.conv
+      conv batchnorm: 0.bn
+      classifier linear: 3
       """)
 }

@@ -1,0 +1,286 @@
+public import Tensors
+
+/// A layer of a family's blocks: what it is called, which parameters it has, and whether every block has
+/// it. Projects' tables (`Dialect`) give each a name of theirs.
+public struct Layer: Sendable {
+  /// What weights look like.
+  public enum WeightForm: Sendable {
+    /// `[O, I/groups, height, width]`.
+    case kernel
+    /// `[out, in]`.
+    case matrix
+    /// Of Squeeze-and-Excitation: `[out, in, 1, 1]`.
+    case squeezeExcitation
+  }
+
+  public let name: String
+  /// Of a convolution or linear layer; nil if it has none.
+  public let weightForm: WeightForm?
+  public let hasBatchNorm: Bool
+  /// Whether there can be blocks without it.
+  public private(set) var isOptional: Bool
+  /// Whether there are several, counted from 0.
+  public private(set) var isRepeated: Bool
+  /// Layers that have to be there if this one is.
+  public private(set) var partners: [String] = []
+
+  /// Of BatchNorm alone: whether it follows other layers, and no identity.
+  public var isAfterOthers: Bool { weightForm == nil && follows }
+  private var follows = false
+
+  private init(
+    _ name: String, _ weightForm: WeightForm?, hasBatchNorm: Bool, isOptional: Bool,
+    isRepeated: Bool = false, partners: [String] = []
+  ) {
+    self.name = name
+    self.weightForm = weightForm
+    self.hasBatchNorm = hasBatchNorm
+    self.isOptional = isOptional
+    self.isRepeated = isRepeated
+    self.partners = partners
+  }
+
+  /// A convolution with BatchNorm after it.
+  public static func convBN(
+    _ name: String, optional: Bool = false, repeated: Bool = false, with partners: [String] = []
+  ) -> Layer {
+    Layer(
+      name, .kernel, hasBatchNorm: true, isOptional: optional, isRepeated: repeated,
+      partners: partners)
+  }
+
+  public static func convolution(
+    _ name: String, optional: Bool = false, repeated: Bool = false, with partners: [String] = []
+  ) -> Layer {
+    Layer(
+      name, .kernel, hasBatchNorm: false, isOptional: optional, isRepeated: repeated,
+      partners: partners)
+  }
+
+  /// BatchNorm alone.
+  ///
+  /// - Parameter afterOthers: whether it follows other layers; else an identity.
+  public static func batchNorm(
+    _ name: String, optional: Bool = false, afterOthers: Bool = false, with partners: [String] = []
+  ) -> Layer {
+    var layer = Layer(name, nil, hasBatchNorm: true, isOptional: optional, partners: partners)
+    layer.follows = afterOthers
+    return layer
+  }
+
+  public static func linear(_ name: String, optional: Bool = false) -> Layer {
+    Layer(name, .matrix, hasBatchNorm: false, isOptional: optional)
+  }
+
+  static func squeezeExcitation(_ name: String) -> Layer {
+    Layer(name, .squeezeExcitation, hasBatchNorm: false, isOptional: true)
+  }
+
+  /// The parameters it can have, in the order of a state dict.
+  public var parts: [Part] {
+    (weightForm == nil ? [] : Part.ofConvolution) + (hasBatchNorm ? Part.ofBatchNorm : [])
+  }
+
+  /// The parameters it cannot do without. A convolution's bias is rare where BatchNorm follows, and
+  /// BatchNorm without gamma and beta (`affine=False`) is told from a damaged one by nothing.
+  public var requiredParts: [Part] { parts.filter { $0 != .bias && $0 != .batchesTracked } }
+}
+
+/// A kind of re-parameterizable block: which layers it has, and what they compute together.
+///
+/// One file in `Families` says all there is to say of a family; projects' names for its layers are
+/// dialects.
+///
+///     static let repVGG = BlockFamily(
+///       "RepVGG", source: "arXiv:2101.03697, 3.3",
+///       layers: [.batchNorm("identity", optional: true), .convBN("dense"), .convBN("pointwise")]
+///     ) { $0.dense + $0.pointwise + $0.identity }
+public struct BlockFamily: Sendable {
+  public typealias Expression = @Sendable (BlockLayers) throws(BlockProblem) -> Branch?
+
+  public let name: String
+  /// Where the formula comes from.
+  public let source: String
+  /// In the order in which the family's first project stores them; the first kernel is the one that a
+  /// fused one is said to come from.
+  public let layers: [Layer]
+  /// Whether no deployed network has it.
+  public let isForTrainingOnly: Bool
+  /// Whether its blocks have as many input as output channels.
+  public let keepsWidth: Bool
+  /// Whether its blocks have one branch: there is a convolution and nothing else to tell them by, so
+  /// they are looked for only beside blocks that have several.
+  public let isPlain: Bool
+  /// Height and width of its deploy kernels if they all have the same; files without shapes
+  /// (`.wts`) can be read of such families only.
+  public let deployKernelSize: Int?
+  /// Whether a deploy kernel, OIHW, can be one of its blocks'. Projects have the same names for several
+  /// families' deploy forms.
+  public let fitsDeployKernel: @Sendable (Shape) -> Bool
+  private let expression: Expression
+
+  /// - Parameter expression: the tree that the layers of a block make; nil where the family is no
+  ///   convolution. A closure of its own constant: an array of them is more than the type checker
+  ///   manages.
+  public init(
+    _ name: String, source: String, layers: [Layer], isForTrainingOnly: Bool = false,
+    keepsWidth: Bool = false, isPlain: Bool = false, deployKernelSize: Int? = nil,
+    fitsDeployKernel: @escaping @Sendable (Shape) -> Bool = { $0.rank == 4 },
+    expression: @escaping Expression
+  ) {
+    self.name = name
+    self.source = source
+    self.layers = layers
+    self.isForTrainingOnly = isForTrainingOnly
+    self.keepsWidth = keepsWidth
+    self.isPlain = isPlain
+    self.deployKernelSize = deployKernelSize
+    self.fitsDeployKernel = fitsDeployKernel
+    self.expression = expression
+  }
+
+  /// Every family there is.
+  public static let all: [BlockFamily] = [
+    .repVGG, .mobileOne, .dbb, .convolutionBatchNorm, .auxiliaryHead,
+  ]
+
+  /// Layers that blocks of all families may have beside their own.
+  public static let commonLayers: [Layer] =
+    Placement.allCases.flatMap {
+      [
+        Layer.squeezeExcitation(LayerAddress.squeeze($0).name),
+        .squeezeExcitation(LayerAddress.excite($0).name),
+      ]
+    } + [.convolution(LayerAddress.fused.name, optional: true)]
+
+  /// Its own layers and the common ones, in the order of a state dict.
+  public var allLayers: [Layer] { BlockFamily.commonLayers + layers }
+
+  /// A layer by its name, of its own or common.
+  public func layer(named name: String) -> Layer? { allLayers.first { $0.name == name } }
+
+  /// Whether its blocks are looked for only beside those of another family.
+  public var standsBesideOthers: Bool { isPlain || isForTrainingOnly }
+
+  /// Whether a layer is one of its own, and so of training.
+  public func isOwn(_ layer: LayerAddress) -> Bool { layers.contains { $0.name == layer.name } }
+}
+
+extension BlockFamily: Equatable {
+  public static func == (a: BlockFamily, b: BlockFamily) -> Bool { a.name == b.name }
+}
+
+/// Why the layers of a block make no tree, by their addresses.
+public enum BlockProblem: Error, Equatable, Sendable {
+  case missing([ParameterAddress])
+  /// A vector has another length than its layer's others.
+  case vectorLength(ParameterAddress, found: Int, channels: Int)
+  /// Layers do not go together.
+  case mismatch(String)
+}
+
+/// What a file has of a block.
+public struct BlockParameters: Sendable {
+  /// In the shapes that `Part` says.
+  public var tensors: [ParameterAddress: Tensor]
+  /// BatchNorm's epsilon of each layer that has one.
+  public var epsilon: @Sendable (LayerAddress) -> Double
+
+  public init(
+    _ tensors: [ParameterAddress: Tensor], epsilon: @escaping @Sendable (LayerAddress) -> Double
+  ) {
+    self.tensors = tensors
+    self.epsilon = epsilon
+  }
+}
+
+extension BlockFamily {
+  /// What a block computes. Reads BatchNorm's vectors, but no kernel.
+  ///
+  /// - Throws: `BlockProblem` if layers are missing, incomplete, or do not go together; `ReadError`.
+  public func branch(of parameters: BlockParameters) throws -> Branch {
+    let present = Set(parameters.tensors.keys.map(\.layer))
+    var missing: [ParameterAddress] = []
+    var values: [LayerAddress: BlockLayers.Value] = [:]
+    for layer in layers {
+      var addresses = present.filter { $0.name == layer.name }.sorted()
+      let partners = layers.filter { $0.partners.contains(layer.name) }
+      let isAsked = partners.contains { partner in present.contains { $0.name == partner.name } }
+      if addresses.isEmpty, !layer.isOptional || isAsked {
+        addresses = [LayerAddress(layer.name, index: layer.isRepeated ? 0 : nil)]
+      }
+      for address in addresses {
+        let absent = layer.requiredParts.map { ParameterAddress(address, $0) }
+          .filter { parameters.tensors[$0] == nil }
+        missing += absent
+        guard absent.isEmpty else { continue }
+        values[address] = try BlockLayers.Value(address, layer, parameters)
+      }
+    }
+    guard missing.isEmpty else { throw BlockProblem.missing(missing) }
+    guard let branch = try expression(BlockLayers(values: values)) else {
+      throw BlockProblem.mismatch("a block of \(name) is no convolution")
+    }
+    return branch
+  }
+}
+
+/// The layers of one block, for a family's expression: `$0.dense` is the layer of that name, nil if the
+/// block has none.
+@dynamicMemberLookup
+public struct BlockLayers: Sendable {
+  struct Value: Sendable {
+    var kernel: Tensor?
+    var bias: Tensor?
+    var norm: BatchNorm?
+
+    init(_ address: LayerAddress, _ layer: Layer, _ parameters: BlockParameters) throws {
+      func tensor(_ part: Part) -> Tensor? { parameters.tensors[ParameterAddress(address, part)] }
+      kernel = tensor(.weight)
+      bias = tensor(.bias)
+      let channels = kernel?.shape[0] ?? tensor(.gamma)?.shape.elementCount ?? 0
+      func vector(_ part: Part) throws -> [Double] {
+        let vector = tensor(part)!
+        guard vector.shape.elementCount == channels else {
+          throw BlockProblem.vectorLength(
+            ParameterAddress(address, part), found: vector.shape.elementCount, channels: channels)
+        }
+        return try vector.doubles()
+      }
+      if let bias, bias.shape.elementCount != channels {
+        throw BlockProblem.vectorLength(
+          ParameterAddress(address, .bias), found: bias.shape.elementCount, channels: channels)
+      }
+      if layer.hasBatchNorm {
+        norm = BatchNorm(
+          gamma: try vector(.gamma), beta: try vector(.beta), runningMean: try vector(.runningMean),
+          runningVariance: try vector(.runningVariance), epsilon: parameters.epsilon(address))
+      }
+    }
+  }
+  let values: [LayerAddress: Value]
+
+  /// A convolution, with BatchNorm if the layer has it; a layer of BatchNorm alone follows an identity.
+  public subscript(dynamicMember name: String) -> Branch? { branch(LayerAddress(name)) }
+
+  /// The sum of all layers that are called so and counted.
+  public func all(_ name: String) -> Branch? {
+    let branches = values.keys.filter { $0.name == name }.sorted().compactMap { branch($0) }
+    return branches.isEmpty ? nil : branches.count == 1 ? branches[0] : .sum(branches)
+  }
+
+  /// The BatchNorm of a layer, to follow something else.
+  public func norm(_ name: String) -> BatchNorm? { values[LayerAddress(name)]?.norm }
+
+  /// Height and width of a layer's kernel.
+  public func kernelSize(_ name: String) -> (height: Int, width: Int)? {
+    values[LayerAddress(name)]?.kernel.map { ($0.shape[2], $0.shape[3]) }
+  }
+
+  private func branch(_ address: LayerAddress) -> Branch? {
+    guard let value = values[address] else { return nil }
+    var branch = value.kernel.map { Branch.convolution($0, bias: value.bias) } ?? .identity
+    if let norm = value.norm { branch = branch.normalized(by: norm) }
+    return .layer(address, branch)
+  }
+}

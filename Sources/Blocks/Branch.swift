@@ -1,0 +1,94 @@
+public import Tensors
+
+/// What a block computes in training, from its input to where its activation takes over: a tree of
+/// linear layers.
+///
+/// Three readers go over the same tree, and share nothing else: `Kernel` makes one convolution of it,
+/// `Proof` recomputes that with other arithmetic, and `Inference` runs it layer by layer. Every tree is
+/// linear in its input, so it has a kernel; the stride is the block's and belongs to the whole.
+///
+/// Kernels stand with their centres on top of each other: a smaller one lies in the middle of a larger
+/// one, as its smaller padding has it.
+public indirect enum Branch: Sendable {
+  /// A kernel, OIHW, of a weight type; the bias is `[O]`.
+  case convolution(Tensor, bias: Tensor?)
+  /// What comes in goes out; of a grouped convolution, output channel `o` is input channel `o`.
+  case identity
+  /// The mean over `size` x `size` values of each channel, zeros beyond the edge counted.
+  case average(size: Int)
+  case batchNorm(Branch, BatchNorm)
+  /// Every output channel times its own factor, `[O]`, or all times the same, of one element.
+  case scaled(Branch, by: Tensor)
+  /// Taps `by` apart.
+  case dilated(Branch, by: Int)
+  /// The second after the first. What the second sees beyond the edge is what the first makes of zeros,
+  /// its bias: without that, the two are no single convolution (DBB's padding, arXiv:2103.13425, 3.2).
+  case then(Branch, Branch)
+  case sum([Branch])
+  /// A branch and what its family calls it, for those who speak of it.
+  case layer(LayerAddress, Branch)
+}
+
+extension Branch {
+  public func normalized(by norm: BatchNorm) -> Branch { .batchNorm(self, norm) }
+
+  public func then(_ next: Branch) -> Branch { .then(self, next) }
+
+  public func scaled(by factors: Tensor) -> Branch { .scaled(self, by: factors) }
+
+  public func dilated(by rate: Int) -> Branch { .dilated(self, by: rate) }
+
+  public static func + (a: Branch, b: Branch) -> Branch {
+    switch (a, b) {
+    case (.sum(let first), .sum(let second)): .sum(first + second)
+    case (.sum(let first), _): .sum(first + [b])
+    default: .sum([a, b])
+    }
+  }
+
+  /// A branch that is not there adds nothing.
+  public static func + (a: Branch, b: Branch?) -> Branch { b.map { a + $0 } ?? a }
+
+  /// The branches right below.
+  public var children: [Branch] {
+    switch self {
+    case .convolution, .identity, .average: []
+    case .batchNorm(let branch, _), .scaled(let branch, _), .dilated(let branch, _),
+      .layer(_, let branch):
+      [branch]
+    case .then(let first, let second): [first, second]
+    case .sum(let branches): branches
+    }
+  }
+
+  /// This branch and all below it, each before those below it, in the order they are written.
+  public var all: [Branch] { [self] + children.flatMap(\.all) }
+
+  /// Whether an identity is part of it.
+  public var hasIdentity: Bool {
+    all.contains { if case .identity = $0 { true } else { false } }
+  }
+
+  /// The epsilons of its BatchNorms, in the order they are written.
+  public var epsilons: [Double] {
+    all.compactMap { if case .batchNorm(_, let norm) = $0 { norm.epsilon } else { nil } }
+  }
+
+  /// The layers whose kernels the block's input goes into, before any other kernel; nil if an identity
+  /// or an average takes it as well, so that no change of kernels is one of the input.
+  public var inputLayers: [LayerAddress]? {
+    switch self {
+    case .identity, .average: return nil
+    case .convolution: return []
+    case .layer(let address, let branch):
+      guard let inner = branch.inputLayers else { return nil }
+      return inner.isEmpty ? [address] : inner
+    case .batchNorm(let branch, _), .scaled(let branch, _), .dilated(let branch, _),
+      .then(let branch, _):
+      return branch.inputLayers
+    case .sum(let branches):
+      let lists = branches.map(\.inputLayers)
+      return lists.contains { $0 == nil } ? nil : lists.flatMap { $0! }
+    }
+  }
+}

@@ -1,0 +1,89 @@
+public import Checkpoints
+public import Tensors
+
+/// Something that should be said of a file or of what became of it, and is no error.
+@nonexhaustive
+public enum Note: Equatable, Sendable {
+  /// What a reader, the recognition of names or the plan of a fusion has to say, in words.
+  case remark(String)
+  /// The pickle names these globals, which weights do not need; none was run.
+  case unusualGlobals([String])
+  /// The first convolution expects `order`; the code whose names the output has feeds `fed`.
+  case channelOrder(
+    InputConvention.ChannelOrder, project: String, fed: InputConvention.ChannelOrder,
+    isAsked: Bool)
+  /// The input is not in the output, and its names stand for another.
+  case inputLeftOut(InputConvention, names: String, standFor: InputConvention)
+  /// BatchNorm's epsilon is not in the output, and its names stand for another.
+  case epsilonLeftOut([Double], names: String, standFor: Double)
+  /// What the source says and the format has no place for.
+  case leftOut(format: String, parts: [String])
+  /// What of the tensors the format has no place for.
+  case noPlace(format: String, what: String)
+  /// Tensors that are not part of a block or the classifier keep their names.
+  case otherTensors(Int)
+  /// No block of a known dialect is in the file; tensors keep their names.
+  case namesKept
+
+  /// Whether it tells of a pickle's globals.
+  var isAboutGlobals: Bool { if case .unusualGlobals = self { true } else { false } }
+
+  /// For scripts.
+  public var kind: String {
+    switch self {
+    case .remark: "remark"
+    case .unusualGlobals: "unusual globals"
+    case .channelOrder: "channel order"
+    case .inputLeftOut: "input left out"
+    case .epsilonLeftOut: "epsilon left out"
+    case .leftOut: "left out"
+    case .noPlace: "no place"
+    case .otherTensors: "other tensors"
+    case .namesKept: "names kept"
+    }
+  }
+}
+
+extension Note: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .remark(let text): text
+    case .unusualGlobals(let names):
+      "the pickle names \(names.prefix(4).joined(separator: ", "))"
+        + (names.count > 4 ? " and \(names.count - 4) more" : "")
+        + ", which weights do not need; none was run"
+    case .channelOrder(let order, let project, let fed, let isAsked):
+      "the first convolution expects \(order.rawValue)\(isAsked ? ", as asked" : ""); the code of \(project) feeds \(fed.rawValue)"
+    case .inputLeftOut(let input, let names, let usual):
+      "the input (\(input)) is not in the output, and names of \(names) stand for \(usual)"
+    case .epsilonLeftOut(let epsilons, let names, let usual):
+      "BatchNorm's epsilon, \(epsilons.map { "\($0)" }.joined(separator: " and ")), is not in the output, and names of \(names) stand for \(usual)"
+    case .leftOut(let format, let parts):
+      "left out, since \(format) holds tensors only: \(parts.joined(separator: ", "))"
+    case .noPlace(let format, let what): "\(format) has no place for \(what)"
+    case .otherTensors(let count):
+      "\(count) tensor\(count == 1 ? "" : "s") outside the blocks: names kept"
+    case .namesKept: "no block of a known dialect is in the file: names kept"
+    }
+  }
+}
+
+extension Checkpoint {
+  /// What its reader has to say, and the unusual globals if there are any.
+  var allNotes: [Note] {
+    let names = unusualGlobals.map(\.name)
+    return notes.map { .remark($0) } + (names.isEmpty ? [] : [.unusualGlobals(names)])
+  }
+}
+
+extension Note: Encodable {
+  private enum CodingKeys: CodingKey {
+    case kind, text
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(kind, forKey: .kind)
+    try container.encode(description, forKey: .text)
+  }
+}

@@ -1,0 +1,61 @@
+public import Checkpoints
+public import Proof
+public import Tensors
+
+/// What is wrong with a file, or may be.
+public struct Finding: Encodable, Equatable, Sendable {
+  public enum Severity: String, Encodable, Sendable {
+    /// The file should not be used.
+    case failure
+    /// Somebody should look at it; trained networks can be like that.
+    case warning
+  }
+  public enum Kind: String, Encodable, Sendable {
+    /// The container's directory, or what it says of its tensors, is damaged.
+    case container
+    case checksum, structure, global
+    case notFinite = "not finite"
+    case runningVariance = "running variance"
+    case range
+    case deadChannels = "dead channels"
+    case float16
+  }
+  public var severity: Severity
+  public var kind: Kind
+  /// The tensor or block it is about.
+  public var subject: String?
+  public var text: String
+}
+
+/// The state of a file: whether its bytes are what they were, and its values what a network can use.
+public struct CheckReport: Encodable, Sendable {
+  public var file: FileSummary
+  /// Whether warnings count as failures.
+  public var isStrict: Bool
+  /// Every tensor of every state dict, in the file's order.
+  public var tensors: [TensorHealth]
+  public var stateDicts: Int
+  public var globals: [PickledGlobal]
+  /// Failures first.
+  public var findings: [Finding]
+
+  public var isSound: Bool {
+    isStrict ? findings.isEmpty : !findings.contains { $0.severity == .failure }
+  }
+
+  private enum CodingKeys: CodingKey {
+    case sound, strict, stateDicts, findings, globals, tensors
+  }
+
+  /// The keys of the file, and these.
+  public func encode(to encoder: any Encoder) throws {
+    try file.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(isSound, forKey: .sound)
+    try container.encode(isStrict, forKey: .strict)
+    try container.encode(stateDicts, forKey: .stateDicts)
+    try container.encode(findings, forKey: .findings)
+    try container.encode(globals, forKey: .globals)
+    try container.encode(tensors, forKey: .tensors)
+  }
+}

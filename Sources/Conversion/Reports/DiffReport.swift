@@ -1,0 +1,52 @@
+public import Proof
+
+/// How two files compare.
+public struct DiffReport: Encodable, Sendable {
+  public enum Relation: Sendable {
+    /// Both hold the same tensors, perhaps under other names or in other types.
+    case copies(CopyComparison)
+    /// The second is in deploy form, the first in training form.
+    case secondFused(Verification)
+    /// The first is in deploy form, the second in training form.
+    case firstFused(Verification)
+  }
+
+  /// The files, in the order in which they were named.
+  public var first, second: FileSummary
+  public var relation: Relation
+  /// What may differ.
+  public var tolerance: Tolerance
+  /// What should be said of the comparison.
+  public var notes: [Note] = []
+
+  /// Whether both are the same network, up to what `relation` says.
+  public var areSame: Bool {
+    guard first.damage.isEmpty, second.damage.isEmpty else { return false }
+    return switch relation {
+    case .copies(let copies): copies.holds && !copies.tensors.isEmpty
+    case .secondFused(let verification), .firstFused(let verification): verification.holds
+    }
+  }
+
+  private enum CodingKeys: CodingKey {
+    case same, first, second, tolerance, relation, copies, algebra, notes
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    let (name, copies, algebra): (String, CopyComparison?, Verification?) =
+      switch relation {
+      case .copies(let copies): ("copies", copies, nil)
+      case .secondFused(let verification): ("secondFused", nil, verification)
+      case .firstFused(let verification): ("firstFused", nil, verification)
+      }
+    try container.encode(areSame, forKey: .same)
+    try container.encode(first, forKey: .first)
+    try container.encode(second, forKey: .second)
+    try container.encode(tolerance, forKey: .tolerance)
+    try container.encode(name, forKey: .relation)
+    try container.encodeIfPresent(copies, forKey: .copies)
+    try container.encodeIfPresent(algebra, forKey: .algebra)
+    try container.encode(notes, forKey: .notes)
+  }
+}

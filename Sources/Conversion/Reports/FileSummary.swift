@@ -1,0 +1,112 @@
+public import Checkpoints
+public import Topologies
+public import Blocks
+public import Naming
+public import Reparameterization
+public import Tensors
+
+/// What reports say of a file that was read.
+public struct FileSummary: Encodable, Sendable {
+  public var path: String
+  /// The container, as a person would name it: `PyTorch zip`.
+  public var container: String
+  /// `pytorch`, `rvd`, …: see `inputFamilies`.
+  public var family: String
+  public var byteCount: Int
+  /// The dialect of the names; nil if no block of a known one is in it.
+  public var dialect: String?
+  /// The family of blocks that it is known by: `RepVGG`.
+  public var blockFamily: String?
+  /// Nil also where blocks have parameters whose meaning is not known.
+  public var form: Network.Form?
+  /// Its name or description, if it is a whole network that is known.
+  public var architecture: String?
+  public var structure: StructureSummary?
+  /// The element types of its kernels, or of all its tensors if none is known to be a kernel.
+  public var kernelTypes: [ElementType]
+  /// What its reader and the recognition of its names have to say.
+  public var notes: [Note]
+  /// Checksums that are wrong, in words.
+  public var damage: [String] = []
+  /// What the file says of its network, if it does; not part of the report.
+  package var model: ModelDescription?
+
+  private enum CodingKeys: String, CodingKey {
+    case path = "file"
+    case container = "format"
+    case family
+    case byteCount = "bytes"
+    case dialect, blockFamily, form, architecture, structure
+    case kernelTypes = "dtypes"
+    case notes, damage
+  }
+
+  init(_ checkpoint: Checkpoint, _ network: Network?, tensors: [NamedTensor]) {
+    path = checkpoint.path
+    container = checkpoint.container
+    family = checkpoint.family
+    byteCount = checkpoint.byteCount
+    model = checkpoint.model
+    dialect = network?.dialect.name
+    blockFamily = network?.dialect.family.name
+    form = network.flatMap { $0.unknownInBlocks.isEmpty ? $0.form : nil }
+    let whole = network.flatMap { try? Structure(of: $0) }
+    architecture = whole?.description
+    structure = whole.map(StructureSummary.init)
+    notes = checkpoint.allNotes + (network?.notes ?? []).map { .remark($0) }
+    let kernels = network?.parameters.filter { parameter in
+      guard case .block(let block, let address) = parameter.role else { return false }
+      return address.part == .weight
+        && (block.family.isOwn(address.layer) || address.layer == .fused)
+    }.map(\.tensor.elementType)
+    kernelTypes = Set(kernels ?? tensors.map(\.tensor.elementType)).sorted {
+      $0.rawValue < $1.rawValue
+    }
+  }
+
+  /// A file that no reader makes sense of.
+  init(unreadable file: InputFile) {
+    path = file.path
+    container = "unknown"
+    family = "unknown"
+    byteCount = file.count
+    kernelTypes = []
+    notes = []
+  }
+
+  /// Compares the storages of tensors with the checksums that the file records.
+  mutating func verifyChecksums(of tensors: [Tensor]) throws {
+    var seen: Set<ObjectIdentifier> = []
+    for tensor in tensors where seen.insert(ObjectIdentifier(tensor.source)).inserted {
+      do {
+        try tensor.source.verify()
+      } catch {
+        guard error.isCorruption else { throw error }
+        damage.append(error.description)
+      }
+    }
+  }
+}
+
+extension Network.Form: Encodable {}
+
+/// What reports say of a file that is to be written.
+public struct OutputSummary: Encodable, Sendable {
+  public var path: String
+  /// The format, as a person would name it: `RVD 1`.
+  public var format: String
+  /// The dialect of the names; nil if they are of none.
+  public var dialect: String?
+  public var tensors: Int
+  /// Nil if nothing was written.
+  public var byteCount: Int?
+  /// SHA-256 over the tensors, in hexadecimal, if the format stores it.
+  public var contentDigest: String?
+
+  private enum CodingKeys: String, CodingKey {
+    case path = "file"
+    case format, dialect, tensors
+    case byteCount = "bytes"
+    case contentDigest = "content"
+  }
+}

@@ -1,0 +1,63 @@
+public import Proof
+public import Reparameterization
+
+/// What `fuse` did.
+public struct FuseReport: Encodable, Sendable {
+  /// The training checkpoint.
+  public var source: FileSummary
+  /// The deploy file.
+  public var output: OutputSummary
+  /// Blocks that were fused.
+  public var blocks: Int
+  /// Those of them that had an identity branch.
+  public var blocksWithIdentity: Int
+  /// Tensors outside the blocks, which are copied.
+  public var passedThrough: Int
+  /// Elements that an optimiser changes.
+  public var trainParameters: Int
+  /// Elements of the output's tensors.
+  public var deployParameters: Int
+  /// BatchNorm's, each once, ascending.
+  public var epsilons: [Double]
+  /// Who says them.
+  public var epsilonSource: EpsilonSource
+  /// Nil if nothing was written.
+  public var largestWeight: LargestWeight?
+  /// Deploy kernels that stood beside the branches of their blocks.
+  public var besideBranches: [DeployKernelComparison]
+  /// Nil for blocks inside a larger network, unless it is given.
+  public var input: KnownInput?
+  /// What each tensor of the output comes from; of a fused one, its block's dense kernel.
+  public var mapping: Mapping
+  /// What should be said of the conversion, beside the notes on the source.
+  public var notes: [Note]
+  /// If it was asked for.
+  public var verification: Verification?
+
+  private enum CodingKeys: String, CodingKey {
+    case source, output, blocks, blocksWithIdentity, passedThrough, trainParameters
+    case deployParameters, epsilons, epsilonSource, largestWeight, besideBranches, input, mapping
+    case notes
+    case verification = "algebra"
+  }
+}
+
+/// The value of the largest magnitude, and the tensor it is in.
+public struct LargestWeight: Encodable, Equatable, Sendable {
+  public var name: String
+  public var magnitude: Float
+}
+
+extension DeployKernelComparison: Encodable {
+  private enum CodingKeys: CodingKey {
+    case block, agrees, difference, scale
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(path, forKey: .block)
+    try container.encode(agrees, forKey: .agrees)
+    try container.encode(largestDifference, forKey: .difference)
+    try container.encode(scale, forKey: .scale)
+  }
+}

@@ -1,0 +1,145 @@
+public import Graphs
+public import Checkpoints
+public import Topologies
+public import Naming
+public import Reparameterization
+public import Tensors
+
+/// What is in a file, as far as its directory and object graph tell.
+public struct InspectReport: Encodable, Sendable {
+  /// One of the file's tensors.
+  public struct TensorSummary: Encodable, Sendable {
+    public var name: String
+    public var shape: Shape
+    public var dtype: ElementType
+    public var bytes: Int
+  }
+
+  /// A mapping from names to tensors.
+  public struct StateDictSummary: Encodable, Sendable {
+    /// Its keys, joined by points; empty for the file's root.
+    public var path: String
+    public var tensors: Int
+  }
+
+  /// An entry that is no tensor, or a tensor that is none of its block's.
+  public struct OtherEntry: Encodable, Sendable {
+    public var name: String
+    /// What it is instead.
+    public var what: String
+  }
+
+  /// Tensors that stand in a block and are none of its own.
+  public struct UnknownTensors: Encodable, Sendable {
+    public var block: String
+    public var names: [String]
+  }
+
+  public var file: FileSummary
+  /// Whether the checksums were compared, and are right.
+  public var isVerified: Bool
+  /// The project whose names it has.
+  public var project: String?
+  /// Why there is no network in it, or no whole one, in words.
+  public var reason: String?
+  public var blocks: Int?
+  public var blocksWithIdentity: Int?
+  /// In order, of a whole network that is known.
+  public var layers: [BlockSummary]?
+  /// Elements that an optimiser changes; of an unrecognised file all floating point elements.
+  public var parameters: Int
+  /// Of a whole network when it is fused.
+  public var deployParameters: Int?
+  /// BatchNorm epsilons that the file itself tells, each once, ascending.
+  public var epsilons: [Double]
+  /// BatchNorm's epsilon where the file does not tell.
+  public var defaultEpsilon: Double?
+  public var input: KnownInput?
+  /// Operations of the graph that the file has.
+  public var graphOperations: Int?
+  /// SHA-256 over the tensors that the file records, in hexadecimal.
+  public var contentDigest: String?
+  public var provenance: Provenance?
+  /// The state dict whose tensors these are: the network's, or the one with the most.
+  public var stateDict: String?
+  public var stateDicts: [StateDictSummary]
+  public var globals: [PickledGlobal]
+  public var ignored: [OtherEntry]
+  public var unknown: [UnknownTensors]
+  public var tensors: [TensorSummary]
+
+  private enum CodingKeys: String, CodingKey {
+    case isVerified = "verified"
+    case project, reason, blocks, blocksWithIdentity, layers, parameters, deployParameters
+    case epsilons, defaultEpsilon, input, graphOperations
+    case contentDigest = "content"
+    case provenance, stateDict, stateDicts, globals, ignored, unknown, tensors
+  }
+
+  /// The keys of the file, and these.
+  public func encode(to encoder: any Encoder) throws {
+    try file.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(isVerified, forKey: .isVerified)
+    try container.encodeIfPresent(project, forKey: .project)
+    try container.encodeIfPresent(reason, forKey: .reason)
+    try container.encodeIfPresent(blocks, forKey: .blocks)
+    try container.encodeIfPresent(blocksWithIdentity, forKey: .blocksWithIdentity)
+    try container.encodeIfPresent(layers, forKey: .layers)
+    try container.encode(parameters, forKey: .parameters)
+    try container.encodeIfPresent(deployParameters, forKey: .deployParameters)
+    try container.encode(epsilons, forKey: .epsilons)
+    try container.encodeIfPresent(defaultEpsilon, forKey: .defaultEpsilon)
+    try container.encodeIfPresent(input, forKey: .input)
+    try container.encodeIfPresent(graphOperations, forKey: .graphOperations)
+    try container.encodeIfPresent(contentDigest, forKey: .contentDigest)
+    try container.encodeIfPresent(provenance, forKey: .provenance)
+    try container.encodeIfPresent(stateDict, forKey: .stateDict)
+    try container.encode(stateDicts, forKey: .stateDicts)
+    try container.encode(globals, forKey: .globals)
+    try container.encode(ignored, forKey: .ignored)
+    try container.encode(unknown, forKey: .unknown)
+    try container.encode(tensors, forKey: .tensors)
+  }
+}
+
+extension InspectReport {
+  init(_ inspection: Inspection, isVerified: Bool) {
+    let (checkpoint, network) = (inspection.checkpoint, inspection.network)
+    let (stateDict, model) = (inspection.stateDict, checkpoint.model)
+    let whole = try? inspection.structure?.get()
+    file = FileSummary(checkpoint, network, tensors: stateDict?.tensors ?? [])
+    file.notes.removeAll { $0.isAboutGlobals }  // They are listed here.
+    self.isVerified = isVerified
+    project = network?.dialect.project
+    reason = inspection.reason
+    if case .failure(let deviation) = inspection.structure { reason = deviation.reason }
+    blocks = network?.blocks.count
+    blocksWithIdentity = network?.blocks.count(where: \.hasIdentity)
+    layers = whole?.blocks.map(BlockSummary.init)
+    parameters = inspection.parameters
+    deployParameters = whole?.deployParameterCount
+    epsilons = inspection.epsilonsInFile
+    defaultEpsilon = network.flatMap { $0.form == .deploy ? nil : $0.dialect.epsilon }
+    if let network, model == nil ? whole != nil : model?.input != nil {
+      input = KnownInput(GivenInput(), file: model?.input, network.dialect)
+    }
+    graphOperations = model?.graph?.nodes.count
+    contentDigest = model?.contentSHA256
+    provenance = model?.provenance
+    self.stateDict = stateDict?.path.joined(separator: ".")
+    stateDicts = checkpoint.stateDicts.map {
+      StateDictSummary(path: $0.path.joined(separator: "."), tensors: $0.tensors.count)
+    }
+    globals = checkpoint.globals
+    ignored = (stateDict?.ignored ?? []).map { OtherEntry(name: $0.name, what: $0.what) }
+    unknown = (network?.unknownInBlocks ?? []).map {
+      UnknownTensors(block: $0.block.path, names: $0.names)
+    }
+    tensors = (stateDict?.tensors ?? []).map {
+      TensorSummary(
+        name: $0.name, shape: $0.tensor.shape, dtype: $0.tensor.elementType,
+        bytes: $0.tensor.byteCount)
+    }
+  }
+}

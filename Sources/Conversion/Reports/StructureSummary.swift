@@ -1,0 +1,63 @@
+internal import Blocks
+package import Topologies
+
+/// The sizes of a whole network that is known.
+public struct StructureSummary: Encodable, Equatable, Sendable {
+  /// Blocks of each stage behind the first block.
+  public var depths: [Int]
+  /// Output channels of the first block and of each stage.
+  public var widths: [Int]
+  /// The numbers of groups that blocks have, each once, ascending; depthwise ones left out.
+  public var groups: [Int]
+  public var classes: Int
+  /// `beforeActivation` or `afterActivation`; nil if there is none.
+  public var squeezeExcitation: String?
+
+  package init(_ structure: Structure) {
+    let stages = structure.stages
+    depths = stages.map(\.count)
+    widths = ([structure.blocks[0]] + stages.map { $0.last! }).map(\.outputChannels)
+    // Of depthwise blocks, whose groups are their channels, there is nothing to tell.
+    groups = Set(
+      structure.blocks.filter { $0.groups == 1 || $0.groups < $0.inputChannels }.map(\.groups)
+    ).sorted()
+    classes = structure.classes
+    squeezeExcitation =
+      structure.blocks.lazy.compactMap(\.squeezeExcitation).first.map {
+        $0.placement == .beforeActivation ? "beforeActivation" : "afterActivation"
+      }
+  }
+}
+
+/// One block of a whole network that is known.
+public struct BlockSummary: Encodable, Equatable, Sendable {
+  public var path: String
+  public var inputChannels: Int
+  public var outputChannels: Int
+  /// Height and width of the kernel.
+  public var kernelSize: Int
+  public var stride: Int
+  public var groups: Int
+  /// Whether the training form has an identity branch.
+  public var hasIdentity: Bool
+  /// Channels of the inner layer of Squeeze-and-Excitation.
+  public var squeezedChannels: Int?
+
+  private enum CodingKeys: String, CodingKey {
+    case path = "block"
+    case inputChannels, outputChannels, kernelSize, stride, groups
+    case hasIdentity = "identity"
+    case squeezedChannels
+  }
+
+  package init(_ block: BlockShape) {
+    path = block.path
+    inputChannels = block.inputChannels
+    outputChannels = block.outputChannels
+    kernelSize = block.kernelSize
+    stride = block.stride
+    groups = block.groups
+    hasIdentity = block.keepsShape
+    squeezedChannels = block.squeezeExcitation?.channels
+  }
+}

@@ -1,0 +1,261 @@
+public import Checkpoints
+public import Conversion
+public import ImageFiles
+public import Tensors
+
+/// Images for a network, where they are from and what becomes of them before it sees them.
+public struct ImageSelection: Sendable {
+  public enum Source: Equatable, Sendable {
+    /// An array of a NumPy file; its name is empty in an `.npy` file.
+    case array(path: String, name: String)
+    /// Pictures in a folder, and how many files of it are none.
+    case pictures(path: String, otherFiles: Int)
+    /// Numbers spread evenly from -2 to 2.
+    case random(seed: UInt64)
+  }
+
+  public var source: Source
+  public var input: NetworkInput
+  /// Of each picture, if they are pictures.
+  public var paths: [String]?
+  /// How they are normalised; nil if they are numbers already.
+  public var convention: InputConvention?
+  /// How they are scaled and cut, if they are.
+  public var preparation: ImagePreparation?
+  /// The right class of each.
+  public var labels: [Int]?
+
+  /// - Parameter convention: what pixels become; nil if it is not known.
+  /// - Throws: `InferenceError.noImages`, `ReadError`.
+  public init(arrays path: String, _ convention: InputConvention?) throws {
+    let arrays = try InputArrays(path: path)
+    input = NetworkInput(try arrays.batch(convention))
+    source = .array(path: path, name: arrays.name)
+    if arrays.arePixels { self.convention = convention }
+    labels = arrays.labels
+  }
+
+  /// - Throws: `InferenceError.noImages` if there is no picture in the folder.
+  public init(
+    _ folder: ImageFolder, _ preparation: ImagePreparation, _ convention: InputConvention
+  ) throws(InferenceError) {
+    guard !folder.images.isEmpty else {
+      throw .noImages(
+        path: folder.path, reason: "there is no picture in the folder",
+        remedy: "Pictures are files that end in \(ImageFolder.extensions.joined(separator: ", ")).")
+    }
+    input = NetworkInput(pictures: folder.images, preparation, convention)
+    source = .pictures(path: folder.path, otherFiles: folder.otherFiles)
+    paths = folder.images
+    self.convention = convention
+    self.preparation = preparation
+  }
+
+  /// Pictures of known classes.
+  ///
+  /// - Parameter classes: the network's class for each folder.
+  public init(
+    _ folders: ClassFolders, classes: [Int], _ preparation: ImagePreparation,
+    _ convention: InputConvention
+  ) {
+    let paths = folders.images.map(\.path)
+    input = NetworkInput(pictures: paths, preparation, convention)
+    source = .pictures(path: folders.path, otherFiles: folders.otherFiles)
+    self.paths = paths
+    self.convention = convention
+    self.preparation = preparation
+    labels = folders.images.map { classes[$0.classIndex] }
+  }
+
+  /// Random numbers instead of images.
+  ///
+  /// - Parameter shape: `N x C x H x W`.
+  /// - Throws: `InferenceError.imagesTooLarge`.
+  public init(randomOf shape: Shape, seed: UInt64) throws(InferenceError) {
+    input = try NetworkInput(randomOf: shape, seed: seed)
+    source = .random(seed: seed)
+  }
+}
+
+extension ImageSelection: Encodable {
+  private enum CodingKeys: CodingKey {
+    case source, path, array, seed, count, shape, input, resize
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    let (name, path, array, seed): (String, String?, String?, UInt64?) =
+      switch source {
+      case .array(let path, let name): ("array", path, name, nil)
+      case .pictures(let path, _): ("pictures", path, nil, nil)
+      case .random(let seed): ("random", nil, nil, seed)
+      }
+    try container.encode(name, forKey: .source)
+    try container.encodeIfPresent(path, forKey: .path)
+    try container.encodeIfPresent(array, forKey: .array)
+    try container.encodeIfPresent(seed, forKey: .seed)
+    try container.encode(input.count, forKey: .count)
+    try container.encode(input.shape, forKey: .shape)
+    try container.encodeIfPresent(convention, forKey: .input)
+    try container.encodeIfPresent(preparation?.resize, forKey: .resize)
+  }
+}
+
+/// What reports say of a network that is run.
+public struct NetworkSummary: Encodable, Sendable {
+  public var path: String
+  /// `RepVGG-A0`, or what a network without name consists of; nil where it is not known.
+  public var architecture: String?
+  public var form: RunnableNetwork.Form
+  public var arithmetic: Arithmetic
+  public var classes: Int
+  /// How many blocks, or convolutions of a graph.
+  public var blocks: Int
+  /// What should be said of the file.
+  public var notes: [Note]
+
+  private enum CodingKeys: String, CodingKey {
+    case path = "file"
+    case architecture, form, arithmetic, classes, blocks, notes
+  }
+
+  public init(_ network: RunnableNetwork, path: String) {
+    self.path = path
+    architecture = network.architecture
+    form = network.form
+    arithmetic = network.arithmetic
+    classes = network.classes
+    blocks = network.blocks.count
+    notes = network.notes.map { .remark($0) }
+  }
+}
+
+extension RunnableNetwork.Form: Encodable {}
+extension Arithmetic: Encodable {}
+
+extension Evaluation: Encodable {
+  private enum CodingKeys: CodingKey {
+    case images, top1Right, top5Right, top1, top5
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(images, forKey: .images)
+    try container.encode(top1Right, forKey: .top1Right)
+    try container.encode(top5Right, forKey: .top5Right)
+    try container.encode(top1, forKey: .top1)
+    try container.encode(top5, forKey: .top5)
+  }
+}
+
+/// What a network makes of images.
+public struct RunReport: Encodable, Sendable {
+  /// A class that an image may be of.
+  public struct Guess: Encodable, Equatable, Sendable {
+    public var index: Int
+    /// If the names of the classes are known.
+    public var name: String?
+    public var logit: Double
+    public var probability: Double
+
+    private enum CodingKeys: String, CodingKey {
+      case index = "class"
+      case name, logit, probability
+    }
+  }
+
+  /// What came of one image.
+  public struct Answer: Encodable, Equatable, Sendable {
+    /// Its number, from 0.
+    public var image: Int
+    /// If it is a picture.
+    public var path: String?
+    /// The right class, if it is known.
+    public var label: Int?
+    /// The best classes, best first.
+    public var top: [Guess]
+  }
+
+  public var network: NetworkSummary
+  public var images: ImageSelection
+  /// If the right classes are known.
+  public var evaluation: Evaluation?
+  /// Time for each batch.
+  public var secondsPerBatch: [Double]
+  /// The file with the logits, if one was written.
+  public var output: String?
+  public var answers: [Answer]
+
+  /// - Parameters:
+  ///   - names: of the classes.
+  ///   - count: how many classes to tell of each image.
+  public init(
+    _ network: NetworkSummary, _ images: ImageSelection, logits: [[Double]],
+    secondsPerBatch: [Double], names: [String]?, top count: Int, output: String?
+  ) {
+    self.network = network
+    self.images = images
+    self.secondsPerBatch = secondsPerBatch
+    self.output = output
+    evaluation = images.labels.map { labels in
+      var evaluation = Evaluation()
+      for (logits, label) in zip(logits, labels) { evaluation.add(logits, answer: label) }
+      return evaluation
+    }
+    answers = logits.enumerated().map { index, logits in
+      let shares = probabilities(logits)
+      let top = topClasses(logits, count: count).map {
+        Guess(index: $0, name: names?[$0], logit: logits[$0], probability: shares[$0])
+      }
+      return Answer(
+        image: index, path: images.paths?[index], label: images.labels?[index], top: top)
+    }
+  }
+}
+
+/// How often a network is right.
+public struct EvaluationReport: Encodable, Sendable {
+  public var network: NetworkSummary
+  public var images: ImageSelection
+  public var evaluation: Evaluation
+  public var seconds: Double
+
+  public init(
+    network: NetworkSummary, images: ImageSelection, evaluation: Evaluation, seconds: Double
+  ) {
+    self.network = network
+    self.images = images
+    self.evaluation = evaluation
+    self.seconds = seconds
+  }
+}
+
+extension NetworkComparison: Encodable {
+  private enum CodingKeys: CodingKey {
+    case same, images, shape, limit, runs
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(holds, forKey: .same)
+    try container.encode(images, forKey: .images)
+    try container.encode(shape, forKey: .shape)
+    try container.encode(limit, forKey: .limit)
+    try container.encode(outcomes, forKey: .runs)
+  }
+}
+
+extension NetworkComparison.Outcome: Encodable {
+  private enum CodingKeys: CodingKey {
+    case arithmetic, absolute, relative, largestLogit, sameClass
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(arithmetic, forKey: .arithmetic)
+    try container.encode(largestDifference, forKey: .absolute)
+    try container.encode(relative, forKey: .relative)
+    try container.encode(largestLogit, forKey: .largestLogit)
+    try container.encode(agreeing, forKey: .sameClass)
+  }
+}

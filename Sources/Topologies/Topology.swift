@@ -1,0 +1,40 @@
+internal import Blocks
+public import Naming
+
+/// A kind of network that is known as a whole: which blocks it consists of and how they are put
+/// together. Both ways: what the tensors of a file are, and what tensors a named network has.
+///
+/// Each has a file in this folder, and a line in `all`.
+public struct Topology: Sendable {
+  public let name: String
+  /// The structure of a network, from its paths and shapes alone; strides from whole modules if the file
+  /// has them.
+  ///
+  /// - Throws: `Deviation` if it is not exactly such a network.
+  let structure: @Sendable (Network) throws(Deviation) -> Structure
+  /// Those that have been published.
+  let architectures: [Architecture]
+  /// What a network without a published name is like.
+  let describe: @Sendable (Structure) -> String
+
+  public static let all: [Topology] = [.repVGG, .mobileOne]
+
+  public static func named(_ name: String) -> Topology? { all.first { $0.name == name } }
+}
+
+extension Structure {
+  /// The structure of `network`.
+  ///
+  /// - Throws: `Deviation` if it is not exactly a network of a known topology: other tensors beside the
+  ///   blocks, gaps in the numbering, channels that do not fit, no classifier.
+  public init(of network: Network) throws(Deviation) {
+    let family = network.dialect.family.name
+    guard let topology = Topology.named(family) else {
+      throw Deviation(reason: "how blocks of \(family) are put together is not known")
+    }
+    if let (block, names) = network.unknownInBlocks.first {
+      throw Deviation(reason: "'\(names[0])' is not part of a \(block.family.name) block")
+    }
+    self = try topology.structure(network)
+  }
+}

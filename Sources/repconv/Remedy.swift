@@ -1,0 +1,78 @@
+import Checkpoints
+import Conversion
+import Inference
+import Naming
+import Reparameterization
+import Tensors
+import Topologies
+
+/// An error whose remedy depends on what was asked for.
+struct AdvisedError: Error, CustomStringConvertible {
+  var error: any Error
+  var remedy: String
+  var description: String { "\(error)" }
+}
+
+/// What went wrong and, in the words of the command line, what to do about it.
+func message(of error: any Error) -> String {
+  let lines = "\(error)".split(separator: "\n", omittingEmptySubsequences: false)
+  guard let remedy = remedy(for: error) else { return lines.joined(separator: "\n") }
+  return "\(lines[0])\n  \(remedy)"
+}
+
+/// What to do about an error, where that takes options or commands, which libraries know nothing of. Takes
+/// the place of what follows the first line of the description.
+private func remedy(for error: any Error) -> String? {
+  switch error {
+  case let error as AdvisedError: error.remedy
+  case WriteError.exists: "Use --force to replace it."
+  case WriteError.isInput: "Name another file as the output; --force does not replace an input."
+  case ConversionError.notFrom:
+    "Leave --from out: what is found in the file decides how it is read."
+  case ConversionError.unknownExtension(_, let known):
+    "Use one of \(known.joined(separator: ", ")), or name the format with --to."
+  case ConversionError.notDeployed: "'repconv fuse' makes one of it."
+  case ConversionError.noStem: "Use --channels keep."
+  case ConversionError.notComparable(_, .exchanged):
+    "Name the training checkpoint first: repconv verify TRAIN DEPLOY."
+  case ConversionError.notComparable(_, .nothingToFuse):
+    "Name its training checkpoint; 'repconv diff' compares two deploy files."
+  case ConversionError.notComparable(_, .notFused):
+    "Name a deploy file; 'repconv diff' compares two training checkpoints."
+  case NamingError.ambiguous: "Choose one with --key NAME."
+  case NamingError.badDialect:
+    "'repconv dialects --show NAME' prints a built-in table to begin with."
+  case NamingError.noName:
+    "Its networks have no such parameter; choose another with --names."
+  case NamingError.unknownGroups: "Choose another with --names."
+  case FusionError.alreadyFused:
+    "There is nothing to fuse. 'repconv import' rewrites such a file under other names."
+  case ConversionError.noNames(_, _, _, let known) where !known.isEmpty:
+    "Dialects that have: \(known.joined(separator: ", ")). Choose one with --names, or leave it out."
+  case let error as UnknownArchitecture:
+    (error.nearest.isEmpty ? "" : "Nearest: \(error.nearest.joined(separator: ", ")). ")
+      + "'repconv archs' lists them all; leave -a out for any other."
+  case InferenceError.imagesTooLarge: "Use smaller images or a smaller --batch."
+  default: nil
+  }
+}
+
+extension Note {
+  /// The note, and what can be done about it on the command line.
+  var advised: String { description + (advice.map { ": \($0)" } ?? "") }
+
+  private var advice: String? {
+    switch self {
+    case .unusualGlobals: "'repconv inspect --all' lists them"
+    case .channelOrder(_, _, let fed, let isAsked):
+      isAsked
+        ? nil
+        : "--channels \(fed.rawValue.lowercased()) converts it; if it is \(fed.rawValue) already, say so with --input-order \(fed.rawValue.lowercased())"
+    case .inputLeftOut(let input, _, _):
+      "fuse it with --input-order \(input.channelOrder.rawValue.lowercased()), --range, --mean and --std"
+    case .epsilonLeftOut(let epsilons, _, _):
+      epsilons.count == 1 ? "fuse it with --bn-eps \(epsilons[0])" : "fuse the input itself"
+    default: nil
+    }
+  }
+}

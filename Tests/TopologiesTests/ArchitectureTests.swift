@@ -1,0 +1,100 @@
+import Blocks
+import Graphs
+import Naming
+import Tensors
+import Testing
+
+@testable import Topologies
+
+@Suite struct ArchitectureTests {
+  /// Counted by PyTorch on models built by the official code; deploy counts also published by mmpretrain.
+  static let counts: [(String, Int, Int)] = [
+    ("RepVGG-A0", 9_108_968, 8_309_384), ("RepVGG-A1", 14_092_264, 12_789_864),
+    ("RepVGG-A2", 28_210_600, 25_499_944), ("RepVGG-B0", 15_817_960, 14_339_048),
+    ("RepVGG-B1", 57_415_016, 51_829_480), ("RepVGG-B1g2", 45_782_376, 41_360_104),
+    ("RepVGG-B1g4", 39_966_056, 36_125_416), ("RepVGG-B2", 89_022_376, 80_315_112),
+    ("RepVGG-B2g2", 70_846_376, 63_956_712), ("RepVGG-B2g4", 61_758_376, 55_777_512),
+    ("RepVGG-B3", 123_085_288, 110_960_872), ("RepVGG-B3g2", 96_911_848, 87_404_776),
+    ("RepVGG-B3g4", 83_825_128, 75_626_728), ("RepVGG-D2se", 133_334_836, 120_387_572),
+    ("RepVGGplus-L2pse", 140_099_224, 127_151_960),
+    // Counted by PyTorch on models built by the code of apple/ml-mobileone.
+    ("MobileOne-S0", 5_293_272, 2_078_504), ("MobileOne-S1", 4_825_192, 4_764_840),
+    ("MobileOne-S2", 7_884_648, 7_808_168), ("MobileOne-S3", 10_170_600, 10_078_312),
+    ("MobileOne-S4", 14_951_248, 14_838_352),
+  ]
+
+  @Test(arguments: counts)
+  func `parameters are counted as the papers do`(name: String, train: Int, deploy: Int) throws {
+    let structure = try Architecture.named(name).structure(classes: 1000)
+    #expect(structure.trainParameterCount == train)
+    #expect(structure.deployParameterCount == deploy)
+    #expect(structure.description == name)
+  }
+
+  @Test func `the table of counts covers every architecture`() {
+    #expect(Self.counts.map(\.0) == Architecture.all.map(\.name))
+  }
+
+  @Test(arguments: [
+    ("RepVGGA0", "RepVGG-A0"), ("repvgg_a0", "RepVGG-A0"), ("A0", "RepVGG-A0"),
+    ("RepVGG_B1g2", "RepVGG-B1g2"), ("repvgg_d2", "RepVGG-D2se"), ("RepVGGD2se", "RepVGG-D2se"),
+    ("RepVGGplus_L2pse", "RepVGGplus-L2pse"), ("repvggplus-l2pse", "RepVGGplus-L2pse"),
+    ("mobileone_s0", "MobileOne-S0"), ("MobileOneS4", "MobileOne-S4"), ("s1", "MobileOne-S1"),
+  ])
+  func `names are understood in every project's spelling`(spelling: String, name: String) throws {
+    #expect(try Architecture.named(spelling).name == name)
+  }
+
+  @Test func `an unknown name comes with the nearest`() {
+    #expect(
+      throws: UnknownArchitecture(
+        name: "RepVGG-A7", nearest: ["RepVGG-A0", "RepVGG-A1", "RepVGG-A2"])
+    ) { try Architecture.named("RepVGG-A7") }
+  }
+
+  @Test func `blocks with equal widths but stride 2 have no identity`() throws {
+    let blocks = try Architecture.named("RepVGG-A0").structure(classes: 10).blocks
+    let hasIdentity: (BlockShape) -> Bool = { $0.branches.contains { $0.layer == "identity" } }
+    #expect(blocks.count == 22)
+    #expect(blocks.count(where: hasIdentity) == 17)
+    #expect(
+      blocks[1].inputChannels == 48 && blocks[1].outputChannels == 48 && !hasIdentity(blocks[1]))
+  }
+
+  @Test func `the halves of RepVGGplus's third stage are joined without a stride`() throws {
+    let blocks = try Architecture.named("RepVGGplus-L2pse").structure(classes: 10).blocks
+    let second = blocks.filter { $0.path.hasPrefix("stage3_second") }
+    #expect(second.count == 12 && second[0].stride == 1)
+    #expect(second[0].branches.contains { $0.layer == "identity" })
+  }
+
+  @Test
+  func `MobileOne has one convolution in its first block, and squeezes at the end of two stages`()
+    throws
+  {
+    let blocks = try Architecture.named("MobileOne-S0").structure(classes: 10).blocks
+    let convolutions = blocks.map { $0.branches.count { $0.layer.name == "conv" } }
+    #expect(convolutions == [1] + [Int](repeating: 4, count: 42))
+    #expect(
+      blocks.allSatisfy { $0.kernelSize == 1 || $0.branches.contains { $0.layer == "scale" } })
+    let squeezed = try Architecture.named("MobileOne-S4").structure(classes: 10).blocks
+      .filter { $0.squeezeExcitation != nil }.map(\.path)
+    #expect(squeezed == (10..<20).map { "stage3.\($0)" } + ["stage4.0", "stage4.1"])
+  }
+
+  @Test(arguments: Architecture.all)
+  func `the graph uses every parameter once, in order`(architecture: Architecture) {
+    let structure = architecture.structure(classes: 7)
+    let operands = structure.graph.nodes.flatMap { $0.operands.compactMap(\.self) }
+    #expect(operands == Array(structure.deployParameters.indices))
+    let tensors = structure.deployParameters.map { TensorType(.float32, $0.shape) }
+    #expect(throws: Never.self) {
+      let shapes = try structure.graph.shapes(
+        ofInput: .map(channels: 3, height: 224, width: 224), tensors: tensors)
+      #expect(shapes.last == .vector(channels: 7))
+      // Five halvings before the mean.
+      #expect(
+        shapes.contains(.map(channels: structure.blocks.last!.outputChannels, height: 7, width: 7)))
+    }
+  }
+}
