@@ -18,8 +18,10 @@ public struct Inspection: Sendable {
   /// `train`, `deploy`, `mixed`, or nil.
   public var stage: Network.Stage? { network?.stage }
 
-  /// The whole network's name or description, if it is a RepVGG.
-  public var architecture: String? { try? structure?.get().description }
+  /// The whole network's name or description, if it is a RepVGG; else what the file calls it.
+  public var architecture: String? {
+    (try? structure?.get().description) ?? checkpoint.model?.architecture
+  }
 
   /// Elements that an optimiser changes; of an unrecognised file all floating point elements.
   public var parameters: Int {

@@ -184,6 +184,10 @@ private struct InspectionText {
 
   /// What the file itself says of the network.
   private mutating func add(_ model: ModelDescription) {
+    if inspection.network == nil, let architecture = model.architecture {
+      let classes = model.classes.map { ", \(grouped($0)) classes" } ?? ""
+      lines.append(row("architecture", architecture + classes))
+    }
     if let input = model.input { lines.append(row("input", input.summary)) }
     lines.append(
       row(
