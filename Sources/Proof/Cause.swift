@@ -1,4 +1,3 @@
-internal import Checkpoints
 public import Naming
 public import Tensors
 

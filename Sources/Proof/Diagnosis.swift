@@ -1,4 +1,3 @@
-internal import Checkpoints
 internal import Naming
 internal import Tensors
 
