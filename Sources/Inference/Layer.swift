@@ -17,6 +17,21 @@ extension Layer {
   func withReLU() -> Self? { nil }
 }
 
+/// A layer of whatever type.
+///
+/// It holds closures, not a value of the protocol: through its witnesses, which know no more than that
+/// `Number` is some number, loops would run a third as fast.
+struct AnyLayer<Number: NetworkNumber>: Sendable {
+  let apply: @Sendable (LayerCall<Number>) -> FeatureMap<Number>
+  /// The layer with a ReLU behind it, if it does that in passing; else nil.
+  let withReLU: @Sendable () -> AnyLayer<Number>?
+
+  init<Kind: Layer>(_ layer: Kind) where Kind.Number == Number {
+    apply = { layer.apply($0) }
+    withReLU = { layer.withReLU().map { AnyLayer($0) } }
+  }
+}
+
 /// What a layer is given to compute with.
 struct LayerCall<Number: NetworkNumber> {
   let inputs: [FeatureMap<Number>]
@@ -53,13 +68,19 @@ struct LayerCall<Number: NetworkNumber> {
 struct LayerKind<Number: NetworkNumber> {
   let kind: NodeKind
   /// Loads the parameters.
-  let make: (NodeParameters<Number>) throws -> any Layer<Number>
+  let make: (NodeParameters<Number>) throws -> AnyLayer<Number>
 
   init(
-    _ kind: NodeKind, _ make: @escaping (NodeParameters<Number>) throws -> any Layer<Number>
+    _ kind: NodeKind, choosing make: @escaping (NodeParameters<Number>) throws -> AnyLayer<Number>
   ) {
     self.kind = kind
     self.make = make
+  }
+
+  init<Kind: Layer>(
+    _ kind: NodeKind, _ make: @escaping (NodeParameters<Number>) throws -> Kind
+  ) where Kind.Number == Number {
+    self.init(kind, choosing: { AnyLayer(try make($0)) })
   }
 
   static var all: [LayerKind] {

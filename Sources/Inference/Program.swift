@@ -27,7 +27,7 @@ struct Program<Number: NetworkNumber>: Sendable {
   private var lastUse: [Int]
 
   private struct Step: Sendable {
-    var layer: any Layer<Number>
+    var layer: AnyLayer<Number>
     /// Values.
     var inputs: [Int]
     var result: Int

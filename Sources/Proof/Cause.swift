@@ -1,5 +1,6 @@
 internal import Checkpoints
 public import Blocks
+public import Naming
 public import Tensors
 
 /// Why a tensor is not what it should be, as far as its values tell.

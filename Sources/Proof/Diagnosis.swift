@@ -1,5 +1,6 @@
-internal import Checkpoints
 internal import Blocks
+internal import Checkpoints
+internal import Naming
 internal import Tensors
 
 /// Finds out why the deploy form of a block is not what it should be, by trying what people and

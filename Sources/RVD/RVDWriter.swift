@@ -40,8 +40,8 @@ public enum RVDWriter {
       aside: {
         let computed = try sourceSHA256?()
         digest.withLock { $0 = computed }
-      }
-    ) { RVDChecksum(of: model.tensors[$0]) }
+      },
+      checksum: { RVDChecksum(of: model.tensors[$0]) })
     var content = ContentDigest()
     for (index, checksum) in checksums.enumerated() {
       manifest.tensors[index].crc32 = checksum.crc.value

@@ -1,5 +1,5 @@
 """The `.rvd` files that repconv writes, read by examples/read_rvd.py: their tensors are exact, and their graph, run in
-PyTorch operation by operation, computes what the trained network computed.
+PyTorch node by node, computes what the trained network computed.
 
 usage: check_rvd.py REPCONV
 """
@@ -7,30 +7,56 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from interop import Checks, expect, expect_logits, expect_rounded, fixtures
+from interop import FIXTURES, ROOT, Checks, expect, expect_logits, expect_rounded, fixtures, load_npz
 from read_rvd import read_rvd
 
 
+# Each takes the values that the node takes, and the node's operands and attributes by name.
+OPERATIONS = {
+    "convolution": lambda x, weight, stride, padding, dilation, groups, bias=None: F.conv2d(
+        x, weight, bias, stride, padding, dilation, groups),
+    "linear": lambda x, weight, bias=None: F.linear(x, weight, bias),
+    "scale": lambda x, factor, shift=torch.zeros(1): x * along(factor, x) + along(shift, x),
+    "prelu": lambda x, slope: F.prelu(x, slope),
+    "add": torch.add,
+    "multiply": torch.mul,
+    "concatenate": lambda *values: torch.cat(values, 1),
+    "flatten": lambda x: x.flatten(1),
+    "upsample-nearest": lambda x, factor: F.interpolate(x, scale_factor=tuple(map(float, factor)), mode="nearest"),
+    "pixel-shuffle": lambda x, factor: F.pixel_shuffle(x, factor),
+    "global-average-pool": lambda x: x.mean((2, 3), keepdim=True),
+    "average-pool": lambda x, kernel, stride, padding: F.avg_pool2d(x, kernel, stride, padding),
+    "max-pool": lambda x, kernel, stride, padding: F.max_pool2d(x, kernel, stride, padding),
+    "relu": torch.relu,
+    "relu6": F.relu6,
+    "sigmoid": torch.sigmoid,
+    "silu": F.silu,
+    "tanh": torch.tanh,
+    "gelu": F.gelu,
+    "gelu-tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "hard-sigmoid": F.hardsigmoid,
+    "hard-swish": F.hardswish,
+    "softmax": lambda x: F.softmax(x, 1),
+}
+OPERANDS = {"convolution": ("weight", "bias"), "linear": ("weight", "bias"), "scale": ("factor", "shift"),
+            "prelu": ("slope",)}
+
+
+def along(vector, x):
+    """One number for each channel, or one for all, beside x."""
+    return vector.reshape((1, -1) + (1,) * (x.dim() - 2))
+
+
 def run_graph(graph, tensors, x):
-    """The operations of formats/rvd.md, each on the result of the one before."""
-    for operation in graph:
-        kind = operation["op"]
-        t = {k: tensors[v] for k, v in operation.items() if isinstance(v, str) and k != "op"}
-        if kind == "convolution":
-            x = F.conv2d(x, t["weight"], t["bias"], operation["stride"], operation["padding"], operation["dilation"],
-                         operation["groups"])
-        elif kind == "squeeze-excitation":
-            s = torch.relu(F.conv2d(x.mean((2, 3), keepdim=True), t["squeezeWeight"], t["squeezeBias"]))
-            x = x * torch.sigmoid(F.conv2d(s, t["exciteWeight"], t["exciteBias"]))
-        elif kind == "relu":
-            x = torch.relu(x)
-        elif kind == "global-average-pool":
-            x = x.mean((2, 3))
-        elif kind == "linear":
-            x = F.linear(x, t["weight"], t["bias"])
-        else:
-            raise ValueError(f"unknown operation {kind}")
-    return x
+    """What the nodes of formats/rvd.md compute, in PyTorch."""
+    values = [x]
+    for node in graph:
+        members = {key: value for key, value in node.items() if key not in ("op", "inputs", "block")}
+        for key in OPERANDS.get(node["op"], ()):
+            if key in members:
+                members[key] = tensors[members[key]]
+        values.append(OPERATIONS[node["op"]](*[values[v] for v in node["inputs"]], **members))
+    return values[-1]
 
 
 def read(path):
@@ -50,9 +76,22 @@ def check_graph(checks, fixture):
     manifest, tensors = read(checks.fused(fixture, ".rvd"))
     images, logits = fixture.images_and_logits()
     with torch.no_grad():
-        weights = {k: torch.tensor(v).float() for k, v in tensors.items()}
+        weights = [torch.tensor(tensors[entry["name"]]).float() for entry in manifest["tensors"]]
         got = run_graph(manifest["graph"], weights, torch.from_numpy(images))
     expect_logits(got.numpy(), logits)
+
+
+def check_vector(name):
+    """What the formulas of the format give is what PyTorch's functions of these names give."""
+    manifest, tensors = read(f"{ROOT}/formats/vectors/valid/{name}.rvd")
+    answers = load_npz(f"{FIXTURES}/Expected/operations.npz")
+    with torch.no_grad():
+        weights = [torch.tensor(tensors[entry["name"]]).double() for entry in manifest["tensors"]]
+        got = run_graph(manifest["graph"], weights, torch.from_numpy(answers[f"{name}.0"])).numpy()
+    wanted = answers[f"{name}.{len(manifest['graph'])}"]
+    expect(got.shape == wanted.shape, f"the result is {got.shape}, not {wanted.shape}")
+    difference = np.abs(got - wanted).max() / np.abs(wanted).max()
+    expect(difference < 1e-12, f"the results differ by {difference:.2g} of the largest")
 
 
 def check_same_bytes(checks, fixture):
@@ -65,6 +104,9 @@ def check_same_bytes(checks, fixture):
 def main():
     checks = Checks()
     digests = {}
+    for name in ("chain", "squeeze-excitation", "residual", "operations"):
+        with checks.check(f"the graph of {name}.rvd gives in PyTorch what the formulas say"):
+            check_vector(name)
     for fixture in fixtures("PyTorch", "MegEngine"):
         with checks.check(f"{fixture.name} fuses to the exact tensors"):
             check_tensors(checks, fixture)

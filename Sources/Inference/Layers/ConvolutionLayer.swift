@@ -3,26 +3,30 @@ internal import Tensors
 
 extension LayerKind {
   static var convolution: LayerKind {
-    LayerKind(.convolution) { node in
-      if let branch = try node.source.branch(fusedInto: node.node.operand("weight")!) {
-        return try BranchLayer<Number>(branch, like: node)
-      }
-      let shape = node.shape("weight")
-      let groups = node.node.attribute("groups")[0]
-      let window = Window(
-        kernel: (shape[2], shape[3]), stride: node.pair("stride"), padding: node.pair("padding"),
-        dilation: node.pair("dilation"))
-      let weights = try node.numbers("weight")
-      let bias = try node.numbers(ifPresent: "bias")
-      if groups > 1 && shape[1] == 1 {
-        return DepthwiseLayer<Number>(
-          window: window, multiplier: shape[0] / groups, weights: weights, bias: bias)
-      }
-      return ConvolutionLayer<Number>(
-        convolution: MatrixConvolution(
-          window: window, inputChannels: shape[1] * groups, outputChannels: shape[0],
-          groups: groups, weights: weights), bias: bias)
-    }
+    LayerKind(
+      .convolution,
+      choosing: { node in
+        if let branch = try node.source.branch(fusedInto: node.node.operand("weight")!) {
+          return AnyLayer(try BranchLayer<Number>(branch, like: node))
+        }
+        let shape = node.shape("weight")
+        let groups = node.node.attribute("groups")[0]
+        let window = Window(
+          kernel: (shape[2], shape[3]), stride: node.pair("stride"), padding: node.pair("padding"),
+          dilation: node.pair("dilation"))
+        let weights = try node.numbers("weight")
+        let bias = try node.numbers(ifPresent: "bias")
+        if groups > 1 && shape[1] == 1 {
+          return AnyLayer(
+            DepthwiseLayer<Number>(
+              window: window, multiplier: shape[0] / groups, weights: weights, bias: bias))
+        }
+        return AnyLayer(
+          ConvolutionLayer<Number>(
+            convolution: MatrixConvolution(
+              window: window, inputChannels: shape[1] * groups, outputChannels: shape[0],
+              groups: groups, weights: weights), bias: bias))
+      })
   }
 }
 
