@@ -57,43 +57,50 @@ let package = Package(
       name: "Tensors", dependencies: ["Checksums", "CPreallocation", "CThreads"],
       swiftSettings: settings),
     .target(name: "JSON", dependencies: ["Tensors"], swiftSettings: settings),
+    .target(name: "Graphs", dependencies: ["Tensors"], swiftSettings: settings),
+    .target(name: "Checkpoints", dependencies: ["Graphs", "Tensors"], swiftSettings: settings),
     .target(name: "HDF5", dependencies: ["Tensors", "CDeflate"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
       name: "CheckpointFiles",
-      dependencies: ["Checksums", "Tensors", "JSON", "HDF5", "Pickle", "CZip"],
+      dependencies: ["Checkpoints", "Checksums", "Tensors", "JSON", "HDF5", "Pickle", "CZip"],
       swiftSettings: settings),
-    .target(name: "Naming", dependencies: ["Tensors"], swiftSettings: settings),
+    .target(name: "Naming", dependencies: ["Checkpoints", "Tensors"], swiftSettings: settings),
     .target(
-      name: "Reparameterization", dependencies: ["Tensors", "Naming"], swiftSettings: settings),
-    .target(
-      name: "Proof", dependencies: ["Tensors", "Naming", "Reparameterization"],
+      name: "Reparameterization", dependencies: ["Checkpoints", "Graphs", "Naming", "Tensors"],
       swiftSettings: settings),
-    .target(name: "RVD", dependencies: ["Checksums", "Tensors", "JSON"], swiftSettings: settings),
+    .target(
+      name: "Proof", dependencies: ["Checkpoints", "Naming", "Reparameterization", "Tensors"],
+      swiftSettings: settings),
+    .target(
+      name: "RVD", dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "Tensors"],
+      swiftSettings: settings),
     .target(
       name: "Conversion",
       dependencies: [
-        "Checksums", "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "Proof", "RVD",
+        "CheckpointFiles", "Checkpoints", "Checksums", "Graphs", "Naming", "Proof", "RVD",
+        "Reparameterization", "Tensors",
       ],
       swiftSettings: settings),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
     .target(
       name: "ImageFiles",
-      dependencies: ["Tensors", .target(name: "CImages", condition: .when(traits: ["Pictures"]))],
+      dependencies: [
+        "Checkpoints", "Tensors", .target(name: "CImages", condition: .when(traits: ["Pictures"])),
+      ],
       swiftSettings: settings),
     .target(
       name: "Inference",
       dependencies: [
-        "Tensors", "CheckpointFiles", "Naming", "Reparameterization", "RVD", "Conversion",
-        "ImageFiles",
+        "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Naming", "Proof",
+        "RVD", "Reparameterization", "Tensors",
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "CheckpointFiles", "Conversion", "ImageFiles", "Inference", "JSON", "Naming", "Proof",
-        "RVD",
-        "Reparameterization", "Tensors",
+        "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Inference", "JSON",
+        "Naming", "Proof", "RVD", "Reparameterization", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -113,38 +120,46 @@ let package = Package(
     .testTarget(
       name: "JSONTests", dependencies: ["JSON", "Tensors", "TestSupport"], swiftSettings: settings),
     .testTarget(
+      name: "GraphsTests", dependencies: ["Graphs", "Tensors"], swiftSettings: settings),
+    .testTarget(
       name: "HDF5Tests", dependencies: ["HDF5", "Tensors", "TestSupport"], swiftSettings: settings),
     .testTarget(
-      name: "PickleTests", dependencies: ["Pickle", "Tensors", "TestSupport"],
+      name: "PickleTests", dependencies: ["Checkpoints", "Pickle", "Tensors", "TestSupport"],
       swiftSettings: settings),
-    .testTarget(name: "NamingTests", dependencies: ["Naming", "Tensors"], swiftSettings: settings),
+    .testTarget(
+      name: "CheckpointFilesTests",
+      dependencies: [
+        "CheckpointFiles", "Checkpoints", "Checksums", "HDF5", "Pickle", "Tensors", "TestSupport",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "NamingTests", dependencies: ["Checkpoints", "Naming", "Tensors"],
+      swiftSettings: settings),
     .testTarget(
       name: "ReparameterizationTests", dependencies: ["Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
     .testTarget(
-      name: "ProofTests", dependencies: ["Proof", "Tensors", "TestSupport"], swiftSettings: settings
-    ),
-    .testTarget(
-      name: "CheckpointFilesTests",
-      dependencies: ["CheckpointFiles", "Checksums", "HDF5", "Pickle", "Tensors", "TestSupport"],
+      name: "ProofTests", dependencies: ["Proof", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "RVDTests", dependencies: ["Checksums", "RVD", "Tensors", "TestSupport"],
+      name: "RVDTests",
+      dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "RVD", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ConversionTests",
       dependencies: [
-        "CheckpointFiles", "Conversion", "Naming", "Proof", "RVD", "Reparameterization", "Tensors",
-        "TestSupport",
+        "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "Naming", "Proof", "RVD",
+        "Reparameterization", "Tensors", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "ImageFilesTests", dependencies: ["ImageFiles", "Tensors", "TestSupport"],
+      name: "ImageFilesTests", dependencies: ["Checkpoints", "ImageFiles", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "Conversion", "Inference", "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport",
+        "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Inference",
+        "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(

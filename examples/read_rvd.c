@@ -201,21 +201,21 @@ int rvd_open(const char *path, struct rvd_file *file) {
   if (minimum > 1 && minimum <= version) return fail("needs a newer reader", path);
   if (minimum < 1 || minimum > version || u64(bytes + 16) || !all_zero(bytes + 44, 16))
     return fail("a wrong header", path);
-  uint64_t length = u64(bytes + 24), start = align64(64 + length);
-  if (length > 1 << 24 || start > file->size || u64(bytes + 32) != file->size - start)
+  uint64_t start = u64(bytes + 24), length = u64(bytes + 32);
+  if (start < 64 || start % 64 || length > 1 << 24) return fail("a wrong header", path);
+  if (start > file->size || length != file->size - start)
     return fail("cut short, or too long", path);
-  if (checksum(bytes + 64, length) != u32(bytes + 40)) return fail("the manifest is damaged", path);
-  if (!all_zero(bytes + 64 + length, start - 64 - length)) return fail("damaged padding", path);
+  if (checksum(bytes + start, length) != u32(bytes + 40)) return fail("the manifest is damaged", path);
 
   if (!(file->manifest = malloc(length + 1))) return fail("out of memory", path);
-  memcpy(file->manifest, bytes + 64, length);
+  memcpy(file->manifest, bytes + start, length);
   file->manifest[length] = 0;
   const char *end_of_json = after_value(file->manifest, 0);
   if (!end_of_json || end_of_json != file->manifest + length) return fail("not JSON", path);
   const char *entry = member(file->manifest, "tensors");
   if (!entry || *entry != '[') return fail("no tensors", path);
 
-  uint64_t end = start;
+  uint64_t end = 64;
   while (*++entry != ']') {
     struct rvd_tensor *grown = realloc(file->tensors, (file->count + 1) * sizeof *grown);
     if (!grown) return fail("out of memory", path);
@@ -228,7 +228,7 @@ int rvd_open(const char *path, struct rvd_file *file) {
     for (size_t i = 0; i + 1 < file->count; i++)
       if (!strcmp(grown[i].name, tensor->name)) return fail("the same name twice", tensor->name);
     uint64_t place = align64(end);
-    if (start + offset != place || place > file->size || tensor->size > file->size - place)
+    if (offset != place || place > start || tensor->size > start - place)
       return fail("a wrong offset", tensor->name);
     if (!all_zero(bytes + end, place - end)) return fail("damaged padding before", tensor->name);
     tensor->data = bytes + place;
@@ -237,7 +237,8 @@ int rvd_open(const char *path, struct rvd_file *file) {
     entry = after_value(entry, 0);
     if (*entry != ',') break;
   }
-  return end == file->size ? 0 : fail("the data do not end with the last tensor", path);
+  if (align64(end) != start) return fail("the manifest does not follow the last tensor", path);
+  return all_zero(bytes + end, start - end) ? 0 : fail("damaged padding before the manifest", path);
 }
 
 void rvd_close(struct rvd_file *file) {

@@ -37,17 +37,16 @@ def read_rvd(path):
 
     check(data[:8] == b"\x89RVD\r\n\x1a\n", "not an RVD file")
     check(len(data) >= 64, "cut short")
-    version, minimum, flags, length, data_length, crc = struct.unpack_from("<IIQQQI", data, 8)
+    version, minimum, flags, start, length, crc = struct.unpack_from("<IIQQQI", data, 8)
     check(zlib.crc32(data[:60]) == struct.unpack_from("<I", data, 60)[0], "the header is damaged")
     check(minimum <= 1, f"needs a reader of version {minimum}")
     check(1 <= minimum <= version and flags == 0 and not any(data[44:60]), "a wrong header")
-    start = -(-(64 + length) // 64) * 64  # the next multiple of 64
-    check(length <= 2**24 and len(data) == start + data_length, "cut short, or too long")
-    check(zlib.crc32(data[64:64 + length]) == crc, "the manifest is damaged")
-    check(not any(data[64 + length:start]), "the padding is damaged")
+    check(start >= 64 and start % 64 == 0 and length <= 2**24, "a wrong header")
+    check(len(data) == start + length, "cut short, or too long")
+    check(zlib.crc32(data[start:]) == crc, "the manifest is damaged")
 
-    manifest = json.loads(bytes(data[64:64 + length]))
-    tensors, digests, end = {}, {}, start
+    manifest = json.loads(bytes(data[start:]))
+    tensors, digests, end = {}, {}, 64
     for entry in manifest["tensors"]:
         name, type, shape = entry["name"], entry["type"], entry["shape"]
         check(name and name not in tensors, f"the name '{name}' twice, or empty")
@@ -56,10 +55,11 @@ def read_rvd(path):
         check(LAYOUTS[entry.get("layout")] in (0, len(shape)), f"{name}: wrong layout")
         size = SIZES[type] * math.prod(shape)
         check(size == entry["bytes"] == entry["storedBytes"], f"{name}: wrong size")
-        offset = -(-end // 64) * 64
-        check(start + entry["offset"] == offset, f"{name}: wrong offset")
+        offset = -(-end // 64) * 64  # the next multiple of 64
+        check(entry["offset"] == offset, f"{name}: wrong offset")
         check(not any(data[end:offset]), f"{name}: the padding before it is damaged")
         end = offset + size
+        check(end <= start, f"{name}: inside the manifest")
         stored = data[offset:end]
         check(f"{zlib.crc32(stored):08x}" == entry["crc32"], f"{name}: damaged")
         key = b"".join(struct.pack("<Q", len(s)) + s for s in (name.encode(), type.encode()))
@@ -67,7 +67,8 @@ def read_rvd(path):
         digests[name.encode()] = hashlib.sha256(key + stored).digest()
         tensors[name] = stored if numpy is None else numpy.frombuffer(
             stored, numpy.dtype(BITS.get(type, type)).newbyteorder("<")).reshape(shape)
-    check(end == len(data), "the data do not end with the last tensor")
+    check(start == -(-end // 64) * 64, "the manifest does not follow the last tensor")
+    check(not any(data[end:start]), "the padding before the manifest is damaged")
     content = hashlib.sha256(b"".join(digests[name] for name in sorted(digests))).hexdigest()
     check(content == manifest["content"]["sha256"], "the content digest differs")
     return manifest, tensors

@@ -1,3 +1,4 @@
+public import Checkpoints
 public import Tensors
 
 /// Reads what `formats` know of the checkpoint at `path`: its directory and its object graph, no

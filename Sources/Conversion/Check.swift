@@ -1,6 +1,6 @@
+public import Checkpoints
 internal import Naming
 public import Proof
-internal import RVD
 internal import Reparameterization
 public import Tensors
 
@@ -265,8 +265,8 @@ private struct Inspector {
 
   // MARK: Bytes
 
-  /// Compares every storage with the checksum that the file records for it, and of an `.rvd` file
-  /// everything else.
+  /// Compares every storage with the checksum that the file records for it, and if these are right, all
+  /// else that the container vouches for.
   mutating func verifyChecksums(_ tensors: [Tensor], _ threads: Threads) throws {
     var seen: Set<ObjectIdentifier> = []
     let sources = tensors.map(\.source).filter { seen.insert(ObjectIdentifier($0)).inserted }
@@ -283,11 +283,11 @@ private struct Inspector {
     for error in failures.compactMap(\.self) {
       add(.failure, .checksum, nil, firstLine(error.description))
     }
-    guard checkpoint.family == "rvd", !findings.contains(where: { $0.kind == .checksum }) else {
-      return
-    }
+    guard let verifyWhole = checkpoint.verifyWhole,
+      !findings.contains(where: { $0.kind == .checksum })
+    else { return }
     do {
-      try RVDFile(path: checkpoint.path).verify()
+      try verifyWhole()
     } catch {
       guard error.isCorruption else { throw error }
       add(.failure, .checksum, nil, firstLine(error.description))

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Naming
 public import Proof
 internal import Reparameterization

@@ -1,8 +1,9 @@
 internal import CheckpointFiles
+public import Checkpoints
 public import Naming
 public import Proof
 public import Reparameterization
-public import Tensors
+internal import Tensors
 
 /// What `fuse` should do beside what the file itself decides.
 public struct FuseOptions: Sendable {
@@ -73,15 +74,16 @@ public func fuse(
   let names = options.writing.names ?? format.names
   let model = DeployModel(
     tensors: try plan.outputTensors(names: names, isShaped: format.isShaped).map(watch.watching),
-    graph: structure?.graph(names: names),
-    architecture: structure?.architecture?.name,
-    classes: structure?.classes,
-    input: structure == nil ? nil : network.dialect.input,
-    provenance: Provenance(
-      sourceSHA256: nil,
-      container: checkpoint.container,
-      dialect: network.dialect.name, epsilons: plan.epsilons,
-      arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)"))
+    ModelDescription(
+      graph: structure?.graph,
+      architecture: structure?.architecture?.name,
+      classes: structure?.classes,
+      input: structure == nil ? nil : network.dialect.input,
+      provenance: Provenance(
+        sourceSHA256: nil,
+        container: checkpoint.container,
+        dialect: network.dialect.name, epsilons: plan.epsilons,
+        arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)")))
   var report = FuseReport(
     container: checkpoint.container,
     mapping: Mapping(
@@ -97,13 +99,15 @@ public func fuse(
     bytesRead: checkpoint.byteCount, bytesWritten: nil,
     epsilons: plan.epsilons,
     epsilonSource: epsilonSource(network, given: options.epsilon),
-    largestWeight: ("", 0), doubled: doubled, input: model.input, outputFormat: format.title)
+    largestWeight: ("", 0), doubled: doubled, input: model.description.input,
+    outputFormat: format.title)
   try model.tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
   let file = try OutputFile(path: output, options.writing)
   report.contentDigest = try format.write(
-    model, of: options.writing.recordsSourceDigest ? input : nil, to: file, threads: options.writing.threads)
+    model, of: options.writing.recordsSourceDigest ? input : nil, to: file,
+    threads: options.writing.threads)
   try verifySources(of: network.parameters.map(\.tensor))
   if let (name, count) = watch.findings.notFinite.min(by: { $0.key < $1.key }) {
     throw ConversionError.notFinite(path: input, name: name, count: count)

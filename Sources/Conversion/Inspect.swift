@@ -1,6 +1,7 @@
+public import Checkpoints
 public import Naming
 public import Reparameterization
-public import Tensors
+internal import Tensors
 
 /// What is in a file, as far as its directory and object graph tell; no weight is read.
 public struct Inspection: Sendable {
@@ -68,10 +69,12 @@ private func recognition(
 }
 
 extension Inspection {
-  /// Compares every tensor's storage with the checksum that the container records for it, if any.
+  /// Compares every tensor with the checksum that the container records for it, if any, and all else that
+  /// the container vouches for.
   ///
-  /// - Throws: `ReadError.checksumMismatch`.
+  /// - Throws: `ReadError`.
   public func verifyChecksums() throws {
+    if let verifyWhole = checkpoint.verifyWhole { return try verifyWhole() }
     try verifySources(of: stateDict?.tensors.map(\.tensor) ?? [])
   }
 }

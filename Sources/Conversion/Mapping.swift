@@ -1,10 +1,11 @@
+internal import Checkpoints
 public import Naming
 public import Tensors
 
 /// What becomes of the names and shapes of a file.
 public struct Mapping: Sendable {
-  /// Of the input.
-  public var dialect: Dialect
+  /// Of the input; nil if no block of a known one is in it, and names are kept.
+  public var dialect: Dialect?
   /// Of the output.
   public var names: Dialect
   /// In the order of the output.

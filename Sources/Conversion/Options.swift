@@ -1,3 +1,4 @@
+package import Checkpoints
 public import Naming
 public import Tensors
 

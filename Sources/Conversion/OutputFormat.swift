@@ -1,4 +1,5 @@
 internal import CheckpointFiles
+internal import Checkpoints
 public import Naming
 internal import RVD
 internal import Tensors

@@ -1,7 +1,8 @@
 internal import CheckpointFiles
+public import Checkpoints
 internal import Checksums
 internal import RVD
-public import Tensors
+internal import Tensors
 
 /// Reads the directory and the object graph of any file that is known, but no weights.
 ///

@@ -1,8 +1,9 @@
 internal import CheckpointFiles
+public import Checkpoints
+internal import Graphs
 public import Naming
-internal import RVD
 internal import Reparameterization
-public import Tensors
+internal import Tensors
 
 /// What `rewrite` should do beside what the file itself decides.
 public struct RewriteOptions: Sendable {
@@ -31,8 +32,8 @@ public struct RewriteReport: Sendable {
   public var bytesRead: Int
   /// Nil if nothing was written.
   public var bytesWritten: Int?
-  /// The channel order the output's first convolution expects.
-  public var channelOrder: InputConvention.ChannelOrder
+  /// The channel order the output's first convolution expects; nil where nothing says it.
+  public var channelOrder: InputConvention.ChannelOrder?
   public var flippedChannels: Bool
   public var outputFormat: String
   /// SHA-256 over the tensors, if the format stores it.
@@ -43,6 +44,9 @@ public struct RewriteReport: Sendable {
 /// changing what the network computes (but for the order of its input channels, if asked). Nothing is
 /// fused.
 ///
+/// A file in which no block of a known dialect is found keeps its names, if it describes the network that
+/// its tensors are.
+///
 /// - Throws: `ReadError`, `NamingError`, `ConversionError`, `WriteError`.
 public func rewrite(
   _ input: String, to output: String, options: RewriteOptions = RewriteOptions()
@@ -50,7 +54,13 @@ public func rewrite(
   let format = try OutputFormat.forPath(output, named: options.writing.format)
   let names = options.writing.names ?? format.names
   let checkpoint = try openCheckpoint(input, family: options.reading.family)
-  let network = try Network(recognising: checkpoint, options.reading)
+  let network: Network
+  do throws(NamingError) {
+    network = try Network(recognising: checkpoint, options.reading)
+  } catch {
+    guard case .noBlocks = error, let description = checkpoint.model else { throw error }
+    return try copy(checkpoint, description, to: output, format, names, options)
+  }
   if network.dialect != names { try network.requireKnownBlocks() }
   let structure = try? RepVGGStructure(of: network)
   if format.isForDeploy, network.stage != .deploy {
@@ -58,14 +68,13 @@ public func rewrite(
       path: input, format: format.title, stage: network.stage.rawValue)
   }
 
-  let original = checkpoint.family == "rvd" ? try RVDFile(path: input) : nil
+  let original = checkpoint.model
   let channels = try ChannelChange(
     network, from: original?.input ?? network.dialect.input, options.channels, path: input)
   var notes = checkpoint.allNotes + network.notes
   notes += channels.notes(names: names, isAsked: options.channels != .keep)
   notes += epsilonNote(of: network, writtenAs: names) ?? []
-  if let original { notes += format.note(leavingOut: original) ?? [] }
-  notes += format.omissions.map { ["\(format.title) has no place for \($0)"] } ?? []
+  notes += format.notes(leavingOut: original)
   let others = network.parameters.count { if case .other = $0.role { true } else { false } }
   if others > 0 {
     notes.append("\(others) tensor\(others == 1 ? "" : "s") outside the blocks: names kept")
@@ -94,33 +103,84 @@ public func rewrite(
         fromShape: shapes[parameter.originalName]!, toShape: result.shape))
   }
 
-  var report = RewriteReport(
+  let report = RewriteReport(
     output: output, container: checkpoint.container,
     mapping: Mapping(
       dialect: network.dialect, names: names, renamings: renamings, dropped: grouped(dropped)),
-    stage: network.stage, architecture: structure?.description, notes: notes,
-    parameters: network.trainableParameterCount, bytesRead: checkpoint.byteCount, bytesWritten: nil,
-    channelOrder: channels.order, flippedChannels: channels.isReversed,
+    stage: network.stage, architecture: structure?.description ?? original?.architecture,
+    notes: notes, parameters: network.trainableParameterCount, bytesRead: checkpoint.byteCount,
+    bytesWritten: nil, channelOrder: channels.order, flippedChannels: channels.isReversed,
     outputFormat: format.title)
-  try tensors.requireUniqueNames(path: output)
-  if options.isDryRun { return report }
+  // What a file says of its network goes on to be said.
+  var description =
+    original
+    ?? ModelDescription(
+      graph: structure?.graph, architecture: structure?.architecture?.name,
+      classes: structure?.classes, input: structure == nil ? nil : channels.input)
+  if let graph = original?.graph {
+    let places = Dictionary(
+      uniqueKeysWithValues: renamings.enumerated().map { ($1.from, $0) })
+    description.graph = graph.renumbered { places[network.stateDict.tensors[$0].name] }
+  }
+  if original?.input != nil { description.input = channels.input }
+  return try write(
+    DeployModel(tensors: tensors, description), from: checkpoint, network.dialect,
+    verifying: network.parameters.map(\.tensor), to: output, format, report, options)
+}
 
-  let model = DeployModel(
-    tensors: tensors, graph: structure?.graph(names: names),
-    architecture: structure?.architecture?.name, classes: structure?.classes,
-    input: structure == nil ? nil : channels.input,
-    // A file that knows where it came from goes on to say so.
-    provenance: original?.provenance
-      ?? Provenance(
-        sourceSHA256: nil,
-        container: checkpoint.container,
-        dialect: network.dialect.name, epsilons: [], arithmetic: "none: fused elsewhere",
-        tool: "repconv \(repconvVersion)"))
-  let recordsDigest = options.writing.recordsSourceDigest && original?.provenance == nil
+/// Writes the tensors of a file that describes its network, under the names that they have.
+private func copy(
+  _ checkpoint: Checkpoint, _ description: ModelDescription, to output: String,
+  _ format: OutputFormat, _ names: Dialect, _ options: RewriteOptions
+) throws -> RewriteReport {
+  guard options.channels == .keep else {
+    throw ConversionError.noStem(
+      path: checkpoint.path, reason: "no block of a known dialect is in the file")
+  }
+  let tensors = checkpoint.stateDicts.flatMap(\.tensors)
+  let report = RewriteReport(
+    output: output, container: checkpoint.container,
+    mapping: Mapping(
+      dialect: nil, names: names,
+      renamings: tensors.map {
+        Renaming(
+          from: $0.name, to: $0.name, fromShape: $0.tensor.shape, toShape: $0.tensor.shape)
+      }, dropped: []),
+    stage: .deploy, architecture: description.architecture,
+    notes: checkpoint.allNotes + ["no block of a known dialect is in the file: names kept"]
+      + format.notes(leavingOut: description),
+    parameters: tensors.reduce(0) {
+      $0 + ($1.tensor.elementType.isWeightType ? $1.tensor.shape.elementCount : 0)
+    }, bytesRead: checkpoint.byteCount, bytesWritten: nil,
+    channelOrder: description.input?.channelOrder, flippedChannels: false,
+    outputFormat: format.title)
+  return try write(
+    DeployModel(
+      tensors: tensors.map { OutputTensor(name: $0.name, $0.tensor) }, description),
+    from: checkpoint, nil, verifying: tensors.map(\.tensor), to: output, format, report, options)
+}
+
+/// Writes the output, unless it is a dry run.
+private func write(
+  _ model: DeployModel, from checkpoint: Checkpoint, _ dialect: Dialect?,
+  verifying sources: [Tensor], to output: String, _ format: OutputFormat, _ report: RewriteReport,
+  _ options: RewriteOptions
+) throws -> RewriteReport {
+  try model.tensors.requireUniqueNames(path: output)
+  if options.isDryRun { return report }
+  var (model, report) = (model, report)
+  // A file that knows where it came from goes on to say so.
+  let isKnown = model.description.provenance != nil
+  if !isKnown {
+    model.description.provenance = Provenance(
+      sourceSHA256: nil, container: checkpoint.container, dialect: dialect?.name ?? "none",
+      epsilons: [], arithmetic: "none: fused elsewhere", tool: "repconv \(repconvVersion)")
+  }
   let file = try OutputFile(path: output, options.writing)
   report.contentDigest = try format.write(
-    model, of: recordsDigest ? input : nil, to: file, threads: options.writing.threads)
-  try verifySources(of: network.parameters.map(\.tensor))
+    model, of: options.writing.recordsSourceDigest && !isKnown ? checkpoint.path : nil, to: file,
+    threads: options.writing.threads)
+  try verifySources(of: sources)
   try file.commit(sync: options.writing.sync)
   report.bytesWritten = file.count
   return report
@@ -154,15 +214,19 @@ private func epsilonNote(of network: Network, writtenAs names: Dialect) -> [Stri
 }
 
 extension OutputFormat {
-  /// What an `.rvd` says that this format has no place for.
-  fileprivate func note(leavingOut file: RVDFile) -> [String]? {
-    guard isShaped else { return nil }
+  /// What of a file this format has no place for.
+  fileprivate func notes(leavingOut model: ModelDescription?) -> [String] {
+    var notes = omissions.map { ["\(title) has no place for \($0)"] } ?? []
+    guard isShaped, let model else { return notes }
     let parts = [
-      file.graph == nil ? nil : "graph", file.architecture == nil ? nil : "architecture",
-      file.input == nil ? nil : "input", file.provenance == nil ? nil : "origin",
+      model.graph == nil ? nil : "graph", model.architecture == nil ? nil : "architecture",
+      model.input == nil ? nil : "input", model.provenance == nil ? nil : "origin",
     ].compactMap { $0 }
-    return parts.isEmpty
-      ? nil : ["left out, since \(title) holds tensors only: \(parts.joined(separator: ", "))"]
+    if !parts.isEmpty {
+      notes.insert(
+        "left out, since \(title) holds tensors only: \(parts.joined(separator: ", "))", at: 0)
+    }
+    return notes
   }
 }
 

@@ -1,3 +1,4 @@
+public import Checkpoints
 public import Naming
 public import Proof
 public import Reparameterization
@@ -31,6 +32,8 @@ public struct ComparedFile: Sendable {
   /// The element types of its kernels, or of all its tensors if none is known to be a kernel.
   public var kernelTypes: [ElementType]
   public var notes: [String]
+  /// What the file says of its network, if it does.
+  public var model: ModelDescription?
   /// Checksums that are wrong, in words.
   public var damage: [String] = []
 
@@ -39,6 +42,7 @@ public struct ComparedFile: Sendable {
     container = checkpoint.container
     family = checkpoint.family
     byteCount = checkpoint.byteCount
+    model = checkpoint.model
     dialect = network?.dialect
     stage = network?.stage
     architecture = network.flatMap { (try? RepVGGStructure(of: $0))?.description }

@@ -1,4 +1,4 @@
-public import Tensors
+public import Checkpoints
 
 /// How a picture of any size becomes one that a network takes, as torchvision does for evaluation:
 /// scaled until its shorter side is `resize` pixels long, then cut to the square in its middle.

@@ -67,8 +67,8 @@ public struct ImageBatch: Sendable {
   }
 
   /// The images of `range` in the order of `FeatureMap`: `C x N x H x W`.
-  func map<Number>(_ range: Range<Int>, _ team: Team<Number>) -> FeatureMap<Number> {
-    let map = team.map(channels: channels, images: range.count, height: height, width: width)
+  func map<Number>(_ range: Range<Int>, _ pool: WorkerPool<Number>) -> FeatureMap<Number> {
+    let map = pool.map(channels: channels, images: range.count, height: height, width: width)
     switch numbers {
     case .floats(let floats): copy(floats, range, to: map)
     case .doubles(let doubles): copy(doubles, range, to: map)

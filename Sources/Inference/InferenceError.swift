@@ -1,14 +1,18 @@
+public import Graphs
+
 /// Why a network could not be run.
 @nonexhaustive
 public enum InferenceError: Error, Equatable, Sendable {
   /// The file does not hold a whole network whose operations are known.
   case notANetwork(path: String, reason: String)
-  /// An operation does not fit what comes before it, or its parameters do not fit each other.
-  case invalidGraph(operation: Int, what: String)
+  /// The graph contradicts itself or its tensors.
+  case invalidGraph(GraphProblem)
   /// The images have another number of channels than the network takes.
   case wrongChannels(expected: Int, found: Int)
   /// A kernel, or a stride, leaves nothing of the images.
   case imagesTooSmall(height: Int, width: Int, block: String)
+  /// What is made of the images does not go together.
+  case imagesDoNotFit(height: Int, width: Int, problem: GraphProblem)
   /// More numbers than memory or BLAS can take.
   case imagesTooLarge(images: Int, height: Int, width: Int)
   /// A file or folder has nothing that can be taken for images.
@@ -31,12 +35,14 @@ extension InferenceError: CustomStringConvertible {
       \(path): the network cannot be run: \(reason).
         Only whole networks of the RepVGG family can, and .rvd files that hold their graph.
       """
-    case .invalidGraph(let operation, let what):
-      "operation \(operation) of the network: \(what).\n  The graph and its tensors do not belong together."
+    case .invalidGraph(let problem):
+      "the network: \(problem).\n  The graph and its tensors do not belong together."
     case .wrongChannels(let expected, let found):
       "the images have \(found) channel\(found == 1 ? "" : "s"), the network takes \(expected).\n  Images are arrays of N x \(expected) x height x width."
     case .imagesTooSmall(let height, let width, let block):
       "images of \(height)x\(width) pixels are too small: nothing is left of them at '\(block)'.\n  Use larger ones."
+    case .imagesDoNotFit(let height, let width, let problem):
+      "images of \(height)x\(width) pixels do not fit the network: \(problem).\n  Use images of the size that it was made for."
     case .imagesTooLarge(let images, let height, let width):
       "\(images) images of \(height)x\(width) pixels are too many numbers at once.\n  Use smaller images or a smaller --batch."
     case .noImages(let path, let reason, let remedy),

@@ -1,4 +1,5 @@
 internal import CheckpointFiles
+public import Checkpoints
 internal import ImageFiles
 public import Tensors
 

@@ -1,14 +1,14 @@
+internal import Checkpoints
 public import Conversion
 internal import Naming
 internal import Proof
-internal import RVD
 public import Tensors
 
 /// A training form and its deploy form, run on the same images.
 public struct NetworkComparison: Sendable {
-  /// What came of it in one precision.
+  /// What came of it in one arithmetic.
   public struct Outcome: Equatable, Sendable {
-    public var precision: Precision
+    public var arithmetic: Arithmetic
     /// The largest magnitude of the training form's logits.
     public var largestLogit = 0.0
     /// The largest difference of two logits; infinite if one is no number and the other is.
@@ -34,7 +34,7 @@ public struct NetworkComparison: Sendable {
   /// Whether the forms give the same in float64, but for the rounding of stored weights. Float32 adds
   /// what its own rounding does to that, which depends on the network and is no fault of either file.
   public var holds: Bool {
-    outcomes.allSatisfy { $0.precision == .float32 || $0.relative <= limit }
+    outcomes.allSatisfy { $0.arithmetic == .float32 || $0.relative <= limit }
   }
 }
 
@@ -57,12 +57,12 @@ extension NetworkComparison {
       images = ready
       return try network.logits(for: ready, batch: batch, threads: threads, progress: progress)
     }
-    outcomes = try [Precision.float64, .float32].map { precision in
+    outcomes = try [Arithmetic.float64, .float32].map { arithmetic in
       // One form after the other, each let go when it has been run: memory for one is much.
       let expected = try logits(
-        RunnableNetwork(report.trainNetwork, precision: precision, epsilon: epsilon))
-      let found = try logits(.deploy(of: report, precision: precision))
-      return try Outcome(precision, expected, found, path: report.deploy.path)
+        RunnableNetwork(report.trainNetwork, arithmetic: arithmetic, epsilon: epsilon))
+      let found = try logits(.deploy(of: report, arithmetic: arithmetic))
+      return try Outcome(arithmetic, expected, found, path: report.deploy.path)
     }
     self.images = images!.count
     shape = images!.shape
@@ -86,9 +86,9 @@ extension NetworkComparison {
 
 extension NetworkComparison.Outcome {
   fileprivate init(
-    _ precision: Precision, _ expected: [[Double]], _ found: [[Double]], path: String
+    _ arithmetic: Arithmetic, _ expected: [[Double]], _ found: [[Double]], path: String
   ) throws(InferenceError) {
-    self.precision = precision
+    self.arithmetic = arithmetic
     for (expected, found) in zip(expected, found) {
       guard expected.count == found.count else {
         throw .notANetwork(
@@ -108,14 +108,15 @@ extension NetworkComparison.Outcome {
 }
 
 extension RunnableNetwork {
-  /// An `.rvd` file by its graph, any other by its names and shapes.
+  /// A file that describes its network by its graph, any other by its names and shapes.
   fileprivate static func deploy(
-    of report: VerifyReport, precision: Precision
+    of report: VerifyReport, arithmetic: Arithmetic
   ) throws -> RunnableNetwork {
-    if report.deploy.family == "rvd" {
-      return try RunnableNetwork(
-        try RVDFile(path: report.deploy.path), path: report.deploy.path, precision: precision)
+    guard let model = report.deploy.model else {
+      return try RunnableNetwork(report.deployNetwork, arithmetic: arithmetic)
     }
-    return try RunnableNetwork(report.deployNetwork, precision: precision)
+    return try RunnableNetwork(
+      model, tensors: report.deployNetwork.stateDict.tensors.map(\.tensor),
+      path: report.deploy.path, arithmetic: arithmetic)
   }
 }

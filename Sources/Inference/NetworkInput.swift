@@ -1,3 +1,4 @@
+public import Checkpoints
 public import ImageFiles
 public import Tensors
 

@@ -1,69 +1,73 @@
+public import Checkpoints
 public import Conversion
+public import Graphs
 public import Naming
-public import RVD
 public import Reparameterization
 public import Tensors
 
 extension RunnableNetwork {
-  /// Loads the network of any file that can be read: `.rvd` files by their graph, after verifying them;
-  /// others by what their names and shapes say.
+  /// Loads the network of any file that can be read: of files that describe their network by its graph,
+  /// after verifying them; of others by what their names and shapes say.
   ///
   /// - Parameters:
   ///   - epsilon: BatchNorm's, for files that do not say it; by default the dialect's.
   /// - Throws: `ReadError`, `NamingError`, `ConversionError`, `FusionError`, `InferenceError`.
   public static func open(
-    path: String, options: ReadingOptions = ReadingOptions(), precision: Precision = .float32,
+    path: String, options: ReadingOptions = ReadingOptions(), arithmetic: Arithmetic = .float32,
     epsilon: Double? = nil
   ) throws -> RunnableNetwork {
     let checkpoint = try openCheckpoint(path, family: options.family)
-    if checkpoint.family == "rvd" {
-      return try RunnableNetwork(
-        try RVDFile.open(path: path), path: path, precision: precision)
+    if checkpoint.model != nil {
+      try checkpoint.verifyWhole?()
+      return try RunnableNetwork(checkpoint, arithmetic: arithmetic)
     }
     let network = try Network(recognising: checkpoint, options)
-    return try RunnableNetwork(network, precision: precision, epsilon: epsilon)
+    return try RunnableNetwork(network, arithmetic: arithmetic, epsilon: epsilon)
   }
 
-  /// The network of an `.rvd` file, as its graph has it.
+  /// The network of a file that describes it, as its graph has it. The file is not verified.
   ///
-  /// - Parameter path: what to call the file in errors.
   /// - Throws: `InferenceError.notANetwork` if the file has no graph; `ReadError`.
-  public init(_ file: RVDFile, path: String, precision: Precision = .float32) throws {
-    guard let graph = file.graph else {
+  public init(_ checkpoint: Checkpoint, arithmetic: Arithmetic = .float32) throws {
+    var model = checkpoint.model ?? ModelDescription()
+    if model.architecture == nil {
+      model.architecture =
+        (try? Network(recognising: checkpoint))
+        .flatMap { try? RepVGGStructure(of: $0) }?.description
+    }
+    try self.init(
+      model, tensors: checkpoint.stateDicts.first?.tensors.map(\.tensor) ?? [],
+      path: checkpoint.path, arithmetic: arithmetic)
+  }
+
+  /// The network that a file describes.
+  ///
+  /// - Parameters:
+  ///   - tensors: those that the graph's operands are indices into.
+  ///   - path: what to call the file in errors.
+  /// - Throws: `InferenceError.notANetwork` if the file has no graph; `ReadError`.
+  public init(
+    _ model: ModelDescription, tensors: [Tensor], path: String, arithmetic: Arithmetic = .float32
+  ) throws {
+    guard let graph = model.graph else {
       throw InferenceError.notANetwork(
         path: path, reason: "the file holds tensors, but no graph that says how they are used")
     }
-    var paths: [String: String] = [:]
-    let network = try? Network(recognising: file.checkpoint)
-    for parameter in network?.parameters ?? [] {
-      if case .block(let path, .fused(.weight)) = parameter.role {
-        paths[parameter.originalName] = path
-      }
-    }
-    var tensors: [String: Tensor] = [:]
-    for named in file.tensors { tensors[named.name] = named.tensor }
-    let structure = network.flatMap { try? RepVGGStructure(of: $0) }
     try self.init(
-      form: .deploy, precision: precision, input: file.input,
-      architecture: file.architecture ?? structure?.description,
-      GraphBuilder(graph: graph, blockNames: paths) { name in
-        tensors[name].map { .tensor($0) }
-      })
+      form: .deploy, arithmetic: arithmetic, input: model.input, architecture: model.architecture,
+      graph, TensorProvider(tensors))
   }
 
-  /// A network in deploy form: a list of operations, and the tensors that it names.
+  /// A network in deploy form.
   ///
-  /// - Throws: `InferenceError.invalidGraph` if a tensor is missing or of a shape that does not fit;
-  ///   `ReadError`.
+  /// - Parameter tensors: those that the graph's operands are indices into.
+  /// - Throws: `InferenceError.invalidGraph` if they do not fit each other; `ReadError`.
   public init(
-    graph: [Operation], tensors: [NamedTensor], input: InputConvention? = nil,
-    precision: Precision = .float32
+    _ graph: Graph, tensors: [Tensor], input: InputConvention? = nil,
+    arithmetic: Arithmetic = .float32
   ) throws {
-    var byName: [String: Tensor] = [:]
-    for named in tensors { byName[named.name] = named.tensor }
     try self.init(
-      form: .deploy, precision: precision, input: input,
-      GraphBuilder(graph: graph, blockNames: [:]) { name in byName[name].map { .tensor($0) } })
+      form: .deploy, arithmetic: arithmetic, input: input, graph, TensorProvider(tensors))
   }
 
   /// The network of a checkpoint in training or deploy form, or partly fused: blocks that have branches
@@ -73,25 +77,27 @@ extension RunnableNetwork {
   /// - Throws: `InferenceError.notANetwork` if it is not a whole RepVGG; `NamingError`, `FusionError`,
   ///   `ReadError`.
   public init(
-    _ network: Network, precision: Precision = .float32, epsilon: Double? = nil
+    _ network: Network, arithmetic: Arithmetic = .float32, epsilon: Double? = nil
   ) throws {
     try network.requireKnownBlocks()
     let structure = try RepVGGStructure(runnable: network)
-    var blocks: [String: Block] = [:]
-    for block in network.blocks { blocks[block.path] = block }
+    var branched: [String: Block] = [:]
+    for block in network.blocks where block.hasBranches { branched[block.path] = block }
     var sources: [Role: ParameterSource] = [:]
     for parameter in network.parameters { sources[parameter.role] = .tensor(parameter.tensor) }
+    let graph = structure.graph
+    // Of the convolutions of a block the fused one is the first.
+    var blocks: [Int: Block] = [:]
+    for (index, node) in graph.nodes.enumerated() {
+      if let path = node.block { blocks[index] = branched.removeValue(forKey: path) }
+    }
     try self.init(
-      form: network.blocks.contains(where: \.hasBranches) ? .train : .deploy,
-      precision: precision, input: network.dialect.input, architecture: structure.description,
-      notes: network.notes,
-      StructureBuilder(path: network.path, structure: structure) {
-        sources[$0]
-      } branches: { layer in
-        try blocks[layer.path].flatMap { block in
-          block.hasBranches
-            ? try TrainingBlock(
-              block, layer, of: network, epsilon: epsilon ?? network.dialect.epsilon) : nil
+      form: blocks.isEmpty ? .deploy : .train,
+      arithmetic: arithmetic, input: network.dialect.input, architecture: structure.description,
+      notes: network.notes, graph,
+      RepVGGProvider(path: network.path, structure, sources) { [blocks] node in
+        try blocks[node].map {
+          try TrainingBlock($0, of: network, epsilon: epsilon ?? network.dialect.epsilon)
         }
       })
   }
@@ -100,7 +106,7 @@ extension RunnableNetwork {
   /// at all, in float32 rounded once.
   ///
   /// - Throws: `InferenceError.notANetwork` if it is not a whole RepVGG; `ReadError`.
-  public init(fusing plan: FusionPlan, precision: Precision = .float32) throws {
+  public init(fusing plan: FusionPlan, arithmetic: Arithmetic = .float32) throws {
     let structure = try RepVGGStructure(runnable: plan.network)
     var sources: [Role: ParameterSource] = [:]
     for step in plan.steps {
@@ -112,9 +118,9 @@ extension RunnableNetwork {
       }
     }
     try self.init(
-      form: .deploy, precision: precision, input: plan.network.dialect.input,
-      architecture: structure.description,
-      StructureBuilder(path: plan.network.path, structure: structure) { sources[$0] })
+      form: .deploy, arithmetic: arithmetic, input: plan.network.dialect.input,
+      architecture: structure.description, structure.graph,
+      RepVGGProvider(path: plan.network.path, structure, sources))
   }
 }
 
@@ -129,113 +135,43 @@ extension RepVGGStructure {
   }
 }
 
-/// Builds a program from a list of operations.
-private struct GraphBuilder: ProgramBuilder {
-  var graph: [Operation]
-  /// The name of the block that begins with a convolution, by its weight.
-  var blockNames: [String: String]
-  var source: (String) -> ParameterSource?
-
-  func program<Number: NetworkNumber>() throws -> Program<Number> {
-    var program = Program<Number>()
-    for (index, operation) in graph.enumerated() {
-      func parameter(_ name: String) throws(InferenceError) -> ParameterSource {
-        guard let source = source(name) else {
-          throw .invalidGraph(operation: index, what: "there is no tensor '\(name)'")
-        }
-        if case .tensor(let tensor) = source, !tensor.elementType.isWeightType {
-          throw .invalidGraph(
-            operation: index, what: "the tensor '\(name)' is of \(tensor.elementType.rawValue)")
-        }
-        return source
-      }
-      switch operation {
-      case .convolution(let convolution):
-        program.begin(blockNames[convolution.weight] ?? moduleName(of: convolution.weight))
-        try program.append(
-          convolution, weight: try parameter(convolution.weight),
-          bias: try parameter(convolution.bias))
-      case .squeezeExcitation(let layers):
-        try program.append(
-          squeeze: (try parameter(layers.squeezeWeight), try parameter(layers.squeezeBias)),
-          excite: (try parameter(layers.exciteWeight), try parameter(layers.exciteBias)))
-      case .relu: program.appendReLU()
-      case .globalAveragePool: try program.appendPooling()
-      case .linear(let weight, let bias):
-        try program.append(linear: try parameter(weight), bias: try parameter(bias))
-      }
-    }
-    try program.finish()
-    return program
-  }
-
-  /// `features.0` of `features.0.weight`.
-  private func moduleName(of weight: String) -> String {
-    weight.hasSuffix(".weight") ? String(weight.dropLast(".weight".count)) : weight
-  }
-}
-
-/// Builds a program from the structure of a RepVGG.
-private struct StructureBuilder: ProgramBuilder {
+/// The parameters of a RepVGG, by their roles.
+private struct RepVGGProvider: ParameterProvider {
   /// The file, for errors.
-  var path: String
-  var structure: RepVGGStructure
-  var source: (Role) -> ParameterSource?
-  /// The branches of a block; nil if it is a deploy block.
-  var branches: (RepVGGStructure.Layer) throws -> TrainingBlock? = { _ in nil }
+  let path: String
+  let tensors: [TensorType]
+  private let roles: [Role]
+  private let sources: [Role: ParameterSource]
+  private let block: @Sendable (_ node: Int) throws -> TrainingBlock?
 
-  func program<Number: NetworkNumber>() throws -> Program<Number> {
-    var program = Program<Number>()
-    for layer in structure.layers {
-      func parameter(_ role: BlockRole) throws(InferenceError) -> ParameterSource {
-        try self.parameter(.block(path: layer.path, role))
-      }
-      func appendSqueezeExcitation(_ placement: Placement) throws {
-        guard structure.squeezeExcitation == placement, layer.squeezed != nil else { return }
-        try program.append(
-          squeeze: (
-            try parameter(.squeeze(placement, .weight)), try parameter(.squeeze(placement, .bias))
-          ),
-          excite: (
-            try parameter(.excite(placement, .weight)), try parameter(.excite(placement, .bias))
-          ))
-      }
-      program.begin(layer.path)
-      if let block = try branches(layer) {
-        try program.append(block)
-      } else {
-        let padding = layer.kernelSize / 2
-        try program.append(
-          Convolution(
-            weight: "", bias: "", stride: [layer.stride, layer.stride],
-            padding: [padding, padding], groups: layer.groups),
-          weight: try parameter(.fused(.weight)), bias: try parameter(.fused(.bias)))
-      }
-      try appendSqueezeExcitation(.beforeActivation)
-      program.appendReLU()
-      try appendSqueezeExcitation(.afterActivation)
-    }
-    try program.appendPooling()
-    try program.append(
-      linear: try parameter(.classifier(.weight)), bias: try parameter(.classifier(.bias)))
-    try program.finish()
-    return program
+  init(
+    path: String, _ structure: RepVGGStructure, _ sources: [Role: ParameterSource],
+    block: @escaping @Sendable (_ node: Int) throws -> TrainingBlock? = { _ in nil }
+  ) {
+    self.path = path
+    let parameters = structure.deployParameters
+    // Of whatever type the tensors are: naming has seen to it that they are numbers.
+    tensors = parameters.map { TensorType(.float32, $0.shape) }
+    roles = parameters.map(\.role)
+    self.sources = sources
+    self.block = block
   }
 
-  private func parameter(_ role: Role) throws(InferenceError) -> ParameterSource {
-    guard let source = source(role) else {
-      let name = Dialect.official.name(of: role) ?? "a parameter"
-      throw .notANetwork(path: path, reason: "'\(name)' (as the official code calls it) is missing")
+  func parameter(_ tensor: Int) throws -> ParameterSource {
+    guard let source = sources[roles[tensor]] else {
+      let name = Dialect.official.name(of: roles[tensor]) ?? "a parameter"
+      throw InferenceError.notANetwork(
+        path: path, reason: "'\(name)' (as the official code calls it) is missing")
     }
     return source
   }
+
+  func trainingBlock(for node: Int) throws -> TrainingBlock? { try block(node) }
 }
 
 extension TrainingBlock {
   /// - Parameter epsilon: BatchNorm's, where the file does not say it.
-  fileprivate init(
-    _ block: Block, _ layer: RepVGGStructure.Layer, of network: Network, epsilon: Double
-  ) throws {
+  fileprivate init(_ block: Block, of network: Network, epsilon: Double) throws {
     // Checks that all is there and of fitting shapes, with errors that say what is not.
     _ = try RepVGGBlock(block, of: network, epsilon: epsilon)
     func vector(_ role: BlockRole) throws -> [Double] { try block[role]!.tensor.doubles() }
@@ -254,7 +190,6 @@ extension TrainingBlock {
     }
     self.init(
       dense: try branch(.dense), pointwise: try branch(.pointwise),
-      identity: layer.hasIdentity ? try norm(.identity) : nil, groups: layer.groups,
-      stride: layer.stride)
+      identity: block[.batchNorm(.identity, .gamma)] == nil ? nil : try norm(.identity))
   }
 }

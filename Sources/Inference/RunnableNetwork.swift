@@ -1,14 +1,16 @@
+public import Checkpoints
+internal import Graphs
 internal import Naming
 public import Tensors
 
 /// The arithmetic a network is computed in. Every layer's sums are formed in it.
-public enum Precision: String, CaseIterable, Sendable {
+public enum Arithmetic: String, CaseIterable, Sendable {
   case float32, float64
 }
 
 /// A network with its weights in memory, ready to be run on the processor.
 ///
-///     let network = try RunnableNetwork.open(path: "a0.rvd", precision: .float64)
+///     let network = try RunnableNetwork.open(path: "a0.rvd", arithmetic: .float64)
 ///     let result = try network.run(ImageBatch(images, shape: [16, 3, 224, 224]))
 ///     print(result.logits[0].indices.max { result.logits[0][$0] < result.logits[0][$1] }!)
 ///
@@ -24,7 +26,7 @@ public struct RunnableNetwork: Sendable {
     case train, deploy
   }
   public let form: Form
-  public let precision: Precision
+  public let arithmetic: Arithmetic
   /// How images become input; nil where it is not known.
   public let input: InputConvention?
   /// `RepVGG-A0`, or what a network without name consists of; nil where it is not known.
@@ -39,24 +41,23 @@ public struct RunnableNetwork: Sendable {
   }
 
   init(
-    form: Form, precision: Precision, input: InputConvention?, architecture: String? = nil,
-    notes: [String] = [], _ builder: some ProgramBuilder
+    form: Form, arithmetic: Arithmetic, input: InputConvention?, architecture: String? = nil,
+    notes: [String] = [], _ graph: Graph, _ source: some ParameterProvider
   ) throws {
     try BLAS.load()
     self.form = form
-    self.precision = precision
+    self.arithmetic = arithmetic
     self.input = input
     self.architecture = architecture
     self.notes = notes
     engine =
-      switch precision {
-      case .float32: .float32(try builder.program())
-      case .float64: .float64(try builder.program())
+      switch arithmetic {
+      case .float32: .float32(try Program(graph, source, channels: input?.mean.count))
+      case .float64: .float64(try Program(graph, source, channels: input?.mean.count))
       }
   }
 
-  /// The names of the blocks, in order: `stage0`, `stage1.0`; of a graph that is no RepVGG those of the
-  /// convolutions.
+  /// The names of the blocks that the graph has, in order: `stage0`, `stage1.0`.
   public var blocks: [String] {
     switch engine {
     case .float32(let program): program.blocks
@@ -64,8 +65,8 @@ public struct RunnableNetwork: Sendable {
     }
   }
 
-  /// Channels of the images it takes.
-  public var inputChannels: Int {
+  /// Channels of the images it takes; nil where the network does not say it.
+  public var inputChannels: Int? {
     switch engine {
     case .float32(let program): program.inputChannels
     case .float64(let program): program.inputChannels
@@ -81,14 +82,9 @@ public struct RunnableNetwork: Sendable {
   }
 }
 
-/// Makes the same program for either precision.
-protocol ProgramBuilder {
-  func program<Number: NetworkNumber>() throws -> Program<Number>
-}
-
 /// What a network makes of images.
 public struct NetworkResult: Sendable {
-  /// For each image, one number for each class (or what else the network's last operation gives).
+  /// For each image, one number for each class (or what else the network gives, row by row).
   public var logits: [[Double]]
   /// What the blocks asked for gave.
   public var blocks: [String: BlockResult]
@@ -130,8 +126,8 @@ extension RunnableNetwork {
     if let unknown = kept.subtracting(blocks).min() {
       throw .noSuchBlock(name: unknown, nearest: nearestNames(to: unknown, in: blocks))
     }
-    guard images.channels == program.inputChannels else {
-      throw .wrongChannels(expected: program.inputChannels, found: images.channels)
+    if let expected = program.inputChannels, images.channels != expected {
+      throw .wrongChannels(expected: expected, found: images.channels)
     }
     guard images.height > 0, images.width > 0 else {
       throw .imagesTooSmall(
@@ -140,11 +136,11 @@ extension RunnableNetwork {
     guard images.height <= largestMatrixSize / batch / images.width else {
       throw .imagesTooLarge(images: batch, height: images.height, width: images.width)
     }
-    let team = Team<Number>(threads)
+    let pool = WorkerPool<Number>(threads)
     var result = NetworkResult(logits: [], blocks: [:])
     for start in stride(from: 0, to: images.count, by: batch) {
       let range = start..<min(start + batch, images.count)
-      let output = try program.run(images.map(range, team), team, keeping: kept) { name, map in
+      let output = try program.run(images.map(range, pool), pool, keeping: kept) { name, map in
         var block =
           result.blocks[name]
           ?? BlockResult(
@@ -157,7 +153,7 @@ extension RunnableNetwork {
       for image in 0..<range.count {
         result.logits.append(Array(numbers[image * perImage..<(image + 1) * perImage]))
       }
-      team.reuse(output)
+      pool.reuse(output)
       progress(range.upperBound)
     }
     return result

@@ -12,12 +12,12 @@ struct Window: Equatable, Sendable {
   /// Whether it sees one number at a time, and every one: nothing is to be unfolded.
   var isIdentity: Bool { taps == 1 && stride == (1, 1) && padding == (0, 0) }
 
-  /// Height and width of what comes out; nil if the kernel does not fit the image.
-  func output(height: Int, width: Int) -> (height: Int, width: Int)? {
-    let rows = height + 2 * padding.y - dilation.y * (kernel.height - 1) - 1
-    let columns = width + 2 * padding.x - dilation.x * (kernel.width - 1) - 1
-    guard rows >= 0, columns >= 0 else { return nil }
-    return (rows / stride.y + 1, columns / stride.x + 1)
+  /// The columns of the output whose tap lies inside an image, `right` of where the column's window
+  /// begins: 0 <= column * stride + right < width.
+  func columns(of width: Int, right: Int, among count: Int) -> Range<Int> {
+    let first = min(right < 0 ? (-right + stride.x - 1) / stride.x : 0, count)
+    let last = width - right <= 0 ? 0 : (width - right - 1) / stride.x + 1
+    return first..<max(first, min(last, count))
   }
 
   static func == (a: Window, b: Window) -> Bool {
@@ -104,11 +104,7 @@ extension Window {
     _ positions: Range<Int>, _ output: (height: Int, width: Int),
     into row: UnsafeMutablePointer<Number>
   ) {
-    // Positions of a line whose tap lies inside the image: 0 <= position * stride + right < width.
-    let first = right < 0 ? (-right + stride.x - 1) / stride.x : 0
-    let last = input.width - right <= 0 ? 0 : (input.width - right - 1) / stride.x + 1
-    let inside = min(first, output.width)..<max(min(first, output.width), min(last, output.width))
-
+    let inside = columns(of: input.width, right: right, among: output.width)
     var position = positions.lowerBound
     while position < positions.upperBound {
       let line = position / output.width

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 // Dialect tables as text: lines of `key: value`, in any order, `#` before comments. The keys are

@@ -1,4 +1,4 @@
-public import Tensors
+public import Checkpoints
 
 /// How one project names, shapes and feeds the parameters of a RepVGG: a table, used in both
 /// directions.

@@ -1,4 +1,5 @@
-public import Tensors
+public import Checkpoints
+internal import Tensors
 
 extension Network {
   /// Chooses the state dict of `checkpoint` that has the most parameters of known roles, and gives

@@ -1,3 +1,4 @@
+public import Checkpoints
 public import Tensors
 
 /// A tensor whose role is known.

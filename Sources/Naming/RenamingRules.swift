@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 /// Rules that a user gives for names, tried in order; the first that matches a name changes it.

@@ -8,8 +8,8 @@ internal import Tensors
 ///          8     4  format version: the edition of the specification that the writer followed
 ///         12     4  minimum reader version: the oldest edition that suffices to read the file
 ///         16     8  flags: zero
-///         24     8  manifest length in bytes; the manifest begins at byte 64
-///         32     8  data length in bytes; the data begin at the next multiple of 64
+///         24     8  manifest offset: where it begins, a multiple of 64
+///         32     8  manifest length in bytes; the file ends with it
 ///         40     4  CRC-32 of the manifest
 ///         44    16  reserved: zero
 ///         60     4  CRC-32 of bytes 0..<60
@@ -20,8 +20,8 @@ struct Header: Equatable {
   /// The edition of `formats/rvd.md` that this code writes, and the newest that it reads.
   static let version: UInt32 = 1
   static let byteCount = 64
-  /// What the data section and every tensor in it begin at a multiple of: a cache line, and more than
-  /// any vector instruction asks for.
+  /// What every tensor and the manifest begin at a multiple of: a cache line, and more than any vector
+  /// instruction asks for.
   static let alignment = 64
   static let magic: [UInt8] = [0x89, 0x52, 0x56, 0x44, 0x0D, 0x0A, 0x1A, 0x0A]
   /// The longest manifest: room for some hundred thousand tensors.
@@ -29,18 +29,15 @@ struct Header: Equatable {
 
   var version = Header.version
   var minimumReaderVersion = Header.version
+  var manifestOffset: Int
   var manifestLength: Int
-  var dataLength: Int
   var manifestCRC: UInt32
 
-  init(manifestLength: Int, dataLength: Int, manifestCRC: UInt32) {
+  init(manifestOffset: Int, manifestLength: Int, manifestCRC: UInt32) {
+    self.manifestOffset = manifestOffset
     self.manifestLength = manifestLength
-    self.dataLength = dataLength
     self.manifestCRC = manifestCRC
   }
-
-  /// Where the data section begins.
-  var dataStart: Int { Header.aligned(Header.byteCount + manifestLength) }
 
   /// The next multiple of the alignment, or `offset` itself if it is one.
   static func aligned(_ offset: Int) -> Int { (offset + alignment - 1) / alignment * alignment }
@@ -50,15 +47,15 @@ struct Header: Equatable {
     bytes.appendLittleEndian(version)
     bytes.appendLittleEndian(minimumReaderVersion)
     bytes.appendLittleEndian(UInt64(0))
+    bytes.appendLittleEndian(UInt64(manifestOffset))
     bytes.appendLittleEndian(UInt64(manifestLength))
-    bytes.appendLittleEndian(UInt64(dataLength))
     bytes.appendLittleEndian(manifestCRC)
     bytes.append(contentsOf: repeatElement(0, count: 16))
     bytes.appendLittleEndian(CRC32(bytes).value)
     return bytes
   }
 
-  /// Reads the header of `source` and compares the lengths in it with the file's.
+  /// Reads the header of `source` and compares the manifest's place in it with the file's end.
   init(of source: any ByteSource) throws(ReadError) {
     let start = try source.bytes(0..<min(source.count, Header.byteCount), field: "the header")
     try Header.checkMagic(start, at: source.location(at: 0))
@@ -94,30 +91,29 @@ struct Header: Equatable {
       try refuse(offset, "zero in a reserved byte", "\(start[offset])")
     }
 
-    let manifestLength: UInt64 = start.littleEndian(at: 24)
-    guard manifestLength <= UInt64(Header.maximumManifestLength) else {
+    let offset: UInt64 = start.littleEndian(at: 24)
+    guard offset >= UInt64(Header.byteCount), offset.isMultiple(of: UInt64(Header.alignment)) else {
+      try refuse(24, "a manifest at a multiple of 64 behind the header", "one at \(offset)")
+    }
+    let length: UInt64 = start.littleEndian(at: 32)
+    guard length <= UInt64(Header.maximumManifestLength) else {
       throw .limitExceeded(
-        source.location(at: 24), what: "the length of the manifest",
-        limit: Header.maximumManifestLength, found: "\(manifestLength) bytes")
+        source.location(at: 32), what: "the length of the manifest",
+        limit: Header.maximumManifestLength, found: "\(length) bytes")
     }
-    self.manifestLength = Int(manifestLength)
-    manifestCRC = start.littleEndian(at: 40)
-    let dataStart = Header.aligned(Header.byteCount + self.manifestLength)
-    try source.check(
-      Header.byteCount, dataStart - Header.byteCount, field: "the manifest and its padding")
-    let dataLength: UInt64 = start.littleEndian(at: 32)
-    let available = UInt64(source.count - dataStart)
-    guard dataLength <= available else {
+    let size = UInt64(source.count)
+    guard offset <= size, length <= size - offset else {
       throw .truncated(
-        source.location(at: dataStart), field: "the data section",
-        needed: Int(clamping: dataLength), available: Int(available))
+        source.location(at: source.count), field: "the tensors and the manifest",
+        needed: Int(clamping: offset), available: source.count)
     }
-    guard dataLength == available else {
+    guard length == size - offset else {
       try refuse(
-        dataStart + Int(dataLength), "the end of the file",
-        "\(available - dataLength) more bytes")
+        Int(offset + length), "the end of the file", "\(size - offset - length) more bytes")
     }
-    self.dataLength = Int(dataLength)
+    manifestOffset = Int(offset)
+    manifestLength = Int(length)
+    manifestCRC = start.littleEndian(at: 40)
   }
 
   private static func checkMagic(_ start: [UInt8], at place: Location) throws(ReadError) {

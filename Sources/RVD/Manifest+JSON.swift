@@ -1,4 +1,6 @@
+internal import Checkpoints
 internal import Checksums
+internal import Graphs
 internal import JSON
 internal import Tensors
 
@@ -8,37 +10,36 @@ internal import Tensors
 extension Manifest {
   var json: JSONValue {
     .object(present: [
-      "architecture": architecture.map(JSONValue.string),
-      "classes": classes.map(JSONValue.integer),
-      "content": ["sha256": .string(contentSHA256)],
-      "graph": graph.map { .array($0.map(\.json)) },
-      "input": input?.json,
-      "provenance": provenance?.json,
+      "architecture": model.architecture.map(JSONValue.string),
+      "classes": model.classes.map(JSONValue.integer),
+      "content": model.contentSHA256.map { ["sha256": .string($0)] },
+      "graph": model.graph.map { .array($0.nodes.map(\.json)) },
+      "input": model.input?.json,
+      "provenance": model.provenance?.json,
       "tensors": .array(tensors.map(\.json)),
     ])
   }
 
   init(_ json: JSONValue) throws(ManifestProblem) {
     let fields = try Fields(json, place: "")
-    architecture = try fields.string(ifPresent: "architecture")
-    classes = try fields.has("classes") ? fields.integer("classes") : nil
-    contentSHA256 = try fields.object("content").string("sha256")
-    input = try fields.has("input") ? InputConvention(fields.object("input")) : nil
-    provenance = try fields.has("provenance") ? Provenance(fields.object("provenance")) : nil
+    model = ModelDescription(
+      architecture: try fields.string(ifPresent: "architecture"),
+      classes: try fields.has("classes") ? fields.integer("classes") : nil,
+      input: try fields.has("input") ? InputConvention(fields.object("input")) : nil,
+      provenance: try fields.has("provenance") ? Provenance(fields.object("provenance")) : nil,
+      contentSHA256: try fields.object("content").string("sha256"))
     tensors = try fields.array("tensors").map { (element) throws(ManifestProblem) in
       try StoredTensor(element)
     }
     guard fields.has("graph") else { return }
-    graph = try fields.array("graph").map { (element) throws(ManifestProblem) in
-      try Operation(element)
-    }
+    model.graph = Graph(
+      try fields.array("graph").map { (element) throws(ManifestProblem) in
+        try Graph.Node(element)
+      })
   }
 }
 
 extension StoredTensor {
-  /// The codec that stores the elements as they are.
-  static let raw = "raw"
-
   fileprivate var json: JSONValue {
     .object(present: [
       "bytes": .integer(byteCount),
@@ -63,10 +64,6 @@ extension StoredTensor {
     }
     self.elementType = elementType
     codec = try fields.string("codec")
-    guard codec == StoredTensor.raw else {
-      throw .unsupported(
-        place: fields.place("codec"), what: "tensor '\(name)' is stored with the codec '\(codec)'")
-    }
     let dimensions = try fields.integers("shape")
     guard let shape = Shape(checking: dimensions) else {
       throw .invalid(
@@ -93,55 +90,6 @@ extension StoredTensor {
       throw .invalid(
         place: fields.place("bytes"), expected: "the size of \(typeName) \(shape)",
         found: "\(bytes)")
-    }
-  }
-}
-
-extension Operation {
-  fileprivate var json: JSONValue {
-    func pair(_ values: [Int]) -> JSONValue { .array(values.map(JSONValue.integer)) }
-    return switch self {
-    case .convolution(let convolution):
-      [
-        "op": "convolution",
-        "weight": .string(convolution.weight), "bias": .string(convolution.bias),
-        "stride": pair(convolution.stride), "padding": pair(convolution.padding),
-        "dilation": pair(convolution.dilation), "groups": .integer(convolution.groups),
-      ]
-    case .squeezeExcitation(let layers):
-      [
-        "op": "squeeze-excitation",
-        "squeezeWeight": .string(layers.squeezeWeight), "squeezeBias": .string(layers.squeezeBias),
-        "exciteWeight": .string(layers.exciteWeight), "exciteBias": .string(layers.exciteBias),
-      ]
-    case .relu: ["op": "relu"]
-    case .globalAveragePool: ["op": "global-average-pool"]
-    case .linear(let weight, let bias):
-      ["op": "linear", "weight": .string(weight), "bias": .string(bias)]
-    }
-  }
-
-  fileprivate init(_ fields: Fields) throws(ManifestProblem) {
-    switch try fields.string("op") {
-    case "convolution":
-      self = .convolution(
-        Convolution(
-          weight: try fields.string("weight"), bias: try fields.string("bias"),
-          stride: try fields.integers("stride"), padding: try fields.integers("padding"),
-          dilation: try fields.integers("dilation"), groups: try fields.integer("groups")))
-    case "squeeze-excitation":
-      self = .squeezeExcitation(
-        SqueezeExcitation(
-          squeezeWeight: try fields.string("squeezeWeight"),
-          squeezeBias: try fields.string("squeezeBias"),
-          exciteWeight: try fields.string("exciteWeight"),
-          exciteBias: try fields.string("exciteBias")))
-    case "relu": self = .relu
-    case "global-average-pool": self = .globalAveragePool
-    case "linear":
-      self = .linear(weight: try fields.string("weight"), bias: try fields.string("bias"))
-    case let name:
-      throw .unsupported(place: fields.place("op"), what: "the graph has the operation '\(name)'")
     }
   }
 }
@@ -189,7 +137,7 @@ extension Provenance {
 }
 
 /// The members of a JSON object, to be asked for by name and type.
-private struct Fields {
+struct Fields {
   private let json: JSONValue
   private let path: String
 

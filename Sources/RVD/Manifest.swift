@@ -1,3 +1,5 @@
+internal import Checkpoints
+internal import Graphs
 internal import JSON
 public import Tensors
 
@@ -6,14 +8,14 @@ public struct StoredTensor: Equatable, Sendable {
   public var name: String
   public var elementType: ElementType
   public var shape: Shape
-  /// What the graph uses it for: `kernel` of a convolution, `weight` of a linear layer, `bias`. For
-  /// people; nothing depends on it.
+  /// What the graph uses it for: `kernel` of a convolution, or the name of the operand, such as `weight`
+  /// of a linear layer or `bias`. For people; nothing depends on it.
   public var role: String?
   /// The order of the axes: `OIHW` or `OI`.
   public var layout: String?
   /// How the elements became the stored bytes. Version 1 has `raw`: as they are.
   public var codec: String
-  /// Bytes from the start of the data section.
+  /// Where the stored bytes begin, from the beginning of the file.
   public var offset: Int
   public var storedByteCount: Int
   /// Of the stored bytes.
@@ -27,16 +29,15 @@ public struct StoredTensor: Equatable, Sendable {
 /// is written that would not be read.
 struct Manifest: Equatable {
   var tensors: [StoredTensor]
-  var graph: [Operation]?
-  var architecture: String?
-  var classes: Int?
-  var input: InputConvention?
-  var provenance: Provenance?
-  /// 64 hexadecimal digits.
-  var contentSHA256: String
+  var model: ModelDescription
 
-  /// The bytes that the tensors and the padding between them take.
-  var dataLength: Int { tensors.last.map { $0.offset + $0.storedByteCount } ?? 0 }
+  /// Where the manifest belongs: at the next multiple of the alignment behind the tensors.
+  var offset: Int { Manifest.place(after: tensors.last) }
+
+  /// Where what follows a tensor begins; what follows the header, if there is none.
+  static func place(after tensor: StoredTensor?) -> Int {
+    Header.aligned(tensor.map { $0.offset + $0.storedByteCount } ?? Header.byteCount)
+  }
 }
 
 /// What is wrong with a manifest. `place` is a path in it, such as `tensors[3].shape`.
@@ -50,22 +51,17 @@ extension Manifest {
   /// The first of the format's rules, beyond the types of members, that the manifest breaks.
   func check() throws(ManifestProblem) {
     try checkTensors()
-    if let input { try check(input) }
-    if let classes, classes < 1 {
+    if let input = model.input { try check(input) }
+    if let classes = model.classes, classes < 1 {
       throw .invalid(place: "classes", expected: "at least 1", found: "\(classes)")
     }
-    if let provenance { try check(provenance) }
-    guard isSHA256(contentSHA256) else {
-      throw .invalid(
-        place: "content.sha256", expected: "64 lower-case hexadecimal digits",
-        found: "'\(contentSHA256)'")
-    }
-    if let graph { try check(graph) }
+    if let provenance = model.provenance { try check(provenance) }
+    if let digest = model.contentSHA256 { try check(digest, at: "content.sha256") }
+    if let graph = model.graph { try check(graph) }
   }
 
   private func checkTensors() throws(ManifestProblem) {
     var names: Set<[UInt8]> = []
-    var end = 0
     for (index, tensor) in tensors.enumerated() {
       func invalid(
         _ member: String, expected: String, found: String
@@ -86,9 +82,14 @@ extension Manifest {
         try invalid(
           "shape", expected: "the shape of less than 2^53 bytes", found: "\(tensor.shape)")
       }
-      guard tensor.storedByteCount == bytes else {
+      guard let codec = Codec(named: tensor.codec) else {
+        throw .unsupported(
+          place: "tensors[\(index)].codec",
+          what: "tensor '\(tensor.name)' is stored with the codec '\(tensor.codec)'")
+      }
+      if let expected = codec.storedByteCount(bytes), tensor.storedByteCount != expected {
         try invalid(
-          "storedBytes", expected: "\(bytes), as the codec is raw",
+          "storedBytes", expected: "\(expected), as the codec is \(codec.name)",
           found: "\(tensor.storedByteCount)")
       }
       if let layout = tensor.layout {
@@ -101,22 +102,25 @@ extension Manifest {
           try invalid("layout", expected: "one for \(tensor.shape.rank) axes", found: "'\(layout)'")
         }
       }
-      let expected = Header.aligned(end)
+      let before = index == 0 ? nil : tensors[index - 1]
+      let expected = Manifest.place(after: before)
       guard tensor.offset == expected else {
+        let overlaps = before.map { tensor.offset < $0.offset + $0.storedByteCount } ?? false
         try invalid(
-          "offset", expected: "\(expected), the first multiple of 64 not inside the tensors before",
-          found:
-            "\(tensor.offset), which \(tensor.offset < end ? "overlaps them" : "is another place")")
+          "offset", expected: "\(expected), the first multiple of 64 behind what is before it",
+          found: "\(tensor.offset), which \(overlaps ? "overlaps that" : "is another place")")
       }
-      end = expected + bytes
-      guard end <= JSONValue.largestInteger else {
-        try invalid("offset", expected: "a place below 2^53", found: "an end at \(end)")
+      guard tensor.storedByteCount <= JSONValue.largestInteger - tensor.offset else {
+        try invalid("offset", expected: "a place below 2^53", found: "\(tensor.offset)")
       }
     }
   }
 
   /// The layouts that there are, with the axes each has.
-  private static let ranks = ["OIHW": 4, "OI": 2]
+  private static let ranks = Dictionary(
+    uniqueKeysWithValues: Operand.Layout.allCases.compactMap { layout in
+      layout.inManifest.map { ($0, layout.rank) }
+    })
 
   private func check(_ input: InputConvention) throws(ManifestProblem) {
     func require(
@@ -138,11 +142,7 @@ extension Manifest {
   }
 
   private func check(_ provenance: Provenance) throws(ManifestProblem) {
-    if let digest = provenance.sourceSHA256, !isSHA256(digest) {
-      throw .invalid(
-        place: "provenance.sourceSHA256", expected: "64 lower-case hexadecimal digits",
-        found: "'\(digest)'")
-    }
+    if let digest = provenance.sourceSHA256 { try check(digest, at: "provenance.sourceSHA256") }
     let epsilons = provenance.epsilons
     guard epsilons.allSatisfy({ $0.isFinite && $0 >= 0 }),
       zip(epsilons, epsilons.dropFirst()).allSatisfy(<)
@@ -153,7 +153,30 @@ extension Manifest {
     }
   }
 
-  private func isSHA256(_ text: String) -> Bool {
-    text.utf8.count == 64 && text.utf8.allSatisfy("0123456789abcdef".utf8.contains)
+  private func check(_ digest: String, at place: String) throws(ManifestProblem) {
+    guard digest.utf8.count == 64, digest.utf8.allSatisfy("0123456789abcdef".utf8.contains) else {
+      throw .invalid(
+        place: place, expected: "64 lower-case hexadecimal digits", found: "'\(digest)'")
+    }
+  }
+
+  /// Follows the data through the graph.
+  private func check(_ graph: Graph) throws(ManifestProblem) {
+    let shapes: [ValueShape]
+    do {
+      shapes = try graph.shapes(
+        ofInput: .map(channels: model.input?.mean.count, height: nil, width: nil),
+        tensors: tensors.map { TensorType($0.elementType, $0.shape) })
+    } catch {
+      throw .invalid(
+        place: error.node.map { "graph[\($0)].\(error.member)" } ?? "graph",
+        expected: error.expected, found: error.found)
+    }
+    guard let classes = model.classes, let result = shapes.last else { return }
+    guard case .vector(let outputs) = result, outputs ?? classes == classes else {
+      throw .invalid(
+        place: "classes", expected: "as many as the graph has outputs",
+        found: "\(classes), for \(result)")
+    }
   }
 }

@@ -1,3 +1,4 @@
+public import Checkpoints
 internal import Checksums
 internal import Dispatch
 internal import JSON
@@ -8,11 +9,10 @@ public import Tensors
 ///
 /// The layout; `formats/rvd.md` is the specification.
 ///
-///     0          header     64 bytes: magic, versions, lengths, checksums; see `Header`
-///     64         manifest   canonical JSON: tensors, graph, input, provenance; see `Manifest`
+///     0          header     64 bytes: magic, versions, the manifest's place, checksums; see `Header`
+///     64         tensors    in the manifest's order, each at a multiple of 64, zeros between them
 ///                zeros      up to a multiple of 64
-///     dataStart  data       the tensors in the manifest's order, each at a multiple of 64, zeros
-///                           between them, nothing after the last
+///                manifest   canonical JSON: tensors, graph, input, provenance; see `Manifest`
 ///
 /// Opening reads the header and the manifest and checks every rule about them. The tensors' bytes are
 /// read when they are asked for; `verify` compares all of them with the checksums.
@@ -26,19 +26,13 @@ public struct RVDFile: Sendable {
   public let storedTensors: [StoredTensor]
   /// The same tensors, lazily, in the same order. A tensor's source verifies its CRC-32.
   public let tensors: [NamedTensor]
-  /// The network, if the file knows it.
-  public let graph: [Operation]?
-  public let architecture: String?
-  public let classes: Int?
-  public let input: InputConvention?
-  public let provenance: Provenance?
-  /// The content digest that the file records; `verify` computes it.
-  public let contentSHA256: String
+  /// What the file says of the network, as far as it knows it; the content digest is always there, and
+  /// `verify` computes it.
+  public let model: ModelDescription
   /// Bytes of the file.
   public var byteCount: Int { source.count }
 
   private let source: any ByteSource
-  private let dataStart: Int
 
   /// Opens a file for use: after verifying all of it, unless told not to.
   ///
@@ -58,45 +52,30 @@ public struct RVDFile: Sendable {
   public init(source: any ByteSource) throws(ReadError) {
     let header = try Header(of: source)
     let manifest = try RVDFile.manifest(in: source, header)
-    guard manifest.dataLength == header.dataLength else {
+    guard header.manifestOffset == manifest.offset else {
       throw .malformed(
-        source.location(at: 32),
-        expected: "the length of the tensors and their padding, \(manifest.dataLength)",
-        found: "\(header.dataLength)", remedy: writersFault)
+        source.location(at: 24),
+        expected: "the manifest at the first multiple of 64 behind the tensors, \(manifest.offset)",
+        found: "\(header.manifestOffset)", remedy: writersFault)
     }
     self.source = source
     version = Int(header.version)
-    dataStart = header.dataStart
     storedTensors = manifest.tensors
-    graph = manifest.graph
-    architecture = manifest.architecture
-    classes = manifest.classes
-    input = manifest.input
-    provenance = manifest.provenance
-    contentSHA256 = manifest.contentSHA256
-
-    var tensors: [NamedTensor] = []
-    for stored in manifest.tensors {
-      let region = try RVDFile.region(of: stored, in: source, dataStart)
-      tensors.append(
-        NamedTensor(
-          stored.name,
-          try Tensor(stored.elementType, shape: stored.shape, in: region, name: stored.name)))
+    model = manifest.model
+    tensors = try manifest.tensors.map { (stored) throws(ReadError) in
+      try stored.open(in: source).named
     }
-    self.tensors = tensors
   }
 
   private static func manifest(
     in source: any ByteSource, _ header: Header
   ) throws(ReadError) -> Manifest {
-    let end = Header.byteCount + header.manifestLength
-    let text = try source.bytes(Header.byteCount..<end, field: "the manifest")
-    let place = source.location(at: Header.byteCount)
+    let text = try source.bytes(header.manifestOffset..<source.count, field: "the manifest")
+    let place = source.location(at: header.manifestOffset)
     let computed = CRC32(text).value
     guard computed == header.manifestCRC else {
       throw .checksumMismatch(place, recorded: header.manifestCRC, computed: computed)
     }
-    try checkZeros(end..<header.dataStart, of: source)
 
     let json = try JSONValue(canonical: text, at: place)
     do {
@@ -117,17 +96,6 @@ public struct RVDFile: Sendable {
     }
   }
 
-  private static func region(
-    of stored: StoredTensor, in source: any ByteSource, _ dataStart: Int
-  ) throws(ReadError) -> ByteRegion {
-    var place = source.location
-    place.member = stored.name
-    place.offset = nil
-    return try ByteRegion(
-      of: source, start: dataStart + stored.offset, count: stored.storedByteCount,
-      field: "tensor '\(stored.name)'", location: place, crc: stored.crc32)
-  }
-
   /// Reads the whole file once and checks what opening did not: every tensor's checksum, the zeros
   /// between the tensors, and the content digest.
   ///
@@ -139,14 +107,16 @@ public struct RVDFile: Sendable {
       let result = Result { () throws(ReadError) in try verifyTensor(index) }
       results.withLock { $0[index] = result }
     }
+    try checkPadding(after: storedTensors.last)
     var content = ContentDigest()
     for (stored, result) in zip(storedTensors, results.withLock { $0 }) {
       content.add(stored.name, try result!.get())
     }
     let computed = content.hexadecimal
-    guard computed == contentSHA256 else {
+    guard let recorded = model.contentSHA256, recorded == computed else {
       throw .malformed(
-        source.location, expected: "tensors with the content SHA-256 \(contentSHA256)",
+        source.location,
+        expected: "tensors with the content SHA-256 \(model.contentSHA256 ?? "that is recorded")",
         found: "tensors with \(computed)", remedy: writersFault)
     }
   }
@@ -156,19 +126,18 @@ public struct RVDFile: Sendable {
   /// - Returns: the hash of its part of the content digest.
   private func verifyTensor(_ index: Int) throws(ReadError) -> SHA256 {
     let stored = storedTensors[index]
-    let end =
-      index == 0 ? 0 : storedTensors[index - 1].offset + storedTensors[index - 1].storedByteCount
-    try RVDFile.checkZeros(dataStart + end..<dataStart + stored.offset, of: source)
-    // A region of its own, whatever has been read of the tensor before.
-    let region = try RVDFile.region(of: stored, in: source, dataStart)
+    if index > 0 { try checkPadding(after: storedTensors[index - 1]) }
+    // Opened for this alone, whatever has been read of the tensor before.
+    let (named, region) = try stored.open(in: source)
+    let (elements, byteCount) = (named.tensor.source, stored.byteCount)
     var hash = ContentDigest.begin(name: stored.name, stored.elementType, stored.shape)
-    var buffer = [UInt8](repeating: 0, count: min(1 << 18, region.count))
+    var buffer = [UInt8](repeating: 0, count: min(1 << 18, byteCount))
     var next = 0
-    while next < region.count {
-      let size = min(buffer.count, region.count - next)
+    while next < byteCount {
+      let size = min(buffer.count, byteCount - next)
       try unsafe buffer.withMutableBytes { (bytes) throws(ReadError) in
         let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<size])
-        try unsafe region.read(into: piece, at: next)
+        try unsafe elements.read(into: piece, at: next)
         unsafe hash.update(UnsafeRawBufferPointer(piece))
       }
       next += size
@@ -177,10 +146,10 @@ public struct RVDFile: Sendable {
     return hash
   }
 
-  /// Checks padding, which is shorter than the alignment.
-  private static func checkZeros(
-    _ range: Range<Int>, of source: any ByteSource
-  ) throws(ReadError) {
+  /// Checks the zeros between a tensor and what follows it.
+  private func checkPadding(after stored: StoredTensor?) throws(ReadError) {
+    guard let stored else { return }
+    let range = stored.offset + stored.storedByteCount..<Manifest.place(after: stored)
     guard !range.isEmpty else { return }
     let bytes = try source.bytes(range, field: "padding")
     if let index = bytes.firstIndex(where: { $0 != 0 }) {
@@ -191,20 +160,35 @@ public struct RVDFile: Sendable {
   }
 }
 
+extension StoredTensor {
+  /// The tensor in a file, and the bytes that are stored of it, whose checksum `verify` compares.
+  fileprivate func open(
+    in source: any ByteSource
+  ) throws(ReadError) -> (named: NamedTensor, stored: ByteRegion) {
+    var place = source.location
+    place.member = name
+    place.offset = nil
+    let region = try ByteRegion(
+      of: source, start: offset, count: storedByteCount, field: "tensor '\(name)'",
+      location: place, crc: crc32)
+    guard let codec = Codec(named: codec) else { preconditionFailure("the manifest was checked") }
+    let tensor = try Tensor(
+      elementType, shape: shape, in: codec.decoded(region, byteCount), name: name)
+    return (NamedTensor(name, tensor), region)
+  }
+}
+
 extension RVDFile {
   /// The file as every reader of checkpoints presents its own.
   public var checkpoint: Checkpoint {
     Checkpoint(
       path: source.location.path, container: "RVD \(version)", family: "rvd",
-      byteCount: byteCount, stateDicts: [StateDict(tensors: tensors)])
+      byteCount: byteCount, stateDicts: [StateDict(tensors: tensors)], model: model
+    ) { () throws(ReadError) in try verify() }
   }
 
   /// The model, to be written again.
-  ///
-  /// - Parameter provenance: where it comes from now; the file's own is optional.
-  public func deployModel(provenance: Provenance) -> DeployModel {
-    DeployModel(
-      tensors: tensors.map { OutputTensor(name: $0.name, $0.tensor) }, graph: graph,
-      architecture: architecture, classes: classes, input: input, provenance: provenance)
+  public var deployModel: DeployModel {
+    DeployModel(tensors: tensors.map { OutputTensor(name: $0.name, $0.tensor) }, model)
   }
 }

@@ -1,4 +1,6 @@
+public import Checkpoints
 internal import Checksums
+internal import Graphs
 internal import JSON
 internal import Synchronization
 public import Tensors
@@ -15,12 +17,12 @@ public struct RVDSummary: Equatable, Sendable {
 public enum RVDWriter {
   /// Writes `model` to `file`, which the caller commits.
   ///
-  /// Every length is known before the first element is: the manifest is laid out with zeros for the
-  /// checksums, the tensors are fetched and written once, piece by piece, and the header and manifest
-  /// are put in place last. The same model gives the same bytes, on any number of threads.
+  /// Tensors are fetched and written once, piece by piece, several at a time; what they turn out to be
+  /// is in the manifest, which follows them, and where that is, in the header, which is set last. The
+  /// same model gives the same bytes, on any number of threads.
   ///
-  /// - Parameter sourceSHA256: computed while tensors are written, to take the place of the one in
-  ///   `model.provenance`, which must be there.
+  /// - Parameter sourceSHA256: computed while tensors are written, to take the place of the one in the
+  ///   model's provenance, which must be there.
   /// - Precondition: nothing has been written to `file`.
   /// - Throws: `WriteError.cannotExpress` if the model breaks a rule of the format (an empty or
   ///   repeated name, a graph that does not fit its tensors), before anything is written; what
@@ -31,18 +33,10 @@ public enum RVDWriter {
   ) throws -> RVDSummary {
     precondition(file.count == 0)
     var manifest = try layOut(model, path: file.path)
-    if sourceSHA256 != nil { manifest.provenance?.sourceSHA256 = unknownDigest }
-    let placeholder = try text(of: manifest, path: file.path)
-    guard placeholder.count <= Header.maximumManifestLength else {
-      throw cannotExpress(
-        "the manifest takes \(placeholder.count) bytes, more than \(Header.maximumManifestLength)",
-        file.path)
-    }
-    let dataStart = Header.aligned(Header.byteCount + placeholder.count)
-    try file.reserve(dataStart + manifest.dataLength)
+    try file.reserve(manifest.offset)
     let digest = Mutex<String?>(nil)
     let checksums = try file.write(
-      model.tensors, at: manifest.tensors.map { dataStart + $0.offset }, threads: threads,
+      model.tensors, at: manifest.tensors.map(\.offset), threads: threads,
       aside: {
         let computed = try sourceSHA256?()
         digest.withLock { $0 = computed }
@@ -53,46 +47,49 @@ public enum RVDWriter {
       manifest.tensors[index].crc32 = checksum.crc.value
       content.add(model.tensors[index].name, checksum.hash)
     }
+    manifest.model.contentSHA256 = content.hexadecimal
+    if let digest = digest.withLock({ $0 }) { manifest.model.provenance?.sourceSHA256 = digest }
 
-    manifest.contentSHA256 = content.hexadecimal
-    if let digest = digest.withLock({ $0 }) { manifest.provenance?.sourceSHA256 = digest }
     let text = try text(of: manifest, path: file.path)
-    precondition(text.count == placeholder.count)
+    guard text.count <= Header.maximumManifestLength else {
+      throw cannotExpress(
+        "the manifest takes \(text.count) bytes, more than \(Header.maximumManifestLength)",
+        file.path)
+    }
+    try file.append(text)
     let header = Header(
-      manifestLength: text.count, dataLength: manifest.dataLength, manifestCRC: CRC32(text).value)
-    try file.overwrite(header.bytes + text, at: 0)
-    return RVDSummary(contentSHA256: manifest.contentSHA256, byteCount: file.count)
+      manifestOffset: manifest.offset, manifestLength: text.count, manifestCRC: CRC32(text).value)
+    try file.overwrite(header.bytes, at: 0)
+    return RVDSummary(contentSHA256: content.hexadecimal, byteCount: file.count)
   }
 
-  /// What stands in the place of a digest that is yet to be computed.
-  private static let unknownDigest = String(repeating: "0", count: 64)
-
-  /// The manifest of `model`, complete but for the checksums, which are zeros.
+  /// The manifest of `model` as far as it is known before the tensors are: without checksums and content
+  /// digest.
   private static func layOut(_ model: DeployModel, path: String) throws(WriteError) -> Manifest {
-    var roles: [[UInt8]: TensorRole] = [:]
-    for operation in model.graph ?? [] {
-      for (_, name, role) in operation.references { roles[Array(name.utf8)] = role }
+    var operands = [Operand?](repeating: nil, count: model.tensors.count)
+    for (operand, tensor) in model.description.graph?.nodes.lazy.flatMap(\.tensors) ?? []
+    where operands.indices.contains(tensor) {
+      operands[tensor] = operands[tensor] ?? operand
     }
+    let codec = Codec.raw
     var tensors: [StoredTensor] = []
-    var end = 0
-    for tensor in model.tensors {
+    for (tensor, operand) in zip(model.tensors, operands) {
+      let offset = Manifest.place(after: tensors.last)
       let (bytes, overflow) = tensor.shape.elementCount
         .multipliedReportingOverflow(by: tensor.elementType.byteCount)
-      guard !overflow, bytes <= JSONValue.largestInteger, end <= JSONValue.largestInteger else {
+      guard !overflow, bytes <= JSONValue.largestInteger, offset <= JSONValue.largestInteger,
+        let stored = codec.storedByteCount(bytes)
+      else {
         throw cannotExpress("the tensors up to '\(tensor.name)' take 2^53 bytes or more", path)
       }
-      let role = roles[Array(tensor.name.utf8)]
       tensors.append(
         StoredTensor(
           name: tensor.name, elementType: tensor.elementType, shape: tensor.shape,
-          role: role?.rawValue, layout: role?.layout, codec: StoredTensor.raw,
-          offset: Header.aligned(end), storedByteCount: bytes, crc32: 0))
-      end = Header.aligned(end) + bytes
+          role: operand?.role, layout: operand?.layout.inManifest, codec: codec.name,
+          offset: offset, storedByteCount: stored, crc32: 0))
     }
-    let manifest = Manifest(
-      tensors: tensors, graph: model.graph, architecture: model.architecture,
-      classes: model.classes, input: model.input, provenance: model.provenance,
-      contentSHA256: unknownDigest)
+    var manifest = Manifest(tensors: tensors, model: model.description)
+    manifest.model.contentSHA256 = nil
     do {
       try manifest.check()
     } catch {

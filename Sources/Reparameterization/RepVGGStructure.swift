@@ -1,3 +1,5 @@
+internal import Checkpoints
+public import Graphs
 public import Naming
 public import Tensors
 
@@ -120,37 +122,42 @@ extension RepVGGStructure {
     deployParameters.reduce(0) { $0 + $1.shape.elementCount }
   }
 
-  /// The deploy form as a list of operations, with tensors called as `dialect` does.
-  public func graph(names dialect: Dialect) -> [Operation] {
-    func name(_ layer: Layer, _ role: BlockRole) -> String {
-      dialect.label(of: .block(path: layer.path, role))
+  /// The deploy form; operands are indices into `deployParameters`.
+  public var graph: Graph {
+    var graph = Graph()
+    var index: [Role: Int] = [:]
+    for (place, parameter) in deployParameters.enumerated() { index[parameter.role] = place }
+    func tensor(_ layer: Layer, _ role: BlockRole) -> Int {
+      index[.block(path: layer.path, role)]!
     }
-    var graph: [Operation] = []
+    var value = Graph.input
     for layer in layers {
-      let padding = layer.kernelSize / 2
-      graph.append(
-        .convolution(
-          Convolution(
-            weight: name(layer, .fused(.weight)), bias: name(layer, .fused(.bias)),
-            stride: [layer.stride, layer.stride], padding: [padding, padding],
-            groups: layer.groups)))
-      if let placement = squeezeExcitation {
-        let block = Operation.squeezeExcitation(
-          SqueezeExcitation(
-            squeezeWeight: name(layer, .squeeze(placement, .weight)),
-            squeezeBias: name(layer, .squeeze(placement, .bias)),
-            exciteWeight: name(layer, .excite(placement, .weight)),
-            exciteBias: name(layer, .excite(placement, .bias))))
-        graph += placement == .beforeActivation ? [block, .relu] : [.relu, block]
-      } else {
-        graph.append(.relu)
+      func appendSqueezeExcitation(_ placement: Placement) {
+        guard squeezeExcitation == placement, layer.squeezed != nil else { return }
+        var gate = graph.append(.globalAveragePool, value, block: layer.path)
+        gate = graph.convolution(
+          gate, weight: tensor(layer, .squeeze(placement, .weight)),
+          bias: tensor(layer, .squeeze(placement, .bias)), block: layer.path)
+        gate = graph.append(.relu, gate, block: layer.path)
+        gate = graph.convolution(
+          gate, weight: tensor(layer, .excite(placement, .weight)),
+          bias: tensor(layer, .excite(placement, .bias)), block: layer.path)
+        gate = graph.append(.sigmoid, gate, block: layer.path)
+        value = graph.append(.multiply, value, gate, block: layer.path)
       }
+      let padding = layer.kernelSize / 2
+      value = graph.convolution(
+        value, weight: tensor(layer, .fused(.weight)), bias: tensor(layer, .fused(.bias)),
+        stride: [layer.stride, layer.stride], padding: [padding, padding], groups: layer.groups,
+        block: layer.path)
+      appendSqueezeExcitation(.beforeActivation)
+      value = graph.append(.relu, value, block: layer.path)
+      appendSqueezeExcitation(.afterActivation)
     }
-    graph.append(.globalAveragePool)
-    graph.append(
-      .linear(
-        weight: dialect.label(of: .classifier(.weight)), bias: dialect.label(of: .classifier(.bias))
-      ))
+    value = graph.append(.globalAveragePool, value)
+    value = graph.append(.flatten, value)
+    graph.linear(
+      value, weight: index[.classifier(.weight)]!, bias: index[.classifier(.bias)]!)
     return graph
   }
 }
@@ -218,8 +225,7 @@ extension RepVGGStructure {
       }
     }
     if let stray = network.blocks.first(where: { block in !order.contains { $0.path == block.path }
-      })
-    {
+    }) {
       throw deviation("block '\(stray.path)' is not where a RepVGG has one")
     }
 

@@ -10,29 +10,35 @@ public enum ElementType: String, CaseIterable, Sendable {
   case complex64, complex128
 
   /// Bytes of one element.
-  public var byteCount: Int {
-    switch self {
-    case .complex128: 16
-    case .float64, .int64, .uint64, .complex64: 8
-    case .float32, .int32, .uint32: 4
-    case .float16, .bfloat16, .int16, .uint16: 2
-    case .float8e4m3fn, .float8e5m2, .int8, .uint8, .bool: 1
-    }
-  }
+  public var byteCount: Int { row.byteCount }
 
   /// Bytes that are reversed together when the byte order changes: each half of a complex number.
-  var swapCount: Int {
-    switch self {
-    case .complex64, .complex128: byteCount / 2
-    default: byteCount
-    }
-  }
+  var swapCount: Int { row.byteCount / row.numbers }
 
   /// Whether `Tensor.readNumbers` can decode it: the four IEEE-like types that weights come in.
-  public var isWeightType: Bool {
+  public var isWeightType: Bool { row.isWeightType }
+
+  /// The table of element types: bytes, numbers that an element consists of, and whether weights come in
+  /// it.
+  private var row: (byteCount: Int, numbers: Int, isWeightType: Bool) {
     switch self {
-    case .float64, .float32, .float16, .bfloat16: true
-    default: false
+    case .float64: (8, 1, true)
+    case .float32: (4, 1, true)
+    case .float16: (2, 1, true)
+    case .bfloat16: (2, 1, true)
+    case .float8e4m3fn: (1, 1, false)
+    case .float8e5m2: (1, 1, false)
+    case .int64: (8, 1, false)
+    case .int32: (4, 1, false)
+    case .int16: (2, 1, false)
+    case .int8: (1, 1, false)
+    case .uint64: (8, 1, false)
+    case .uint32: (4, 1, false)
+    case .uint16: (2, 1, false)
+    case .uint8: (1, 1, false)
+    case .bool: (1, 1, false)
+    case .complex64: (8, 2, false)
+    case .complex128: (16, 2, false)
     }
   }
 }

@@ -72,7 +72,7 @@ struct Eval: ParsableCommand {
         "folder": .string(folder),
         "architecture": network.architecture.map { .string($0) } ?? .null,
         "form": .string(network.form.rawValue),
-        "precision": .string(network.precision.rawValue),
+        "precision": .string(network.arithmetic.rawValue),
         "size": .integer(preparation.size),
         "resize": .integer(preparation.resize),
         "images": .integer(evaluation.images),

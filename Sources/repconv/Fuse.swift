@@ -78,7 +78,8 @@ struct Fuse: ParsableCommand {
     lines.append(
       row(
         "read",
-        "\(report.container), \(size(report.bytesRead)), names of \(report.mapping.dialect.name)"))
+        "\(report.container), \(size(report.bytesRead)), names of \(report.mapping.dialect?.name ?? "none")"
+      ))
     lines.append(row("network", report.architecture ?? "blocks inside a larger network"))
     lines.append(
       row(

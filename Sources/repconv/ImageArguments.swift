@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import ImageFiles
 import Inference
 import Tensors

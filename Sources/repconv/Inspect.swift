@@ -1,5 +1,7 @@
 import ArgumentParser
+import Checkpoints
 import Conversion
+import Graphs
 import JSON
 import Naming
 import RVD
@@ -37,14 +39,12 @@ struct Inspect: ParsableCommand {
 
   func run() throws {
     let inspection = try inspect(file, options: inputOptions.reading())
-    let rvd = inspection.checkpoint.family == "rvd" ? try RVDFile(path: file) : nil
-    if verify ?? (rvd != nil) {
-      if let rvd { try rvd.verify() } else { try inspection.verifyChecksums() }
-    }
+    // Containers that vouch for all of themselves are held to it.
+    if verify ?? (inspection.checkpoint.verifyWhole != nil) { try inspection.verifyChecksums() }
     if json {
-      print(try InspectionJSON(inspection, rvd).value.indented())
+      print(try InspectionJSON(inspection).value.indented())
     } else {
-      print(InspectionText(inspection, rvd, all: all).lines.joined(separator: "\n"))
+      print(InspectionText(inspection, all: all).lines.joined(separator: "\n"))
     }
   }
 }
@@ -53,7 +53,7 @@ struct Inspect: ParsableCommand {
 private struct InspectionJSON {
   var value: JSONValue
 
-  init(_ inspection: Inspection, _ rvd: RVDFile?) {
+  init(_ inspection: Inspection) {
     let checkpoint = inspection.checkpoint
     let network = inspection.network
     func integers(_ list: [Int]) -> JSONValue { .array(list.map { .integer($0) }) }
@@ -84,7 +84,7 @@ private struct InspectionJSON {
         checkpoint.stateDicts.map {
           ["path": .string($0.path.joined(separator: ".")), "tensors": .integer($0.tensors.count)]
         }),
-      "content": rvd.map { .string($0.contentSHA256) },
+      "content": checkpoint.model?.contentSHA256.map { .string($0) },
       "globals": .array(
         checkpoint.globals.map {
           ["name": .string($0.name), "calls": .integer($0.calls), "expected": .bool($0.isExpected)]
@@ -100,18 +100,15 @@ private struct InspectionText {
   var lines: [String] = []
   private let inspection: Inspection
   private let all: Bool
-  /// An `.rvd` file tells its input itself.
-  private let isRVD: Bool
 
-  init(_ inspection: Inspection, _ rvd: RVDFile?, all: Bool) {
+  init(_ inspection: Inspection, all: Bool) {
     self.inspection = inspection
     self.all = all
-    isRVD = rvd != nil
     let checkpoint = inspection.checkpoint
     lines.append("\(checkpoint.path): \(checkpoint.container), \(size(checkpoint.byteCount))")
     addNetwork()
     addGlobals()
-    if let rvd { add(rvd) }
+    if let model = checkpoint.model { add(model) }
     for note in checkpoint.notes + (inspection.network?.notes ?? []) {
       lines.append(row("note", note))
     }
@@ -143,7 +140,9 @@ private struct InspectionText {
           grouped(inspection.parameters)
             + (network.stage == .deploy
               ? "" : " (\(grouped(structure.deployParameterCount)) when fused)")))
-      if !isRVD { lines.append(row("input", network.dialect.input.summary + ", by the dialect")) }
+      if inspection.checkpoint.model == nil {
+        lines.append(row("input", network.dialect.input.summary + ", by the dialect"))
+      }
     case .failure(let deviation):
       lines.append(row("architecture", "not a whole RepVGG: \(deviation.reason)"))
       lines.append(row("parameters", grouped(inspection.parameters)))
@@ -184,14 +183,15 @@ private struct InspectionText {
     }
   }
 
-  private mutating func add(_ rvd: RVDFile) {
-    if let input = rvd.input { lines.append(row("input", input.summary)) }
+  /// What the file itself says of the network.
+  private mutating func add(_ model: ModelDescription) {
+    if let input = model.input { lines.append(row("input", input.summary)) }
     lines.append(
       row(
-        "graph", rvd.graph.map { "\(grouped($0.count)) operations" } ?? "none: not a whole network")
-    )
-    lines.append(row("content", "sha256 \(rvd.contentSHA256)"))
-    if let provenance = rvd.provenance {
+        "graph",
+        model.graph.map { "\(grouped($0.nodes.count)) operations" } ?? "none: not a whole network"))
+    if let digest = model.contentSHA256 { lines.append(row("content", "sha256 \(digest)")) }
+    if let provenance = model.provenance {
       lines.append(
         row(
           "made from",

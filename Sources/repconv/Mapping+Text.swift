@@ -12,7 +12,7 @@ extension Mapping {
   private func table(notes: [String]) -> String {
     var lines = [
       repconv.table(
-        ["\(dialect.name) names", "shape", "\(names.name) names", "shape"],
+        ["\(dialect?.name ?? "old") names", "shape", "\(names.name) names", "shape"],
         renamings.map { [$0.from, $0.fromShape.description, $0.to, $0.toShape.description] },
         numeric: [])
     ]
@@ -24,7 +24,7 @@ extension Mapping {
   private func json(notes: [String]) -> JSONValue {
     func integers(_ shape: Shape) -> JSONValue { .array(shape.dimensions.map { .integer($0) }) }
     return [
-      "dialect": .string(dialect.name),
+      "dialect": dialect.map { .string($0.name) } ?? .null,
       "names": .string(names.name),
       "tensors": .array(
         renamings.map {

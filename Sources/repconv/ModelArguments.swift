@@ -44,7 +44,7 @@ struct ModelArguments: ParsableArguments {
 
   func open() throws -> RunnableNetwork {
     try RunnableNetwork.open(
-      path: model, options: try inputOptions.reading(), precision: double ? .float64 : .float32,
+      path: model, options: try inputOptions.reading(), arithmetic: double ? .float64 : .float32,
       epsilon: bnEps)
   }
 }
@@ -62,7 +62,7 @@ func readLabels(_ path: String) throws -> [String] {
 extension RunnableNetwork {
   /// `RepVGG-A0, deploy form, float32`
   var summary: String {
-    "\(architecture ?? "network of \(count(blocks.count, "convolution"))"), \(form.rawValue) form, \(precision.rawValue)"
+    "\(architecture ?? "network of \(count(blocks.count, "convolution"))"), \(form.rawValue) form, \(arithmetic.rawValue)"
   }
 }
 

@@ -1,3 +1,4 @@
+import Checkpoints
 import Tensors
 
 /// `8,309,384`

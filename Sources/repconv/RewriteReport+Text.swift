@@ -1,3 +1,4 @@
+import Checkpoints
 import Conversion
 import Naming
 import Tensors
@@ -23,7 +24,11 @@ extension RewriteReport {
   /// For a person, after writing.
   fileprivate func text(input: String) -> String {
     var lines = ["\(input) → \(output)"]
-    lines.append(row("read", "\(container), \(size(bytesRead)), names of \(mapping.dialect.name)"))
+    lines.append(
+      row(
+        "read",
+        "\(container), \(size(bytesRead)), names of \(mapping.dialect?.name ?? "no known dialect")")
+    )
     lines.append(row("network", "\(architecture ?? "not a whole RepVGG"), \(stage.rawValue) form"))
     lines.append(
       row(
@@ -31,10 +36,12 @@ extension RewriteReport {
         "\(grouped(mapping.renamings.count)), \(grouped(mapping.renamedCount)) renamed to \(mapping.names.name)"
       ))
     lines.append(row("parameters", grouped(parameters)))
-    lines.append(
-      row(
-        "channels",
-        "\(channelOrder.rawValue)\(flippedChannels ? ", reversed in the first block" : "")"))
+    if let channelOrder {
+      lines.append(
+        row(
+          "channels",
+          "\(channelOrder.rawValue)\(flippedChannels ? ", reversed in the first block" : "")"))
+    }
     for (reason, names) in mapping.dropped {
       lines.append(row("dropped", "\(reason): \(sample(names))"))
     }

@@ -177,7 +177,7 @@ private struct RunReport {
       "file": .string(model),
       "architecture": network.architecture.map { .string($0) } ?? .null,
       "form": .string(network.form.rawValue),
-      "precision": .string(network.precision.rawValue),
+      "precision": .string(network.arithmetic.rawValue),
       "top1": evaluation.map { .number($0.top1) },
       "top5": evaluation.map { .number($0.top5) },
       "secondsOfBatches": .array(seconds.map { .number($0) }),

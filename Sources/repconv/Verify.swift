@@ -128,7 +128,7 @@ struct Verify: ParsableCommand {
   ) throws(InferenceError) -> SelectedImages {
     let size = images.pictures.preparation(for: network).size
     return try SelectedImages(
-      randomOf: [batch ?? 2, network.inputChannels, size, size], seed: seed)
+      randomOf: [batch ?? 2, network.inputChannels ?? 3, size, size], seed: seed)
   }
 
   private func text(_ report: VerifyReport, _ run: NetworkRun, _ holds: Bool) -> String {
@@ -147,7 +147,7 @@ struct Verify: ParsableCommand {
     case .compared(let comparison, let selected):
       lines +=
         selected.rows
-        + comparison.outcomes.map { row($0.precision.rawValue, $0.summary(of: comparison)) }
+        + comparison.outcomes.map { row($0.arithmetic.rawValue, $0.summary(of: comparison)) }
     case .leftOut(let reason): lines.append(row("networks", "not run: \(reason)"))
     }
     lines += proof.oneSided
@@ -269,7 +269,7 @@ extension NetworkComparison.Outcome {
 
   fileprivate var json: JSONValue {
     [
-      "precision": .string(precision.rawValue),
+      "precision": .string(arithmetic.rawValue),
       "absolute": .finite(largestDifference),
       "relative": .finite(relative),
       "largestLogit": .finite(largestLogit),

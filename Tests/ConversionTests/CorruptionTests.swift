@@ -1,3 +1,4 @@
+import Checkpoints
 import Conversion
 import Foundation
 import Naming

@@ -1,4 +1,5 @@
 import CheckpointFiles
+import Checkpoints
 import Conversion
 import Naming
 import Reparameterization

@@ -1,3 +1,6 @@
+import Checkpoints
+import Foundation
+import Graphs
 import Naming
 import RVD
 import Tensors
@@ -106,7 +109,71 @@ import Testing
     let (a, c) = (
       try RVDFile.open(path: folder.file("a.rvd")), try RVDFile.open(path: folder.file("c.rvd"))
     )
-    #expect(a.graph == c.graph && a.graph != nil)
+    #expect(a.model.graph == c.model.graph && a.model.graph != nil)
+  }
+
+  /// No RepVGG, and none of its names is known.
+  static let otherNetwork = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../../formats/vectors/valid/chain.rvd").standardized.path
+
+  @Test(arguments: OutputFormat.all)
+  func `a network of unknown names that is described is written in any format`(
+    format: OutputFormat
+  ) throws {
+    let file = folder.file("x" + format.fileExtension)
+    let report = try rewrite(Self.otherNetwork, to: file)
+    #expect(report.mapping.dialect == nil && report.mapping.renamedCount == 0)
+    #expect(report.architecture == "Chain-2" && report.channelOrder == .rgb)
+    let original = try openCheckpoint(Self.otherNetwork).stateDicts[0].tensors
+    let written = try openCheckpoint(file).stateDicts[0].tensors
+    #expect(Set(written.map(\.name)) == Set(original.map(\.name)))
+    for named in original {
+      let tensor = try #require(written.first { $0.name == named.name }).tensor
+      #expect(try tensor.doubles() == named.tensor.doubles())
+      if format.fileExtension != ".wts" { #expect(tensor.shape == named.tensor.shape) }
+    }
+  }
+
+  @Test func `what is said of a network of unknown names goes on to be said`() throws {
+    let report = try rewrite(Self.otherNetwork, to: folder.file("a.rvd"))
+    let (original, copy) = (
+      try RVDFile.open(path: Self.otherNetwork), try RVDFile.open(path: folder.file("a.rvd"))
+    )
+    #expect(copy.model == original.model && report.contentDigest == copy.model.contentSHA256)
+    #expect(try folder.read("a.rvd") == Array(Data(contentsOf: URL(filePath: Self.otherNetwork))))
+
+    var options = RewriteOptions()
+    options.channels = .bgr
+    #expect(throws: ConversionError.self) {
+      try rewrite(Self.otherNetwork, to: folder.file("b.rvd"), options: options)
+    }
+    // Without a description the names say nothing.
+    _ = try rewrite(Self.otherNetwork, to: folder.file("x.pth"))
+    #expect(throws: NamingError.self) {
+      try rewrite(folder.file("x.pth"), to: folder.file("y.npz"))
+    }
+  }
+
+  /// A RepVGG whose graph is not the usual one: it is kept, whatever the order of the tensors.
+  @Test func `the graph of a file is kept as it is`() throws {
+    _ = try fuse(Fixtures.path("PyTorch/se-train.pth"), to: folder.file("usual.rvd"))
+    var model = try RVDFile.open(path: folder.file("usual.rvd")).deployModel
+    let relu = try #require(model.description.graph?.nodes.firstIndex { $0.kind == .relu })
+    model.description.graph?.nodes[relu].kind = .silu
+    let count = model.tensors.count
+    model.tensors.reverse()
+    model.description.graph = model.description.graph?.renumbered { count - 1 - $0 }
+    let file = try OutputFile(path: folder.file("unusual.rvd"), replace: false)
+    let summary = try RVDWriter.write(model, to: file)
+    try file.commit()
+
+    let report = try rewrite(folder.file("unusual.rvd"), to: folder.file("again.rvd"))
+    #expect(report.contentDigest == summary.contentSHA256)
+    let again = try RVDFile.open(path: folder.file("again.rvd"))
+    #expect(again.model.graph?.nodes[relu].kind == .silu)
+    let usual = try RVDFile.open(path: folder.file("usual.rvd"))
+    #expect(again.tensors.map(\.name) == usual.tensors.map(\.name))
+    #expect(again.model.graph?.nodes.map(\.operands) == usual.model.graph?.nodes.map(\.operands))
   }
 
   @Test(arguments: OutputFormat.all, ["plain", "g2", "se", "plus"])

@@ -1,3 +1,4 @@
+import Checkpoints
 import ImageFiles
 import Tensors
 import TestSupport

@@ -1,3 +1,4 @@
+import Checkpoints
 import Conversion
 import Inference
 import Naming
@@ -14,12 +15,12 @@ import Testing
 
   @Test(
     arguments: models,
-    [(Precision.float32, 1e-4), (.float64, 1e-10)])
+    [(Arithmetic.float32, 1e-4), (.float64, 1e-10)])
   func `the training form gives PyTorch's logits`(
-    model: String, arithmetic: (precision: Precision, tolerance: Double)
+    model: String, arithmetic: (kind: Arithmetic, tolerance: Double)
   ) throws {
     let expected = try ExpectedLogits(model)
-    let runnable = try RunnableNetwork(try network(model), precision: arithmetic.precision)
+    let runnable = try RunnableNetwork(try network(model), arithmetic: arithmetic.kind)
     #expect(runnable.form == .train)
     let result = try runnable.run(expected.images)
     #expect(largestDifference(result.logits, expected.logits) < arithmetic.tolerance)
@@ -27,13 +28,13 @@ import Testing
 
   @Test(
     arguments: models,
-    [(Precision.float32, 1e-4), (.float64, 1e-10)])
+    [(Arithmetic.float32, 1e-4), (.float64, 1e-10)])
   func `kernels fused in memory give them as exactly`(
-    model: String, arithmetic: (precision: Precision, tolerance: Double)
+    model: String, arithmetic: (kind: Arithmetic, tolerance: Double)
   ) throws {
     let expected = try ExpectedLogits(model)
     let plan = try FusionPlan(try network(model))
-    let runnable = try RunnableNetwork(fusing: plan, precision: arithmetic.precision)
+    let runnable = try RunnableNetwork(fusing: plan, arithmetic: arithmetic.kind)
     #expect(runnable.form == .deploy)
     let result = try runnable.run(expected.images)
     #expect(largestDifference(result.logits, expected.logits) < arithmetic.tolerance)
@@ -47,8 +48,8 @@ import Testing
   ) throws {
     let expected = try ExpectedLogits(model)
     _ = try fuse(Fixtures.path("PyTorch/\(model)-train.pth"), to: folder.file(name))
-    for (precision, tolerance) in [(Precision.float32, 1e-4), (.float64, 1e-5)] {
-      let runnable = try RunnableNetwork.open(path: folder.file(name), precision: precision)
+    for (arithmetic, tolerance) in [(Arithmetic.float32, 1e-4), (.float64, 1e-5)] {
+      let runnable = try RunnableNetwork.open(path: folder.file(name), arithmetic: arithmetic)
       #expect(runnable.form == .deploy)
       #expect(runnable.classes == 10)
       let result = try runnable.run(expected.images)
@@ -61,7 +62,7 @@ import Testing
   func `MegEngine's files of a model give the same`(model: String) throws {
     let expected = try ExpectedLogits(model)
     let runnable = try RunnableNetwork.open(
-      path: Fixtures.path("MegEngine/\(model)-basecls.pkl"), precision: .float64)
+      path: Fixtures.path("MegEngine/\(model)-basecls.pkl"), arithmetic: .float64)
     let result = try runnable.run(expected.images)
     #expect(largestDifference(result.logits, expected.logits) < 1e-10)
     #expect(runnable.input?.channelOrder == .bgr)

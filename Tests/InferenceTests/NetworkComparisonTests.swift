@@ -1,5 +1,7 @@
 import CheckpointFiles
+import Checkpoints
 import Conversion
+import Graphs
 import Inference
 import Naming
 import RVD
@@ -28,7 +30,7 @@ import Testing
     let expected = try ExpectedLogits(model)
     #expect(comparison.images == expected.images.count)
     let largest = expected.logits.joined().map(\.magnitude).max()!
-    #expect(comparison.outcomes.map(\.precision) == [.float64, .float32])
+    #expect(comparison.outcomes.map(\.arithmetic) == [.float64, .float32])
     for (outcome, tolerance) in zip(comparison.outcomes, [1e-10, 1e-4]) {
       #expect((outcome.largestLogit - largest).magnitude < tolerance)
       #expect(outcome.agreeing == comparison.images)
@@ -42,24 +44,19 @@ import Testing
     let deploy = folder.file("out.rvd")
     _ = try fuse(train("plain"), to: deploy)
     let file = try RVDFile(path: deploy)
-    let graph = try #require(file.graph)
-    let relu = try #require(graph.firstIndex(of: .relu))
-    var otherStride = graph
-    let last = try #require(
-      graph.lastIndex { if case .convolution = $0 { true } else { false } })
-    guard case .convolution(var convolution) = graph[last] else { return }
-    convolution.stride = [1, 1]
-    otherStride[last] = .convolution(convolution)
-    var withoutReLU = graph
-    withoutReLU.remove(at: relu)
-    for (index, graph) in [withoutReLU, otherStride].enumerated() {
+    let graph = try #require(file.model.graph)
+    let relu = try #require(graph.nodes.firstIndex { $0.kind == .relu })
+    let convolution = try #require(graph.nodes.lastIndex { $0.kind == .convolution })
+    var (otherActivation, otherStride) = (graph, graph)
+    otherActivation.nodes[relu].kind = .silu
+    #expect(graph.nodes[convolution].attributes[0] == [2, 2])
+    otherStride.nodes[convolution].attributes[0] = [1, 1]
+    for (index, graph) in [otherActivation, otherStride].enumerated() {
       let path = folder.file("wrong\(index).rvd")
       let output = try OutputFile(path: path, replace: false)
-      _ = try RVDWriter.write(
-        DeployModel(
-          tensors: file.tensors.map { OutputTensor(name: $0.name, $0.tensor) }, graph: graph,
-          architecture: nil, classes: 10, input: file.input, provenance: file.provenance!),
-        to: output)
+      var model = file.deployModel
+      model.description.graph = graph
+      _ = try RVDWriter.write(model, to: output)
       try output.commit()
       let report = try verify(train("plain"), path)
       #expect(report.holds)
@@ -100,16 +97,11 @@ import Testing
     ]
     let input = try NetworkInput(randomOf: [1, 5, 1, 1], seed: 1_234_567)
     let expected = words.map { Double(Int($0 >> 40) - 1 << 23) / Double(1 << 22) }
+    var graph = Graph()
+    graph.linear(graph.append(.flatten, Graph.input), weight: 0, bias: nil)
+    let identity = (0..<25).map { Float($0 % 6 == 0 ? 1 : 0) }
     let network = try RunnableNetwork(
-      graph: [.globalAveragePool, .linear(weight: "w", bias: "b")],
-      tensors: [
-        NamedTensor(
-          "w",
-          try Tensor(
-            float32: (0..<25).map { $0 % 6 == 0 ? 1 : 0 }, shape: [5, 5], name: "w")),
-        NamedTensor(
-          "b", try Tensor(float32: [0, 0, 0, 0, 0], shape: [5], name: "b")),
-      ])
+      graph, tensors: [try Tensor(float32: identity, shape: [5, 5], name: "w")])
     #expect(try network.logits(for: input) == [expected])
   }
 }

@@ -1,4 +1,5 @@
 import Conversion
+import Graphs
 import Inference
 import Naming
 import RVD
@@ -16,11 +17,11 @@ import Testing
       shape: [count, 3, size, size])
   }
 
-  @Test(arguments: models, Precision.allCases)
+  @Test(arguments: models, Arithmetic.allCases)
   func `results are the same to the bit for any number of threads`(
-    model: String, precision: Precision
+    model: String, arithmetic: Arithmetic
   ) throws {
-    let network = try RunnableNetwork(try network(model), precision: precision)
+    let network = try RunnableNetwork(try network(model), arithmetic: arithmetic)
     let images = images(8)
     let one = try network.run(images, threads: Threads(1))
     let all = try network.run(images, threads: .all)
@@ -29,7 +30,7 @@ import Testing
   }
 
   @Test func `the size of a batch changes no more than rounding`() throws {
-    let network = try RunnableNetwork(try network("se"), precision: .float64)
+    let network = try RunnableNetwork(try network("se"), arithmetic: .float64)
     let images = images(7)
     let whole = try network.run(images, batch: 16)
     #expect(whole.logits.count == 7)
@@ -42,8 +43,8 @@ import Testing
   @Test(arguments: models)
   func `every block of both forms gives the same`(model: String) throws {
     let plan = try FusionPlan(try network(model))
-    let train = try RunnableNetwork(try network(model), precision: .float64)
-    let deploy = try RunnableNetwork(fusing: plan, precision: .float64)
+    let train = try RunnableNetwork(try network(model), arithmetic: .float64)
+    let deploy = try RunnableNetwork(fusing: plan, arithmetic: .float64)
     #expect(train.blocks == deploy.blocks)
     #expect(train.blocks.count == 8 && train.blocks[0] == "stage0")
     let blocks = Set(train.blocks)
@@ -84,7 +85,7 @@ import Testing
     #expect(try network.run(nan).logits[0].allSatisfy(\.isNaN))
   }
 
-  @Test func `a network of half precision is run in float32`() throws {
+  @Test func `a network of half arithmetic is run in float32`() throws {
     let expected = try ExpectedLogits("plain")
     let network = try RunnableNetwork.open(path: Fixtures.path("PyTorch/plain-half.pth"))
     let logits = try network.run(expected.images).logits
@@ -94,8 +95,8 @@ import Testing
   @Test func `weights in float64 are used as such, or rounded`() throws {
     let path = Fixtures.path("PyTorch/plain-double.pth")
     let expected = try ExpectedLogits("plain")
-    for (precision, tolerance) in [(Precision.float32, 1e-4), (.float64, 1e-10)] {
-      let network = try RunnableNetwork.open(path: path, precision: precision)
+    for (arithmetic, tolerance) in [(Arithmetic.float32, 1e-4), (.float64, 1e-10)] {
+      let network = try RunnableNetwork.open(path: path, arithmetic: arithmetic)
       #expect(
         largestDifference(try network.run(expected.images).logits, expected.logits) < tolerance)
     }
@@ -103,13 +104,13 @@ import Testing
 
   @Test func `epsilon is the caller's where the file has none`() throws {
     let expected = try ExpectedLogits("plain")
-    let usual = try RunnableNetwork(try network("plain"), precision: .float64)
-    let other = try RunnableNetwork(try network("plain"), precision: .float64, epsilon: 1e-2)
+    let usual = try RunnableNetwork(try network("plain"), arithmetic: .float64)
+    let other = try RunnableNetwork(try network("plain"), arithmetic: .float64, epsilon: 1e-2)
     let (a, b) = (try usual.run(expected.images), try other.run(expected.images))
     #expect(largestDifference(a.logits, b.logits) > 1e-4)
     // A whole module knows its own.
     let module = try RunnableNetwork.open(
-      path: Fixtures.path("MegEngine/plain-whole-module.pkl"), precision: .float64, epsilon: 1e-2)
+      path: Fixtures.path("MegEngine/plain-whole-module.pkl"), arithmetic: .float64, epsilon: 1e-2)
     #expect(largestDifference(try module.run(expected.images).logits, expected.logits) < 1e-10)
   }
 
@@ -160,40 +161,66 @@ import Testing
   }
 
   @Test func `a graph whose tensors do not fit is refused`() throws {
-    func tensor(_ name: String, _ shape: Shape) throws -> NamedTensor {
-      NamedTensor(
-        name,
-        try Tensor(
-          float32: [Float](repeating: 0, count: shape.elementCount), shape: shape, name: name))
+    func tensor(_ shape: Shape) throws -> Tensor {
+      try Tensor(
+        float32: [Float](repeating: 0, count: shape.elementCount), shape: shape, name: "\(shape)")
     }
-    func convolution(_ weight: String, _ bias: String) -> Tensors.Operation {
-      .convolution(
-        Convolution(weight: weight, bias: bias, stride: [1, 1], padding: [0, 0], groups: 1))
-    }
-    let tensors = [
-      try tensor("k", [4, 3, 1, 1]), try tensor("b", [4]), try tensor("k2", [2, 4, 1, 1]),
-      try tensor("w", [5, 4]), try tensor("short", [3]),
+    let tensors = try [
+      tensor([4, 3, 1, 1]), tensor([4]), tensor([2, 4, 1, 1]), tensor([5, 4]), tensor([3]),
     ]
-    let graphs: [[Tensors.Operation]] = [
-      [],
-      [.relu],
-      [convolution("k", "gone")],
-      [convolution("k", "short")],
-      [convolution("k", "b"), convolution("k", "b")],
-      [convolution("w", "b")],
-      [convolution("k", "b"), .linear(weight: "w", bias: "b")],
-      [convolution("k", "b"), .globalAveragePool, .globalAveragePool],
-      [convolution("k", "b"), .globalAveragePool, convolution("k2", "b")],
-      [convolution("k", "b"), .globalAveragePool, .linear(weight: "w", bias: "b")],
+    let wrong: [((inout Graph) -> Void, node: Int?, member: String)] = [
+      ({ _ in }, nil, "nodes"),
+      ({ $0.convolution(0, weight: 0, bias: 5) }, 0, "bias"),
+      ({ $0.convolution(0, weight: 0, bias: 4) }, 0, "bias"),
+      ({ $0.convolution($0.convolution(0, weight: 0, bias: 1), weight: 0, bias: 1) }, 1, "weight"),
+      ({ $0.convolution(0, weight: 3, bias: nil) }, 0, "weight"),
+      ({ $0.linear($0.convolution(0, weight: 0, bias: 1), weight: 3, bias: nil) }, 1, "inputs"),
+      // Two convolutions that ask for other inputs.
+      (
+        {
+          let a = $0.convolution(0, weight: 0, bias: nil)
+          $0.append(.concatenate, a, $0.convolution(0, weight: 2, bias: nil))
+        }, 1, "weight"
+      ),
     ]
-    for (index, graph) in graphs.enumerated() {
+    for (index, (build, node, member)) in wrong.enumerated() {
+      var graph = Graph()
+      build(&graph)
       let error = #expect(throws: InferenceError.self, "graph \(index)") {
-        try RunnableNetwork(graph: graph, tensors: tensors)
+        try RunnableNetwork(graph, tensors: tensors)
       }
-      guard case .invalidGraph? = error else {
+      guard case .invalidGraph(let problem)? = error else {
         Issue.record("graph \(index): \(String(describing: error))")
         continue
       }
+      #expect(problem.node == node && problem.member == member, "\(problem)")
+    }
+  }
+
+  @Test func `images of a size that the graph has no use for are refused, with the reason`() throws
+  {
+    var graph = Graph()
+    let halved = graph.pool(.maxPool, Graph.input, kernel: [2, 2], stride: [2, 2], block: "half")
+    graph.append(.add, Graph.input, graph.append(.upsampleNearest, halved, attributes: [[2, 2]]))
+    let network = try RunnableNetwork(graph, tensors: [])
+    func images(_ height: Int, _ width: Int) -> ImageBatch {
+      ImageBatch([Float](repeating: 1, count: height * width), shape: [1, 1, height, width])
+    }
+    #expect(network.inputChannels == nil && network.blocks == ["half"])
+    #expect(try network.run(images(4, 6)).logits == [[Double](repeating: 2, count: 24)])
+    #expect(throws: InferenceError.imagesTooSmall(height: 1, width: 6, block: "half")) {
+      try network.run(images(1, 6))
+    }
+    let error = #expect(throws: InferenceError.self) { try network.run(images(4, 5)) }
+    #expect(
+      error?.description == """
+        images of 4x5 pixels do not fit the network: node 2 (add), inputs: expected values of one shape, or one of N x C x 1 x 1, found N x 1 x 4 x 5 and N x 1 x 4 x 4.
+          Use images of the size that it was made for.
+        """)
+    graph.append(
+      .upsampleNearest, graph.result, attributes: [[Attribute.largest, Attribute.largest]])
+    #expect(throws: InferenceError.imagesTooLarge(images: 1, height: 4, width: 4)) {
+      try RunnableNetwork(graph, tensors: []).run(images(4, 4))
     }
   }
 

@@ -1,3 +1,4 @@
+import Checkpoints
 import Pickle
 import Tensors
 import Testing

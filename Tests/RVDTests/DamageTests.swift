@@ -45,8 +45,8 @@ import Testing
     var refused = 0
     for _ in 0..<3000 {
       let original = vectors.randomElement(using: &generator)!
-      let length = Int(original[24]) | Int(original[25]) << 8
-      var text = Array(original[64..<64 + length])
+      let start = Int(original[24]) | Int(original[25]) << 8
+      var text = Array(original[start...])
       for _ in 0..<Int.random(in: 1...3, using: &generator) where !text.isEmpty {
         switch Int.random(in: 0..<3, using: &generator) {
         case 0:
@@ -61,9 +61,8 @@ import Testing
             (colon + 1)..<end, with: Array(words.randomElement(using: &generator)!.utf8))
         }
       }
-      let data = original[((64 + length + 63) / 64 * 64)...]
       do {
-        try open(file(text, Array(data)))
+        try open(file(text, Array(original[64..<start])))
       } catch {
         refused += 1
         #expect(!error.description.isEmpty)
@@ -72,27 +71,29 @@ import Testing
     #expect(refused > 1500, "seed \(seed)")
   }
 
-  @Test func `the lengths in the header are compared before they are used`() throws {
-    func refused(_ manifestLength: UInt64, _ dataLength: UInt64) -> ReadError? {
+  @Test func `the manifest's place in the header is compared before it is used`() throws {
+    func refused(_ offset: UInt64, _ length: UInt64) -> ReadError? {
       #expect(throws: ReadError.self) {
-        try open(file([], [], manifestLength: manifestLength, dataLength: dataLength))
+        try open(file([], [], manifestOffset: offset, manifestLength: length))
       }
     }
-    guard case .limitExceeded(let place, _, 16_777_216, _)? = refused(1 << 24 + 1, 0) else {
+    guard case .limitExceeded(let place, _, 16_777_216, _)? = refused(64, 1 << 24 + 1) else {
       Issue.record("no limit")
       return
     }
-    #expect(place.offset == 24)
-    for length: UInt64 in [1, 1 << 24, 1 << 31, 1 << 63, .max] {
-      _ = refused(length, 0)
-      _ = refused(0, length)
-      _ = refused(length, length)
+    #expect(place.offset == 32)
+    for number: UInt64 in [1, 64, 128, 1 << 24, 1 << 31, 1 << 63, .max, .max - 63] {
+      _ = refused(64, number)
+      _ = refused(number, 0)
+      _ = refused(number, number)
     }
   }
 
   @Test func `the error names the damaged tensor`() throws {
     var bytes = try #require(Vector.valid.first { $0.file == "valid/chain.rvd" }).bytes()
-    bytes[bytes.count - 80] ^= 1  // in head.weight, 80 bytes 64 before head.bias
+    let whole = try open(bytes)
+    let weight = try #require(whole.storedTensors.first { $0.name == "head.weight" })
+    bytes[weight.offset + 3] ^= 1
     let error = try #require(throws: ReadError.self) { try open(bytes) }
     #expect(
       error.description.starts(with: "model.rvd(head.weight): the CRC-32 of the bytes is "),
@@ -124,19 +125,27 @@ import Testing
         Update repconv.
       """,
       "codec-unknown": """
-      model.rvd at byte 64: tensor 'b' is stored with the codec 'planes-deflate', which this version does not know.
+      model.rvd at byte 128: tensor 'b' is stored with the codec 'planes-deflate', which this version does not know.
         Update repconv, or ask the file's author for one with less in it.
       """,
       "overlap": """
-      model.rvd at byte 64: expected tensors[1].offset ('b') in the manifest to be 128, the first multiple of 64 not inside the tensors before, found 64, which overlaps them.
+      model.rvd at byte 192: expected tensors[1].offset ('b') in the manifest to be 192, the first multiple of 64 behind what is before it, found 128, which overlaps that.
         The program that wrote the file does not follow the format; report it to that program's authors.
       """,
       "groups-other": """
-      model.rvd at byte 64: expected graph[2].weight in the manifest to be a kernel for 4 channels, found 'body.weight', 4x2x3x1, and groups 1.
+      model.rvd at byte 960: expected graph[2].weight in the manifest to be a kernel for 4 channels, found 4x2x3x1 and groups 1.
+        The program that wrote the file does not follow the format; report it to that program's authors.
+      """,
+      "hole-before-manifest": """
+      model.rvd at byte 24: expected the manifest at the first multiple of 64 behind the tensors, 256, found 320.
+        The program that wrote the file does not follow the format; report it to that program's authors.
+      """,
+      "value-unused": """
+      model.rvd at byte 960: expected graph[6].op in the manifest to be a later node that takes its result, found none.
         The program that wrote the file does not follow the format; report it to that program's authors.
       """,
       "keys-unsorted": """
-      model.rvd at byte 179: expected keys in the order of their UTF-16 code units, each once, found the key 'bytes' after 'codec'.
+      model.rvd at byte 243: expected keys in the order of their UTF-16 code units, each once, found the key 'bytes' after 'codec'.
         The program that wrote the file does not follow the format; report it to that program's authors.
       """,
     ]
@@ -150,17 +159,15 @@ import Testing
 
 /// A file of any manifest text and data, with checksums to match.
 private func file(
-  _ text: [UInt8], _ data: [UInt8], manifestLength: UInt64? = nil, dataLength: UInt64? = nil
+  _ text: [UInt8], _ data: [UInt8], manifestOffset: UInt64? = nil, manifestLength: UInt64? = nil
 ) -> [UInt8] {
   func little(_ number: UInt64, _ count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
   }
   var bytes = RVDFile.magic + little(1, 4) + little(1, 4) + little(0, 8)
-  bytes +=
-    little(manifestLength ?? UInt64(text.count), 8) + little(dataLength ?? UInt64(data.count), 8)
+  bytes += little(manifestOffset ?? UInt64(64 + data.count), 8)
+  bytes += little(manifestLength ?? UInt64(text.count), 8)
   bytes += little(UInt64(CRC32(text).value), 4) + [UInt8](repeating: 0, count: 16)
   bytes += little(UInt64(CRC32(bytes).value), 4)
-  bytes += text
-  bytes += [UInt8](repeating: 0, count: (64 - bytes.count % 64) % 64)
-  return bytes + data
+  return bytes + data + text
 }

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import RVD
 import Tensors
@@ -23,6 +24,8 @@ func zeros(_ name: String, _ shape: Shape, _ elementType: ElementType = .float32
 let someProvenance = Provenance(
   sourceSHA256: String(repeating: "a", count: 64), container: "PyTorch zip", dialect: "official",
   epsilons: [1e-5], arithmetic: "float64, rounded once", tool: "a test")
+
+let someDescription = ModelDescription(provenance: someProvenance)
 
 /// The bytes of the file that `RVDWriter` makes of a model, and what it says of it.
 func write(_ model: DeployModel) throws -> (bytes: [UInt8], summary: RVDSummary) {

@@ -120,13 +120,13 @@ def align(offset):
 
 
 def entries(tensors):
-    """The member `tensors` of the manifest, and the data section."""
+    """The member `tensors` of the manifest, and the bytes between header and manifest."""
     result, data = [], b""
     for tensor in tensors:
         data += bytes(align(len(data)) - len(data))
         entry = {
             "name": tensor.name, "type": tensor.type, "shape": tensor.shape, "codec": "raw",
-            "offset": len(data), "bytes": len(tensor.data), "storedBytes": len(tensor.data),
+            "offset": 64 + len(data), "bytes": len(tensor.data), "storedBytes": len(tensor.data),
             "crc32": "%08x" % zlib.crc32(tensor.data),
         }
         if tensor.role:
@@ -136,23 +136,22 @@ def entries(tensors):
             entry["layout"] = layout
         result.append(entry)
         data += tensor.data
-    return result, data
+    return result, data + bytes(align(len(data)) - len(data))
 
 
-def header(text, data, version=1, minimum=1, flags=0, reserved=bytes(16), manifest_length=None,
-           data_length=None, manifest_crc=None):
+def header(text, data, version=1, minimum=1, flags=0, reserved=bytes(16), manifest_offset=None,
+           manifest_length=None, manifest_crc=None):
+    manifest_offset = 64 + len(data) if manifest_offset is None else manifest_offset
     manifest_length = len(text) if manifest_length is None else manifest_length
-    data_length = len(data) if data_length is None else data_length
     manifest_crc = zlib.crc32(text) if manifest_crc is None else manifest_crc
     start = MAGIC + struct.pack(
-        "<IIQQQI", version, minimum, flags, manifest_length, data_length, manifest_crc) + reserved
+        "<IIQQQI", version, minimum, flags, manifest_offset, manifest_length, manifest_crc) + reserved
     return start + struct.pack("<I", zlib.crc32(start))
 
 
-def file(text, data, padding=None, **fields):
+def file(text, data, **fields):
     """A file of any manifest text and data, with the checksums that belong to them."""
-    padding = bytes(align(64 + len(text)) - 64 - len(text)) if padding is None else padding
-    return header(text, data, **fields) + text + padding + data
+    return header(text, data, **fields) + data + text
 
 
 class Model:
@@ -180,10 +179,30 @@ def provenance(**changes):
     }, **changes)
 
 
-def convolution(name, stride=(1, 1), padding=(1, 1), dilation=(1, 1), groups=1):
-    return {"op": "convolution", "weight": name + ".weight", "bias": name + ".bias",
-            "stride": list(stride), "padding": list(padding), "dilation": list(dilation),
-            "groups": groups}
+class Graph:
+    """Nodes that refer to tensors by index, given their names."""
+
+    def __init__(self, tensors):
+        self.index = {tensor.name: i for i, tensor in enumerate(tensors)}
+        self.nodes = []
+
+    def node(self, op, *inputs, block=None, **members):
+        """Appends a node, which takes the last value unless told otherwise, and returns its value. A
+        member that is a name of a tensor becomes its index."""
+        node = {"op": op, "inputs": list(inputs) if inputs else [len(self.nodes)]}
+        for key, value in members.items():
+            node[key] = self.index[value] if isinstance(value, str) else value
+        if block:
+            node["block"] = block
+        self.nodes.append(node)
+        return len(self.nodes)
+
+    def convolution(self, name, *inputs, stride=(1, 1), padding=(1, 1), dilation=(1, 1), groups=1,
+                    bias=True, block=None):
+        members = {"bias": name + ".bias"} if bias else {}
+        return self.node(
+            "convolution", *inputs, weight=name + ".weight", stride=list(stride),
+            padding=list(padding), dilation=list(dilation), groups=groups, block=block, **members)
 
 
 IMAGENET = {"channelOrder": "RGB", "scale": 1, "mean": [0.485, 0.456, 0.406],
@@ -195,22 +214,28 @@ def minimal():
 
 
 def chain(**members):
+    """Convolutions, pooling and a linear layer: a network that is no RepVGG."""
     tensors = [
         floats("stem.weight", [4, 3, 3, 3], "kernel"), floats("stem.bias", [4], "bias", start=3),
         floats("body.weight", [4, 2, 3, 1], "kernel", start=1), floats("body.bias", [4], "bias"),
         floats("head.weight", [5, 4], "weight", start=2), floats("head.bias", [5], "bias"),
     ]
+    graph = Graph(tensors)
+    graph.convolution("stem", stride=(2, 2), block="stem")
+    graph.node("relu", block="stem")
+    graph.convolution(
+        "body", stride=(2, 1), padding=(2, 0), dilation=(2, 1), groups=2, block="body")
+    graph.node("relu", block="body")
+    graph.node("global-average-pool")
+    graph.node("flatten")
+    graph.node("linear", weight="head.weight", bias="head.bias")
     return Model(tensors, **dict(dict(
         architecture="Chain-2", classes=5, input=IMAGENET, provenance=provenance(),
-        graph=[
-            convolution("stem", stride=(2, 2)), {"op": "relu"},
-            convolution("body", stride=(2, 1), padding=(2, 0), dilation=(2, 1), groups=2),
-            {"op": "relu"}, {"op": "global-average-pool"},
-            {"op": "linear", "weight": "head.weight", "bias": "head.bias"},
-        ]), **members))
+        graph=graph.nodes), **members))
 
 
 def attention(**members):
+    """Squeeze-and-Excitation, of nodes that there are anyhow; mixed types."""
     tensors = [
         floats("stage0.weight", [6, 3, 1, 1], "kernel"),
         floats("stage0.bias", [6], "bias", type="float64"),
@@ -219,17 +244,79 @@ def attention(**members):
         floats("stage0.se.up.weight", [6, 2, 1, 1], "kernel", type="bfloat16"),
         floats("stage0.se.up.bias", [6], "bias"),
     ]
+    graph = Graph(tensors)
+    stage = graph.convolution("stage0", padding=(0, 0))
+    graph.node("global-average-pool")
+    graph.convolution("stage0.se.down", padding=(0, 0))
+    graph.node("relu")
+    graph.convolution("stage0.se.up", padding=(0, 0))
+    gate = graph.node("sigmoid")
+    graph.node("multiply", stage, gate)
+    graph.node("relu")
     return Model(tensors, **dict(dict(
         input={"channelOrder": "BGR", "scale": 255, "mean": [103.53, 116.28, 123.675],
                "standardDeviation": [57.375, 57.12, 58.395]},
-        provenance=provenance(epsilons=[1e-06, 0.001]),
-        graph=[
-            convolution("stage0", padding=(0, 0)),
-            {"op": "squeeze-excitation",
-             "squeezeWeight": "stage0.se.down.weight", "squeezeBias": "stage0.se.down.bias",
-             "exciteWeight": "stage0.se.up.weight", "exciteBias": "stage0.se.up.bias"},
-            {"op": "relu"},
-        ]), **members))
+        provenance=provenance(epsilons=[1e-06, 0.001]), graph=graph.nodes), **members))
+
+
+def residual(**members):
+    """A graph with branches: a sum, a gate of each channel, and values taken twice."""
+    tensors = [
+        floats("stem.weight", [4, 3, 3, 3], "kernel"),
+        floats("left.weight", [4, 1, 3, 3], "kernel", start=1), floats("left.bias", [4], "bias"),
+        floats("right.weight", [4, 4, 1, 1], "kernel", start=2),
+        floats("out.weight", [2, 8, 1, 1], "kernel", start=4), floats("out.bias", [2], "bias"),
+    ]
+    graph = Graph(tensors)
+    stem = graph.convolution("stem", bias=False, block="stem")
+    left = graph.convolution("left", stem, groups=4, block="body")
+    right = graph.convolution("right", stem, padding=(0, 0), bias=False, block="body")
+    total = graph.node("add", left, right, block="body")
+    pooled = graph.node("global-average-pool", total, block="body")
+    gated = graph.node("multiply", pooled, total, block="body")
+    joined = graph.node("concatenate", gated, stem)
+    graph.convolution("out", joined, padding=(0, 0))
+    return Model(tensors, **dict(dict(graph=graph.nodes), **members))
+
+
+def operations(**members):
+    """A graph with every operation."""
+    tensors = [
+        floats("a.weight", [8, 3, 3, 3], "kernel"), floats("a.bias", [8], "bias"),
+        floats("slope", [8], "slope", start=2), floats("gamma", [8], "factor", start=1),
+        floats("beta", [8], "shift", start=3), floats("one", [1], "factor", start=12),
+        floats("b.weight", [8, 8, 1, 1], "kernel", start=5),
+        floats("head.weight", [8, 4], "weight", start=7),
+    ]
+    graph = Graph(tensors)
+    graph.convolution("a", stride=(2, 2))
+    graph.node("prelu", slope="slope")
+    graph.node("scale", factor="gamma", shift="beta")
+    graph.node("relu6")
+    graph.node("scale", factor="one")
+    graph.node("gelu")
+    graph.node("max-pool", kernel=[3, 2], stride=[2, 1], padding=[1, 0])
+    graph.node("gelu-tanh")
+    left = graph.convolution("b", padding=(0, 0), bias=False)
+    graph.node("hard-swish")
+    right = graph.node("average-pool", kernel=[3, 3], stride=[1, 1], padding=[1, 1])
+    total = graph.node("add", left, right)
+    graph.node("silu")
+    shuffled = graph.node("pixel-shuffle", factor=2)
+    graph.node("upsample-nearest", total, factor=[2, 2])
+    graph.node("global-average-pool")
+    graph.node("hard-sigmoid")
+    graph.node("flatten")
+    shares = graph.node("softmax")
+    graph.node("tanh", shuffled)
+    graph.node("concatenate", shuffled, len(graph.nodes))
+    graph.node("sigmoid")
+    graph.node("relu")
+    graph.node("global-average-pool")
+    graph.node("flatten")
+    scores = graph.node("linear", weight="head.weight")
+    graph.node("multiply", shares, scores)
+    return Model(tensors, **dict(dict(classes=8, graph=graph.nodes), **members))
 
 
 def types():
@@ -253,13 +340,10 @@ def types():
 
 
 def aligned():
-    """The manifest ends at a multiple of 64, so that no padding follows it."""
-    for length in range(1, 65):
-        model = Model(
-            [Tensor("a", "uint8", [64], bytes(range(64))), Tensor("b", "uint8", [1], b"\xff")],
-            architecture="x" * length, provenance=provenance())
-        if len(model.text) % 64 == 0:
-            return model
+    """The last tensor ends at a multiple of 64, so that no padding precedes the manifest."""
+    return Model(
+        [Tensor("b", "uint8", [1], b"\xff"), Tensor("a", "uint8", [64], bytes(range(64)))],
+        provenance=provenance())
 
 
 def later():
@@ -276,9 +360,11 @@ VALID = {
     "minimal": (minimal(), {}, True, "one tensor and no optional member: the specification's example"),
     "empty": (Model([], provenance=provenance(epsilons=[])), {}, True, "no tensors"),
     "types": (types(), {}, True, "every element type, a scalar, tensors without elements, odd names"),
-    "aligned": (aligned(), {}, True, "no padding after the manifest"),
+    "aligned": (aligned(), {}, True, "no padding before the manifest"),
     "chain": (chain(), {}, True, "convolutions, pooling and a linear layer, with all metadata"),
-    "squeeze-excitation": (attention(), {}, True, "a graph with Squeeze-and-Excitation, mixed types"),
+    "squeeze-excitation": (attention(), {}, True, "a gate of channels, mixed types"),
+    "residual": (residual(), {}, True, "values that are taken twice, summed, multiplied, concatenated"),
+    "operations": (operations(), {}, True, "every operation"),
     "later": (later(), {"version": 2}, False, "format version 2, minimum 1, unknown members"),
 }
 
@@ -291,17 +377,18 @@ def invalid():
 
     base = minimal()
     good = base.file()
-    start = align(64 + len(base.text))
+    start = 64 + len(base.data)
 
     yield "zip", "not-rvd", b"PK\x03\x04" + good[4:]
     yield "text-mode", "not-rvd", good.replace(b"\r\n", b"\n", 1)
     yield "seven-bit", "not-rvd", bytes(byte & 127 for byte in good[:8]) + good[8:]
     yield "cut-in-header", "truncated", good[:40]
     yield "cut-after-header", "truncated", good[:64]
-    yield "cut-in-manifest", "truncated", good[:100]
+    yield "cut-in-data", "truncated", good[:68]
     yield "cut-in-padding", "truncated", good[:start - 1]
-    yield "cut-in-data", "truncated", good[:-1]
-    yield "data-length-huge", "truncated", base.file(data_length=2**64 - 1)
+    yield "cut-before-manifest", "truncated", good[:start]
+    yield "cut-in-manifest", "truncated", good[:-1]
+    yield "manifest-offset-huge", "truncated", base.file(manifest_offset=2**64 - 64)
     yield "one-byte-more", "trailing-bytes", good + b"\0"
     yield "header-bit", "header-checksum", flip(good, 32)
     yield "header-checksum-bit", "header-checksum", flip(good, 63, 128)
@@ -310,10 +397,13 @@ def invalid():
     yield "minimum-above-version", "header-invalid", base.file(version=0)
     yield "flags", "header-invalid", base.file(flags=1 << 63)
     yield "reserved", "header-invalid", base.file(reserved=bytes(15) + b"\1")
-    yield "manifest-bit", "manifest-checksum", flip(good, 64 + base.text.index(b"float32"))
+    yield "manifest-offset-not-aligned", "header-invalid", file(base.text, base.data[:-8])
+    yield "manifest-in-header", "header-invalid", base.file(manifest_offset=0)
+    yield "manifest-too-long", "header-invalid", base.file(manifest_length=2**24 + 1)
+    yield "manifest-bit", "manifest-checksum", flip(good, start + base.text.index(b"float32"))
     yield "manifest-checksum-bit", "manifest-checksum", base.file(manifest_crc=0)
-    yield "padding-after-manifest", "padding", flip(good, start - 1)
-    yield "tensor-bit", "tensor-checksum", flip(good, len(good) - 1, 128)
+    yield "padding-before-manifest", "padding", flip(good, start - 1)
+    yield "tensor-bit", "tensor-checksum", flip(good, 64 + 7, 128)
 
     # Manifest text that is not canonical, or not JSON.
     text = base.text
@@ -331,7 +421,7 @@ def invalid():
     yield syntax("number-with-point", b'"bytes":8', b'"bytes":8.0')
     yield syntax("number-with-exponent", b'"bytes":8', b'"bytes":8e0')
     yield syntax("number-leading-zero", b'"bytes":8', b'"bytes":08')
-    yield syntax("number-minus-zero", b'"offset":0', b'"offset":-0')
+    yield syntax("number-minus-zero", b'"bytes":8', b'"a":-0,"bytes":8')
     yield syntax("number-not-shortest", b'"bytes":8', b'"a":0.10000000000000001,"bytes":8')
     yield syntax("number-short-exponent", b'"bytes":8', b'"a":1e-7000,"bytes":8')
     yield syntax("number-python", b'"bytes":8', b'"a":1e-05,"bytes":8')
@@ -388,8 +478,9 @@ def invalid():
     yield tensor("layout-unknown", "unsupported-layout", layout="HWIO")
     yield tensor("type-unknown", "unsupported-type", type="float4_e2m1")
     yield tensor("codec-unknown", "unsupported-codec", codec="planes-deflate")
-    yield tensor("offset-not-aligned", "placement", offset=4)
-    yield tensor("offset-beyond", "placement", offset=64)
+    yield tensor("offset-not-aligned", "placement", offset=68)
+    yield tensor("offset-in-header", "placement", offset=0)
+    yield tensor("offset-beyond", "placement", offset=128)
 
     def top(label, expected="manifest-invalid", /, **members):
         def edit(manifest):
@@ -425,7 +516,7 @@ def invalid():
 
     # Places in the data.
     def place(name, expected, edit):
-        """Two tensors of 65 and 3 bytes at 0 and 128."""
+        """Two tensors of 65 and 3 bytes at 64 and 192, and the manifest at 256."""
         model = Model([Tensor("a", "uint8", [65], bytes(range(65))), Tensor("b", "uint8", [3], b"xyz")])
         data = edit(model.manifest["tensors"], model.data)
         return name, expected, file(model.text, model.data if data is None else data)
@@ -436,11 +527,11 @@ def invalid():
         return edit
 
     def overlap(tensors, data):
-        tensors[1].update(offset=64, crc32="%08x" % zlib.crc32(data[64:67]))
-        return data[:67]
+        tensors[1].update(offset=128, crc32="%08x" % zlib.crc32(data[64:67]))
+        return data[:128]
 
     def hole(tensors, data):
-        tensors[1]["offset"] = 192
+        tensors[1]["offset"] = 256
         return data[:128] + bytes(64) + data[128:]
 
     def swapped(tensors, data):
@@ -452,10 +543,11 @@ def invalid():
     yield place("overlap", "placement", overlap)
     yield place("hole", "placement", hole)
     yield place("order", "placement", swapped)
-    yield place("tail", "placement", lambda tensors, data: data + bytes(61))
-    yield place("head", "placement", lambda tensors, data: data[:130])
-    yield place("same-place", "placement", move(1, 0))
+    yield place("hole-before-manifest", "placement", lambda tensors, data: data + bytes(64))
+    yield place("manifest-inside-tensors", "placement", lambda tensors, data: data[:128])
+    yield place("same-place", "placement", move(1, 64))
     yield place("padding-between", "padding", lambda tensors, data: flip(data, 65))
+    yield place("padding-behind-last", "padding", lambda tensors, data: flip(data, 131))
     yield place("name-twice", "manifest-invalid", same_name)
     yield place("first-tensor-bit", "tensor-checksum", lambda tensors, data: flip(data, 64, 16))
 
@@ -466,32 +558,106 @@ def invalid():
     def set(index, **members):
         return lambda graph, manifest: graph[index].update(members)
 
-    def drop(index):
-        return lambda graph, manifest: graph.pop(index)
+    def append(*nodes):
+        return lambda graph, manifest: graph.extend(nodes)
+
+    def simple(op, *inputs, **members):
+        return dict({"op": op, "inputs": list(inputs)}, **members)
+
+    def only(*nodes):
+        def edit(graph, manifest):
+            graph[:] = nodes
+            for member in ("classes", "input"):
+                manifest.pop(member, None)
+        return edit
+
+    def without(index, member):
+        return lambda graph, manifest: graph[index].pop(member)
 
     yield graph("graph-empty", lambda graph, manifest: graph.clear())
-    yield graph("op-unknown", set(1, op="hard-swish"), expected="unsupported-operation")
-    yield graph("op-missing", lambda graph, manifest: graph[1].clear(), expected="manifest-invalid")
-    yield graph("weight-missing", set(0, weight="stem.wight"))
-    yield graph("weight-of-bias", set(0, weight="stem.bias"))
-    yield graph("bias-of-other", set(0, bias="head.bias"))
+    yield graph("op-unknown", set(1, op="mish"), expected="unsupported-operation")
+    yield graph("op-squeeze-excitation", set(1, op="squeeze-excitation"), expected="unsupported-operation")
+    yield graph("op-missing", without(1, "op"), expected="manifest-invalid")
+    yield graph("inputs-missing", without(1, "inputs"), expected="manifest-invalid")
+    yield graph("inputs-number", set(1, inputs=1), expected="manifest-invalid")
+    yield graph("inputs-negative", set(1, inputs=[-1]), expected="manifest-invalid")
+    yield graph("inputs-none", set(1, inputs=[]))
+    yield graph("inputs-two-of-relu", set(1, inputs=[1, 1]))
+    yield graph("inputs-one-of-add", append(simple("add", 7)))
+    yield graph("inputs-one-of-concatenate", only(simple("concatenate", 0)))
+    yield graph("input-of-itself", set(1, inputs=[2]))
+    yield graph("input-of-later-node", set(1, inputs=[3]))
+    yield graph("input-beyond", set(1, inputs=[99]))
+    yield graph("value-unused", lambda graph, manifest: graph.insert(7, simple("relu", 6)))
+    yield graph("value-unused-first", set(1, inputs=[0]))
+    yield graph("block-null", set(0, block=None), expected="manifest-invalid")
+    yield graph("weight-missing", without(0, "weight"), expected="manifest-invalid")
+    yield graph("weight-name", set(0, weight="stem.weight"), expected="manifest-invalid")
+    yield graph("weight-null", set(0, weight=None), expected="manifest-invalid")
+    yield graph("weight-beyond", set(0, weight=6))
+    yield graph("weight-of-bias", set(0, weight=1))
+    yield graph("bias-null", set(0, bias=None), expected="manifest-invalid")
+    yield graph("bias-beyond", set(0, bias=2**53 - 1))
+    yield graph("bias-of-other", set(0, bias=5))
+    yield graph("stride-missing", without(0, "stride"), expected="manifest-invalid")
     yield graph("stride-zero", set(0, stride=[0, 1]))
     yield graph("stride-one-number", set(0, stride=[1]))
+    yield graph("stride-number", set(0, stride=1), expected="manifest-invalid")
     yield graph("padding-null", set(0, padding=None), expected="manifest-invalid")
     yield graph("dilation-large", set(0, dilation=[2**31, 1]))
     yield graph("groups-zero", set(0, groups=0))
     yield graph("groups-other", set(2, groups=1))
     yield graph("groups-no-divisor", set(0, groups=3))
-    yield graph("convolution-pooled", lambda graph, manifest: graph.insert(0, {"op": "global-average-pool"}))
-    yield graph("pooled-twice", lambda graph, manifest: graph.insert(4, {"op": "global-average-pool"}))
-    yield graph("linear-not-pooled", drop(4))
-    yield graph("linear-other-channels", lambda graph, manifest: graph.append(graph[5]))
+    yield graph("groups-pair", set(0, groups=[1, 1]), expected="manifest-invalid")
+    yield graph("convolution-of-vector", lambda graph, manifest: graph.append(
+        dict(graph[2], inputs=[7])))
+    yield graph("pool-of-vector", append(simple("global-average-pool", 7)))
+    yield graph("flatten-twice", append(simple("flatten", 7)))
+    yield graph("linear-of-map", set(6, inputs=[5]))
+    yield graph("linear-other-channels", lambda graph, manifest: graph.append(
+        dict(graph[6], inputs=[7])))
+    yield graph("flatten-other-size", lambda graph, manifest: manifest.update(graph=[
+        simple("average-pool", 0, kernel=[2, 2], stride=[2, 2], padding=[0, 0]),
+        simple("global-average-pool", 1), simple("upsample-nearest", 2, factor=[2, 1]),
+        simple("flatten", 3), simple("linear", 4, weight=4)]))
     yield graph("classes-other", lambda graph, manifest: manifest.update(classes=6))
-    yield graph("classes-not-pooled", lambda graph, manifest: graph.__delitem__(slice(4, None)))
-    yield graph("first-of-four-channels", drop(0))
-    yield graph("excitation-swapped", set(
-        1, squeezeWeight="stage0.se.up.weight", exciteWeight="stage0.se.down.weight"), attention)
-    yield graph("excitation-bias", set(1, exciteBias="stage0.se.down.bias"), attention)
+    yield graph("classes-of-map", lambda graph, manifest: graph.__delitem__(slice(5, None)))
+    yield graph("first-of-other-channels", lambda graph, manifest: graph[0].update(weight=2))
+    yield graph("excitation-swapped", lambda graph, manifest: (
+        graph[2].update(weight=4, bias=5), graph[4].update(weight=2, bias=3)), attention)
+    yield graph("excitation-bias", set(4, bias=3), attention)
+    yield graph("add-other-channels", only(
+        simple("convolution", 0, weight=0, bias=1, stride=[1, 1], padding=[1, 1], dilation=[1, 1],
+               groups=1), simple("add", 0, 1)))
+    yield graph("add-vector-to-map", only(
+        simple("global-average-pool", 0), simple("flatten", 1), simple("add", 0, 2)))
+    yield graph("multiply-sizes", only(
+        simple("global-average-pool", 0), simple("upsample-nearest", 1, factor=[2, 2]),
+        simple("upsample-nearest", 1, factor=[1, 3]), simple("multiply", 2, 3)))
+    yield graph("concatenate-sizes", only(
+        simple("global-average-pool", 0), simple("upsample-nearest", 1, factor=[2, 2]),
+        simple("concatenate", 1, 2)))
+    yield graph("concatenate-vectors", only(
+        simple("global-average-pool", 0), simple("flatten", 1), simple("concatenate", 2, 2)))
+    yield graph("factor-channels", only(
+        simple("convolution", 0, weight=0, bias=1, stride=[1, 1], padding=[1, 1], dilation=[1, 1],
+               groups=1), simple("scale", 1, factor=5)))
+    yield graph("shift-channels", only(simple("scale", 0, factor=1, shift=5)))
+    yield graph("slope-matrix", only(simple("prelu", 0, slope=4)))
+    yield graph("slope-missing", only(simple("prelu", 0)), expected="manifest-invalid")
+    yield graph("pool-padding", only(
+        simple("max-pool", 0, kernel=[3, 3], stride=[1, 1], padding=[1, 3])))
+    yield graph("pool-kernel-zero", only(
+        simple("average-pool", 0, kernel=[0, 3], stride=[1, 1], padding=[0, 0])))
+    yield graph("pool-too-small", only(
+        simple("global-average-pool", 0),
+        simple("max-pool", 1, kernel=[2, 1], stride=[1, 1], padding=[0, 0])))
+    yield graph("shuffle-channels", only(
+        simple("convolution", 0, weight=0, bias=1, stride=[1, 1], padding=[1, 1], dilation=[1, 1],
+               groups=1), simple("pixel-shuffle", 1, factor=3)))
+    yield graph("shuffle-zero", only(simple("pixel-shuffle", 0, factor=0)))
+    yield graph("upsample-fraction", only(simple("upsample-nearest", 0, factor=[1.5, 2])),
+                expected="manifest-invalid")
 
     integers = chain()
     integers.tensors[0].type = "int32"

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 /// Files of one array, as `numpy.save` writes them. An array has no name, so it is no checkpoint; what

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 /// Archives of named arrays, as `numpy.savez` and `numpy.savez_compressed` write them: a zip archive with

@@ -1,3 +1,4 @@
+internal import Checkpoints
 public import Tensors
 
 /// The arrays of a NumPy file: those of an `.npz` by their names, that of an `.npy` without one.

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 /// Weights as text, from which programs for TensorRT build their networks (`.wts`).

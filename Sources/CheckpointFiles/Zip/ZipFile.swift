@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Tensors
 
 /// Zip archives: which of the things that come in one a file is.

@@ -1,3 +1,4 @@
+import Checkpoints
 import Checksums
 import HDF5
 import Tensors

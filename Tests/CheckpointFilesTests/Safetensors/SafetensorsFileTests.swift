@@ -1,3 +1,4 @@
+import Checkpoints
 import Checksums
 import Tensors
 import TestSupport

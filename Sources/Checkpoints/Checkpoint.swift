@@ -1,0 +1,114 @@
+public import Tensors
+
+/// What a pickled module says of itself beside its tensors. Nil where it does not.
+public struct ModuleAttributes: Equatable, Sendable {
+  /// The class, as `torch.nn.modules.batchnorm.BatchNorm2d`.
+  public var className: String
+  /// BatchNorm's epsilon.
+  public var epsilon: Double?
+  /// Of a convolution: vertical and horizontal.
+  public var stride: [Int]?
+  public var padding: [Int]?
+  public var dilation: [Int]?
+  public var groups: Int?
+
+  public init(className: String) {
+    self.className = className
+  }
+}
+
+/// One mapping from names to tensors in a file, in the file's order.
+public struct StateDict: Sendable {
+  /// The keys that lead to it from the file's root: `["state_dict"]`, or none.
+  public var path: [String]
+  public var tensors: [NamedTensor]
+  /// Attributes of modules by their path (`stage0.rbr_dense.bn`), if the file holds whole modules.
+  public var modules: [String: ModuleAttributes]
+  /// Entries that are no tensors, with what they are instead; they are counted and left alone.
+  public var ignored: [(name: String, what: String)]
+
+  public init(
+    path: [String] = [], tensors: [NamedTensor], modules: [String: ModuleAttributes] = [:],
+    ignored: [(name: String, what: String)] = []
+  ) {
+    self.path = path
+    self.tensors = tensors
+    self.modules = modules
+    self.ignored = ignored
+  }
+
+  /// `state_dict`, `student.model`, or `the file's root`.
+  public var pathDescription: String {
+    path.isEmpty ? "the file's root" : path.joined(separator: ".")
+  }
+}
+
+/// A name that a pickle refers to, such as `torch._utils._rebuild_tensor_v2` or `os.system`.
+public struct PickledGlobal: Equatable, Sendable {
+  public var name: String
+  /// How often it would have been called by Python.
+  public var calls: Int
+  /// Whether it is one of the names that checkpoints consist of, which repconv interprets itself.
+  public var isExpected: Bool
+
+  public init(name: String, calls: Int, isExpected: Bool) {
+    self.name = name
+    self.calls = calls
+    self.isExpected = isExpected
+  }
+}
+
+extension Checkpoint {
+  /// Globals that checkpoints do not consist of.
+  public var unusualGlobals: [PickledGlobal] { globals.filter { !$0.isExpected } }
+
+  /// `notes`, and one on the unusual globals if there are any.
+  public var allNotes: [String] {
+    let names = unusualGlobals.map(\.name)
+    guard !names.isEmpty else { return notes }
+    let note =
+      "the pickle names \(names.prefix(4).joined(separator: ", "))"
+      + (names.count > 4 ? " and \(names.count - 4) more" : "")
+      + ", which weights do not need; none was run ('repconv inspect --all' lists them)"
+    return notes + [note]
+  }
+}
+
+/// Everything a reader found in a file. Holds no weights, only where they are.
+public struct Checkpoint: Sendable {
+  public var path: String
+  /// The container, as a person would name it: `PyTorch zip`.
+  public var container: String
+  /// What `--from` calls it: `pytorch`, `megengine`.
+  public var family: String
+  /// Every mapping from names to tensors; `select` chooses among them.
+  public var stateDicts: [StateDict]
+  /// The globals of its pickles, sorted by name. None was called.
+  public var globals: [PickledGlobal]
+  /// Things a user should know that are not errors.
+  public var notes: [String]
+  /// Bytes of the file.
+  public var byteCount: Int
+  /// What the file says of the network that its tensors are; the graph's operands are indices into those
+  /// of the one state dict. Nil in containers that hold tensors only.
+  public var model: ModelDescription?
+  /// Reads the whole file and checks all that its container vouches for, every tensor's checksum among
+  /// it. Nil where there is nothing beside the checksums of the tensors' sources.
+  public var verifyWhole: (@Sendable () throws(ReadError) -> Void)?
+
+  public init(
+    path: String, container: String, family: String, byteCount: Int, stateDicts: [StateDict],
+    globals: [PickledGlobal] = [], notes: [String] = [], model: ModelDescription? = nil,
+    verifyWhole: (@Sendable () throws(ReadError) -> Void)? = nil
+  ) {
+    self.path = path
+    self.container = container
+    self.family = family
+    self.byteCount = byteCount
+    self.model = model
+    self.verifyWhole = verifyWhole
+    self.stateDicts = stateDicts
+    self.globals = globals
+    self.notes = notes
+  }
+}

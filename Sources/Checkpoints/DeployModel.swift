@@ -1,0 +1,13 @@
+public import Tensors
+
+/// A network in deploy form, ready to be written: what `.rvd` stores.
+public struct DeployModel: Sendable {
+  /// In execution order where the network is known, else in the order of the source.
+  public var tensors: [OutputTensor]
+  public var description: ModelDescription
+
+  public init(tensors: [OutputTensor], _ description: ModelDescription) {
+    self.tensors = tensors
+    self.description = description
+  }
+}

@@ -1,0 +1,85 @@
+public import Graphs
+
+/// What a file says of a network beside its tensors. Nil is what it does not say.
+public struct ModelDescription: Equatable, Sendable {
+  /// The whole network. Its operands are indices into the tensors that stand beside this: of a
+  /// `DeployModel`, or of a checkpoint's only state dict.
+  public var graph: Graph?
+  /// `RepVGG-A0`, if it is one of the named architectures.
+  public var architecture: String?
+  /// Classes of the classifier.
+  public var classes: Int?
+  /// What the network expects as input.
+  public var input: InputConvention?
+  /// Where it came from.
+  public var provenance: Provenance?
+  /// SHA-256 over the tensors, in hexadecimal, as the file records it: who the model is, whatever the
+  /// tensors' order and storage. A writer computes its own.
+  public var contentSHA256: String?
+
+  public init(
+    graph: Graph? = nil, architecture: String? = nil, classes: Int? = nil,
+    input: InputConvention? = nil, provenance: Provenance? = nil, contentSHA256: String? = nil
+  ) {
+    self.graph = graph
+    self.architecture = architecture
+    self.classes = classes
+    self.input = input
+    self.provenance = provenance
+    self.contentSHA256 = contentSHA256
+  }
+}
+
+/// How an image becomes the network's input: channels in `channelOrder`, each value scaled so that
+/// white is `scale`, less `mean`, over `standardDeviation`, at `size` x `size` pixels.
+public struct InputConvention: Equatable, Sendable {
+  public enum ChannelOrder: String, Sendable {
+    case rgb = "RGB"
+    case bgr = "BGR"
+  }
+  public var channelOrder: ChannelOrder
+  /// The value of white before normalising: 1 or 255.
+  public var scale: Double
+  /// One for each channel, in `channelOrder`.
+  public var mean: [Double]
+  public var standardDeviation: [Double]
+  /// Height and width in pixels; nil where it is not known.
+  public var size: Int?
+
+  public init(
+    channelOrder: ChannelOrder, scale: Double, mean: [Double], standardDeviation: [Double],
+    size: Int? = nil
+  ) {
+    self.channelOrder = channelOrder
+    self.scale = scale
+    self.mean = mean
+    self.standardDeviation = standardDeviation
+    self.size = size
+  }
+}
+
+/// Where a deploy model came from. No dates and no paths: the same input gives the same bytes.
+public struct Provenance: Equatable, Sendable {
+  /// SHA-256 of the whole source file, in hexadecimal; nil if it is not recorded.
+  public var sourceSHA256: String?
+  public var container: String
+  public var dialect: String
+  /// The BatchNorm epsilons used, each once, ascending; empty if nothing was fused.
+  public var epsilons: [Double]
+  /// How kernels were computed: `float64, rounded once`.
+  public var arithmetic: String
+  /// The program and its version: `repconv 0.1.0`.
+  public var tool: String
+
+  public init(
+    sourceSHA256: String?, container: String, dialect: String, epsilons: [Double],
+    arithmetic: String, tool: String
+  ) {
+    self.sourceSHA256 = sourceSHA256
+    self.container = container
+    self.dialect = dialect
+    self.epsilons = epsilons
+    self.arithmetic = arithmetic
+    self.tool = tool
+  }
+}

@@ -1,0 +1,10 @@
+/// A tensor and the name that a file gives it.
+public struct NamedTensor: Sendable {
+  public var name: String
+  public var tensor: Tensor
+
+  public init(_ name: String, _ tensor: Tensor) {
+    self.name = name
+    self.tensor = tensor
+  }
+}
