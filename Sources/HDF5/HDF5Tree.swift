@@ -9,19 +9,30 @@ package struct HDF5Tree {
     package var content: Content
 
     /// The members of a group; none of anything else.
-    package var members: [Node] {
-      if case .group(_, let members) = content { members } else { [] }
+    package var members: [Node] { group?.members ?? [] }
+
+    package func member(_ name: String) -> Node? {
+      guard let group, let index = group.indices[Array(name.utf8)] else { return nil }
+      return group.members[index]
     }
 
-    package func member(_ name: String) -> Node? { members.first { $0.name == name } }
+    package var group: Group? { if case .group(let group) = content { group } else { nil } }
 
     package var dataset: HDF5Dataset? {
       if case .dataset(let dataset) = content { dataset } else { nil }
     }
   }
 
+  package struct Group {
+    /// Of the group's object, where its attributes are.
+    package let header: HDF5Header
+    package fileprivate(set) var members: [Node] = []
+    /// In `members`, by the bytes of the name.
+    fileprivate var indices: [[UInt8]: Int] = [:]
+  }
+
   package enum Content {
-    case group(HDF5Header, [Node])
+    case group(Group)
     case dataset(HDF5Dataset)
     /// Neither, and what it is.
     case other(String)
@@ -65,13 +76,13 @@ package struct HDF5Tree {
         groups[address] = path
         return Node(
           name: name, path: path,
-          content: .group(group.header, try members(of: group, path: path, depth: depth + 1)))
+          content: .group(try members(of: group, path: path, depth: depth + 1)))
       }
     }
 
     private mutating func members(
       of group: HDF5Group, path: String, depth: Int
-    ) throws(ReadError) -> [Node] {
+    ) throws(ReadError) -> Group {
       guard depth <= HDF5Tree.maximumDepth else {
         throw .limitExceeded(
           file.location, what: "groups in one another", limit: HDF5Tree.maximumDepth,
@@ -82,13 +93,12 @@ package struct HDF5Tree {
         throw .limitExceeded(
           file.location, what: "links", limit: HDF5Tree.maximumCount, found: "\(count) or more")
       }
-      var members: [Node] = []
-      var names: Set<[UInt8]> = []
+      var result = Group(header: group.header)
       for link in group.links {
         let memberPath = path.isEmpty ? link.name : "\(path)/\(link.name)"
         let location = file.location(of: memberPath)
         guard !link.name.isEmpty, !link.name.contains("/"),
-          names.insert(Array(link.name.utf8)).inserted
+          result.indices.updateValue(result.members.count, forKey: Array(link.name.utf8)) == nil
         else {
           throw .malformed(
             location, expected: "names without '/', each once in its group",
@@ -96,7 +106,7 @@ package struct HDF5Tree {
         }
         switch link.target {
         case .object(let address):
-          members.append(
+          result.members.append(
             try visit(address, name: link.name, path: memberPath, depth: depth))
         case .soft(let target):
           throw .unsupported(
@@ -115,7 +125,7 @@ package struct HDF5Tree {
             remedy: "Copy what it leads to into a new file with the program that wrote it.")
         }
       }
-      return members
+      return result
     }
   }
 }

@@ -86,7 +86,7 @@ extension RunnableNetwork {
     var sources: [Role: ParameterSource] = [:]
     for parameter in network.parameters { sources[parameter.role] = .tensor(parameter.tensor) }
     var branches: [BlockAddress: Branch] = [:]
-    for block in network.blocks where block.hasBranches && !block.family.isForTrainingOnly {
+    for block in network.blocks where block.hasBranches {
       branches[block.address] = try FusedBlock(
         block, of: network, epsilon: epsilon ?? network.dialect.epsilon
       ).branch
@@ -163,6 +163,6 @@ private struct StructureProvider: ParameterProvider {
   }
 
   func branch(fusedInto weight: Int) throws -> Branch? {
-    if case .block(let block, _) = roles[weight] { branches[block] } else { nil }
+    if case .block(let block, .fused(.weight)) = roles[weight] { branches[block] } else { nil }
   }
 }

@@ -58,8 +58,10 @@ public struct Network: Sendable {
   /// All tensors but wrappers' counters. In canonical order (blocks by path, then the classifier and
   /// what is for training only) if all of them belong to a network of the dialect, else in the file's.
   public var parameters: [Parameter]
-  /// In natural order of their paths.
+  /// In natural order of their paths; those that deployed networks can have.
   public var blocks: [Block]
+  /// The others, which are for training only.
+  public var trainingBlocks: [Block]
   /// Names of wrappers' counters, which are not part of the network.
   public var wrapperCounters: [String]
   /// Names inside blocks that blocks of their family do not have, by block path.
@@ -79,14 +81,15 @@ public struct Network: Sendable {
     self.dialect = dialect
     self.prefix = prefix
     self.parameters = parameters
-    self.blocks = blocks
+    self.blocks = blocks.filter { !$0.family.isForTrainingOnly }
+    trainingBlocks = blocks.filter { $0.family.isForTrainingOnly }
     self.wrapperCounters = wrapperCounters
     self.unknownInBlocks = unknownInBlocks
     self.notes = notes
     indexOfRole = Dictionary(
       parameters.enumerated().map { ($1.role, $0) }, uniquingKeysWith: { first, _ in first })
     indexOfBlock = Dictionary(
-      blocks.enumerated().map { ($1.path, $0) }, uniquingKeysWith: { first, _ in first })
+      self.blocks.enumerated().map { ($1.path, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// How far the training form has become the deploy form.

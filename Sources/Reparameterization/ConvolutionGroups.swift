@@ -11,7 +11,7 @@ public struct ConvolutionGroups: Sendable {
 
   public init(of network: Network, in structure: Structure?) {
     for block in structure?.blocks ?? [] { groups[block.path] = block.groups }
-    for block in network.blocks where groups[block.path] == nil {
+    for block in network.blocks + network.trainingBlocks where groups[block.path] == nil {
       guard let kernel = block.mainKernel?.tensor.shape, kernel.rank == 4, kernel[1] > 0 else {
         continue
       }

@@ -52,7 +52,7 @@ public struct FusionPlan: Sendable {
     self.structure = structure
 
     var blocks: [String: FusedBlock] = [:]
-    for block in network.blocks where block.hasBranches && !block.family.isForTrainingOnly {
+    for block in network.blocks where block.hasBranches {
       blocks[block.path] = try FusedBlock(
         block, of: network, epsilon: epsilon ?? network.dialect.epsilon)
     }

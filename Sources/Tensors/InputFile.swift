@@ -138,7 +138,7 @@ public final class ByteRegion: ByteSource {
 }
 
 /// The operating system's words for an error number, fit for the middle of a sentence.
-func lowercasedReason(_ number: CInt) -> String {
+package func lowercasedReason(_ number: CInt) -> String {
   let text = unsafe String(cString: strerror(number))
   return text.prefix(1).lowercased() + text.dropFirst()
 }

@@ -32,7 +32,7 @@ extension Tensor {
   /// The same in memory that is not an array's.
   ///
   /// - Precondition: `elementType.isWeightType && fitsFloat`, and `floats` is as long as `range`.
-  func readFloats(
+  package func readFloats(
     _ range: Range<Int>, into floats: UnsafeMutableBufferPointer<Float>
   ) throws(ReadError) {
     switch elementType {

@@ -1,12 +1,3 @@
-/// Memory that reading and computing reuse from one piece to the next; one for each thread.
-public struct Workspace {
-  package var floats: [Float] = []
-  package var doubles: [Double] = []
-  package var accumulator: [Double] = []
-
-  public init() {}
-}
-
 /// The elements of a tensor that is about to be written, computed or fetched piece by piece.
 public protocol TensorContents: Sendable {
   /// Elements that are computed together: pieces begin and end at multiples of it.

@@ -46,7 +46,7 @@ struct BlockChain {
     branches: (BlockShape, Block) -> [BlockShape.Branch]
   ) throws(Deviation) -> [BlockShape] {
     let paths = Set(order.map(\.path))
-    let stray = network.blocks.first { !paths.contains($0.path) && !$0.family.isForTrainingOnly }
+    let stray = network.blocks.first { !paths.contains($0.path) }
     if let stray {
       throw Deviation(
         reason: "block '\(stray.path)' is not where a \(network.dialect.family.name) has one")

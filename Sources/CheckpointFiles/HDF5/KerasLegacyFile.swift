@@ -56,7 +56,7 @@ enum KerasLegacyFile {
   private static func config(
     of root: HDF5Tree.Node, in file: HDF5File
   ) throws(ReadError) -> KerasConfig? {
-    guard case .group(let header, _) = root.content,
+    guard let header = root.group?.header,
       let text = try file.text(of: "model_config", in: header, path: "")?.first
     else { return nil }
     let place = Location(path: file.location.path, member: "@model_config", offset: 0)
@@ -67,7 +67,7 @@ enum KerasLegacyFile {
   private static func list(
     _ name: String, of node: HDF5Tree.Node, in file: HDF5File
   ) throws(ReadError) -> [String]? {
-    guard case .group(let header, _) = node.content else { return nil }
+    guard let header = node.group?.header else { return nil }
     if let list = try file.text(of: name, in: header, path: node.path) { return list }
     var joined: [String]?
     var number = 0
@@ -88,7 +88,7 @@ enum KerasLegacyFile {
 
     mutating func addLayer(_ name: String, of weights: HDF5Tree.Node) throws(ReadError) {
       let path = name.split(separator: "/").map(String.init)
-      guard let group = descendant(path, of: weights), case .group = group.content else {
+      guard let group = descendant(path, of: weights), group.group != nil else {
         throw .malformed(
           file.location(of: weights.path), expected: "a group for each layer that it lists",
           found: "none for '\(printable(name))'", remedy: fetchAgain)

@@ -137,8 +137,9 @@ enum KerasWeights {
     ]
 
     private func givenName(of object: HDF5Tree.Node) throws(ReadError) -> String? {
-      guard let variables = object.member("vars"), case .group(let header, _) = variables.content
-      else { return nil }
+      guard let variables = object.member("vars"), let header = variables.group?.header else {
+        return nil
+      }
       return try file.text(of: "name", in: header, path: variables.path)?.first
     }
 

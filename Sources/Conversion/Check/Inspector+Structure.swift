@@ -58,7 +58,7 @@ extension Inspector {
         }
         addDead(rows(.fused(.weight))?.sorted() ?? [], of: count, prefix + weight.originalName)
       }
-      guard block.hasBranches, !block.family.isForTrainingOnly,
+      guard block.hasBranches,
         let branch = try? block.branch(in: network, epsilon: network.dialect.epsilon),
         let weight = block.mainKernel
       else { continue }

@@ -4,7 +4,7 @@ import Tensors
 import Testing
 
 /// What `make_pickles.py` wrote, read back.
-@Suite struct FixtureTests {
+@Suite struct PythonFilesTests {
   static let files = fixtureNames
   static let python3 = (0..<6).map { "zoo-\($0).pkl" }
   static let python2 = (0..<3).map { "py2-\($0).pkl" }

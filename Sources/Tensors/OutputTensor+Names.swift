@@ -1,5 +1,3 @@
-package import Tensors
-
 extension Array where Element == OutputTensor {
   /// - Throws: `WriteError.cannotExpress` if two tensors have the same name: a reader would see one.
   package func requireUniqueNames(path: String) throws(WriteError) {

@@ -1,0 +1,86 @@
+import Foundation
+import Tensors
+import Testing
+
+@Suite struct OutputFileTests {
+  let folder: String
+
+  init() throws {
+    folder = NSTemporaryDirectory() + "repconv-tests-\(UUID().uuidString)/"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  }
+
+  func names() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+  }
+
+  @Test func `a file appears only when it is committed`() throws {
+    let file = try OutputFile(path: folder + "a", replace: false)
+    try file.append([1, 2, 3])
+    try file.pad(to: 8)
+    try file.overwrite([9], at: 1)
+    #expect(try names() == [".a.\(getpid()).partial"])
+    try file.commit(sync: true)
+    #expect(try names() == ["a"])
+    #expect(
+      try Data(contentsOf: URL(fileURLWithPath: folder + "a")) == Data([1, 9, 3, 0, 0, 0, 0, 0]))
+  }
+
+  @Test func `a file that is given up leaves nothing behind`() throws {
+    do {
+      let file = try OutputFile(path: folder + "b", replace: false)
+      try file.append([1])
+    }
+    #expect(try names() == [])
+  }
+
+  @Test func `an existing file is replaced only on demand`() throws {
+    try Data("old".utf8).write(to: URL(fileURLWithPath: folder + "c"))
+    #expect(throws: WriteError.exists(path: folder + "c")) {
+      try OutputFile(path: folder + "c", replace: false)
+    }
+    let file = try OutputFile(path: folder + "c", replace: true)
+    try file.append(Array("new".utf8))
+    #expect(try String(contentsOfFile: folder + "c", encoding: .utf8) == "old")
+    try file.commit()
+    #expect(try String(contentsOfFile: folder + "c", encoding: .utf8) == "new")
+  }
+
+  @Test(arguments: [false, true])
+  func `what is no file is not replaced, whatever leave is given`(replace: Bool) throws {
+    try #require(unsafe mkfifo(folder + "pipe", 0o600) == 0)
+    let error = #expect(throws: WriteError.self) {
+      try OutputFile(path: folder + "pipe", replace: replace)
+    }
+    #expect(error == .notAFile(path: folder + "pipe", what: "not a regular file"))
+    #expect(try names() == ["pipe"])
+    // A link is replaced, not what it leads to.
+    try FileManager.default.createSymbolicLink(atPath: folder + "link", withDestinationPath: "pipe")
+    try OutputFile(path: folder + "link", replace: true).commit()
+    #expect(try names() == ["link", "pipe"])
+    var status = stat()
+    #expect(unsafe lstat(folder + "link", &status) == 0 && status.st_mode & S_IFMT == S_IFREG)
+    #expect(unsafe lstat(folder + "pipe", &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+  }
+
+  @Test func `a file that appeared meanwhile is not replaced`() throws {
+    let file = try OutputFile(path: folder + "d", replace: false)
+    try Data("other".utf8).write(to: URL(fileURLWithPath: folder + "d"))
+    #expect(throws: WriteError.exists(path: folder + "d")) { try file.commit() }
+    #expect(try String(contentsOfFile: folder + "d", encoding: .utf8) == "other")
+    #expect(try names() == ["d"])
+  }
+
+  @Test(arguments: [String(repeating: "x", count: 255), String(repeating: "é", count: 127)])
+  func `a name may be as long as names can be`(name: String) throws {
+    let file = try OutputFile(path: folder + name, replace: false)
+    try file.append([1])
+    try file.commit()
+    #expect(try names() == [name])
+  }
+
+  @Test func `a folder that is not there is an error`() {
+    #expect(throws: WriteError.self) { try OutputFile(path: folder + "no/x", replace: false) }
+    #expect(throws: WriteError.self) { try OutputFile(path: folder, replace: true) }
+  }
+}
