@@ -1,6 +1,6 @@
 internal import Blocks
-internal import Naming
 public import Checkpoints
+internal import Naming
 public import Naming
 public import Proof
 public import Reparameterization

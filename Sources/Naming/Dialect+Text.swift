@@ -1,5 +1,5 @@
-internal import Checkpoints
 internal import Blocks
+internal import Checkpoints
 internal import Tensors
 
 // Dialect tables as text: lines of `key: value`, `#` before comments; each `family:` begins the part on

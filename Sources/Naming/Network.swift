@@ -1,5 +1,5 @@
-public import Checkpoints
 public import Blocks
+public import Checkpoints
 public import Tensors
 
 /// A tensor whose role is known.

@@ -1,10 +1,10 @@
-import Checkpoints
-import Topologies
 import ArgumentParser
+import Checkpoints
 import Conversion
 import Naming
 import Reparameterization
 import Tensors
+import Topologies
 
 /// Options that say how the input is to be read.
 struct InputOptions: ParsableArguments {

@@ -1,8 +1,8 @@
-import Topologies
 import ArgumentParser
 import Conversion
 import Naming
 import Reparameterization
+import Topologies
 
 struct Fuse: ParsableCommand {
   static let configuration = CommandConfiguration(

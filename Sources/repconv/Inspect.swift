@@ -79,7 +79,10 @@ private struct InspectionText {
     if let architecture = file.architecture, let structure = file.structure {
       lines.append(row("architecture", "\(architecture), \(grouped(structure.classes)) classes"))
     } else {
-      lines.append(row("architecture", "not a whole \(file.blockFamily ?? "network"): \(report.reason ?? "unknown")"))
+      lines.append(
+        row(
+          "architecture",
+          "not a whole \(file.blockFamily ?? "network"): \(report.reason ?? "unknown")"))
     }
     lines.append(
       row(

@@ -1,4 +1,3 @@
-import Topologies
 import ArgumentParser
 import Conversion
 import ImageFiles
@@ -7,6 +6,7 @@ import JSON
 import Proof
 import Reparameterization
 import Tensors
+import Topologies
 
 struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,5 +1,5 @@
-import Checkpoints
 import Blocks
+import Checkpoints
 import Tensors
 import Testing
 
