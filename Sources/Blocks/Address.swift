@@ -29,8 +29,11 @@ public struct LayerAddress: Hashable, Sendable {
 extension LayerAddress: ExpressibleByStringLiteral, CustomStringConvertible {
   /// From `dense` or `conv.2`.
   public init(stringLiteral text: String) {
-    let parts = text.split(separator: ".")
-    self.init(String(parts[0]), index: parts.count > 1 ? Int(parts[1]) : nil)
+    if let dot = text.utf8.firstIndex(of: UInt8(ascii: ".")) {
+      self.init(String(text[..<dot]), index: Int(text[text.utf8.index(after: dot)...]))
+    } else {
+      self.init(text)
+    }
   }
 
   /// `dense`, `conv.2`.

@@ -74,36 +74,36 @@ extension Topology {
     _ name: String, _ multipliers: [Double], branches count: Int = 1,
     squeezed: [Int] = [0, 0, 0, 0]
   ) -> Architecture {
-    let depths = [2, 8, 10, 1]
-    let widths = zip(multipliers, [64.0, 128, 256, 512]).map { Int($0 * $1) }
-    var blocks: [BlockShape] = []
-    func append(
-      _ path: String, _ output: Int, kernelSize: Int, stride: Int, isDepthwise: Bool,
-      isSqueezed: Bool = false, convolutions: Int
-    ) {
-      let input = blocks.last?.outputChannels ?? 3
-      var shape = BlockShape(
-        address: BlockAddress(.mobileOne, path), inputChannels: input, outputChannels: output,
-        groups: isDepthwise ? input : 1, stride: stride, kernelSize: kernelSize,
-        squeezeExcitation: isSqueezed
-          ? .init(placement: .beforeActivation, channels: output / 16) : nil)
-      shape.branches = branches(of: shape, convolutions: convolutions)
-      blocks.append(shape)
-    }
-    append(
-      "stage0", min(64, widths[0]), kernelSize: 3, stride: 2, isDepthwise: false, convolutions: 1)
-    for stage in 1...4 {
-      let depth = depths[stage - 1]
-      for (index, (path, stride)) in paths(ofStage: stage, count: 2 * depth).enumerated() {
-        let isDepthwise = index % 2 == 0
-        append(
-          path, isDepthwise ? blocks.last!.outputChannels : widths[stage - 1],
-          kernelSize: isDepthwise ? 3 : 1, stride: stride, isDepthwise: isDepthwise,
-          isSqueezed: index / 2 >= depth - squeezed[stage - 1], convolutions: count)
+    Architecture(name: name, topology: "MobileOne", aliases: []) { classes in
+      let depths = [2, 8, 10, 1]
+      let widths = zip(multipliers, [64.0, 128, 256, 512]).map { Int($0 * $1) }
+      var blocks: [BlockShape] = []
+      func append(
+        _ path: String, _ output: Int, kernelSize: Int, stride: Int, isDepthwise: Bool,
+        isSqueezed: Bool = false, convolutions: Int
+      ) {
+        let input = blocks.last?.outputChannels ?? 3
+        var shape = BlockShape(
+          address: BlockAddress(.mobileOne, path), inputChannels: input, outputChannels: output,
+          groups: isDepthwise ? input : 1, stride: stride, kernelSize: kernelSize,
+          squeezeExcitation: isSqueezed
+            ? .init(placement: .beforeActivation, channels: output / 16) : nil)
+        shape.branches = branches(of: shape, convolutions: convolutions)
+        blocks.append(shape)
       }
-    }
-    return Architecture(name: name, topology: "MobileOne", aliases: []) { [blocks] classes in
-      Structure(topology: "MobileOne", chain: blocks, classes: classes)
+      append(
+        "stage0", min(64, widths[0]), kernelSize: 3, stride: 2, isDepthwise: false, convolutions: 1)
+      for stage in 1...4 {
+        let depth = depths[stage - 1]
+        for (index, (path, stride)) in paths(ofStage: stage, count: 2 * depth).enumerated() {
+          let isDepthwise = index % 2 == 0
+          append(
+            path, isDepthwise ? blocks.last!.outputChannels : widths[stage - 1],
+            kernelSize: isDepthwise ? 3 : 1, stride: stride, isDepthwise: isDepthwise,
+            isSqueezed: index / 2 >= depth - squeezed[stage - 1], convolutions: count)
+        }
+      }
+      return Structure(topology: "MobileOne", chain: blocks, classes: classes)
     }
   }
 }

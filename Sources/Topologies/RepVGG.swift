@@ -83,31 +83,32 @@ extension Topology {
     _ name: String, _ depths: [Int], _ multipliers: [Double], groups: Int = 1,
     se: (placement: Placement, ratio: Int)? = nil, isPlus: Bool = false, aliases: [String] = []
   ) -> Architecture {
-    let stages = zip(multipliers, [64.0, 128, 256, 512]).map { Int($0 * $1) }
-    var blocks: [BlockShape] = []
-    func append(_ path: String, _ output: Int, stride: Int) {
-      let isGrouped = !blocks.isEmpty && blocks.count % 2 == 0 && blocks.count <= 26
-      var shape = BlockShape(
-        address: BlockAddress(.repVGG, path), inputChannels: blocks.last?.outputChannels ?? 3,
-        outputChannels: output, groups: isGrouped ? groups : 1, stride: stride, kernelSize: 3,
-        squeezeExcitation: se.map { .init(placement: $0.placement, channels: output / $0.ratio) })
-      shape.branches = branches(of: shape)
-      blocks.append(shape)
-    }
-    append("stage0", min(64, stages[0]), stride: 2)
-    for stage in 1...4 {
-      let parts = RepVGGPath.parts(ofStage: stage, isPlus: isPlus)
-      let depth = depths[stage - 1]
-      for (index, part) in parts.enumerated() {
-        let first = depth / parts.count
-        let count = index == 0 ? first : depth - first
-        for (path, stride) in RepVGGPath.paths(of: part, depth: count) {
-          append(path, stages[stage - 1], stride: stride)
+    Architecture(name: name, topology: "RepVGG", aliases: aliases) { classes in
+      let stages = zip(multipliers, [64.0, 128, 256, 512]).map { Int($0 * $1) }
+      var blocks: [BlockShape] = []
+      func append(_ path: String, _ output: Int, stride: Int) {
+        let isGrouped = !blocks.isEmpty && blocks.count % 2 == 0 && blocks.count <= 26
+        var shape = BlockShape(
+          address: BlockAddress(.repVGG, path), inputChannels: blocks.last?.outputChannels ?? 3,
+          outputChannels: output, groups: isGrouped ? groups : 1, stride: stride, kernelSize: 3,
+          squeezeExcitation: se.map { .init(placement: $0.placement, channels: output / $0.ratio) })
+        shape.branches = branches(of: shape)
+        blocks.append(shape)
+      }
+      append("stage0", min(64, stages[0]), stride: 2)
+      for stage in 1...4 {
+        let parts = RepVGGPath.parts(ofStage: stage, isPlus: isPlus)
+        let depth = depths[stage - 1]
+        for (index, part) in parts.enumerated() {
+          let first = depth / parts.count
+          let count = index == 0 ? first : depth - first
+          for (path, stride) in RepVGGPath.paths(of: part, depth: count) {
+            append(path, stages[stage - 1], stride: stride)
+          }
         }
       }
-    }
-    return Architecture(name: name, topology: "RepVGG", aliases: aliases) { [blocks] classes in
-      Structure(topology: "RepVGG", chain: blocks, classes: classes, hasAuxiliaryHeads: isPlus)
+      return Structure(
+        topology: "RepVGG", chain: blocks, classes: classes, hasAuxiliaryHeads: isPlus)
     }
   }
 }
