@@ -182,6 +182,6 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "RepconvTests", dependencies: ["repconv", "TestSupport"], swiftSettings: settings),
+      name: "RepconvTests", dependencies: ["repconv", "Naming", "TestSupport"], swiftSettings: settings),
   ]
 )

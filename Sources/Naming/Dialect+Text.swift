@@ -1,5 +1,5 @@
-internal import Checkpoints
 internal import Blocks
+internal import Checkpoints
 internal import Tensors
 
 // Dialect tables as text: lines of `key: value`, `#` before comments; each `family:` begins the part on
@@ -101,14 +101,20 @@ extension Dialect {
 private struct Table {
   private typealias Entry = (key: String, value: String, line: Int)
   private let place: String
+  /// The family that it is a part on, as it is written there; nil of the lines on the whole project.
+  private let familyName: String?
   private var entries: [Entry] = []
   /// Parts begin with `family`.
   private(set) var parts: [Table] = []
 
-  private init(place: String) { self.place = place }
+  private init(place: String, familyName: String) {
+    self.place = place
+    self.familyName = familyName
+  }
 
   init(_ text: String, place: String) throws(NamingError) {
     self.place = place
+    familyName = nil
     for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
       let line = Table.trimmed(raw.prefix { $0 != "#" })
       if line.isEmpty { continue }
@@ -118,7 +124,7 @@ private struct Table {
       }
       let key = Table.trimmed(line[..<colon]).lowercased()
       let entry = (key, Table.trimmed(line[line.index(after: colon)...]), index + 1)
-      if key == "family" { parts.append(Table(place: place)) }
+      if key == "family" { parts.append(Table(place: place, familyName: entry.1)) }
       if parts.isEmpty { try append(entry) } else { try parts[parts.count - 1].append(entry) }
     }
   }
@@ -138,7 +144,11 @@ private struct Table {
     var own = parts
     parts = []
     for base in base.parts {
-      guard let index = own.firstIndex(where: { $0.familyName == base.familyName }) else {
+      guard
+        let index = own.firstIndex(where: {
+          $0.familyName?.lowercased() == base.familyName?.lowercased()
+        })
+      else {
         parts.append(base)
         continue
       }
@@ -149,7 +159,11 @@ private struct Table {
     parts += own
   }
 
-  private var familyName: String? { entries.first { $0.key == "family" }?.value.lowercased() }
+  private func missing(_ key: String) -> NamingError {
+    .badDialect(
+      place: place, line: nil,
+      reason: "'\(key)' is missing" + (familyName.map { " from the part on \($0)" } ?? ""))
+  }
 
   private static func trimmed(_ text: some StringProtocol) -> String {
     var text = Substring(text)
@@ -176,14 +190,14 @@ private struct Table {
 
   mutating func required(_ key: String) throws(NamingError) -> String {
     guard let value = optional(key) else {
-      throw .badDialect(place: place, line: nil, reason: "'\(key)' is missing")
+      throw missing(key)
     }
     return value
   }
 
   mutating func number(_ key: String) throws(NamingError) -> Double {
     guard let (value, line) = take(key) else {
-      throw .badDialect(place: place, line: nil, reason: "'\(key)' is missing")
+      throw missing(key)
     }
     guard let number = Double(value), number.isFinite, number >= 0 else {
       throw .badDialect(
@@ -211,8 +225,7 @@ private struct Table {
       func add(_ kind: String, _ name: String?, isBatchNorm: Bool) throws(NamingError) {
         guard let name else {
           if layer.isOptional { return }
-          throw .badDialect(
-            place: place, line: nil, reason: "'\(layer.name) \(kind)' is missing")
+          throw missing("\(layer.name) \(kind)")
         }
         if layer.isRepeated && !name.contains("{n}") {
           throw .badDialect(
@@ -251,7 +264,7 @@ private struct Table {
       }
     }
     guard !result.isEmpty else {
-      throw .badDialect(place: place, line: nil, reason: "'\(key)' is missing")
+      throw missing(key)
     }
     return result
   }
@@ -272,7 +285,7 @@ private struct Table {
   /// deviation.
   mutating func input() throws(NamingError) -> InputConvention {
     guard let (value, line) = take("input") else {
-      throw .badDialect(place: place, line: nil, reason: "'input' is missing")
+      throw missing("input")
     }
     let parts = value.split(separator: "/").map { $0.split(separator: " ") }
     guard parts.count == 3, parts[0].count == 2,
@@ -295,7 +308,10 @@ private struct Table {
   /// Throws if a line was not used.
   func finish() throws(NamingError) {
     if let (key, _, line) = entries.first {
-      throw .badDialect(place: place, line: line, reason: "'\(key)' is no key of a dialect")
+      throw .badDialect(
+        place: place, line: line,
+        reason: "'\(key)' is no key "
+          + (familyName.map { "of the part on \($0)" } ?? "that stands before the first 'family'"))
     }
   }
 }

@@ -51,7 +51,8 @@ struct Dialects: ParsableCommand {
       ]
     }
     return table(
-      ["name", "blocks", "example of a key", "kernel", "input", "epsilon", "project"], rows, numeric: [])
+      ["name", "blocks", "example of a key", "kernel", "input", "epsilon", "project"], rows,
+      numeric: [])
   }
 }
 
@@ -85,7 +86,7 @@ private struct DialectList: Encodable {
   init(_ dialects: [Dialect]) {
     self.dialects = dialects.map { dialect in
       Entry(
-        name: dialect.name, project: dialect.project, 
+        name: dialect.name, project: dialect.project,
         blockFamilies: dialect.tables.map(\.family.name), containers: dialect.containers,
         exampleKey: dialect.exampleKey, kernelLayout: dialect.layouts.kernel.rawValue,
         epsilon: dialect.epsilon, input: dialect.input, table: dialect.text)

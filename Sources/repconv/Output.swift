@@ -1,6 +1,6 @@
-import JSON
 import ArgumentParser
 import Conversion
+import JSON
 import RVD
 
 #if canImport(Glibc)

@@ -77,7 +77,8 @@ import Testing
       message: "'body.0.rbr_reparam.weight' would hold 1 value that is infinite or not a number."),
     Refusal(
       file: "shapes-differ.pth", status: 2,
-      message: "block 'body.0': the pointwise kernel is 2x1x1x1, beside a dense one of 2x2x3x3."),
+      message: "block 'body.0': layer 'pointwise': its kernel is 2x1x1x1, but beside the block's "
+        + "others it has to be 2x2x1x1."),
     Refusal(
       file: "int8-kernel.pth", status: 2,
       message: "'body.0.rbr_dense.conv.weight' should be a tensor of float32, float16, bfloat16 or "
@@ -341,9 +342,10 @@ import Testing
 
   @Test func `archs lists all architectures`() throws {
     let lines = try run("archs").output.split(separator: "\n")
-    #expect(lines.count == 16)
-    #expect(
-      lines[1].contains("RepVGG-A0") && lines[1].contains("9,108,968")
-        && lines[1].contains("8,309,384"))
+    #expect(lines.count == 21)
+    let names = lines.dropFirst().map { $0.split(separator: " ")[0] }
+    #expect(names.first == "RepVGG-A0" && names.count { $0.hasPrefix("RepVGG") } == 15)
+    #expect(names.suffix(5) == (0...4).map { "MobileOne-S\($0)" })
+    #expect(lines[1].contains("9,108,968") && lines[1].contains("8,309,384"))
   }
 }
