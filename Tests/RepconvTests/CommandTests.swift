@@ -309,6 +309,36 @@ import Testing
     #expect(result.output.contains("conv1.weight  2x3x7x7  float32"))
   }
 
+  @Test func `a network is inspected as far as it is known`() throws {
+    // A deploy kernel of noise beside branches of another family: nothing to be believed.
+    let phantom = fixture("Families/super-gradients/qarepvgg-phantom/ckpt_latest_weights_only.pth")
+    let unknown = try run("inspect", phantom, "--key", "net").output
+    for line in [
+      "  form          not known: 5 blocks, with parameters that RepVGG blocks do not have\n",
+      "  architecture  not known as a whole: 'stage1.0.branch_3x3.conv.weight' is not part of a "
+        + "RepVGG block: it is a name of QARepVGG (super-gradients), which is not fused yet\n",
+      "                and in 1 other block; --all lists them\n",
+    ] {
+      #expect(unknown.contains(line), "\(unknown)")
+    }
+    let refused = try run("verify", phantom, fixture("Cases/deploy-only.pth"), "--key", "net")
+    #expect(refused.status == 2)
+    #expect(refused.errors.contains("block 'stage1.0' has parameters that a RepVGG block does not"))
+
+    let dbb = fixture("Families/dbb/resnet-basic/train.pth.tar")
+    let inspected = try run("inspect", dbb).output
+    #expect(inspected.contains("  form          train: 12 blocks, 0 with identity\n"))
+    #expect(
+      inspected.contains(
+        "  architecture  not known as a whole: no tensor tells how blocks of DBB are put together\n"
+      ))
+    let fused = try run("fuse", dbb, "out.rvd")
+    #expect(fused.status == 0)
+    #expect(
+      fused.output.contains(
+        "  fused         12 blocks, 0 with identity; 2 other tensors passed through\n"))
+  }
+
   // MARK: Usage
 
   @Test(

@@ -179,7 +179,7 @@ import Testing
     let all = try #require(try json(["dialects"])["dialects"] as? [[String: Any]])
     #expect(all.count == 15)
     let yolo = try #require(all.first { $0["name"] as? String == "yolov6" })
-    #expect(yolo["blockFamilies"] as? [String] == ["RepVGG", "ConvBN", "AuxiliaryHead"])
+    #expect(yolo["blockFamilies"] as? [String] == ["RepVGG", "AuxiliaryHead", "ConvBN"])
     let one = try #require(
       try json(["dialects", "--show", "timm"])["dialects"] as? [[String: Any]])
     #expect(one.count == 1 && one[0]["name"] as? String == "timm")

@@ -201,8 +201,8 @@ import Testing
         "mine.dialect at line 14: expected 'key: value', found 'block stage0 = entry'."
       ),
       (
-        "block: stage0 = entry", "kernel layout: IOHW",
-        "mine.dialect at line 14: 'kernel layout' is one of OIHW, HWIO, GOIHW, not 'IOHW'."
+        "epsilon: 1e-5", "epsilon: 1e-5\nkernel layout: IOHW",
+        "mine.dialect at line 5: 'kernel layout' is one of OIHW, HWIO, GOIHW, not 'IOHW'."
       ),
       (
         "block: stage0 = entry", "colour: red",
