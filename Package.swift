@@ -182,6 +182,7 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "RepconvTests", dependencies: ["repconv", "Naming", "TestSupport"], swiftSettings: settings),
+      name: "RepconvTests", dependencies: ["repconv", "Blocks", "Naming", "TestSupport"],
+      swiftSettings: settings),
   ]
 )

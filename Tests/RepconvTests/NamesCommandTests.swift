@@ -1,3 +1,4 @@
+import Blocks
 import Foundation
 import Naming
 import TestSupport
@@ -154,6 +155,37 @@ import Testing
     #expect(
       try run(["fuse", "mine.safetensors", "c.rvd"]).output.contains(
         "blocks inside a larger network"))
+  }
+
+  @Test func `the table that the documentation shows is one, and has its keys`() throws {
+    let path = Fixtures.folder + "/../../formats/dialects.md"
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let example = lines.drop { !$0.hasPrefix("    ") }.prefix { $0.hasPrefix("    ") }
+    try folder.write(Array(example.joined(separator: "\n").utf8), to: "mine.dialect")
+    let written = try run(
+      [
+        "import", Self.plain, "--dialect", "mine.dialect", "--names", "mine", "--dry-run",
+      ])
+    #expect(written.status == 0 && written.errors == "")
+    #expect(written.output.contains("  stage1.0.main.bn.running_var  "))
+    #expect(written.output.contains("  stage1.1.rbr_identity.weight  "))
+
+    // Every key of every built-in table is told of, those of layers by their kinds.
+    let documented = Set(text.split(separator: "`").map(String.init))
+    for dialect in Dialect.all {
+      for line in dialect.text.split(separator: "\n") {
+        let key = String(line.prefix { $0 != ":" })
+        let kind = key.split(separator: " ").last.map { "LAYER \($0)" }
+        #expect(documented.contains(key) || documented.contains(kind ?? key), "\(key)")
+      }
+      for table in dialect.tables {
+        #expect(documented.contains(table.family.name), "\(table.family.name)")
+        for layer in table.family.layers {
+          #expect(documented.contains(layer.name), "\(table.family.name) \(layer.name)")
+        }
+      }
+    }
   }
 
   @Test(
