@@ -85,7 +85,8 @@ let package = Package(
       dependencies: ["Blocks", "Checkpoints", "Graphs", "Naming", "Tensors", "Topologies"],
       swiftSettings: settings),
     .target(
-      name: "Proof", dependencies: ["Blocks", "Checkpoints", "Naming", "Reparameterization", "Tensors"],
+      name: "Proof",
+      dependencies: ["Blocks", "Checkpoints", "Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
     .target(
       name: "RVD", dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "Tensors"],
@@ -107,14 +108,16 @@ let package = Package(
     .target(
       name: "Inference",
       dependencies: [
-        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Naming", "Proof",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Naming",
+        "Proof",
         "RVD", "Reparameterization", "Tensors", "Topologies",
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Inference", "JSON",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles",
+        "Inference", "JSON",
         "Naming", "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -151,7 +154,8 @@ let package = Package(
       name: "NamingTests", dependencies: ["Blocks", "Checkpoints", "Naming", "Tensors"],
       swiftSettings: settings),
     .testTarget(
-      name: "TopologiesTests", dependencies: ["Blocks", "Graphs", "Naming", "Tensors", "Topologies"],
+      name: "TopologiesTests",
+      dependencies: ["Blocks", "Graphs", "Naming", "Tensors", "Topologies"],
       swiftSettings: settings),
     .testTarget(
       name: "ReparameterizationTests",
@@ -162,22 +166,27 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "RVDTests",
-      dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "RVD", "Tensors", "TestSupport"],
+      dependencies: [
+        "Checkpoints", "Checksums", "Graphs", "JSON", "RVD", "Tensors", "TestSupport",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "ConversionTests",
       dependencies: [
-        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "Naming", "Proof", "RVD",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "Naming", "Proof",
+        "RVD",
         "Reparameterization", "Tensors", "TestSupport", "Topologies",
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "ImageFilesTests", dependencies: ["Checkpoints", "ImageFiles", "Tensors", "TestSupport"],
+      name: "ImageFilesTests",
+      dependencies: ["Checkpoints", "ImageFiles", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "InferenceTests",
       dependencies: [
-        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Inference",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles",
+        "Inference",
         "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport", "Topologies",
       ],
       swiftSettings: settings),

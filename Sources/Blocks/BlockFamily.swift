@@ -86,6 +86,29 @@ public struct Layer: Sendable {
   public var requiredParts: [Part] { parts.filter { $0 != .bias && $0 != .batchesTracked } }
 }
 
+/// What the deploy kernels of a family are like. Projects have the same names for several families' deploy
+/// forms, and `.wts` files have names only.
+public enum DeployKernels: Sendable {
+  case any
+  /// Of this height and width, or another one above 1.
+  case spatial(Int)
+  /// One input channel for each group, or height and width 1; the first block's takes images.
+  case depthwiseOrPointwise
+
+  /// Whether a kernel, OIHW, can be one.
+  public func fits(_ shape: Shape) -> Bool {
+    guard shape.rank == 4 else { return false }
+    return switch self {
+    case .any: true
+    case .spatial: shape[2] > 1
+    case .depthwiseOrPointwise: shape[1] == 1 || shape[1] == 3 || shape[2] == 1
+    }
+  }
+
+  /// Height and width where nothing tells them; nil if that cannot be guessed.
+  public var usualSize: Int? { if case .spatial(let size) = self { size } else { nil } }
+}
+
 /// A kind of re-parameterizable block: which layers it has, and what they compute together.
 ///
 /// One file in `Families` says all there is to say of a family; projects' names for its layers are
@@ -111,12 +134,7 @@ public struct BlockFamily: Sendable {
   /// Whether its blocks have one branch: there is a convolution and nothing else to tell them by, so
   /// they are looked for only beside blocks that have several.
   public let isPlain: Bool
-  /// Height and width of its deploy kernels if they all have the same; files without shapes
-  /// (`.wts`) can be read of such families only.
-  public let deployKernelSize: Int?
-  /// Whether a deploy kernel, OIHW, can be one of its blocks'. Projects have the same names for several
-  /// families' deploy forms.
-  public let fitsDeployKernel: @Sendable (Shape) -> Bool
+  public let deployKernels: DeployKernels
   private let expression: Expression
 
   /// - Parameter expression: the tree that the layers of a block make; nil where the family is no
@@ -124,8 +142,7 @@ public struct BlockFamily: Sendable {
   ///   manages.
   public init(
     _ name: String, source: String, layers: [Layer], isForTrainingOnly: Bool = false,
-    keepsWidth: Bool = false, isPlain: Bool = false, deployKernelSize: Int? = nil,
-    fitsDeployKernel: @escaping @Sendable (Shape) -> Bool = { $0.rank == 4 },
+    keepsWidth: Bool = false, isPlain: Bool = false, deployKernels: DeployKernels = .any,
     expression: @escaping Expression
   ) {
     self.name = name
@@ -134,8 +151,7 @@ public struct BlockFamily: Sendable {
     self.isForTrainingOnly = isForTrainingOnly
     self.keepsWidth = keepsWidth
     self.isPlain = isPlain
-    self.deployKernelSize = deployKernelSize
-    self.fitsDeployKernel = fitsDeployKernel
+    self.deployKernels = deployKernels
     self.expression = expression
   }
 

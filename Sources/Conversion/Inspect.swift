@@ -1,10 +1,10 @@
+public import Checkpoints
 internal import Naming
+public import Naming
 internal import RVD
 internal import Reparameterization
-internal import Tensors
-public import Checkpoints
-public import Naming
 public import Reparameterization
+internal import Tensors
 public import Tensors
 public import Topologies
 

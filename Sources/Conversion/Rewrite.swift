@@ -1,14 +1,14 @@
 internal import Blocks
 internal import CheckpointFiles
+public import Checkpoints
 internal import Graphs
 internal import Naming
+public import Naming
 internal import RVD
 internal import Reparameterization
 internal import Tensors
-internal import Topologies
-public import Checkpoints
-public import Naming
 public import Tensors
+internal import Topologies
 
 /// What `rewrite` should do beside what the file itself decides.
 public struct RewriteOptions: Sendable {
@@ -79,7 +79,8 @@ public func rewrite(
     let tensor = OutputTensor(name: "", channels.apply(to: parameter))
     guard
       let result = try names.output(
-        tensor, as: parameter.role, groups: groups.groups(of: parameter.role), isShaped: format.isShaped)
+        tensor, as: parameter.role, groups: groups.groups(of: parameter.role),
+        isShaped: format.isShaped)
     else {
       dropped.append(
         (parameter.originalName, "BatchNorm's step counter, which names of \(names.name) leave out")

@@ -47,7 +47,8 @@
   #if canImport(Accelerate)
     private static func open() -> Result<BLAS, InferenceError> {
       BLASSetThreading(BLAS_THREADING_SINGLE_THREADED)
-      return open(unsafe UnsafeMutableRawPointer(bitPattern: -2), name: "Accelerate")  // RTLD_DEFAULT
+      // RTLD_DEFAULT
+      return open(unsafe UnsafeMutableRawPointer(bitPattern: -2), name: "Accelerate")
     }
   #else
     private static func open() -> Result<BLAS, InferenceError> {

@@ -1,6 +1,5 @@
 public import Checkpoints
 public import ImageFiles
-internal import Synchronization
 public import Tensors
 
 extension ImageBatch {
@@ -13,14 +12,13 @@ extension ImageBatch {
   ) throws {
     let size = preparation.size
     try ImageBatch.requireRoom(images: paths.count, channels: 3, height: size, width: size)
-    let images = Mutex([[Float]](repeating: [], count: paths.count))
-    try forEachIndex(below: paths.count, threads: threads) { index, _ in
-      let picture = preparation.apply(to: try RGBImage(path: paths[index]))
+    let images = try concurrentMap(of: paths, threads: threads) { path, _ in
+      let picture = preparation.apply(to: try RGBImage(path: path))
       var numbers = [Float](repeating: 0, count: 3 * size * size)
       convention.write(picture, to: &numbers, at: 0)
-      images.withLock { $0[index] = numbers }
+      return numbers
     }
     self.init(
-      Array(images.withLock { $0 }.joined()), shape: [paths.count, 3, size, size])
+      Array(images.joined()), shape: [paths.count, 3, size, size])
   }
 }

@@ -1,5 +1,5 @@
-public import Checkpoints
 public import Blocks
+public import Checkpoints
 public import Tensors
 
 /// How one project names, shapes and feeds the parameters of its networks: a table, used in both

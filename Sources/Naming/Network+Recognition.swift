@@ -1,5 +1,5 @@
-public import Checkpoints
 internal import Blocks
+public import Checkpoints
 public import Tensors
 
 extension Network {
@@ -241,7 +241,7 @@ private struct Recognition {
     score.isUsual = dialect.containers.contains(container)
     for (role, named) in zip(roles, stateDict.tensors) {
       if case .block(let block, .fused(.weight)) = role,
-        block.family.fitsDeployKernel(
+        block.family.deployKernels.fits(
           layouts.canonical(named.tensor, as: .kernel)?.shape ?? named.tensor.shape)
       {
         score.fittingKernels += 1
@@ -332,7 +332,7 @@ private struct Recognition {
     else { return tensor }
     var size = 1
     if form == .kernel {
-      guard let only = role.family?.deployKernelSize else { return tensor }
+      guard let only = role.family?.deployKernels.usualSize else { return tensor }
       size = only
     }
     let area = size * size

@@ -1,5 +1,5 @@
-internal import Checkpoints
 public import Blocks
+internal import Checkpoints
 public import Naming
 public import Tensors
 

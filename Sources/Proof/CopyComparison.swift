@@ -1,7 +1,6 @@
-internal import Checkpoints
 internal import Blocks
+internal import Checkpoints
 public import Naming
-internal import Synchronization
 public import Tensors
 
 /// How the tensors of two files compare that should hold the same ones.
@@ -55,16 +54,10 @@ public struct CopyComparison: Sendable {
     renamed = pairs.count { $0.name != $1.name }
     unneeded = Set((first + second).filter { CopyComparison.isUnneeded($0.role) }.map(\.1.name))
 
-    let results = Mutex([TensorComparison?](repeating: nil, count: pairs.count))
-    let sizes = pairs.map(\.0.tensor.byteCount)
-    let order = sizes.indices.sorted { (sizes[$1], $0) < (sizes[$0], $1) }
-    try forEachIndex(below: order.count, threads: threads) { position, _ in
-      let index = order[position]
-      let result = try TensorComparison(
-        eitherWay: pairs[index].0, pairs[index].1, tolerance: tolerance)
-      results.withLock { $0[index] = result }
+    tensors = try concurrentMap(of: pairs, largestFirst: \.0.tensor.byteCount, threads: threads) {
+      (pair, _) throws(ReadError) in
+      try TensorComparison(eitherWay: pair.0, pair.1, tolerance: tolerance)
     }
-    tensors = results.withLock { $0.map { $0! } }
     tensors.stableSort {
       ($0.relation.rank, $0.difference?.largestAbsolute ?? 0)
         > ($1.relation.rank, $1.difference?.largestAbsolute ?? 0)

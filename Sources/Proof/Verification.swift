@@ -1,8 +1,7 @@
-internal import Checkpoints
 internal import Blocks
+internal import Checkpoints
 public import Naming
 public import Reparameterization
-internal import Synchronization
 public import Tensors
 
 /// The proof that a deploy network is a training checkpoint, fused: every block recomputed from its
@@ -52,27 +51,21 @@ public struct Verification: Sendable {
     unexpected = matched.unexpected
     blocksWithBranches = matched.blocksWithBranches
 
-    let (pairs, copies) = (matched.fused, matched.copies)
-    let blockResults = Mutex([BlockComparison?](repeating: nil, count: pairs.count))
-    let tensorResults = Mutex([TensorComparison?](repeating: nil, count: copies.count))
-    let sizes = pairs.map(\.weight.tensor.byteCount) + copies.map(\.other.tensor.byteCount)
-    let order = sizes.indices.sorted { (sizes[$1], $0) < (sizes[$0], $1) }
-    try forEachIndex(below: order.count, threads: threads) { position, _ in
-      let index = order[position]
-      if index < pairs.count {
-        let pair = pairs[index]
-        let result = try BlockComparison(pair.block, pair.weight, pair.bias, tolerance: tolerance)
-        blockResults.withLock { $0[index] = result }
-      } else {
-        let (first, other) = copies[index - pairs.count]
-        let result = try TensorComparison(Named(first), Named(other), tolerance: tolerance)
-        tensorResults.withLock { $0[index - pairs.count] = result }
+    // Blocks and copies in one go, so that threads end at about the same time.
+    let comparisons = try concurrentMap(
+      of: matched.pairs, largestFirst: \.byteCount, threads: threads
+    ) { (pair, _) throws(ReadError) -> Compared in
+      switch pair {
+      case .block(let block, let weight, let bias):
+        .block(try BlockComparison(block, weight, bias, tolerance: tolerance))
+      case .copy(let first, let other):
+        .copy(try TensorComparison(Named(first), Named(other), tolerance: tolerance))
       }
     }
-    blocks = blockResults.withLock { $0.map { $0! } }
+    blocks = comparisons.compactMap { if case .block(let block) = $0 { block } else { nil } }
     try Verification.diagnose(&blocks, matched)
     blocks.stableSort { $0.badness > $1.badness }
-    tensors = tensorResults.withLock { $0.map { $0! } }
+    tensors = comparisons.compactMap { if case .copy(let copy) = $0 { copy } else { nil } }
     tensors.stableSort { $0.badness > $1.badness }
   }
 
@@ -100,6 +93,26 @@ public struct Verification: Sendable {
   }
 }
 
+/// What came of a comparison.
+private enum Compared: Sendable {
+  case block(BlockComparison)
+  case copy(TensorComparison)
+}
+
+/// What is to be compared.
+private enum Pair: Sendable {
+  case block(ReferenceBlock, weight: Parameter, bias: Parameter)
+  case copy(Parameter, Parameter)
+
+  /// Of the deploy file.
+  var byteCount: Int {
+    switch self {
+    case .block(_, let weight, _): weight.tensor.byteCount
+    case .copy(_, let other): other.tensor.byteCount
+    }
+  }
+}
+
 /// Which tensor of a deploy file is to be compared with what, decided before any weight is read.
 private struct Matching: Sendable {
   typealias Missing = Verification.Missing
@@ -111,6 +124,12 @@ private struct Matching: Sendable {
   let missing: [Missing]
   let unexpected: [String]
   let blocksWithBranches: Int
+
+  /// Blocks first.
+  var pairs: [Pair] {
+    fused.map { .block($0.block, weight: $0.weight, bias: $0.bias) }
+      + copies.map { .copy($0.first, $0.other) }
+  }
 
   init(_ plan: FusionPlan, epsilon: Double?, _ deploy: Network) throws {
     let train = plan.network

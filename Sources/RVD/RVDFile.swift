@@ -1,8 +1,6 @@
 public import Checkpoints
 internal import Checksums
-internal import Dispatch
 internal import JSON
-internal import Synchronization
 public import Tensors
 
 /// A `.rvd` file, open for reading: a model in deploy form that describes and checks itself.
@@ -102,16 +100,12 @@ public struct RVDFile: Sendable {
   /// With what opening checks, no byte of a file can change unnoticed.
   public func verify() throws(ReadError) {
     // Tensors are independent of each other, in the digest too, so all processors take part.
-    let results = Mutex([Result<SHA256, ReadError>?](repeating: nil, count: storedTensors.count))
-    DispatchQueue.concurrentPerform(iterations: storedTensors.count) { index in
-      let result = Result { () throws(ReadError) in try verifyTensor(index) }
-      results.withLock { $0[index] = result }
+    let digests = try concurrentMap(of: Array(storedTensors.indices)) {
+      (index, _) throws(ReadError) in try verifyTensor(index)
     }
     try checkPadding(after: storedTensors.last)
     var content = ContentDigest()
-    for (stored, result) in zip(storedTensors, results.withLock { $0 }) {
-      content.add(stored.name, try result!.get())
-    }
+    for (stored, digest) in zip(storedTensors, digests) { content.add(stored.name, digest) }
     let computed = content.hexadecimal
     guard let recorded = model.contentSHA256, recorded == computed else {
       throw .malformed(

@@ -1,5 +1,5 @@
-internal import Checkpoints
 public import Blocks
+internal import Checkpoints
 public import Naming
 public import Tensors
 public import Topologies
@@ -100,7 +100,8 @@ public struct FusionPlan: Sendable {
     var notes: [String] = []
     let used = Set(blocks.values.flatMap(\.epsilons))
     if let epsilon, used != [epsilon] {
-      notes.append("the epsilon given, \(epsilon), is not used where the file's own modules say otherwise")
+      notes.append(
+        "the epsilon given, \(epsilon), is not used where the file's own modules say otherwise")
     }
     if network.stateDict.modules.values.contains(where: { $0.epsilon != nil }) {
       notes.append("epsilon, stride and padding are those of the modules in the file")

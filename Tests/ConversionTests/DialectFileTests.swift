@@ -1,4 +1,5 @@
 import Checkpoints
+import Conversion
 import Foundation
 import Naming
 import RVD
@@ -8,7 +9,6 @@ import TestSupport
 import Testing
 
 @testable import Blocks
-import Conversion
 
 /// Files of each project, written by a script that spells out the projects' names and shapes itself.
 @Suite struct DialectFileTests {
@@ -74,7 +74,9 @@ import Conversion
     var theirs = try #require(openCheckpoint(file.path).stateDicts.first).tensors
     let ours = try #require(openCheckpoint(folder.file("out.npz")).stateDicts.first).tensors
     if file.form == "deploy" && file.keepsBranches {
-      let fused = try #require(file.dialect.name(of: .block(BlockAddress(.repVGG, ""), .fused(.weight)))).dropLast(
+      let fused = try #require(
+        file.dialect.name(of: .block(BlockAddress(.repVGG, ""), .fused(.weight)))
+      ).dropLast(
         "weight".count)
       theirs.removeAll {
         !$0.name.contains(fused) && !$0.name.contains(".se.") && $0.name.hasPrefix("stage")

@@ -1,5 +1,5 @@
-import Checkpoints
 import Blocks
+import Checkpoints
 import Conversion
 import Foundation
 import Naming
@@ -144,7 +144,9 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     ("backbone.0.compactor.pwc.weight", "ResRep"),
   ])
   func `a file of a family that is not fused is told which`(name: String, family: String) throws {
-    let state = DeployState(entries: [.init(name: name, shape: [2, 2, 1, 1], values: [1, 2, 3, 4])])
+    let state = DeployState(entries: [
+      .init(name: name, shape: [2, 2, 1, 1], values: [1, 2, 3, 4])
+    ])
     let path = try state.write(to: folder.file("x.pth"))
     #expect {
       try fuse(path, to: folder.file("a.rvd"))
@@ -239,7 +241,9 @@ extension Branch {
 private let zeros = { @Sendable (vector: [Double]) in vector.map { _ in 0.0 } }
 
 let familyCorruptions: [FamilyCorruption] = {
-  let (one, dbb) = ("mobileone/apple-s0-like/mobileone_unfused.pth.tar", "dbb/resnet-basic/train.pth.tar")
+  let (one, dbb) = (
+    "mobileone/apple-s0-like/mobileone_unfused.pth.tar", "dbb/resnet-basic/train.pth.tar"
+  )
   let (skipping, scaled, diverse) = ("stage1.1", "stage2.0", "stage4.0.conv2")
   return [
     .init("another epsilon", one, scaled, .epsilon(1e-3)) { $0.norms { $0.epsilon = 1e-3 } },
@@ -267,7 +271,9 @@ let familyCorruptions: [FamilyCorruption] = {
     .init("running means forgotten", one, skipping, .ignored(.runningMean)) {
       $0.norms { $0.runningMean = zeros($0.runningMean) }
     },
-    .init("betas forgotten", one, scaled, .ignored(.beta)) { $0.norms { $0.beta = zeros($0.beta) } },
+    .init("betas forgotten", one, scaled, .ignored(.beta)) {
+      $0.norms { $0.beta = zeros($0.beta) }
+    },
     .init("gammas forgotten", one, scaled, .ignored(.gamma)) {
       $0.norms { $0.gamma = $0.gamma.map { _ in 1 } }
     },
@@ -371,7 +377,8 @@ private let storedCorruptions:
   }
 
   @Test(arguments: familyCorruptions)
-  func `what was done to a block is found, in the right block`(corruption: FamilyCorruption) throws {
+  func `what was done to a block is found, in the right block`(corruption: FamilyCorruption) throws
+  {
     let train = Fixtures.path("Families/\(corruption.family)")
     let network = try Network(recognising: openCheckpoint(train))
     var state = try DeployState(fusing: train, names: network.dialect)

@@ -91,7 +91,8 @@ import Testing
 
   /// Not of PaddleClas, whose deploy names are the official ones: only Paddle's files tell that the
   /// classifier is transposed.
-  @Test(arguments: Dialect.all.filter { $0.family == .repVGG && $0.root != nil && $0 != .paddleClas })
+  @Test(
+    arguments: Dialect.all.filter { $0.family == .repVGG && $0.root != nil && $0 != .paddleClas })
   func `fused kernels can be written in any dialect's shapes`(dialect: Dialect) throws {
     let source = Fixtures.path("PyTorch/g4-train.pth")
     var fuseOptions = FuseOptions()

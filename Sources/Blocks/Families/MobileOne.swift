@@ -1,5 +1,3 @@
-internal import Tensors
-
 extension BlockFamily {
   /// Several convolutions alike, a 1x1 one beside larger ones, and a skip where input and output are
   /// alike, each with its BatchNorm; depthwise and pointwise by turns.
@@ -9,8 +7,7 @@ extension BlockFamily {
       .batchNorm("skip", optional: true), .convBN("conv", repeated: true),
       .convBN("scale", optional: true),
     ],
-    // Depthwise and pointwise by turns, after a first block for images.
-    fitsDeployKernel: { $0.rank == 4 && ($0[1] == 1 || $0[1] == 3 || $0[2] == 1) }
+    deployKernels: .depthwiseOrPointwise
   ) { layers in
     layers.all("conv")! + layers.scale + layers.skip
   }

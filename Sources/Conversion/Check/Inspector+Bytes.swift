@@ -1,5 +1,4 @@
 internal import Checkpoints
-internal import Synchronization
 internal import Tensors
 
 extension Inspector {
@@ -8,15 +7,15 @@ extension Inspector {
   mutating func verifyChecksums(_ tensors: [Tensor], _ threads: Threads) throws {
     var seen: Set<ObjectIdentifier> = []
     let sources = tensors.map(\.source).filter { seen.insert(ObjectIdentifier($0)).inserted }
-    let failures = Mutex([Int: ReadError]())
-    try forEachIndex(below: sources.count, threads: threads) { index, _ in
+    let failures = try concurrentMap(of: sources, threads: threads) { source, _ -> ReadError? in
       do {
-        try sources[index].verify()
+        try source.verify()
+        return nil
       } catch let error as ReadError where error.isCorruption {
-        failures.withLock { $0[index] = error }
+        return error
       }
     }
-    for (_, error) in failures.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+    for error in failures.compactMap(\.self) {
       add(.failure, .checksum, nil, firstLine(error.description))
     }
     // What the container vouches for beside that.

@@ -41,7 +41,9 @@ extension Inspector {
       let hasKernel = network.unknownInBlocks.contains {
         network.block(at: $0.block.path)?.hasFused == true
       }
-      add(hasKernel ? .failure : .warning, .structure, nil, firstLine(error.description) + (resemblance(error).map { " (\($0))" } ?? ""))
+      add(
+        hasKernel ? .failure : .warning, .structure, nil,
+        firstLine(error.description) + (resemblance(error).map { " (\($0))" } ?? ""))
     } catch {
       // Damaged parameters have been found already.
     }

@@ -1,8 +1,7 @@
-internal import Checkpoints
 internal import Blocks
+internal import Checkpoints
 internal import Naming
 internal import Proof
-internal import Synchronization
 internal import Tensors
 
 /// From where on values are taken for what a diverged run, a wrong byte order or a misread type leaves.
@@ -24,17 +23,16 @@ extension Inspector {
     for parameter in network?.parameters ?? [] { roles[parameter.originalName] = parameter.role }
 
     let list = dict.tensors
-    let results = Mutex([Result<TensorHealth, ReadError>?](repeating: nil, count: list.count))
-    try forEachIndex(below: list.count, threads: threads) { index, _ in
-      let result = Result { () throws(ReadError) in
-        try TensorHealth(of: list[index].tensor, name: prefix + list[index].name)
+    let results = concurrentMap(of: list, largestFirst: \.tensor.byteCount, threads: threads) {
+      named, _ in
+      Result { () throws(ReadError) in
+        try TensorHealth(of: named.tensor, name: prefix + named.name)
       }
-      results.withLock { $0[index] = result }
     }
     var health: [Role: TensorHealth] = [:]
-    for (named, result) in zip(list, results.withLock { $0 }) {
+    for (named, result) in zip(list, results) {
       do throws(ReadError) {
-        let tensor = try result!.get()
+        let tensor = try result.get()
         tensors.append(tensor)
         let role = roles[named.name] ?? .other(name: named.name)
         health[role] = tensor

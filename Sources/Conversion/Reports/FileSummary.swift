@@ -1,9 +1,9 @@
-public import Checkpoints
-public import Topologies
 public import Blocks
+public import Checkpoints
 public import Naming
 public import Reparameterization
 public import Tensors
+public import Topologies
 
 /// What reports say of a file that was read.
 public struct FileSummary: Encodable, Sendable {

@@ -1,9 +1,9 @@
-public import Graphs
 public import Checkpoints
-public import Topologies
+public import Graphs
 public import Naming
 public import Reparameterization
 public import Tensors
+public import Topologies
 
 /// What is in a file, as far as its directory and object graph tell.
 public struct InspectReport: Encodable, Sendable {

@@ -115,7 +115,8 @@ struct BranchLayer<Number: NetworkNumber>: Layer {
     let width = (input.width + 2 * padding.x - size.width) / stride.x + 1
     switch part {
     case .convolution(
-      let rows, let columns, let dilation, let inputs, let outputs, let groups, let weights, let bias):
+      let rows, let columns, let dilation, let inputs, let outputs, let groups, let weights,
+      let bias):
       let window = Window(
         kernel: (rows, columns), stride: stride, padding: padding, dilation: (dilation, dilation))
       let call = LayerCall(
