@@ -118,7 +118,9 @@ public enum DeployKernels: Sendable {
 ///       "RepVGG", source: "arXiv:2101.03697, 3.3",
 ///       layers: [.batchNorm("identity", optional: true), .convBN("dense"), .convBN("pointwise")]
 ///     ) { $0.dense + $0.pointwise + $0.identity }
-public struct BlockFamily: Sendable {
+///
+/// Never changes; a class, since the address of every parameter says the family.
+public final class BlockFamily: Sendable {
   public typealias Expression = @Sendable (BlockLayers) throws(BlockProblem) -> Branch?
 
   public let name: String
@@ -148,6 +150,7 @@ public struct BlockFamily: Sendable {
     self.name = name
     self.source = source
     self.layers = layers
+    allLayers = BlockFamily.commonLayers + layers
     self.isForTrainingOnly = isForTrainingOnly
     self.keepsWidth = keepsWidth
     self.isPlain = isPlain
@@ -170,7 +173,7 @@ public struct BlockFamily: Sendable {
     } + [.convolution(LayerAddress.fused.name, optional: true)]
 
   /// Its own layers and the common ones, in the order of a state dict.
-  public var allLayers: [Layer] { BlockFamily.commonLayers + layers }
+  public let allLayers: [Layer]
 
   /// A layer by its name, of its own or common.
   public func layer(named name: String) -> Layer? { allLayers.first { $0.name == name } }
@@ -183,7 +186,9 @@ public struct BlockFamily: Sendable {
 }
 
 extension BlockFamily: Equatable {
-  public static func == (a: BlockFamily, b: BlockFamily) -> Bool { a.name == b.name }
+  public static func == (a: BlockFamily, b: BlockFamily) -> Bool {
+    a === b || a.name == b.name
+  }
 }
 
 /// Why the layers of a block make no tree, by their addresses.

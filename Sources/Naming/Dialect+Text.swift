@@ -1,4 +1,4 @@
-internal import Blocks
+public import Blocks
 internal import Checkpoints
 internal import Tensors
 
@@ -10,22 +10,28 @@ extension Dialect {
   /// - Parameters:
   ///   - place: what to call the table in errors: its file.
   ///   - bases: the tables that it can be `like`.
+  ///   - families: those that it can name blocks of.
   /// - Throws: `NamingError.badDialect`, with the line.
-  public init(text: String, place: String, bases: [Dialect] = all) throws(NamingError) {
-    try self.init(text: text, place: place) { name in Dialect.named(name, among: bases)?.text }
+  public init(
+    text: String, place: String, bases: [Dialect] = all, families: [BlockFamily] = BlockFamily.all
+  ) throws(NamingError) {
+    try self.init(text: text, place: place, families: families) { name in
+      Dialect.named(name, among: bases)?.text
+    }
+    for table in tables { try requireNamesOfTheirOwn(table, place: place) }
   }
 
   /// A built-in table, which tests have parsed.
   init(builtIn text: String, like base: String? = nil) {
     do throws(NamingError) {
-      try self.init(text: text, place: "built-in dialect") { _ in base }
+      try self.init(text: text, place: "built-in dialect", families: BlockFamily.all) { _ in base }
     } catch {
       preconditionFailure(error.description)
     }
   }
 
   private init(
-    text: String, place: String, base: (String) -> String?
+    text: String, place: String, families: [BlockFamily], base: (String) -> String?
   ) throws(NamingError) {
     var table = try Table(text, place: place)
     while let (name, line) = table.take("like") {
@@ -66,13 +72,12 @@ extension Dialect {
     self.text = text
     try table.finish()
     for var part in table.parts {
-      let family = try part.family()
+      let family = try part.family(among: families)
       tables.append(
         BlockTable(
           family: family, blocks: try part.correspondences("block"),
           layers: try part.layers(of: family)))
       try part.finish()
-      try requireNamesOfTheirOwn(tables[tables.count - 1], place: place)
     }
     guard !tables.isEmpty else {
       throw .badDialect(place: place, line: nil, reason: "'family' is missing")
@@ -115,16 +120,19 @@ private struct Table {
   init(_ text: String, place: String) throws(NamingError) {
     self.place = place
     familyName = nil
-    for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-      let line = Table.trimmed(raw.prefix { $0 != "#" })
+    let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    for (index, raw) in lines.enumerated() {
+      let line = Table.trimmed(raw.prefix { $0 != UInt8(ascii: "#") })
       if line.isEmpty { continue }
-      guard let colon = line.firstIndex(of: ":") else {
+      guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
         throw .badDialect(
-          place: place, line: index + 1, reason: "expected 'key: value', found '\(line)'")
+          place: place, line: index + 1, reason: "expected 'key: value', found '\(Substring(line))'"
+        )
       }
-      let key = Table.trimmed(line[..<colon]).lowercased()
-      let entry = (key, Table.trimmed(line[line.index(after: colon)...]), index + 1)
-      if key == "family" { parts.append(Table(place: place, familyName: entry.1)) }
+      let key = String(Substring(Table.trimmed(line[..<colon]))).lowercased()
+      let value = String(Substring(Table.trimmed(line[line.index(after: colon)...])))
+      let entry = (key, value, index + 1)
+      if key == "family" { parts.append(Table(place: place, familyName: value)) }
       if parts.isEmpty { try append(entry) } else { try parts[parts.count - 1].append(entry) }
     }
   }
@@ -165,12 +173,11 @@ private struct Table {
       reason: "'\(key)' is missing" + (familyName.map { " from the part on \($0)" } ?? ""))
   }
 
-  private static func trimmed(_ text: some StringProtocol) -> String {
-    var text = Substring(text)
-    let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }
-    text = text.drop(while: isSpace)
+  private static func trimmed(_ text: Substring.UTF8View) -> Substring.UTF8View {
+    let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
+    var text = text.drop(while: isSpace)
     while let last = text.last, isSpace(last) { text.removeLast() }
-    return String(text)
+    return text
   }
 
   mutating func take(_ key: String) -> (value: String, line: Int)? {
@@ -206,12 +213,12 @@ private struct Table {
     return number
   }
 
-  mutating func family() throws(NamingError) -> BlockFamily {
+  mutating func family(among families: [BlockFamily]) throws(NamingError) -> BlockFamily {
     let (name, line) = take("family")!
-    if let family = BlockFamily.all.first(where: { $0.name.lowercased() == name.lowercased() }) {
+    if let family = families.first(where: { $0.name.lowercased() == name.lowercased() }) {
       return family
     }
-    let known = BlockFamily.all.map(\.name).joined(separator: ", ")
+    let known = families.map(\.name).joined(separator: ", ")
     throw .badDialect(
       place: place, line: line, reason: "'family' is one of \(known), not '\(name)'")
   }

@@ -119,6 +119,9 @@ public struct BlockTable: Equatable, Sendable {
     return blocks.lazy.compactMap { $0.forward(canonical) }.first
   }
 
+  /// Every path that this project could have the block at a canonical path at.
+  func paths(ofBlock canonical: String) -> [String] { blocks.compactMap { $0.forward(canonical) } }
+
   /// The canonical path of a block of this project.
   func canonicalPath(of path: String) -> String? {
     if path.isEmpty { return takesAnyPath ? "" : nil }

@@ -210,7 +210,9 @@ private struct Recognition {
     let wrapped = Wrapper.Names(names)
     var best: Recognition?
     for dialect in dialects {
-      if let marker = dialect.marker, !names.contains(where: { $0.contains(marker) }) { continue }
+      if let marker = dialect.marker, !names.contains(where: { $0.hasBytes(of: marker) }) {
+        continue
+      }
       let attempt = Recognition(
         of: stateDict, names: wrapped, renamedCount, container: container, as: dialect)
       if attempt.score.tensors > 0, best == nil || best!.score < attempt.score { best = attempt }
@@ -228,8 +230,10 @@ private struct Recognition {
     layouts = container == "rvd" ? Layouts() : dialect.layouts
     self.renamedCount = renamedCount
     var suffixes = SuffixTable(of: dialect)
+    let roots =
+      dialect.root.map { root in dialect.tables.flatMap { $0.paths(ofBlock: root) } } ?? []
     wrapped = names.bare { name in
-      dialect.root != nil && suffixes.split(name)?.block.path == dialect.root
+      roots.contains(where: name.hasPrefix) && suffixes.split(name)?.block.path == dialect.root
     }
     var splits = wrapped.names.map { suffixes.split($0) }
     self.suffixes = suffixes
@@ -422,9 +426,10 @@ private struct SuffixTable {
       beside[Self.last(suffix.tail), default: []].append(suffix)
       return
     }
-    let parts = pattern.split(separator: "{n}", maxSplits: 1, omittingEmptySubsequences: false)
+    let place = pattern.utf8.contains(UInt8(ascii: "{")) ? pattern.firstRange(of: "{n}") : nil
     let suffix = Suffix(
-      head: parts.count > 1 ? String(parts[0]) : nil, tail: String(parts.last!), table: table,
+      head: place.map { String(pattern[..<$0.lowerBound]) },
+      tail: place.map { String(pattern[$0.upperBound...]) } ?? pattern, table: table,
       address: address)
     within[Self.last(suffix.tail), default: []].append(suffix)
   }
@@ -442,11 +447,10 @@ private struct SuffixTable {
     return name[(dot.map(name.utf8.index(after:)) ?? name.startIndex)...]
   }
 
-  /// What stands before `suffix`, less the separator, and the number in between.
+  /// What stands before `suffix`, whose tail `name` has, less the separator, and the number in between.
   private func path(
     of name: String, before suffix: Suffix, _ separator: String
   ) -> (path: String, index: Int?)? {
-    guard name.hasSuffix(suffix.tail) else { return nil }
     var rest = Substring(name).utf8.dropLast(suffix.tail.utf8.count)
     var index: Int?
     if let head = suffix.head {
@@ -468,7 +472,10 @@ private struct SuffixTable {
   }
 
   mutating func split(_ name: String) -> Split? {
-    for suffix in within[Self.last(name)] ?? [] {
+    guard let suffixes = within[Self.last(name)] else { return nil }
+    // By index, so that only what fits is copied.
+    for place in suffixes.indices where name.hasSuffix(suffixes[place].tail) {
+      let suffix = suffixes[place]
       if let (path, index) = path(of: name, before: suffix, dialect.separator),
         let canonical = canonicalPath(of: path, suffix.table)
       {
@@ -490,11 +497,22 @@ private struct SuffixTable {
   }
 
   func splitBeside(_ name: String) -> (parent: String, BlockFamily, ParameterAddress)? {
-    for suffix in beside[Self.last(name)] ?? [] {
+    for suffix in beside[Self.last(name)] ?? [] where name.hasSuffix(suffix.tail) {
       if let (parent, _) = path(of: name, before: suffix, ".") {
         return (parent, dialect.tables[suffix.table].family, suffix.address)
       }
     }
     return nil
+  }
+}
+
+extension String {
+  /// Whether the UTF-8 of another text is somewhere in this one's.
+  fileprivate func hasBytes(of other: String) -> Bool {
+    let other = Array(other.utf8)
+    var text = self
+    return text.withUTF8 { text in
+      text.indices.contains { text[$0] == other[0] && text[$0...].starts(with: other) }
+    }
   }
 }

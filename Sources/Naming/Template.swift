@@ -82,21 +82,23 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
   /// What the places stand for in `name`; nil if it does not match.
   func match(_ name: String) -> Binding? {
     var binding = Binding()
-    return Template.match(parts[...], name[...], &binding) ? binding : nil
+    return Template.match(parts[...], name[...].utf8, &binding) ? binding : nil
   }
 
   private static func match(
-    _ parts: ArraySlice<Part>, _ name: Substring, _ binding: inout Binding
+    _ parts: ArraySlice<Part>, _ name: Substring.UTF8View, _ binding: inout Binding
   ) -> Bool {
     guard let part = parts.first else { return name.isEmpty }
     switch part {
     case .literal(let text):
-      guard name.hasPrefix(text) else { return false }
-      return match(parts.dropFirst(), name.dropFirst(text.count), &binding)
+      guard name.starts(with: text.utf8) else { return false }
+      return match(parts.dropFirst(), name.dropFirst(text.utf8.count), &binding)
     case .number(let place, let offset):
-      let digits = name.prefix { $0.isASCII && $0.isNumber }
+      let digits = name.prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
       // Without leading zeros, so that the way back gives the same text.
-      guard let value = Int(digits), digits.count == 1 || digits.first != "0" else { return false }
+      guard let value = Int(Substring(digits)),
+        digits.count == 1 || digits.first != UInt8(ascii: "0")
+      else { return false }
       guard binding.numbers[place] ?? (value - offset) == value - offset else { return false }
       let before = binding
       binding.numbers[place] = value - offset
@@ -106,18 +108,20 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
     case .text(let index):
       // The shortest text that lets the rest match; the last one takes all that is left.
       if parts.count == 1 {
-        binding.texts[index] = String(name)
+        binding.texts[index] = String(Substring(name))
         return !name.isEmpty
       }
-      var length = 1
-      while length <= name.count {
-        let before = binding
-        binding.texts[index] = String(name.prefix(length))
-        if match(parts.dropFirst(), name.dropFirst(length), &binding) { return true }
-        binding = before
-        length += 1
+      var rest = name.dropFirst()
+      while true {
+        // Between characters only, not between the bytes of one.
+        if rest.first.map({ $0 & 0xC0 != 0x80 }) ?? true {
+          let before = binding
+          binding.texts[index] = String(Substring(name[..<rest.startIndex]))
+          if !name.isEmpty, match(parts.dropFirst(), rest, &binding) { return true }
+          binding = before
+        }
+        if rest.popFirst() == nil { return false }
       }
-      return false
     }
   }
 

@@ -1,0 +1,58 @@
+import CheckpointFiles
+import Checkpoints
+import Conversion
+import Inference
+import Naming
+import Reparameterization
+import Tensors
+import TestSupport
+import Testing
+
+/// MobileOnes as their projects' own code saved them, against what that code made of an input in float64,
+/// from the branches.
+@Suite struct MobileOneTests {
+  static let files = [
+    "apple-s0-like/mobileone_unfused.pth.tar", "apple-s4-like-se/mobileone_unfused.pth.tar",
+    "timm-s0-like/pytorch_model.bin", "timm-s4-like-se/model.safetensors",
+  ]
+
+  let folder: TemporaryFolder
+  init() throws { folder = try TemporaryFolder() }
+
+  func path(_ file: String) -> String { Fixtures.path("Families/mobileone/\(file)") }
+
+  func expected(_ file: String) throws -> (images: ImageBatch, outputs: [Double]) {
+    let folder = file.split(separator: "/")[0]
+    let arrays = try readNPZ(Fixtures.path("Families/mobileone/\(folder)/io.npz"))
+    let input = arrays["input0"]!
+    return (ImageBatch(input.doubles, shape: Shape(input.shape)), arrays["output0"]!.doubles)
+  }
+
+  @Test(arguments: files, [(Arithmetic.float32, 1e-4), (.float64, 1e-10)])
+  func `both forms give what the project's code gave`(
+    file: String, arithmetic: (kind: Arithmetic, tolerance: Double)
+  ) throws {
+    let (images, outputs) = try expected(file)
+    let network = try Network(recognising: openCheckpoint(path(file)))
+    let train = try RunnableNetwork(network, arithmetic: arithmetic.kind)
+    let fused = try RunnableNetwork(fusing: FusionPlan(network), arithmetic: arithmetic.kind)
+    #expect(train.form == .train && fused.form == .deploy)
+    for runnable in [train, fused] {
+      let logits = try runnable.run(images).logits.flatMap { $0 }
+      #expect(largestDifference(logits, outputs) < arithmetic.tolerance)
+    }
+  }
+
+  @Test(arguments: files, ["out.rvd", "out.pth", "out.safetensors"])
+  func `deploy files give it within the rounding of their kernels`(
+    file: String, name: String
+  ) throws {
+    let (images, outputs) = try expected(file)
+    _ = try fuse(path(file), to: folder.file(name))
+    let runnable = try RunnableNetwork.open(path: folder.file(name), arithmetic: .float64)
+    #expect(runnable.form == .deploy && runnable.classes == outputs.count / 2)
+    let logits = try runnable.run(images).logits.flatMap { $0 }
+    let size = outputs.map(\.magnitude).max()!
+    #expect(largestDifference(logits, outputs) < 1e-6 * size)
+  }
+}
