@@ -339,6 +339,17 @@ import Testing
         "  fused         12 blocks, 0 with identity; 2 other tensors passed through\n"))
   }
 
+  @Test func `kernels of several sizes cannot be read back from a file without shapes`() throws {
+    let train = fixture("Families/mobileone/apple-s0-like/mobileone_unfused.pth.tar")
+    #expect(try run("fuse", train, "out.wts").status == 0)
+    let result = try run("export", "out.wts", "out.pth")
+    #expect(result.status == 2)
+    #expect(
+      result.errors
+        == "repconv: error: out.wts: it has no shapes, and that of 'stage0.reparam_conv.weight' cannot be found again: kernels of MobileOne are of several sizes.\n  Use the file that it was written from.\n"
+    )
+  }
+
   // MARK: Usage
 
   @Test(
