@@ -191,6 +191,7 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "RepconvTests", dependencies: ["repconv", "TestSupport"], swiftSettings: settings),
+      name: "RepconvTests", dependencies: ["repconv", "Blocks", "Naming", "TestSupport"],
+      swiftSettings: settings),
   ]
 )

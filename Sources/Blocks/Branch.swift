@@ -64,9 +64,13 @@ extension Branch {
   /// This branch and all below it, each before those below it, in the order they are written.
   public var all: [Branch] { [self] + children.flatMap(\.all) }
 
-  /// Whether an identity is part of it.
+  /// Whether an identity is one of its branches; one with a convolution behind it is none.
   public var hasIdentity: Bool {
-    all.contains { if case .identity = $0 { true } else { false } }
+    switch self {
+    case .identity: true
+    case .then: false
+    default: children.contains(where: \.hasIdentity)
+    }
   }
 
   /// The epsilons of its BatchNorms, in the order they are written.

@@ -33,6 +33,7 @@ public func verify(
   let deployNetwork = try Network(
     recognising: deployCheckpoint,
     options.reading.forSecond(deployCheckpoint, ofFamily: network.dialect.family))
+  try network.requireKnownBlocks()
   try requireForms(network, deployNetwork)
 
   let plan = try FusionPlan(network, architecture: options.architecture, epsilon: options.epsilon)

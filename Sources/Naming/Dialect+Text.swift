@@ -106,14 +106,20 @@ extension Dialect {
 private struct Table {
   private typealias Entry = (key: String, value: String, line: Int)
   private let place: String
+  /// The family that it is a part on, as it is written there; nil of the lines on the whole project.
+  private let familyName: String?
   private var entries: [Entry] = []
   /// Parts begin with `family`.
   private(set) var parts: [Table] = []
 
-  private init(place: String) { self.place = place }
+  private init(place: String, familyName: String) {
+    self.place = place
+    self.familyName = familyName
+  }
 
   init(_ text: String, place: String) throws(NamingError) {
     self.place = place
+    familyName = nil
     let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, raw) in lines.enumerated() {
       let line = Table.trimmed(raw.prefix { $0 != UInt8(ascii: "#") })
@@ -126,7 +132,7 @@ private struct Table {
       let key = String(Substring(Table.trimmed(line[..<colon]))).lowercased()
       let value = String(Substring(Table.trimmed(line[line.index(after: colon)...])))
       let entry = (key, value, index + 1)
-      if key == "family" { parts.append(Table(place: place)) }
+      if key == "family" { parts.append(Table(place: place, familyName: value)) }
       if parts.isEmpty { try append(entry) } else { try parts[parts.count - 1].append(entry) }
     }
   }
@@ -146,7 +152,11 @@ private struct Table {
     var own = parts
     parts = []
     for base in base.parts {
-      guard let index = own.firstIndex(where: { $0.familyName == base.familyName }) else {
+      guard
+        let index = own.firstIndex(where: {
+          $0.familyName?.lowercased() == base.familyName?.lowercased()
+        })
+      else {
         parts.append(base)
         continue
       }
@@ -157,7 +167,11 @@ private struct Table {
     parts += own
   }
 
-  private var familyName: String? { entries.first { $0.key == "family" }?.value.lowercased() }
+  private func missing(_ key: String) -> NamingError {
+    .badDialect(
+      place: place, line: nil,
+      reason: "'\(key)' is missing" + (familyName.map { " from the part on \($0)" } ?? ""))
+  }
 
   private static func trimmed(_ text: Substring.UTF8View) -> Substring.UTF8View {
     let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
@@ -183,14 +197,14 @@ private struct Table {
 
   mutating func required(_ key: String) throws(NamingError) -> String {
     guard let value = optional(key) else {
-      throw .badDialect(place: place, line: nil, reason: "'\(key)' is missing")
+      throw missing(key)
     }
     return value
   }
 
   mutating func number(_ key: String) throws(NamingError) -> Double {
     guard let (value, line) = take(key) else {
-      throw .badDialect(place: place, line: nil, reason: "'\(key)' is missing")
+      throw missing(key)
     }
     guard let number = Double(value), number.isFinite, number >= 0 else {
       throw .badDialect(
@@ -218,8 +232,7 @@ private struct Table {
       func add(_ kind: String, _ name: String?, isBatchNorm: Bool) throws(NamingError) {
         guard let name else {
           if layer.isOptional { return }
-          throw .badDialect(
-            place: place, line: nil, reason: "'\(layer.name) \(kind)' is missing")
+          throw missing("\(layer.name) \(kind)")
         }
         if layer.isRepeated && !name.contains("{n}") {
           throw .badDialect(
@@ -258,7 +271,7 @@ private struct Table {
       }
     }
     guard !result.isEmpty else {
-      throw .badDialect(place: place, line: nil, reason: "'\(key)' is missing")
+      throw missing(key)
     }
     return result
   }
@@ -279,7 +292,7 @@ private struct Table {
   /// deviation.
   mutating func input() throws(NamingError) -> InputConvention {
     guard let (value, line) = take("input") else {
-      throw .badDialect(place: place, line: nil, reason: "'input' is missing")
+      throw missing("input")
     }
     let parts = value.split(separator: "/").map { $0.split(separator: " ") }
     guard parts.count == 3, parts[0].count == 2,
@@ -302,7 +315,10 @@ private struct Table {
   /// Throws if a line was not used.
   func finish() throws(NamingError) {
     if let (key, _, line) = entries.first {
-      throw .badDialect(place: place, line: line, reason: "'\(key)' is no key of a dialect")
+      throw .badDialect(
+        place: place, line: line,
+        reason: "'\(key)' is no key "
+          + (familyName.map { "of the part on \($0)" } ?? "that stands before the first 'family'"))
     }
   }
 }

@@ -21,6 +21,8 @@ public enum NamingError: Error, Equatable, Sendable {
   case unknownInBlock(
     path: String, block: String, family: String, names: [String], known: [String],
     resembles: String? = nil)
+  /// The file has no shapes, and the family has kernels of several.
+  case noShape(path: String, name: String, family: String)
   /// A dialect's table is not one.
   case badDialect(place: String, line: Int?, reason: String)
   /// A rule of renaming is not one, or changes no name.
@@ -67,6 +69,11 @@ extension NamingError: CustomStringConvertible {
       """
     case .misfit(let path, let name, let role, let found):
       "\(path): '\(name)' should be \(role), but is \(found).\n  Check that the file comes from the code it seems to be from."
+    case .noShape(let path, let name, let family):
+      """
+      \(path): it has no shapes, and that of '\(name)' cannot be found again: kernels of \(family) are of several sizes.
+        Use the file that it was written from.
+      """
     case .unknownInBlock(let path, let block, let family, let names, let known, let resembles):
       """
       \(path): block '\(block)' has parameters that a \(family) block does not have: \(names.joined(separator: ", ")).
@@ -79,7 +86,7 @@ extension NamingError: CustomStringConvertible {
     case .noName(let dialect, let parameter):
       "the dialect '\(dialect)' has no name for '\(parameter)'.\n  Its networks have no such parameter; choose another."
     case .unknownGroups(let dialect, let parameter):
-      "the dialect '\(dialect)' shapes kernels by their groups, but how many '\(parameter)' has cannot be told outside a whole RepVGG.\n  Choose another."
+      "the dialect '\(dialect)' shapes kernels by their groups, but how many '\(parameter)' has cannot be told outside a network that is known as a whole.\n  Choose another."
     }
   }
 }

@@ -79,6 +79,11 @@ extension Network {
       let form = ShapeForm(role)
       let tensor = recognition.layouts.canonical(
         recognition.withShape(named.tensor, as: role), as: form)
+      if tensor == nil, form == .kernel, recognition.isShapeless,
+        let family = role.family, family.deployKernels.usualSize == nil
+      {
+        throw .noShape(path: path, name: named.name, family: family.name)
+      }
       guard let tensor, form == .any || tensor.elementType.isWeightType else {
         throw .misfit(
           path: path, name: named.name,
@@ -203,6 +208,8 @@ private struct Recognition {
   private var pathsByParent: [String: String] = [:]
   /// Elements of biases, by role; only of files without shapes.
   private var biasCounts: [Role: Int] = [:]
+  /// Whether the file has no shapes.
+  var isShapeless: Bool { !biasCounts.isEmpty }
 
   /// - Parameter names: of the tensors, after any rules.
   init?(of stateDict: StateDict, names: [String], container: String, dialects: [Dialect]) {

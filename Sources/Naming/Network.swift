@@ -111,6 +111,11 @@ public struct Network: Sendable {
     dialect.tables.map(\.family).filter { family in blocks.contains { $0.family == family } }
   }
 
+  /// The family that is known by the names in `unknownInBlocks`, and not fused: `OREPA`.
+  public var resembles: String? {
+    ForeignFamily.named(by: unknownInBlocks.flatMap(\.names))?.name
+  }
+
   public subscript(role: Role) -> Parameter? { indexOfRole[role].map { parameters[$0] } }
 
   /// The block at a path.
@@ -142,6 +147,6 @@ public struct Network: Sendable {
     let tail = String(names[0].dropFirst(prefix.count + path.count + dialect.separator.count))
     throw .unknownInBlock(
       path: self.path, block: block.path, family: block.family.name, names: names,
-      known: nearestNames(to: tail, in: known), resembles: ForeignFamily.named(by: names)?.name)
+      known: nearestNames(to: tail, in: known), resembles: resembles)
   }
 }

@@ -112,11 +112,7 @@ public struct FusionPlan: Sendable {
         "\(alone) block\(alone == 1 ? " is" : "s are") in deploy form already and passed through")
     }
     if case .failure(let deviation)? = structure {
-      let family = network.dialect.family.name
-      notes.append(
-        Topology.named(family) == nil
-          ? "\(deviation.reason): no graph is stored"
-          : "not a whole \(family) (\(deviation.reason)): no graph is stored")
+      notes.append("not known as a whole (\(deviation.reason)), so there is no graph of it")
     }
     return notes
   }

@@ -49,7 +49,8 @@ extension Kernel {
     case .convolution(let weight, let bias):
       guard weight.shape[0] == outputs, weight.shape[1] == inputs else {
         throw KernelProblem(
-          what: "its kernel is \(weight.shape), where others take \(inputs) channels to \(outputs)")
+          what: "its kernel is \(weight.shape), but beside the block's others it has to be "
+            + "\(outputs)x\(inputs)x\(weight.shape[2])x\(weight.shape[3])")
       }
       return Kernel(convolution: weight, bias: try bias?.doubles())
     case .identity:

@@ -15,7 +15,7 @@ struct BlockChain {
       network.blocks.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
     guard let root = network.dialect.root else {
       throw Deviation(
-        reason: "how networks of \(network.dialect.name) are put together is not known")
+        reason: "no tensor tells how networks of \(network.dialect.name) are put together")
     }
     guard byPath[root] != nil else { throw Deviation(reason: "there is no block '\(root)'") }
     let other = network.parameters.first { if case .other = $0.role { true } else { false } }

@@ -30,10 +30,12 @@ extension Structure {
   public init(of network: Network) throws(Deviation) {
     let family = network.dialect.family.name
     guard let topology = Topology.named(family) else {
-      throw Deviation(reason: "how blocks of \(family) are put together is not known")
+      throw Deviation(reason: "no tensor tells how blocks of \(family) are put together")
     }
     if let (block, names) = network.unknownInBlocks.first {
-      throw Deviation(reason: "'\(names[0])' is not part of a \(block.family.name) block")
+      let resembles = network.resembles.map { ": it is a name of \($0), which is not fused yet" }
+      throw Deviation(
+        reason: "'\(names[0])' is not part of a \(block.family.name) block\(resembles ?? "")")
     }
     self = try topology.structure(network)
   }

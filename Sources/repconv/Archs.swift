@@ -6,8 +6,9 @@ struct Archs: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List the architectures that -a knows.",
     discussion: """
-      Names are accepted in any project's spelling: RepVGG-A0, RepVGGA0, repvgg_a0, A0. Parameters \
-      are those of 1000 classes, without RepVGGplus's auxiliary heads.
+      Names are accepted in any project's spelling: RepVGG-A0, RepVGGA0, repvgg_a0, A0; MobileOne-S0, \
+      mobileone_s0, S0. Parameters are those of 1000 classes, without RepVGGplus's auxiliary heads; \
+      groups leave depthwise convolutions out.
       """)
 
   @Flag(help: "Print one JSON object.")

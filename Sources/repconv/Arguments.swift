@@ -71,7 +71,7 @@ struct InputOptions: ParsableArguments {
 struct OutputOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Names of the output, and shapes that go with them; see 'repconv dialects' (default: official).",
+      "Names of the output, and shapes that go with them; see 'repconv dialects' (default: those usual in the format, mostly official; of other families those of their authors).",
       valueName: "dialect"),
     completion: .list(Dialect.all.map(\.name)))
   var names: String?

@@ -8,13 +8,15 @@ struct Fuse: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Fuse the branches of every block into one convolution.",
     discussion: """
-      Reads any checkpoint that 'repconv inspect' shows in train form; computes in float64 and rounds \
-      once, to float32; writes the deploy form in the format of OUT's extension. Tensors outside \
-      the blocks pass through.
+      Reads any checkpoint that 'repconv inspect' shows in train form: blocks of RepVGG, MobileOne and \
+      DBB, whatever network they are in. Computes in float64 and rounds once, to float32; writes the \
+      deploy form in the format of OUT's extension. Tensors outside the blocks pass through. Where a \
+      project's own deploy code folds plain convolutions (DBB, YOLOv6), they are folded as well.
 
       EXAMPLES
         repconv fuse in.pth out.rvd -a RepVGG-A0
         repconv fuse repvgg_a0.pkl deploy.pth
+        repconv fuse mobileone_s0.pth.tar out.rvd -a MobileOne-S0
         repconv fuse yolo.pth out.rvd --bn-eps 1e-3
         repconv fuse in.pth out.rvd --verify
       """)

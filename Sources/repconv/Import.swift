@@ -4,7 +4,7 @@ import Tensors
 
 struct Import: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Rewrite any checkpoint as a PyTorch file with official names.",
+    abstract: "Rewrite any checkpoint as a PyTorch file with the names of its authors' code.",
     discussion: """
       Kernels become OIHW and BatchNorm vectors [C], whatever the source calls them and however it \
       shapes them. No value changes, except that --channels can reverse the order of the input's colours.

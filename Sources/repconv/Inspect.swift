@@ -65,30 +65,31 @@ private struct InspectionText {
 
   private mutating func addNetwork() {
     let file = report.file
-    guard let dialect = file.dialect, let form = file.form else {
+    guard let dialect = file.dialect, let family = file.blockFamily else {
       lines.append(row("network", report.reason ?? "none"))
       lines.append(row("parameters", grouped(report.parameters)))
       return
     }
     lines.append(row("dialect", "\(dialect): \(report.project ?? "")"))
-    lines.append(
-      row(
-        "form",
-        form.rawValue + ": \(count(report.blocks ?? 0, "block"))"
-          + (form == .deploy ? "" : ", \(grouped(report.blocksWithIdentity ?? 0)) with identity")))
+    let blocks = count(report.blocks ?? 0, "block")
+    let form =
+      switch file.form {
+      case nil: "not known: \(blocks), with parameters that \(family) blocks do not have"
+      case .deploy?: "deploy: \(blocks)"
+      case let form?:
+        "\(form.rawValue): \(blocks), \(grouped(report.blocksWithIdentity ?? 0)) with identity"
+      }
+    lines.append(row("form", form))
     if let architecture = file.architecture, let structure = file.structure {
       lines.append(row("architecture", "\(architecture), \(grouped(structure.classes)) classes"))
     } else {
-      lines.append(
-        row(
-          "architecture",
-          "not a whole \(file.blockFamily ?? "network"): \(report.reason ?? "unknown")"))
+      lines.append(row("architecture", "not known as a whole: \(report.reason ?? "")"))
     }
     lines.append(
       row(
         "parameters",
         grouped(report.parameters)
-          + (form == .deploy
+          + (file.form == .deploy
             ? "" : report.deployParameters.map { " (\(grouped($0)) when fused)" } ?? "")))
     lines += report.input?.rows(dialect: dialect) ?? []
     if let usual = report.defaultEpsilon {
@@ -99,8 +100,14 @@ private struct InspectionText {
             ? "not in the file; \(usual) is the default of \(dialect)"
             : EpsilonSource.file.summary(report.epsilons, dialect: dialect)))
     }
-    for unknown in report.unknown {
-      lines.append(row("unknown", "in block '\(unknown.block)': \(sample(unknown.names))"))
+    let unknown = report.unknown.prefix(all ? report.unknown.count : 4)
+    for block in unknown {
+      lines.append(
+        row("unknown", "in block '\(block.block)': \(sample(block.names, all ? .max : 3))"))
+    }
+    if unknown.count < report.unknown.count {
+      let others = report.unknown.count - unknown.count
+      lines.append(row("", "and in \(count(others, "other block")); --all lists them"))
     }
   }
 

@@ -8,7 +8,8 @@ import Tensors
 /// The network to run, and how.
 struct ModelArguments: ParsableArguments {
   @Argument(
-    help: "A network of the RepVGG family in training or deploy form: any file that can be read.",
+    help:
+      "A RepVGG or MobileOne network in training or deploy form, in any file that can be read; or an .rvd that has a graph.",
     completion: .file())
   var model: String
 

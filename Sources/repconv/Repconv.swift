@@ -6,11 +6,12 @@ struct Repconv: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "repconv",
     abstract:
-      "Turn trained RepVGG-style checkpoints into deploy files, without running what is in them.",
+      "Turn checkpoints of re-parameterizable networks (RepVGG, MobileOne, DBB) into deploy files, without running what is in them.",
     discussion: """
       EXAMPLES
         repconv import repvgg_a0.pkl --from megengine
         repconv fuse in.pth out.rvd -a RepVGG-A0
+        repconv fuse mobileone_s0.pth.tar out.rvd -a MobileOne-S0
         repconv verify in.pth out.rvd
         repconv inspect model.rvd
         repconv run model.rvd --images photos/

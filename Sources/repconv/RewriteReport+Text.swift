@@ -33,8 +33,8 @@ extension RewriteReport {
     lines.append(
       row(
         "network",
-        "\(source.architecture ?? "not a whole network")\(source.form.map { ", \($0.rawValue) form" } ?? "")"
-      ))
+        (source.architecture ?? "not known as a whole")
+          + (source.form.map { ", \($0.rawValue) form" } ?? "")))
     lines.append(
       row(
         "tensors",

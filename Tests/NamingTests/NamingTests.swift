@@ -399,14 +399,20 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       ("epsilon: 1e-5\n", nil, "'epsilon' is missing"),
       ("epsilon: tiny\n", 4, "'epsilon' is a number of at least 0, not 'tiny'"),
       ("epsilon: 1e-5\nepsilon: 1e-5\n", 5, "'epsilon' is there twice"),
-      ("epsilon: 1e-5\ncolour: red\n", 5, "'colour' is no key of a dialect"),
+      (
+        "epsilon: 1e-5\ncolour: red\n", 5,
+        "'colour' is no key that stands before the first 'family'"
+      ),
       ("epsilon: 1e-5\nnonsense\n", 5, "expected 'key: value', found 'nonsense'"),
       (
         "epsilon: 1e-5\nkernel layout: IOHW\n", 5,
         "'kernel layout' is one of OIHW, HWIO, GOIHW, not 'IOHW'"
       ),
       ("epsilon: 1e-5\nlike: nobody\n", 5, "there is no dialect 'nobody' to be like"),
-      ("epsilon: 1e-5\nblock: a = b\n", 5, "'block' is no key of a dialect"),
+      (
+        "epsilon: 1e-5\nblock: a = b\n", 5,
+        "'block' is no key that stands before the first 'family'"
+      ),
     ] as [(String, Int?, String)] {
       let broken = text.replacing(
         "epsilon: 1e-5\n", with: change == "epsilon: 1e-5\n" ? "" : change)
@@ -421,7 +427,9 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
         "'a{s} = b' does not have the same places on both sides"
       ),
       ("family: RepVGG\nblock: a{ = b\n", 1, "'{' without '}' in 'a{'"),
-      ("family: RepVGG\nconv batchnorm: x\n", 1, "'conv batchnorm' is no key of a dialect"),
+      (
+        "family: RepVGG\nconv batchnorm: x\n", 1, "'conv batchnorm' is no key of the part on RepVGG"
+      ),
       (
         "family: ResNet\n", 0,
         "'family' is one of RepVGG, MobileOne, DBB, ConvBN, AuxiliaryHead, not 'ResNet'"

@@ -231,7 +231,8 @@ extension Branch {
     #expect(problem(dense + even) == "a kernel of 2x2 has no middle in one of 3x3")
     #expect(
       problem(dense + .layer("pointwise", other))
-        == "layer 'pointwise': its kernel is 4x4x1x1, where others take 2 channels to 4")
+        == "layer 'pointwise': its kernel is 4x4x1x1, but beside the block's others it has to be "
+        + "4x2x1x1")
     #expect(
       problem(three.then(dense)) == "its second convolution takes 2 channels to 4, after 3")
     #expect(problem(.identity) == "no kernel tells how many channels go in and out")

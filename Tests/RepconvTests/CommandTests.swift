@@ -77,7 +77,8 @@ import Testing
       message: "'body.0.rbr_reparam.weight' would hold 1 value that is infinite or not a number."),
     Refusal(
       file: "shapes-differ.pth", status: 2,
-      message: "block 'body.0': the pointwise kernel is 2x1x1x1, beside a dense one of 2x2x3x3."),
+      message: "block 'body.0': layer 'pointwise': its kernel is 2x1x1x1, but beside the block's "
+        + "others it has to be 2x2x1x1."),
     Refusal(
       file: "int8-kernel.pth", status: 2,
       message: "'body.0.rbr_dense.conv.weight' should be a tensor of float32, float16, bfloat16 or "
@@ -308,6 +309,47 @@ import Testing
     #expect(result.output.contains("conv1.weight  2x3x7x7  float32"))
   }
 
+  @Test func `a network is inspected as far as it is known`() throws {
+    // A deploy kernel of noise beside branches of another family: nothing to be believed.
+    let phantom = fixture("Families/super-gradients/qarepvgg-phantom/ckpt_latest_weights_only.pth")
+    let unknown = try run("inspect", phantom, "--key", "net").output
+    for line in [
+      "  form          not known: 5 blocks, with parameters that RepVGG blocks do not have\n",
+      "  architecture  not known as a whole: 'stage1.0.branch_3x3.conv.weight' is not part of a "
+        + "RepVGG block: it is a name of QARepVGG (super-gradients), which is not fused yet\n",
+      "                and in 1 other block; --all lists them\n",
+    ] {
+      #expect(unknown.contains(line), "\(unknown)")
+    }
+    let refused = try run("verify", phantom, fixture("Cases/deploy-only.pth"), "--key", "net")
+    #expect(refused.status == 2)
+    #expect(refused.errors.contains("block 'stage1.0' has parameters that a RepVGG block does not"))
+
+    let dbb = fixture("Families/dbb/resnet-basic/train.pth.tar")
+    let inspected = try run("inspect", dbb).output
+    #expect(inspected.contains("  form          train: 12 blocks, 0 with identity\n"))
+    #expect(
+      inspected.contains(
+        "  architecture  not known as a whole: no tensor tells how blocks of DBB are put together\n"
+      ))
+    let fused = try run("fuse", dbb, "out.rvd")
+    #expect(fused.status == 0)
+    #expect(
+      fused.output.contains(
+        "  fused         12 blocks, 0 with identity; 2 other tensors passed through\n"))
+  }
+
+  @Test func `kernels of several sizes cannot be read back from a file without shapes`() throws {
+    let train = fixture("Families/mobileone/apple-s0-like/mobileone_unfused.pth.tar")
+    #expect(try run("fuse", train, "out.wts").status == 0)
+    let result = try run("export", "out.wts", "out.pth")
+    #expect(result.status == 2)
+    #expect(
+      result.errors
+        == "repconv: error: out.wts: it has no shapes, and that of 'stage0.reparam_conv.weight' cannot be found again: kernels of MobileOne are of several sizes.\n  Use the file that it was written from.\n"
+    )
+  }
+
   // MARK: Usage
 
   @Test(
@@ -341,9 +383,10 @@ import Testing
 
   @Test func `archs lists all architectures`() throws {
     let lines = try run("archs").output.split(separator: "\n")
-    #expect(lines.count == 16)
-    #expect(
-      lines[1].contains("RepVGG-A0") && lines[1].contains("9,108,968")
-        && lines[1].contains("8,309,384"))
+    #expect(lines.count == 21)
+    let names = lines.dropFirst().map { $0.split(separator: " ")[0] }
+    #expect(names.first == "RepVGG-A0" && names.count { $0.hasPrefix("RepVGG") } == 15)
+    #expect(names.suffix(5) == (0...4).map { "MobileOne-S\($0)" })
+    #expect(lines[1].contains("9,108,968") && lines[1].contains("8,309,384"))
   }
 }

@@ -171,11 +171,15 @@ import Testing
 
   @Test func `archs and dialects list what there is`() throws {
     let archs = try #require(try json(["archs"])["architectures"] as? [[String: Any]])
-    #expect(archs.count == 15 && archs[0]["name"] as? String == "RepVGG-A0")
+    #expect(archs.count == 20 && archs[0]["name"] as? String == "RepVGG-A0")
+    #expect(archs.map { $0["topology"] as? String }.firstIndex(of: "MobileOne") == 15)
     #expect(archs[0]["deployParameters"] as? Int == 8_309_384)
-    #expect(archs[0]["widths"] as? [Int] == [48, 48, 96, 192, 1280])
+    let structure = try #require(archs[0]["structure"] as? [String: Any])
+    #expect(structure["widths"] as? [Int] == [48, 48, 96, 192, 1280])
     let all = try #require(try json(["dialects"])["dialects"] as? [[String: Any]])
-    #expect(all.count == 9)
+    #expect(all.count == 15)
+    let yolo = try #require(all.first { $0["name"] as? String == "yolov6" })
+    #expect(yolo["blockFamilies"] as? [String] == ["RepVGG", "AuxiliaryHead", "ConvBN"])
     let one = try #require(
       try json(["dialects", "--show", "timm"])["dialects"] as? [[String: Any]])
     #expect(one.count == 1 && one[0]["name"] as? String == "timm")

@@ -1,4 +1,6 @@
+import Blocks
 import Foundation
+import Naming
 import TestSupport
 import Testing
 
@@ -155,6 +157,37 @@ import Testing
         "blocks inside a larger network"))
   }
 
+  @Test func `the table that the documentation shows is one, and has its keys`() throws {
+    let path = Fixtures.folder + "/../../formats/dialects.md"
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let example = lines.drop { !$0.hasPrefix("    ") }.prefix { $0.hasPrefix("    ") }
+    try folder.write(Array(example.joined(separator: "\n").utf8), to: "mine.dialect")
+    let written = try run(
+      [
+        "import", Self.plain, "--dialect", "mine.dialect", "--names", "mine", "--dry-run",
+      ])
+    #expect(written.status == 0 && written.errors == "")
+    #expect(written.output.contains("  stage1.0.main.bn.running_var  "))
+    #expect(written.output.contains("  stage1.1.rbr_identity.weight  "))
+
+    // Every key of every built-in table is told of, those of layers by their kinds.
+    let documented = Set(text.split(separator: "`").map(String.init))
+    for dialect in Dialect.all {
+      for line in dialect.text.split(separator: "\n") {
+        let key = String(line.prefix { $0 != ":" })
+        let kind = key.split(separator: " ").last.map { "LAYER \($0)" }
+        #expect(documented.contains(key) || documented.contains(kind ?? key), "\(key)")
+      }
+      for table in dialect.tables {
+        #expect(documented.contains(table.family.name), "\(table.family.name)")
+        for layer in table.family.layers {
+          #expect(documented.contains(layer.name), "\(table.family.name) \(layer.name)")
+        }
+      }
+    }
+  }
+
   @Test(
     arguments: [
       ("name: mine", "name: timm", "mine.dialect: a built-in dialect is called 'timm' already."),
@@ -163,7 +196,26 @@ import Testing
         "mine.dialect at line 4: 'epsilon' is a number of at least 0, not '-1'."
       ),
       ("epsilon: 1e-5", "", "mine.dialect: 'epsilon' is missing."),
-      ("identity: identity", "identity:", "mine.dialect: 'identity' is missing."),
+      (
+        "pointwise batchnorm: conv_1x1.bn", "pointwise batchnorm:",
+        "mine.dialect: 'pointwise batchnorm' is missing from the part on RepVGG."
+      ),
+      (
+        "family: RepVGG", "",
+        "mine.dialect at line 14: 'block' is no key that stands before the first 'family'."
+      ),
+      (
+        "family: RepVGG", "family: ResNet",
+        "mine.dialect at line 13: 'family' is one of RepVGG, MobileOne, DBB, ConvBN, AuxiliaryHead, not 'ResNet'."
+      ),
+      (
+        "family: RepVGG", "family: RepVGG\nseparator: _",
+        "mine.dialect at line 14: 'separator' is no key of the part on RepVGG."
+      ),
+      (
+        "family: RepVGG", "family: MobileOne",
+        "mine.dialect: 'conv convolution' is missing from the part on MobileOne."
+      ),
       (
         "input: RGB", "input: HSV",
         "mine.dialect at line 5: 'input' is as in 'RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225', not 'HSV 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225'."
@@ -174,19 +226,19 @@ import Testing
       ),
       (
         "block: stage0 = entry", "block: stage0 = entry{s}",
-        "mine.dialect at line 6: 'stage0 = entry{s}' does not have the same places on both sides."
+        "mine.dialect at line 14: 'stage0 = entry{s}' does not have the same places on both sides."
       ),
       (
         "block: stage0 = entry", "block stage0 = entry",
-        "mine.dialect at line 6: expected 'key: value', found 'block stage0 = entry'."
+        "mine.dialect at line 14: expected 'key: value', found 'block stage0 = entry'."
       ),
       (
-        "block: stage0 = entry", "kernel layout: IOHW",
-        "mine.dialect at line 6: 'kernel layout' is one of OIHW, HWIO, GOIHW, not 'IOHW'."
+        "epsilon: 1e-5", "epsilon: 1e-5\nkernel layout: IOHW",
+        "mine.dialect at line 5: 'kernel layout' is one of OIHW, HWIO, GOIHW, not 'IOHW'."
       ),
       (
         "block: stage0 = entry", "colour: red",
-        "mine.dialect at line 6: 'colour' is no key of a dialect."
+        "mine.dialect at line 14: 'colour' is no key of the part on RepVGG."
       ),
       (
         "pointwise convolution: conv_1x1", "pointwise convolution: conv_kxk",
@@ -234,7 +286,7 @@ import Testing
     #expect(result.status == 64 && result.output == "")
     #expect(
       result.errors.split(separator: "\n").first
-        == "Error: --names takes one of official, basecls, repvgg-megengine, timm, mmpretrain, paddleclas, zcls, objax, keras, not 'klingon'."
+        == "Error: --names takes one of \(Dialect.all.map(\.name).joined(separator: ", ")), not 'klingon'."
     )
     #expect(try folder.names() == [])
   }

@@ -54,7 +54,7 @@ import Testing
     #expect(ofArrays["images"] as? Int == logits.shape[0])
     let largest = try #require(try runs(ofArrays)[0]["largestLogit"] as? Double)
     #expect((largest - logits.doubles.map(\.magnitude).max()!).magnitude < 1e-10)
-    #expect(try runs(ofArrays).map { $0["precision"] as? String } == ["float64", "float32"])
+    #expect(try runs(ofArrays).map { $0["arithmetic"] as? String } == ["float64", "float32"])
 
     let ofPictures = try networks(
       "out.rvd", "--images", Fixtures.path("Digits/3"), "--size", "32", "--batch", "3")
