@@ -46,7 +46,7 @@ public func fuse(
   // Of blocks inside a larger network nobody knows the input unless it is given.
   let input =
     structure == nil && options.input.isEmpty
-    ? nil : KnownInput(options.input, file: nil, network.dialect)
+    ? nil : KnownInput(options.input, file: checkpoint.model?.input, network.dialect)
 
   let watch = ValueWatch()
   let names = try format.names(for: network, options.writing.names)
