@@ -13,9 +13,11 @@ public struct Layer: Sendable {
     case squeezeExcitation
   }
 
+  /// The family's name for it, which addresses and dialect tables use: `dense`.
   public let name: String
   /// Of a convolution or linear layer; nil if it has none.
   public let weightForm: WeightForm?
+  /// Whether BatchNorm is part of it.
   public let hasBatchNorm: Bool
   /// Whether there can be blocks without it.
   public private(set) var isOptional: Bool
@@ -49,6 +51,7 @@ public struct Layer: Sendable {
       partners: partners)
   }
 
+  /// A convolution without BatchNorm.
   public static func convolution(
     _ name: String, optional: Bool = false, repeated: Bool = false, with partners: [String] = []
   ) -> Layer {
@@ -68,6 +71,7 @@ public struct Layer: Sendable {
     return layer
   }
 
+  /// A matrix with a bias, as of a classifier.
   public static func linear(_ name: String, optional: Bool = false) -> Layer {
     Layer(name, .matrix, hasBatchNorm: false, isOptional: optional)
   }
@@ -121,8 +125,10 @@ public enum DeployKernels: Sendable {
 ///
 /// Never changes; a class, since the address of every parameter says the family.
 public final class BlockFamily: Sendable {
+  /// Makes the tree of a block's layers; nil where the family is no convolution.
   public typealias Expression = @Sendable (BlockLayers) throws(BlockProblem) -> Branch?
 
+  /// As its authors call it: `RepVGG`.
   public let name: String
   /// Where the formula comes from.
   public let source: String
@@ -136,6 +142,7 @@ public final class BlockFamily: Sendable {
   /// Whether its blocks have one branch: there is a convolution and nothing else to tell them by, so
   /// they are looked for only beside blocks that have several.
   public let isPlain: Bool
+  /// What kernels of its deploy form look like.
   public let deployKernels: DeployKernels
   private let expression: Expression
 

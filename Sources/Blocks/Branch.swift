@@ -30,14 +30,19 @@ public indirect enum Branch: Sendable {
 }
 
 extension Branch {
+  /// With BatchNorm after it.
   public func normalized(by norm: BatchNorm) -> Branch { .batchNorm(self, norm) }
 
+  /// With another branch after it.
   public func then(_ next: Branch) -> Branch { .then(self, next) }
 
+  /// With every output channel times its own factor, or all times one.
   public func scaled(by factors: Tensor) -> Branch { .scaled(self, by: factors) }
 
+  /// With its taps `rate` apart.
   public func dilated(by rate: Int) -> Branch { .dilated(self, by: rate) }
 
+  /// Both, added; a sum of sums stays one sum.
   public static func + (a: Branch, b: Branch) -> Branch {
     switch (a, b) {
     case (.sum(let first), .sum(let second)): .sum(first + second)

@@ -10,7 +10,9 @@ public import Topologies
 
 /// What `fuse` should do beside what the file itself decides.
 public struct FuseOptions: Sendable {
+  /// How the training checkpoint is read.
   public var reading = ReadingOptions()
+  /// How the deploy file is written.
   public var writing = WritingOptions()
   /// What the network must be.
   public var architecture: Architecture?

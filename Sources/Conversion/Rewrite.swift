@@ -12,10 +12,13 @@ internal import Topologies
 
 /// What `rewrite` should do beside what the file itself decides.
 public struct RewriteOptions: Sendable {
+  /// The order of the colours; `keep` is the input's.
   public enum Channels: String, CaseIterable, Sendable {
     case keep, rgb, bgr
   }
+  /// How the input is read.
   public var reading = ReadingOptions()
+  /// How the output is written.
   public var writing = WritingOptions()
   /// The order in which the output's first convolution expects the colours.
   public var channels = Channels.keep

@@ -2,6 +2,7 @@ public import Tensors
 
 /// How a fused convolution in a deploy file compares with the block it should be.
 public struct BlockComparison: Sendable {
+  /// How near a block is to what it should be, best first.
   public enum Grade: Int, Comparable, Sendable {
     /// Every value is the correctly rounded one.
     case exact
@@ -20,10 +21,13 @@ public struct BlockComparison: Sendable {
   public var weightName, biasName: String
   /// The type that the deploy file stores the weights in.
   public var elementType: ElementType
+  /// Of the kernel, OIHW.
   public var shape: Shape
   /// Nil if the tensors could not be compared value by value; `cause` says why.
   public var weights: Difference?
+  /// As `weights`, of the bias.
   public var bias: Difference?
+  /// The worse of both.
   public var grade: Grade
   /// Why it differs, if that can be told.
   public var cause: Cause?

@@ -51,6 +51,7 @@ public enum Cause: Equatable, Sendable {
   case otherShape(expected: Shape, found: Shape)
   case otherType(expected: ElementType, found: ElementType)
 
+  /// How values can be in another order.
   public enum Arrangement: String, Sendable {
     /// Input channels in reverse order, as between RGB and BGR.
     case reversedInput
@@ -68,14 +69,19 @@ public enum Cause: Equatable, Sendable {
 
   /// A value that stands alone, with its index in each axis.
   public struct DamagedValue: Equatable, Sendable {
+    /// Which tensor of a block it is in.
     public enum Part: String, Sendable {
       case weight, bias
       /// A tensor that is not part of a block's convolution.
       case value
     }
+    /// Which tensor of a block it is in.
     public var part: Part
+    /// One for each axis.
     public var indices: [Int]
+    /// What it should be, rounded to the tensor's type.
     public var expected: Double
+    /// What it is.
     public var found: Double
     /// The bit by which the two float32 numbers differ, if it is one only; bit 0 is the least.
     public var flippedBit: Int?
