@@ -93,6 +93,7 @@ public struct Layer: Sendable {
 /// What the deploy kernels of a family are like. Projects have the same names for several families' deploy
 /// forms, and `.wts` files have names only.
 public enum DeployKernels: Sendable {
+  /// Nothing is known of them but that they are kernels.
   case any
   /// Of this height and width, or another one above 1.
   case spatial(Int)
@@ -200,6 +201,7 @@ extension BlockFamily: Equatable {
 
 /// Why the layers of a block make no tree, by their addresses.
 public enum BlockProblem: Error, Equatable, Sendable {
+  /// What a layer cannot do without is not there.
   case missing([ParameterAddress])
   /// A vector has another length than its layer's others.
   case vectorLength(ParameterAddress, found: Int, channels: Int)

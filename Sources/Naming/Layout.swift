@@ -43,6 +43,7 @@ public struct Layouts: Equatable, Sendable {
 
   /// Axes of one value for each channel.
   public enum Vector: String, CaseIterable, Sendable {
+    /// `[C]`.
     case c = "C"
     /// `[1, C, 1, 1]`.
     case oneC11 = "1C11"

@@ -103,6 +103,7 @@ public struct Network: Sendable {
 
   /// How far the training form has become the deploy form.
   public enum Form: String, Sendable {
+    /// Mixed: some blocks have branches, some a deploy kernel, or one both.
     case train, deploy, mixed
   }
 

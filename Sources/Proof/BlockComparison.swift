@@ -10,6 +10,7 @@ public struct BlockComparison: Sendable {
     case rounded
     /// The tolerance that was asked for covers the differences.
     case tolerated
+    /// Some are further off.
     case different
 
     public static func < (a: Grade, b: Grade) -> Bool { a.rawValue < b.rawValue }

@@ -35,6 +35,7 @@ public enum Cause: Equatable, Sendable {
   case notDilated([String])
   /// The bias is zero everywhere.
   case noBias
+  /// The right values stand in another order.
   case rearranged(Arrangement)
   /// The stored type is wider than what the values were once rounded to.
   case rounded(to: ElementType)
@@ -46,9 +47,13 @@ public enum Cause: Equatable, Sendable {
   case damaged([DamagedValue])
   /// All that is wrong is in these output channels, few of many.
   case channels([Int])
+  /// A value is infinite or no number; the first.
   case notFinite(Difference.Site)
+  /// Every weight is zero.
   case allZero
+  /// The shape is another, so that values cannot be compared.
   case otherShape(expected: Shape, found: Shape)
+  /// The type is another, and not one of weights.
   case otherType(expected: ElementType, found: ElementType)
 
   /// How values can be in another order.

@@ -13,6 +13,7 @@ public struct TensorComparison: Sendable {
     case castBack
     /// The tolerance that was asked for covers the differences.
     case tolerated
+    /// Values differ by more.
     case different
     /// Other shapes, or types of which neither is a weight's.
     case incomparable

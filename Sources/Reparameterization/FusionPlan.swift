@@ -10,7 +10,9 @@ public import Topologies
 public struct FusionPlan: Sendable {
   /// What becomes of a block, or of a tensor outside the blocks.
   public enum Step: Sendable {
+    /// A block becomes a convolution.
     case fuse(FusedBlock)
+    /// A tensor outside the blocks stays as it is.
     case pass(Parameter)
   }
 

@@ -15,11 +15,17 @@ public struct Finding: Encodable, Equatable, Sendable {
   public enum Kind: String, Encodable, Sendable {
     /// The container's directory, or what it says of its tensors, is damaged.
     case container
+    /// Of bytes; of the network; of what a pickle calls.
     case checksum, structure, global
+    /// Values that are infinite or no numbers.
     case notFinite = "not finite"
+    /// BatchNorm's variances at or below zero.
     case runningVariance = "running variance"
+    /// Numbers too large for a network: the run diverged, or the bytes are misread.
     case range
+    /// Output channels of a kernel that are always zero.
     case deadChannels = "dead channels"
+    /// Values that float16 cannot hold.
     case float16
   }
   /// How bad it is.
