@@ -1,11 +1,10 @@
 internal import Blocks
 internal import CheckpointFiles
-public import Checkpoints
+internal import Checkpoints
 public import Naming
 internal import Proof
-public import Reparameterization
+internal import Reparameterization
 internal import Tensors
-public import Tensors
 public import Topologies
 
 /// What `fuse` should do beside what the file itself decides.

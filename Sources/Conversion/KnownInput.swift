@@ -1,6 +1,6 @@
 public import Checkpoints
-public import Naming
-public import Tensors
+internal import Naming
+internal import Tensors
 
 /// What somebody who knows says of a network's input; what is nil is left to the file or the dialect.
 public struct GivenInput: Equatable, Sendable {

@@ -1,3 +1,4 @@
+internal import Blocks
 internal import CheckpointFiles
 internal import Checkpoints
 public import Naming

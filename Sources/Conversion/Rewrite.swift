@@ -1,13 +1,11 @@
 internal import Blocks
 internal import CheckpointFiles
-public import Checkpoints
+internal import Checkpoints
 internal import Graphs
 internal import Naming
-public import Naming
 internal import RVD
 internal import Reparameterization
 internal import Tensors
-public import Tensors
 internal import Topologies
 
 /// What `rewrite` should do beside what the file itself decides.

@@ -1,9 +1,8 @@
 internal import Blocks
-public import Checkpoints
+internal import Checkpoints
 internal import Naming
-public import Naming
 public import Proof
-public import Reparameterization
+internal import Reparameterization
 public import Tensors
 public import Topologies
 

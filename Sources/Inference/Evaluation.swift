@@ -1,5 +1,5 @@
-public import Checkpoints
-public import ImageFiles
+internal import Checkpoints
+internal import ImageFiles
 public import Tensors
 
 /// How often a network was right.

@@ -1,6 +1,6 @@
 public import Blocks
 public import Checkpoints
-public import Tensors
+internal import Tensors
 
 /// How one project names, shapes and feeds the parameters of its networks: a table, used in both
 /// directions.

@@ -1,6 +1,6 @@
 public import Blocks
 internal import Checkpoints
-public import Naming
+internal import Naming
 public import Tensors
 
 /// Why a tensor is not what it should be, as far as its values tell.

@@ -1,4 +1,4 @@
-public import Blocks
+internal import Blocks
 internal import Checkpoints
 public import Naming
 public import Tensors

@@ -1,6 +1,6 @@
 public import Checkpoints
 public import Proof
-public import Tensors
+internal import Tensors
 
 /// What is wrong with a file, or may be.
 public struct Finding: Encodable, Equatable, Sendable {

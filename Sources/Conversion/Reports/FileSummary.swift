@@ -1,9 +1,9 @@
-public import Blocks
-public import Checkpoints
+internal import Blocks
+package import Checkpoints
 public import Naming
-public import Reparameterization
+internal import Reparameterization
 public import Tensors
-public import Topologies
+internal import Topologies
 
 /// What reports say of a file that was read.
 public struct FileSummary: Encodable, Sendable {

@@ -1,9 +1,9 @@
 public import Checkpoints
-public import Graphs
-public import Naming
-public import Reparameterization
+internal import Graphs
+internal import Naming
+internal import Reparameterization
 public import Tensors
-public import Topologies
+internal import Topologies
 
 /// What is in a file, as far as its directory and object graph tell.
 public struct InspectReport: Encodable, Sendable {
