@@ -13,7 +13,7 @@ SOURCES  := Package.swift $(shell find Sources -type f)
 BIN      := $(DESTDIR)$(PREFIX)/bin
 SHARE    := $(DESTDIR)$(PREFIX)/share
 
-.PHONY: build demo test interop bench install format clean help
+.PHONY: build demo test interop bench docs install format clean help
 
 build: $(REPCONV)  ## build the release program, .build/release/repconv
 
@@ -41,6 +41,9 @@ bench: $(REPCONV)  ## time it, on checkpoints of 37 to 493 MB that it makes (nee
 	@echo
 	python3 Benchmarks/instructions.py $(REPCONV)
 
+docs:  ## build the documentation of the libraries, .build/docs, and check its links
+	@scripts/docs
+
 install: $(REPCONV)  ## install the program and its shell completions below PREFIX (/usr/local); DESTDIR for packagers
 	install -d "$(BIN)" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
 	install -m 755 $(REPCONV) "$(BIN)/repconv"
@@ -53,7 +56,7 @@ format:  ## lay out the Swift sources with swift format
 
 clean:  ## remove what was built; keeps downloaded packages and virtual environments
 	$(SWIFT) package clean
-	rm -rf .build/demo .build/interop
+	rm -rf .build/demo .build/docs .build/interop
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -3,7 +3,9 @@
 ///     ParameterAddress("dense", .weight)     // the kernel of RepVGG's 3x3 branch
 ///     ParameterAddress("conv.2", .gamma)     // of the third of MobileOne's convolutions
 public struct ParameterAddress: Hashable, Sendable {
+  /// The layer that it is a parameter of.
   public var layer: LayerAddress
+  /// What it is there.
   public var part: Part
 
   public init(_ layer: LayerAddress, _ part: Part) {
@@ -17,7 +19,9 @@ public struct ParameterAddress: Hashable, Sendable {
 
 /// A layer of a block by its family's name for it, and its number where there are several alike.
 public struct LayerAddress: Hashable, Sendable {
+  /// Its family's name for it: `dense`.
   public var name: String
+  /// Which of several alike, from 0; nil of a layer that there is once.
   public var index: Int?
 
   public init(_ name: String, index: Int? = nil) {

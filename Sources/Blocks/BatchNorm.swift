@@ -1,7 +1,9 @@
 /// Batch normalisation as it is applied after training: `gamma (x - mean) / sqrt(variance + epsilon)
 /// + beta`, each a vector with one value for each channel.
 public struct BatchNorm: Equatable, Sendable {
+  /// One value for each channel.
   public var gamma, beta, runningMean, runningVariance: [Double]
+  /// What is added to the variance; no state dict holds it.
   public var epsilon: Double
 
   /// - Precondition: all vectors have the same length.
@@ -18,5 +20,6 @@ public struct BatchNorm: Equatable, Sendable {
     self.epsilon = epsilon
   }
 
+  /// The length of each vector.
   public var channelCount: Int { gamma.count }
 }

@@ -13,9 +13,11 @@ public struct Layer: Sendable {
     case squeezeExcitation
   }
 
+  /// The family's name for it, which addresses and dialect tables use: `dense`.
   public let name: String
   /// Of a convolution or linear layer; nil if it has none.
   public let weightForm: WeightForm?
+  /// Whether BatchNorm is part of it.
   public let hasBatchNorm: Bool
   /// Whether there can be blocks without it.
   public private(set) var isOptional: Bool
@@ -49,6 +51,7 @@ public struct Layer: Sendable {
       partners: partners)
   }
 
+  /// A convolution without BatchNorm.
   public static func convolution(
     _ name: String, optional: Bool = false, repeated: Bool = false, with partners: [String] = []
   ) -> Layer {
@@ -68,6 +71,7 @@ public struct Layer: Sendable {
     return layer
   }
 
+  /// A matrix with a bias, as of a classifier.
   public static func linear(_ name: String, optional: Bool = false) -> Layer {
     Layer(name, .matrix, hasBatchNorm: false, isOptional: optional)
   }
@@ -89,6 +93,7 @@ public struct Layer: Sendable {
 /// What the deploy kernels of a family are like. Projects have the same names for several families' deploy
 /// forms, and `.wts` files have names only.
 public enum DeployKernels: Sendable {
+  /// Nothing is known of them but that they are kernels.
   case any
   /// Of this height and width, or another one above 1.
   case spatial(Int)
@@ -121,8 +126,10 @@ public enum DeployKernels: Sendable {
 ///
 /// Never changes; a class, since the address of every parameter says the family.
 public final class BlockFamily: Sendable {
+  /// Makes the tree of a block's layers; nil where the family is no convolution.
   public typealias Expression = @Sendable (BlockLayers) throws(BlockProblem) -> Branch?
 
+  /// As its authors call it: `RepVGG`.
   public let name: String
   /// Where the formula comes from.
   public let source: String
@@ -136,6 +143,7 @@ public final class BlockFamily: Sendable {
   /// Whether its blocks have one branch: there is a convolution and nothing else to tell them by, so
   /// they are looked for only beside blocks that have several.
   public let isPlain: Bool
+  /// What kernels of its deploy form look like.
   public let deployKernels: DeployKernels
   private let expression: Expression
 
@@ -193,6 +201,7 @@ extension BlockFamily: Equatable {
 
 /// Why the layers of a block make no tree, by their addresses.
 public enum BlockProblem: Error, Equatable, Sendable {
+  /// What a layer cannot do without is not there.
   case missing([ParameterAddress])
   /// A vector has another length than its layer's others.
   case vectorLength(ParameterAddress, found: Int, channels: Int)

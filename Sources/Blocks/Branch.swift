@@ -16,6 +16,7 @@ public indirect enum Branch: Sendable {
   case identity
   /// The mean over `size` x `size` values of each channel, zeros beyond the edge counted.
   case average(size: Int)
+  /// BatchNorm after a branch.
   case batchNorm(Branch, BatchNorm)
   /// Every output channel times its own factor, `[O]`, or all times the same, of one element.
   case scaled(Branch, by: Tensor)
@@ -24,20 +25,26 @@ public indirect enum Branch: Sendable {
   /// The second after the first. What the second sees beyond the edge is what the first makes of zeros,
   /// its bias: without that, the two are no single convolution (DBB's padding, arXiv:2103.13425, 3.2).
   case then(Branch, Branch)
+  /// Branches side by side, added.
   case sum([Branch])
   /// A branch and what its family calls it, for those who speak of it.
   case layer(LayerAddress, Branch)
 }
 
 extension Branch {
+  /// With BatchNorm after it.
   public func normalized(by norm: BatchNorm) -> Branch { .batchNorm(self, norm) }
 
+  /// With another branch after it.
   public func then(_ next: Branch) -> Branch { .then(self, next) }
 
+  /// With every output channel times its own factor, or all times one.
   public func scaled(by factors: Tensor) -> Branch { .scaled(self, by: factors) }
 
+  /// With its taps `rate` apart.
   public func dilated(by rate: Int) -> Branch { .dilated(self, by: rate) }
 
+  /// Both, added; a sum of sums stays one sum.
   public static func + (a: Branch, b: Branch) -> Branch {
     switch (a, b) {
     case (.sum(let first), .sum(let second)): .sum(first + second)

@@ -51,12 +51,14 @@ public struct FileFormat: Sendable {
 
 /// A file open for reading, and its first bytes.
 public struct OpenedFile: Sendable {
+  /// The whole file.
   public let file: InputFile
   /// The first bytes; all, if the file is shorter.
   public let head: [UInt8]
 
   private static let headLength = 4096
 
+  /// Reads the first bytes.
   public init(_ file: InputFile) throws(ReadError) {
     self.file = file
     head = try file.bytes(0..<min(file.count, OpenedFile.headLength), field: "the first bytes")

@@ -8,10 +8,14 @@ public struct ModuleAttributes: Equatable, Sendable {
   public var epsilon: Double?
   /// Of a convolution: vertical and horizontal.
   public var stride: [Int]?
+  /// Of a convolution: vertical and horizontal.
   public var padding: [Int]?
+  /// Of a convolution: vertical and horizontal.
   public var dilation: [Int]?
+  /// Of a convolution.
   public var groups: Int?
 
+  /// A module of which nothing but its class is known.
   public init(className: String) {
     self.className = className
   }
@@ -21,6 +25,7 @@ public struct ModuleAttributes: Equatable, Sendable {
 public struct StateDict: Sendable {
   /// The keys that lead to it from the file's root: `["state_dict"]`, or none.
   public var path: [String]
+  /// In the file's order.
   public var tensors: [NamedTensor]
   /// Attributes of modules by their path (`stage0.rbr_dense.bn`), if the file holds whole modules.
   public var modules: [String: ModuleAttributes]
@@ -45,6 +50,7 @@ public struct StateDict: Sendable {
 
 /// A name that a pickle refers to, such as `torch._utils._rebuild_tensor_v2` or `os.system`.
 public struct PickledGlobal: Equatable, Sendable {
+  /// With its module, in the spelling of Python 3.
   public var name: String
   /// How often it would have been called by Python.
   public var calls: Int
@@ -65,6 +71,7 @@ extension Checkpoint {
 
 /// Everything a reader found in a file. Holds no weights, only where they are.
 public struct Checkpoint: Sendable {
+  /// Of the file, as the user gave it.
   public var path: String
   /// The container, as a person would name it: `PyTorch zip`.
   public var container: String

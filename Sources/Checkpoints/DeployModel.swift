@@ -6,6 +6,7 @@ public struct DeployModel: Sendable {
   public var tensors: [OutputTensor]
   public var description: ModelDescription
 
+  /// Tensors, and what is said of them; the graph's operands are their indices.
   public init(tensors: [OutputTensor], _ description: ModelDescription) {
     self.tensors = tensors
     self.description = description

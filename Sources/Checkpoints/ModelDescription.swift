@@ -33,6 +33,7 @@ public struct ModelDescription: Equatable, Sendable {
 /// How an image becomes the network's input: channels in `channelOrder`, each value scaled so that
 /// white is `scale`, less `mean`, over `standardDeviation`, at `size` x `size` pixels.
 public struct InputConvention: Equatable, Sendable {
+  /// The order of an image's colours.
   public enum ChannelOrder: String, Sendable {
     case rgb = "RGB"
     case bgr = "BGR"
@@ -42,10 +43,12 @@ public struct InputConvention: Equatable, Sendable {
   public var scale: Double
   /// One for each channel, in `channelOrder`.
   public var mean: [Double]
+  /// One for each channel, in `channelOrder`.
   public var standardDeviation: [Double]
   /// Height and width in pixels; nil where it is not known.
   public var size: Int?
 
+  /// A convention; of a size that is not known if none is given.
   public init(
     channelOrder: ChannelOrder, scale: Double, mean: [Double], standardDeviation: [Double],
     size: Int? = nil
@@ -73,7 +76,9 @@ extension InputConvention: CustomStringConvertible {
 public struct Provenance: Equatable, Sendable {
   /// SHA-256 of the whole source file, in hexadecimal; nil if it is not recorded.
   public var sourceSHA256: String?
+  /// The container of the source: `PyTorch zip`.
   public var container: String
+  /// The dialect of the source's names: `official`.
   public var dialect: String
   /// The BatchNorm epsilons used, each once, ascending; empty if nothing was fused.
   public var epsilons: [Double]

@@ -1,16 +1,17 @@
 internal import Blocks
 internal import CheckpointFiles
-public import Checkpoints
+internal import Checkpoints
 public import Naming
 internal import Proof
-public import Reparameterization
+internal import Reparameterization
 internal import Tensors
-public import Tensors
 public import Topologies
 
 /// What `fuse` should do beside what the file itself decides.
 public struct FuseOptions: Sendable {
+  /// How the training checkpoint is read.
   public var reading = ReadingOptions()
+  /// How the deploy file is written.
   public var writing = WritingOptions()
   /// What the network must be.
   public var architecture: Architecture?

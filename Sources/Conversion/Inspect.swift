@@ -1,12 +1,9 @@
-public import Checkpoints
+internal import Checkpoints
 internal import Naming
-public import Naming
 internal import RVD
 internal import Reparameterization
-public import Reparameterization
 internal import Tensors
-public import Tensors
-public import Topologies
+internal import Topologies
 
 /// A file, and what was recognised in it; no weight is read.
 struct Inspection: Sendable {

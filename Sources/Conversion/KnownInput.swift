@@ -1,12 +1,14 @@
 public import Checkpoints
-public import Naming
-public import Tensors
+internal import Naming
+internal import Tensors
 
 /// What somebody who knows says of a network's input; what is nil is left to the file or the dialect.
 public struct GivenInput: Equatable, Sendable {
+  /// The order of the colours.
   public var channelOrder: InputConvention.ChannelOrder?
   /// One for each channel in the order of the input, as `standardDeviation` is, in units of `scale`.
   public var mean: [Double]?
+  /// As `mean`.
   public var standardDeviation: [Double]?
   /// The value of white before normalising: 1 or 255.
   public var scale: Double?
@@ -15,6 +17,7 @@ public struct GivenInput: Equatable, Sendable {
 
   public init() {}
 
+  /// Whether nothing is given.
   public var isEmpty: Bool { self == GivenInput() }
 
   /// The whole convention: what is known, with what is given in its place; nil if nothing is known and
@@ -68,6 +71,7 @@ extension InputConvention {
 
 /// How images become the input of a network, and who says so.
 public struct KnownInput: Equatable, Sendable {
+  /// Who can say it.
   public enum Source: String, Sendable {
     /// The options.
     case given
@@ -82,6 +86,7 @@ public struct KnownInput: Equatable, Sendable {
     case channelOrder, scale, mean, standardDeviation, size
   }
 
+  /// How images become input.
   public var convention: InputConvention
   /// Who says each; none of `size` where that is not known.
   public var sources: [Property: Source]

@@ -1,5 +1,5 @@
 public import Checkpoints
-public import Tensors
+internal import Tensors
 
 /// Something that should be said of a file or of what became of it, and is no error.
 @nonexhaustive

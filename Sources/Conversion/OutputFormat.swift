@@ -1,3 +1,4 @@
+internal import Blocks
 internal import CheckpointFiles
 internal import Checkpoints
 public import Naming
@@ -8,6 +9,7 @@ internal import Tensors
 public struct OutputFormat: Sendable {
   /// With its dot, in lower case.
   public let fileExtension: String
+  /// As a person would name it: `PyTorch zip`.
   public let title: String
   /// What `--to` calls it: the extension without its dot.
   public var name: String { String(fileExtension.dropFirst()) }
@@ -30,32 +32,40 @@ public struct OutputFormat: Sendable {
       ) throws -> String)
   }
 
+  /// Every format that can be written. To add one, write its writer and name it here.
   public static let all: [OutputFormat] = [
     .rvd, .pyTorch, .safetensors, .npz, .hdf5, .megEngine, .wts,
   ]
 
+  /// The deploy format of this project.
   public static let rvd = OutputFormat(
     fileExtension: ".rvd", title: "RVD 1", isForDeploy: true,
     writer: .deployModel {
       try RVDWriter.write($0, to: $1, threads: $2, sourceSHA256: $3).contentSHA256
     })
 
+  /// A plain state dict.
   public static let pyTorch = OutputFormat(
     fileExtension: ".pth", title: "PyTorch zip", writer: .tensors(PyTorchZipWriter.write))
 
+  /// As its own library writes it.
   public static let safetensors = OutputFormat(
     fileExtension: ".safetensors", title: "safetensors", writer: .tensors(SafetensorsWriter.write))
 
+  /// An archive of `.npy` members, one for each tensor.
   public static let npz = OutputFormat(
     fileExtension: ".npz", title: "NumPy archive", writer: .tensors(NPZWriter.write))
 
+  /// Flat: one dataset for each tensor.
   public static let hdf5 = OutputFormat(
     fileExtension: ".h5", title: "HDF5", writer: .tensors(HDF5Writer.write))
 
+  /// A dict of arrays for `load_state_dict`, with kernels of five axes.
   public static let megEngine = OutputFormat(
     fileExtension: ".pkl", title: "MegEngine pickle", names: .baseCls,
     writer: .tensors(MegEngineWriter.write))
 
+  /// For programs that build TensorRT networks.
   public static let wts = OutputFormat(
     fileExtension: ".wts", title: "TensorRT .wts text", isForDeploy: true,
     omissions: "shapes and types: every tensor becomes a list of float32",

@@ -1,21 +1,22 @@
 internal import Blocks
 internal import CheckpointFiles
-public import Checkpoints
+internal import Checkpoints
 internal import Graphs
 internal import Naming
-public import Naming
 internal import RVD
 internal import Reparameterization
 internal import Tensors
-public import Tensors
 internal import Topologies
 
 /// What `rewrite` should do beside what the file itself decides.
 public struct RewriteOptions: Sendable {
+  /// The order of the colours; `keep` is the input's.
   public enum Channels: String, CaseIterable, Sendable {
     case keep, rgb, bgr
   }
+  /// How the input is read.
   public var reading = ReadingOptions()
+  /// How the output is written.
   public var writing = WritingOptions()
   /// The order in which the output's first convolution expects the colours.
   public var channels = Channels.keep

@@ -1,9 +1,8 @@
 internal import Blocks
-public import Checkpoints
+internal import Checkpoints
 internal import Naming
-public import Naming
 public import Proof
-public import Reparameterization
+internal import Reparameterization
 public import Tensors
 public import Topologies
 
@@ -11,10 +10,13 @@ public import Topologies
 public struct ComparisonOptions: Sendable {
   /// Of the first file; the second is read with what applies to it, see `ReadingOptions.forSecond`.
   public var reading = ReadingOptions()
+  /// What the training network must be.
   public var architecture: Architecture?
   /// BatchNorm's epsilon, for training files that do not say it.
   public var epsilon: Double?
+  /// What may differ.
   public var tolerance = Tolerance.rounding
+  /// How many threads compare.
   public var threads = Threads.all
 
   public init() {}

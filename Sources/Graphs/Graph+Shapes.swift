@@ -2,7 +2,9 @@ public import Tensors
 
 /// What a graph has to know of a tensor.
 public struct TensorType: Equatable, Sendable {
+  /// Floating-point of every operand.
   public var elementType: ElementType
+  /// In the layout of the operand.
   public var shape: Shape
 
   public init(_ elementType: ElementType, _ shape: Shape) {

@@ -14,6 +14,7 @@
 public struct Graph: Equatable, Sendable {
   /// What computes one value.
   public struct Node: Equatable, Sendable {
+    /// The row of the table of operations.
     public var kind: NodeKind
     /// Values, each the input or of an earlier node.
     public var inputs: [Int]
@@ -25,6 +26,7 @@ public struct Graph: Equatable, Sendable {
     /// The path of the block it belongs to (`stage1.0`): for people; nothing depends on it.
     public var block: String?
 
+    /// A node of any kind; nothing is checked before `Graph.shapes`.
     public init(
       _ kind: NodeKind, inputs: [Int], operands: [Int?] = [], attributes: [[Int]] = [],
       block: String? = nil
@@ -51,6 +53,7 @@ public struct Graph: Equatable, Sendable {
     }
   }
 
+  /// Node `k` gives the value `k + 1`.
   public var nodes: [Node]
 
   public init(_ nodes: [Node] = []) {

@@ -1,5 +1,6 @@
 /// What is wrong with a graph, or with the sizes of its input.
 public struct GraphProblem: Error, Equatable, Sendable {
+  /// What can be wrong.
   public enum Cause: Sendable {
     /// The graph contradicts itself or its tensors.
     case contradiction

@@ -8,7 +8,9 @@ public struct NodeKind: Sendable {
   public let name: String
   /// How many values it takes.
   public let inputs: ClosedRange<Int>
+  /// In the order of a node's `operands`.
   public let operands: [Operand]
+  /// In the order of a node's `attributes`.
   public let attributes: [Attribute]
   let shape: ShapeRule
 
@@ -59,11 +61,14 @@ public struct Operand: Equatable, Sendable {
     /// One number for each channel.
     case vector = "C"
 
+    /// The number of axes.
     public var rank: Int { rawValue.count }
   }
   /// What the manifest calls it.
   public let name: String
+  /// The order of its axes.
   public let layout: Layout
+  /// Whether a node can be without it.
   public let isOptional: Bool
 
   init(_ name: String, _ layout: Layout, isOptional: Bool = false) {
@@ -79,6 +84,7 @@ public struct Attribute: Equatable, Sendable {
   public let name: String
   /// 1, or 2 for a pair.
   public let count: Int
+  /// What each integer may be.
   public let bounds: ClosedRange<Int>
 
   /// The largest value of any: fits a 32-bit integer, so that a runtime can multiply two in 64 bits.

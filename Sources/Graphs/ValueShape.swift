@@ -5,6 +5,7 @@ public enum ValueShape: Equatable, Sendable {
   /// `N x C`.
   case vector(channels: Int?)
 
+  /// Nil where they are not known.
   public var channels: Int? {
     switch self {
     case .map(let channels, _, _), .vector(let channels): channels

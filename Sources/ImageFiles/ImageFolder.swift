@@ -10,6 +10,7 @@ public import Tensors
 
 /// The pictures in a folder and the folders in it, as paths, sorted.
 public struct ImageFolder: Sendable {
+  /// The folder, as the user gave it.
   public let path: String
   /// With `path` in front.
   public let images: [String]
@@ -52,6 +53,7 @@ public struct ImageFolder: Sendable {
 /// Pictures arranged by class, as those of ImageNet: a folder for each class. The classes are the
 /// folders in the order of their names' bytes, as torchvision's `ImageFolder` counts them.
 public struct ClassFolders: Sendable {
+  /// The folder that has those of the classes.
   public let path: String
   /// Names of the folders.
   public let classes: [String]

@@ -15,6 +15,7 @@ public struct ImagePreparation: Equatable, Sendable {
     resize = max(size, Int(Double(size) / cropRatio))
   }
 
+  /// Scales and cuts a picture.
   public func apply(to image: RGBImage) -> RGBImage {
     // As torchvision's Resize and CenterCrop round: the longer side down, the margin half to even.
     let shorter = min(image.width, image.height)

@@ -2,6 +2,7 @@ public import Tensors
 
 /// A picture in memory: 8 bits for each of red, green and blue.
 public struct RGBImage: Equatable, Sendable {
+  /// In pixels.
   public let width, height: Int
   /// Row by row, three to a pixel.
   public let pixels: [UInt8]

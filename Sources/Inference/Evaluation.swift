@@ -1,9 +1,10 @@
-public import Checkpoints
-public import ImageFiles
+internal import Checkpoints
+internal import ImageFiles
 public import Tensors
 
 /// How often a network was right.
 public struct Evaluation: Equatable, Sendable {
+  /// Images counted.
   public var images = 0
   /// Images whose class has the largest logit.
   public var top1Right = 0
@@ -14,6 +15,7 @@ public struct Evaluation: Equatable, Sendable {
 
   /// Shares of the images, from 0 to 1.
   public var top1: Double { images == 0 ? 0 : Double(top1Right) / Double(images) }
+  /// The share of the images whose class is among the best five, from 0 to 1.
   public var top5: Double { images == 0 ? 0 : Double(top5Right) / Double(images) }
 
   /// Counts one image.

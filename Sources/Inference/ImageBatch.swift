@@ -2,6 +2,7 @@ public import Tensors
 
 /// Images as numbers, ready for a network: `N x C x H x W`, normalised as it expects.
 public struct ImageBatch: Sendable {
+  /// Of the array, `count x channels x height x width`.
   public let count, channels, height, width: Int
   let numbers: Numbers
 
@@ -53,6 +54,7 @@ public struct ImageBatch: Sendable {
     (count, channels, height, width) = (shape[0], shape[1], shape[2], shape[3])
   }
 
+  /// `N x C x H x W`.
   public var shape: Shape { [count, channels, height, width] }
 
   /// Some of the images.

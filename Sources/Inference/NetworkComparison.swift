@@ -8,6 +8,7 @@ public import Tensors
 public struct NetworkComparison: Sendable {
   /// What came of it in one arithmetic.
   public struct Outcome: Equatable, Sendable {
+    /// What both forms were computed in.
     public var arithmetic: Arithmetic
     /// The largest magnitude of the training form's logits.
     public var largestLogit = 0.0

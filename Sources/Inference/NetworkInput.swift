@@ -4,11 +4,13 @@ public import Tensors
 
 /// Images for a network, made ready a batch at a time.
 public struct NetworkInput: Sendable {
+  /// Images in all.
   public let count: Int
   /// Of one image: `C x H x W`.
   public let shape: Shape
   private let images: @Sendable (Range<Int>, Threads) throws -> ImageBatch
 
+  /// Images in memory.
   public init(_ images: ImageBatch) {
     count = images.count
     shape = [images.channels, images.height, images.width]

@@ -5,6 +5,7 @@ public import Tensors
 
 /// Images for a network, where they are from and what becomes of them before it sees them.
 public struct ImageSelection: Sendable {
+  /// Where images come from.
   public enum Source: Equatable, Sendable {
     /// An array of a NumPy file; its name is empty in an `.npy` file.
     case array(path: String, name: String)
@@ -14,7 +15,9 @@ public struct ImageSelection: Sendable {
     case random(seed: UInt64)
   }
 
+  /// Where they come from.
   public var source: Source
+  /// The images themselves.
   public var input: NetworkInput
   /// Of each picture, if they are pictures.
   public var paths: [String]?
@@ -103,11 +106,15 @@ extension ImageSelection: Encodable {
 
 /// What reports say of a network that is run.
 public struct NetworkSummary: Encodable, Sendable {
+  /// The file it was opened from.
   public var path: String
   /// `RepVGG-A0`, or what a network without name consists of; nil where it is not known.
   public var architecture: String?
+  /// The form that was run.
   public var form: RunnableNetwork.Form
+  /// What it was computed in.
   public var arithmetic: Arithmetic
+  /// Numbers it gives for each image.
   public var classes: Int
   /// How many blocks, or convolutions of a graph.
   public var blocks: Int
@@ -119,6 +126,7 @@ public struct NetworkSummary: Encodable, Sendable {
     case architecture, form, arithmetic, classes, blocks, notes
   }
 
+  /// What is to be said of a network that was opened.
   public init(_ network: RunnableNetwork, path: String) {
     self.path = path
     architecture = network.architecture
@@ -152,10 +160,13 @@ extension Evaluation: Encodable {
 public struct RunReport: Encodable, Sendable {
   /// A class that an image may be of.
   public struct Guess: Encodable, Equatable, Sendable {
+    /// The class, from 0.
     public var index: Int
     /// If the names of the classes are known.
     public var name: String?
+    /// What the network gives for it.
     public var logit: Double
+    /// The softmax of all logits, at it.
     public var probability: Double
 
     private enum CodingKeys: String, CodingKey {
@@ -176,7 +187,9 @@ public struct RunReport: Encodable, Sendable {
     public var top: [Guess]
   }
 
+  /// The network that was run.
   public var network: NetworkSummary
+  /// What it was run on.
   public var images: ImageSelection
   /// If the right classes are known.
   public var evaluation: Evaluation?
@@ -184,6 +197,7 @@ public struct RunReport: Encodable, Sendable {
   public var secondsPerBatch: [Double]
   /// The file with the logits, if one was written.
   public var output: String?
+  /// One for each image.
   public var answers: [Answer]
 
   /// - Parameters:
@@ -215,9 +229,13 @@ public struct RunReport: Encodable, Sendable {
 
 /// How often a network is right.
 public struct EvaluationReport: Encodable, Sendable {
+  /// The network that was run.
   public var network: NetworkSummary
+  /// What it was run on.
   public var images: ImageSelection
+  /// How often it was right.
   public var evaluation: Evaluation
+  /// Time for all images, reading them included.
   public var seconds: Double
 
   public init(

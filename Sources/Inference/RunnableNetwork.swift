@@ -22,10 +22,13 @@ public enum Arithmetic: String, CaseIterable, Sendable {
 /// the same to the bit from run to run and for any number of threads; another processor, another BLAS
 /// or another size of batch may change their last bits.
 public struct RunnableNetwork: Sendable {
+  /// Which form of a network is run.
   public enum Form: String, Sendable {
     case train, deploy
   }
+  /// Training form if its file has branches.
   public let form: Form
+  /// What it is computed in.
   public let arithmetic: Arithmetic
   /// How images become input; nil where it is not known.
   public let input: InputConvention?

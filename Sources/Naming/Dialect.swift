@@ -1,6 +1,6 @@
 public import Blocks
 public import Checkpoints
-public import Tensors
+internal import Tensors
 
 /// How one project names, shapes and feeds the parameters of its networks: a table, used in both
 /// directions.
@@ -28,6 +28,7 @@ public struct Dialect: Equatable, Sendable {
   public var root: String?
   /// Between a block's path and the rest.
   public var separator: String
+  /// How its tensors are shaped.
   public var layouts: Layouts
   /// The last part of each parameter's name; a BatchNorm counter may be missing.
   public var parts: [Part: String]
@@ -65,6 +66,7 @@ public struct Dialect: Equatable, Sendable {
 
 /// What one project calls the blocks of one family, and their layers.
 public struct BlockTable: Equatable, Sendable {
+  /// The family of the blocks.
   public var family: BlockFamily
   /// Paths of blocks in the numbering of the family's first project, and what this project calls them.
   /// The first pair that matches counts.
@@ -75,6 +77,7 @@ public struct BlockTable: Equatable, Sendable {
 
   /// The name of a module of a layer; `{n}` stands for the layer's number.
   public struct LayerName: Equatable, Sendable {
+    /// The family's name for the layer.
     public var layer: String
     /// Whether it is the layer's BatchNorm; else its convolution or linear layer.
     public var isBatchNorm: Bool

@@ -4,10 +4,13 @@ internal import Tensors
 /// How a project shapes its tensors. Inside this program kernels are `[O, I/groups, height, width]`,
 /// linear weights `[out, in]`, and everything with one value for each channel is `[C]`.
 public struct Layouts: Equatable, Sendable {
+  /// Of the kernels of convolutions.
   public var kernel = Kernel.oihw
+  /// Of the weights of linear layers.
   public var linear = Linear.outIn
   /// Of the weights of Squeeze-and-Excitation, which are `[out, in, 1, 1]` in this program.
   public var squeezeExcitation = SqueezeExcitation.kernel
+  /// Of BatchNorm's vectors.
   public var batchNorm = Vector.c
   /// Of the biases of convolutions, those of Squeeze-and-Excitation too.
   public var convolutionBias = Vector.c
@@ -22,6 +25,7 @@ public struct Layouts: Equatable, Sendable {
     case goihw = "GOIHW"
   }
 
+  /// Axes of a matrix, outermost first.
   public enum Linear: String, CaseIterable, Sendable {
     /// PyTorch, MegEngine.
     case outIn = "OI"
@@ -29,6 +33,7 @@ public struct Layouts: Equatable, Sendable {
     case inOut = "IO"
   }
 
+  /// What the weights of Squeeze-and-Excitation are.
   public enum SqueezeExcitation: String, CaseIterable, Sendable {
     /// As all kernels.
     case kernel
@@ -36,7 +41,9 @@ public struct Layouts: Equatable, Sendable {
     case outIn = "OI"
   }
 
+  /// Axes of one value for each channel.
   public enum Vector: String, CaseIterable, Sendable {
+    /// `[C]`.
     case c = "C"
     /// `[1, C, 1, 1]`.
     case oneC11 = "1C11"

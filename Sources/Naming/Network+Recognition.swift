@@ -1,6 +1,6 @@
 internal import Blocks
 public import Checkpoints
-public import Tensors
+internal import Tensors
 
 extension Network {
   /// Chooses the state dict of `checkpoint` that has the most parameters of known roles, and gives
@@ -519,7 +519,8 @@ extension String {
     let other = Array(other.utf8)
     var text = self
     return text.withUTF8 { text in
-      text.indices.contains { text[$0] == other[0] && text[$0...].starts(with: other) }
+      // Safe: the indices are the buffer's own.
+      text.indices.contains { unsafe text[$0] == other[0] && text[$0...].starts(with: other) }
     }
   }
 }

@@ -4,6 +4,7 @@ public import Tensors
 
 /// A tensor whose role is known.
 public struct Parameter: Sendable {
+  /// What it is for.
   public var role: Role
   /// Its name in the file, prefixes included.
   public var originalName: String
@@ -13,14 +14,20 @@ public struct Parameter: Sendable {
 
 /// The parameters of one re-parameterizable block.
 public struct Block: Sendable {
+  /// Where it stands, and of which family it is.
   public var address: BlockAddress
+  /// Those of both forms that the file has.
   public var parameters: [ParameterAddress: Parameter] = [:]
 
+  /// A block of which nothing is there yet.
   public init(address: BlockAddress) { self.address = address }
 
+  /// In the numbering of the family's first project.
   public var path: String { address.path }
+  /// Which layers it can have, and what they compute.
   public var family: BlockFamily { address.family }
 
+  /// The parameter at an address; nil if the file does not have it.
   public subscript(address: ParameterAddress) -> Parameter? { parameters[address] }
 
   /// Whether any parameter of the training form is there.
@@ -51,7 +58,9 @@ public struct Block: Sendable {
 public struct Network: Sendable {
   /// The file, as the user gave it.
   public var path: String
+  /// The one that was chosen, with its names as they are in the file.
   public var stateDict: StateDict
+  /// The table that gave the names their roles.
   public var dialect: Dialect
   /// What every name had in front: `module.`; empty if nothing.
   public var prefix: String
@@ -94,6 +103,7 @@ public struct Network: Sendable {
 
   /// How far the training form has become the deploy form.
   public enum Form: String, Sendable {
+    /// Mixed: some blocks have branches, some a deploy kernel, or one both.
     case train, deploy, mixed
   }
 
@@ -116,6 +126,7 @@ public struct Network: Sendable {
     ForeignFamily.named(by: unknownInBlocks.flatMap(\.names))?.name
   }
 
+  /// The tensor with a role; nil if the file does not have it.
   public subscript(role: Role) -> Parameter? { indexOfRole[role].map { parameters[$0] } }
 
   /// The block at a path.

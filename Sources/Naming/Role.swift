@@ -14,6 +14,7 @@ public enum Role: Hashable, Sendable {
 public struct BlockAddress: Hashable, Sendable {
   /// In the numbering of the family's first project: `stage1.0`; or any path inside a larger network.
   public var path: String
+  /// Which layers it can have, and what they compute.
   public var family: BlockFamily
 
   public init(_ family: BlockFamily, _ path: String) {

@@ -16,13 +16,17 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
     var texts: [Int: String] = [:]
   }
 
+  /// Why a text is no pattern.
   public struct Malformed: Error, Equatable, Sendable {
+    /// In words.
     public var reason: String
   }
 
+  /// The text it was made from.
   public let description: String
   private let parts: [Part]
 
+  /// Takes a pattern apart.
   public init(_ text: String) throws(Malformed) {
     description = text
     var parts: [Part] = []
@@ -145,7 +149,9 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
 
 /// Two templates for the same names, as `stage{s}.{b}` and `stages.{s-1}.{b}`.
 public struct Correspondence: Equatable, Sendable {
+  /// The side that names are matched with on the way to the other.
   public let first: Template
+  /// The other side; both have the same places.
   public let second: Template
 
   /// From `first=second`.

@@ -2,6 +2,7 @@ public import Tensors
 
 /// How a fused convolution in a deploy file compares with the block it should be.
 public struct BlockComparison: Sendable {
+  /// How near a block is to what it should be, best first.
   public enum Grade: Int, Comparable, Sendable {
     /// Every value is the correctly rounded one.
     case exact
@@ -9,6 +10,7 @@ public struct BlockComparison: Sendable {
     case rounded
     /// The tolerance that was asked for covers the differences.
     case tolerated
+    /// Some are further off.
     case different
 
     public static func < (a: Grade, b: Grade) -> Bool { a.rawValue < b.rawValue }
@@ -20,10 +22,13 @@ public struct BlockComparison: Sendable {
   public var weightName, biasName: String
   /// The type that the deploy file stores the weights in.
   public var elementType: ElementType
+  /// Of the kernel, OIHW.
   public var shape: Shape
   /// Nil if the tensors could not be compared value by value; `cause` says why.
   public var weights: Difference?
+  /// As `weights`, of the bias.
   public var bias: Difference?
+  /// The worse of both.
   public var grade: Grade
   /// Why it differs, if that can be told.
   public var cause: Cause?

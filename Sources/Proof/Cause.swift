@@ -1,6 +1,6 @@
 public import Blocks
 internal import Checkpoints
-public import Naming
+internal import Naming
 public import Tensors
 
 /// Why a tensor is not what it should be, as far as its values tell.
@@ -35,6 +35,7 @@ public enum Cause: Equatable, Sendable {
   case notDilated([String])
   /// The bias is zero everywhere.
   case noBias
+  /// The right values stand in another order.
   case rearranged(Arrangement)
   /// The stored type is wider than what the values were once rounded to.
   case rounded(to: ElementType)
@@ -46,11 +47,16 @@ public enum Cause: Equatable, Sendable {
   case damaged([DamagedValue])
   /// All that is wrong is in these output channels, few of many.
   case channels([Int])
+  /// A value is infinite or no number; the first.
   case notFinite(Difference.Site)
+  /// Every weight is zero.
   case allZero
+  /// The shape is another, so that values cannot be compared.
   case otherShape(expected: Shape, found: Shape)
+  /// The type is another, and not one of weights.
   case otherType(expected: ElementType, found: ElementType)
 
+  /// How values can be in another order.
   public enum Arrangement: String, Sendable {
     /// Input channels in reverse order, as between RGB and BGR.
     case reversedInput
@@ -68,14 +74,19 @@ public enum Cause: Equatable, Sendable {
 
   /// A value that stands alone, with its index in each axis.
   public struct DamagedValue: Equatable, Sendable {
+    /// Which tensor of a block it is in.
     public enum Part: String, Sendable {
       case weight, bias
       /// A tensor that is not part of a block's convolution.
       case value
     }
+    /// Which tensor of a block it is in.
     public var part: Part
+    /// One for each axis.
     public var indices: [Int]
+    /// What it should be, rounded to the tensor's type.
     public var expected: Double
+    /// What it is.
     public var found: Double
     /// The bit by which the two float32 numbers differ, if it is one only; bit 0 is the least.
     public var flippedBit: Int?

@@ -5,8 +5,11 @@
 public struct Difference: Equatable, Sendable {
   /// One value of a tensor, by its index in row-major order.
   public struct Site: Equatable, Sendable {
+    /// In row-major order.
     public var index: Int
+    /// What it should be, rounded to the tensor's type.
     public var expected: Double
+    /// What it is.
     public var found: Double
   }
 
@@ -16,6 +19,7 @@ public struct Difference: Equatable, Sendable {
   public var unequal = 0
   /// Values further off than rounding explains.
   public var failing = 0
+  /// In the tensor's own unit.
   public var largestAbsolute = 0.0
   /// The difference over the larger of both magnitudes.
   public var largestRelative = 0.0

@@ -2,6 +2,7 @@ public import Tensors
 
 /// How finely one of the element types of weights resolves numbers.
 public struct Precision: Equatable, Sendable {
+  /// The type that it is of.
   public let elementType: ElementType
   /// Bits of the significand, the hidden one included.
   let significandBits: Int

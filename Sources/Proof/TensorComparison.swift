@@ -3,6 +3,7 @@ public import Tensors
 
 /// How a tensor that should be a copy of another compares with it.
 public struct TensorComparison: Sendable {
+  /// What the two tensors are to each other.
   public enum Relation: Equatable, Sendable {
     /// The same type and the same bits.
     case same
@@ -12,6 +13,7 @@ public struct TensorComparison: Sendable {
     case castBack
     /// The tolerance that was asked for covers the differences.
     case tolerated
+    /// Values differ by more.
     case different
     /// Other shapes, or types of which neither is a weight's.
     case incomparable
@@ -19,14 +21,18 @@ public struct TensorComparison: Sendable {
 
   /// What it is called in either file.
   public var name, otherName: String
+  /// In either file.
   public var shape, otherShape: Shape
+  /// In either file.
   public var elementType, otherType: ElementType
+  /// What they are to each other.
   public var relation: Relation
   /// Of the second from the first; nil if they are no numbers that can be subtracted.
   public var difference: Difference?
   /// Why they differ, if that can be told.
   public var cause: Cause?
 
+  /// Whether the second can stand for the first.
   public var isAlike: Bool { relation < .different }
 }
 

@@ -2,16 +2,23 @@ public import Tensors
 
 /// What the values of a tensor are like, from one pass over them.
 public struct TensorHealth: Sendable {
+  /// In the file.
   public var name: String
+  /// In the file.
   public var elementType: ElementType
+  /// In the file.
   public var shape: Shape
   /// Of a weight type; of others nothing below is known.
   public var isMeasured: Bool
+  /// Values that are no numbers.
   public var nans = 0
+  /// Values that are infinite, of either sign.
   public var infinities = 0
   /// The first value that is not finite.
   public var firstNotFinite: Int?
+  /// Values that are zero, of either sign.
   public var zeros = 0
+  /// Finite values below zero.
   public var negatives = 0
   /// Of the finite values; nil if there are none.
   public var smallest, largest: Double?
@@ -34,6 +41,7 @@ public struct TensorHealth: Sendable {
   /// What rounds to zero in float16: half of its smallest number, a tie.
   static let greatestVanishingHalf = 0x1p-25
 
+  /// Reads all values once, in pieces.
   public init(of tensor: Tensor, name: String) throws(ReadError) {
     self.name = name
     elementType = tensor.elementType

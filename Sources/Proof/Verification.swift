@@ -22,6 +22,7 @@ public struct Verification: Sendable {
   public var blocks: [BlockComparison]
   /// Tensors that should be copies; the one with the largest difference first.
   public var tensors: [TensorComparison]
+  /// What the deploy network should have and does not.
   public var missing: [Missing]
   /// Tensors of the deploy file that nothing in the training checkpoint accounts for.
   public var unexpected: [String]

@@ -5,8 +5,11 @@ public import Tensors
 
 /// One tensor as the manifest of an `.rvd` file describes it.
 public struct StoredTensor: Equatable, Sendable {
+  /// Of the tensor, unique in its file.
   public var name: String
+  /// Of the decoded elements.
   public var elementType: ElementType
+  /// Of the decoded elements, row-major.
   public var shape: Shape
   /// What the graph uses it for: `kernel` of a convolution, or the name of the operand, such as `weight`
   /// of a linear layer or `bias`. For people; nothing depends on it.
@@ -17,6 +20,7 @@ public struct StoredTensor: Equatable, Sendable {
   public var codec: String
   /// Where the stored bytes begin, from the beginning of the file.
   public var offset: Int
+  /// Bytes in the file.
   public var storedByteCount: Int
   /// Of the stored bytes.
   public var crc32: UInt32

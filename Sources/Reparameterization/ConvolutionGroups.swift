@@ -9,6 +9,7 @@ public import Topologies
 public struct ConvolutionGroups: Sendable {
   private var groups: [String: Int] = [:]
 
+  /// Of a network, and its structure if that is known.
   public init(of network: Network, in structure: Structure?) {
     for block in structure?.blocks ?? [] { groups[block.path] = block.groups }
     for block in network.blocks + network.trainingBlocks where groups[block.path] == nil {

@@ -5,6 +5,7 @@ internal import Tensors
 
 /// A block of the training form and the convolution it amounts to.
 public struct FusedBlock: Sendable {
+  /// Where it stands, and of which family it is.
   public let address: BlockAddress
   /// What it computes in training.
   public let branch: Branch
@@ -13,6 +14,7 @@ public struct FusedBlock: Sendable {
   /// The name in the file of the kernel that the fused one is said to come from.
   public let sourceName: String
 
+  /// In the numbering of the family's first project.
   public var path: String { address.path }
   /// Whether an identity is among its branches.
   public var hasIdentity: Bool { branch.hasIdentity }

@@ -1,4 +1,4 @@
-public import Blocks
+internal import Blocks
 internal import Checkpoints
 public import Naming
 public import Tensors
@@ -8,11 +8,15 @@ public import Topologies
 ///
 /// Every tensor of the input is either in a step or in `dropped`; what cannot be decided is an error.
 public struct FusionPlan: Sendable {
+  /// What becomes of a block, or of a tensor outside the blocks.
   public enum Step: Sendable {
+    /// A block becomes a convolution.
     case fuse(FusedBlock)
+    /// A tensor outside the blocks stays as it is.
     case pass(Parameter)
   }
 
+  /// The training form.
   public let network: Network
   /// In execution order if the structure is known, else in the file's.
   public let steps: [Step]
@@ -30,6 +34,7 @@ public struct FusionPlan: Sendable {
     Set(blocks.flatMap(\.epsilons)).sorted()
   }
 
+  /// Those that are fused, in the order of the steps.
   public var blocks: [FusedBlock] {
     steps.compactMap { if case .fuse(let block) = $0 { block } else { nil } }
   }

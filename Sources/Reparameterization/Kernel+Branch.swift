@@ -3,6 +3,7 @@ internal import Tensors
 
 /// Why a tree of branches is no single convolution, in words.
 public struct KernelProblem: Error, Equatable, Sendable {
+  /// Which branch, and what of it, without a full stop.
   public var what: String
 }
 

@@ -353,10 +353,13 @@ extension Array where Element: WeightNumber {
 
 /// A kernel's weights in float32, rounded once, to nearest.
 public struct FusedWeights: TensorContents {
+  /// What is computed when it is read.
   public let kernel: Kernel
 
+  /// The weights of `kernel`, not computed yet.
   public init(_ kernel: Kernel) { self.kernel = kernel }
 
+  /// Whole rows.
   public var granularity: Int { kernel.rowLength }
   public var pieceBytes: Int { kernel.pieceBytes }
 
@@ -374,8 +377,10 @@ public struct FusedWeights: TensorContents {
 
 /// A kernel's bias in float32, rounded once, to nearest.
 public struct FusedBias: TensorContents {
+  /// What is computed when it is read.
   public let kernel: Kernel
 
+  /// The bias of `kernel`, not computed yet.
   public init(_ kernel: Kernel) { self.kernel = kernel }
 
   /// All at once: of a convolution after another, each piece would read the weights again.

@@ -20,6 +20,7 @@ public protocol ByteSource: AnyObject, Sendable {
 }
 
 extension ByteSource {
+  /// Nothing: no checksum is recorded.
   public func verify() throws(ReadError) {}
 
   /// The place of the byte at `offset`.

@@ -3,6 +3,7 @@ internal import Synchronization
 
 /// How many threads a conversion uses.
 public struct Threads: Equatable, Sendable {
+  /// From 1 to the number of processors.
   public let count: Int
 
   /// At least one, at most one for each processor.
@@ -10,6 +11,7 @@ public struct Threads: Equatable, Sendable {
     self.count = max(1, min(count, Threads.processors))
   }
 
+  /// One for each processor.
   public static let all = Threads(.max)
 
   private static var processors: Int { Int(max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN)))) }
@@ -25,7 +27,9 @@ public struct Threads: Equatable, Sendable {
 
 /// Memory that one thread keeps from one tensor to the next.
 public struct Worker {
+  /// For numbers on their way from a tensor.
   public var workspace = Workspace()
+  /// For bytes on their way to a file.
   public var buffer: [UInt8] = []
 
   public init() {}

@@ -43,6 +43,7 @@ public enum ElementType: String, CaseIterable, Sendable {
   }
 }
 
+/// The order of an element's bytes.
 public enum ByteOrder: Sendable {
   case little, big
 }

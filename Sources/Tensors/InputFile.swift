@@ -11,6 +11,7 @@ internal import Synchronization
 
 /// A file open for reading: all of its bytes, read in place with `pread`.
 public final class InputFile: ByteSource {
+  /// As the user gave it.
   public let path: String
   /// Bytes in the file when it was opened.
   public let count: Int

@@ -7,6 +7,7 @@ public struct Location: Hashable, Sendable, CustomStringConvertible {
   /// Bytes from the start of the file, or of the member if there is one.
   public var offset: Int?
 
+  /// A byte of a file or of its member, or the whole of it where no byte is named.
   public init(path: String, member: String? = nil, offset: Int? = nil) {
     self.path = path
     self.member = member

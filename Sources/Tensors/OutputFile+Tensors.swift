@@ -14,7 +14,7 @@ extension OutputFile {
   /// - Parameters:
   ///   - offsets: one for each tensor, inside parts that were reserved.
   ///   - aside: other work, of the length of a large tensor's, that one thread does first.
-  ///   - checksum: begins the checksum of the tensor with this index.
+  ///   - begin: begins the checksum of the tensor with this index.
   public func write<Checksum: TensorChecksum>(
     _ tensors: [OutputTensor], at offsets: [Int], threads: Threads,
     aside: @Sendable () throws -> Void = {}, checksum begin: @Sendable (Int) -> Checksum

@@ -62,6 +62,7 @@ private struct FileIdentity: Equatable {
 /// `@unchecked Sendable`: `write` may be called from several threads at once, on parts of the file
 /// that do not overlap, and touches `written` alone, in turn; everything else belongs to one thread.
 public final class OutputFile: @unchecked Sendable {
+  /// The name that it gets when it is committed.
   public let path: String
   /// Bytes appended or reserved so far.
   public private(set) var count = 0
@@ -135,6 +136,7 @@ public final class OutputFile: @unchecked Sendable {
     try unsafe write(bytes, at: count - bytes.count)
   }
 
+  /// Writes behind all that was written.
   public func append(_ bytes: [UInt8]) throws(WriteError) {
     try unsafe bytes.withBytes { (buffer) throws(WriteError) in try unsafe append(buffer) }
   }

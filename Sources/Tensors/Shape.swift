@@ -1,5 +1,6 @@
 /// The sizes of a tensor's axes, outermost first; empty for a scalar.
 public struct Shape: Hashable, Sendable, CustomStringConvertible, ExpressibleByArrayLiteral {
+  /// The size of each axis, outermost first; none of a scalar.
   public let dimensions: [Int]
   /// The product of the sizes: 1 for a scalar, 0 if any size is.
   public let elementCount: Int
@@ -39,6 +40,7 @@ public struct Shape: Hashable, Sendable, CustomStringConvertible, ExpressibleByA
     self.init(sizes)
   }
 
+  /// The number of axes.
   public var rank: Int { dimensions.count }
 
   public subscript(axis: Int) -> Int { dimensions[axis] }

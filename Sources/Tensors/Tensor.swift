@@ -3,8 +3,11 @@
 /// Elements are addressed by strides over a byte source, as PyTorch and NumPy do; every reading
 /// method yields them in row-major order of `shape`.
 public struct Tensor: Sendable {
+  /// Of the bytes in `source`.
   public let elementType: ElementType
+  /// The size of each axis, outermost first.
   public let shape: Shape
+  /// Of each element in `source`.
   public let byteOrder: ByteOrder
   /// Where the bytes are.
   public let source: any ByteSource

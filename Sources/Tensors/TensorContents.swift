@@ -21,11 +21,16 @@ extension TensorContents {
 
 /// A tensor to be written: what it is called, what it is, and where its elements come from.
 public struct OutputTensor: Sendable {
+  /// In the file to be written.
   public var name: String
+  /// In the file to be written.
   public var elementType: ElementType
+  /// In the file to be written, row-major.
   public var shape: Shape
+  /// Gives the elements in pieces.
   public var contents: any TensorContents
 
+  /// A tensor to be written; nothing is computed before it is.
   public init(name: String, elementType: ElementType, shape: Shape, contents: any TensorContents) {
     self.name = name
     self.elementType = elementType

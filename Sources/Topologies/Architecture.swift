@@ -50,7 +50,9 @@ public struct Architecture: Equatable, Sendable {
 
 /// No architecture has this name; those that have one like it.
 public struct UnknownArchitecture: Error, Equatable, Sendable {
+  /// What was asked for.
   public var name: String
+  /// Published names like it, nearest first.
   public var nearest: [String]
 }
 

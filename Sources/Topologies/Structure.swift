@@ -8,7 +8,9 @@ public import Tensors
 public struct Structure: Equatable, Sendable {
   /// A parameter by its role, with its shape.
   public struct Parameter: Equatable, Sendable {
+    /// What it is for.
     public var role: Role
+    /// In the layout of `Part`.
     public var shape: Shape
   }
 
@@ -16,6 +18,7 @@ public struct Structure: Equatable, Sendable {
   public let topology: String
   /// In execution order.
   public let blocks: [BlockShape]
+  /// Outputs of the classifier.
   public let classes: Int
   /// The deploy form; operands are indices into `deployParameters`. The training form is the same, with
   /// the branches of blocks in the place of their convolutions.
@@ -72,28 +75,38 @@ public struct Structure: Equatable, Sendable {
 public struct BlockShape: Equatable, Sendable {
   /// A layer of the training form that runs beside others.
   public struct Branch: Equatable, Sendable {
+    /// The layer of the family.
     public var layer: LayerAddress
     /// Height and width of its kernel; nil for BatchNorm alone.
     public var kernelSize: Int?
   }
 
+  /// The gate of a block's channels.
   public struct SqueezeExcitation: Equatable, Sendable {
+    /// Where in the block it stands.
     public var placement: Placement
     /// Channels between its two layers.
     public var channels: Int
   }
 
+  /// Where it stands, and of which family it is.
   public var address: BlockAddress
+  /// Of all groups together.
   public var inputChannels: Int
+  /// Of all groups together.
   public var outputChannels: Int
+  /// Of every branch with a kernel.
   public var groups: Int
+  /// In both directions.
   public var stride: Int
   /// Height and width of the fused kernel.
   public var kernelSize: Int
+  /// Nil if the block has none.
   public var squeezeExcitation: SqueezeExcitation?
   /// In the order of a state dict.
   public var branches: [Branch] = []
 
+  /// In the numbering of the family's first project.
   public var path: String { address.path }
 
   /// Whether what comes in could be added to what comes out: where families have an identity.
@@ -117,6 +130,7 @@ public struct BlockShape: Equatable, Sendable {
 
 /// Why a network is not a whole one of a known topology: in words, for people.
 public struct Deviation: Error, Equatable, Sendable {
+  /// Without a full stop.
   public var reason: String
 }
 

@@ -6,6 +6,7 @@ public import Naming
 ///
 /// Each has a file in this folder, and a line in `all`.
 public struct Topology: Sendable {
+  /// That of the family whose blocks it is made of: `RepVGG`.
   public let name: String
   /// The structure of a network, from its paths and shapes alone; strides from whole modules if the file
   /// has them.
@@ -17,8 +18,10 @@ public struct Topology: Sendable {
   /// What a network without a published name is like.
   let describe: @Sendable (Structure) -> String
 
+  /// Every kind of network that is known as a whole.
   public static let all: [Topology] = [.repVGG, .mobileOne]
 
+  /// The one whose blocks are of this family; nil if none is known.
   public static func named(_ name: String) -> Topology? { all.first { $0.name == name } }
 }
 

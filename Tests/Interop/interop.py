@@ -142,9 +142,11 @@ class Checks:
         self.folder = tempfile.TemporaryDirectory()
 
     def repconv(self, *arguments):
+        """Runs it, and returns what it printed."""
         run = subprocess.run([self.program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         command = " ".join(os.path.basename(a) for a in arguments)
         expect(run.returncode == 0, f"repconv {command}: exit {run.returncode}: {run.stderr.decode().strip()}")
+        return run.stdout.decode()
 
     def imported(self, fixture, *options):
         """The path of what `repconv import` makes of a fixture."""

@@ -5,9 +5,11 @@ public import Tensors
 
 /// What `check` should look at.
 public struct CheckOptions: Sendable {
+  /// How the file is read.
   public var reading = ReadingOptions()
   /// Whether warnings count as failures.
   public var isStrict = false
+  /// How many threads read it.
   public var threads = Threads.all
 
   public init() {}

@@ -2,6 +2,7 @@ public import Proof
 
 /// How two files compare.
 public struct DiffReport: Encodable, Sendable {
+  /// What the two files are to each other.
   public enum Relation: Sendable {
     /// Both hold the same tensors, perhaps under other names or in other types.
     case copies(CopyComparison)
@@ -13,6 +14,7 @@ public struct DiffReport: Encodable, Sendable {
 
   /// The files, in the order in which they were named.
   public var first, second: FileSummary
+  /// What they are to each other, and how far that holds.
   public var relation: Relation
   /// What may differ.
   public var tolerance: Tolerance

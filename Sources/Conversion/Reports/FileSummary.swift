@@ -1,17 +1,19 @@
-public import Blocks
-public import Checkpoints
+internal import Blocks
+package import Checkpoints
 public import Naming
-public import Reparameterization
+internal import Reparameterization
 public import Tensors
-public import Topologies
+internal import Topologies
 
 /// What reports say of a file that was read.
 public struct FileSummary: Encodable, Sendable {
+  /// As the user gave it.
   public var path: String
   /// The container, as a person would name it: `PyTorch zip`.
   public var container: String
   /// `pytorch`, `rvd`, …: see `inputFamilies`.
   public var family: String
+  /// Bytes of the file.
   public var byteCount: Int
   /// The dialect of the names; nil if no block of a known one is in it.
   public var dialect: String?
@@ -21,6 +23,7 @@ public struct FileSummary: Encodable, Sendable {
   public var form: Network.Form?
   /// Its name or description, if it is a whole network that is known.
   public var architecture: String?
+  /// The whole network, if it is one that is known.
   public var structure: StructureSummary?
   /// The element types of its kernels, or of all its tensors if none is known to be a kernel.
   public var kernelTypes: [ElementType]
@@ -92,11 +95,13 @@ extension Network.Form: Encodable {}
 
 /// What reports say of a file that is to be written.
 public struct OutputSummary: Encodable, Sendable {
+  /// The file to be written.
   public var path: String
   /// The format, as a person would name it: `RVD 1`.
   public var format: String
   /// The dialect of the names; nil if they are of none.
   public var dialect: String?
+  /// How many it gets.
   public var tensors: Int
   /// Nil if nothing was written.
   public var byteCount: Int?

@@ -44,7 +44,9 @@ public struct FuseReport: Encodable, Sendable {
 
 /// The value of the largest magnitude, and the tensor it is in.
 public struct LargestWeight: Encodable, Equatable, Sendable {
+  /// The tensor's, in the output.
   public var name: String
+  /// Of the value in float32.
   public var magnitude: Float
 }
 

@@ -1,17 +1,21 @@
 public import Checkpoints
-public import Graphs
-public import Naming
-public import Reparameterization
+internal import Graphs
+internal import Naming
+internal import Reparameterization
 public import Tensors
-public import Topologies
+internal import Topologies
 
 /// What is in a file, as far as its directory and object graph tell.
 public struct InspectReport: Encodable, Sendable {
   /// One of the file's tensors.
   public struct TensorSummary: Encodable, Sendable {
+    /// In the file, prefixes included.
     public var name: String
+    /// As the file has it.
     public var shape: Shape
+    /// As the file has it.
     public var dtype: ElementType
+    /// Of its elements, packed.
     public var bytes: Int
   }
 
@@ -19,11 +23,13 @@ public struct InspectReport: Encodable, Sendable {
   public struct StateDictSummary: Encodable, Sendable {
     /// Its keys, joined by points; empty for the file's root.
     public var path: String
+    /// How many it has.
     public var tensors: Int
   }
 
   /// An entry that is no tensor, or a tensor that is none of its block's.
   public struct OtherEntry: Encodable, Sendable {
+    /// In the file.
     public var name: String
     /// What it is instead.
     public var what: String
@@ -31,10 +37,13 @@ public struct InspectReport: Encodable, Sendable {
 
   /// Tensors that stand in a block and are none of its own.
   public struct UnknownTensors: Encodable, Sendable {
+    /// The path of the block.
     public var block: String
+    /// In the file.
     public var names: [String]
   }
 
+  /// The file that was looked at.
   public var file: FileSummary
   /// Whether the checksums were compared, and are right.
   public var isVerified: Bool
@@ -42,7 +51,9 @@ public struct InspectReport: Encodable, Sendable {
   public var project: String?
   /// Why there is no network in it, or no whole one, in words.
   public var reason: String?
+  /// Re-parameterizable blocks; nil if no names are known.
   public var blocks: Int?
+  /// Those with an identity branch.
   public var blocksWithIdentity: Int?
   /// In order, of a whole network that is known.
   public var layers: [BlockSummary]?
@@ -54,18 +65,25 @@ public struct InspectReport: Encodable, Sendable {
   public var epsilons: [Double]
   /// BatchNorm's epsilon where the file does not tell.
   public var defaultEpsilon: Double?
+  /// How images become input, and who says so; nil where nothing does.
   public var input: KnownInput?
   /// Operations of the graph that the file has.
   public var graphOperations: Int?
   /// SHA-256 over the tensors that the file records, in hexadecimal.
   public var contentDigest: String?
+  /// Where the file says it came from.
   public var provenance: Provenance?
   /// The state dict whose tensors these are: the network's, or the one with the most.
   public var stateDict: String?
+  /// Every one in the file.
   public var stateDicts: [StateDictSummary]
+  /// Names that its pickles refer to. None was called.
   public var globals: [PickledGlobal]
+  /// Entries that are no tensors.
   public var ignored: [OtherEntry]
+  /// Tensors in blocks that are none of theirs.
   public var unknown: [UnknownTensors]
+  /// Those of `stateDict`, in the file's order.
   public var tensors: [TensorSummary]
 
   private enum CodingKeys: String, CodingKey {

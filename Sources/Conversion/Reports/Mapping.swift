@@ -24,9 +24,13 @@ public struct Mapping: Encodable, Sendable {
 
 /// One tensor of the output, and the one it comes from.
 public struct Renaming: Encodable, Equatable, Sendable {
+  /// The name in the input.
   public var from: String
+  /// The shape in the input.
   public var fromShape: Shape
+  /// The name in the output.
   public var to: String
+  /// The shape in the output.
   public var toShape: Shape
 }
 
@@ -34,6 +38,7 @@ public struct Renaming: Encodable, Equatable, Sendable {
 public struct DroppedTensors: Encodable, Equatable, Sendable {
   /// In words.
   public var reason: String
+  /// In the input.
   public var names: [String]
 
   /// By reason, both in the order of their first appearance.

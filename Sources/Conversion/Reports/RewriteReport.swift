@@ -1,5 +1,5 @@
 public import Checkpoints
-public import Tensors
+internal import Tensors
 
 /// What `rewrite` did.
 public struct RewriteReport: Encodable, Sendable {

@@ -9,6 +9,7 @@ public struct StructureSummary: Encodable, Equatable, Sendable {
   public var widths: [Int]
   /// The numbers of groups that blocks have, each once, ascending; depthwise ones left out.
   public var groups: [Int]
+  /// Outputs of the classifier.
   public var classes: Int
   /// `beforeActivation` or `afterActivation`; nil if there is none.
   public var squeezeExcitation: String?
@@ -31,12 +32,17 @@ public struct StructureSummary: Encodable, Equatable, Sendable {
 
 /// One block of a whole network that is known.
 public struct BlockSummary: Encodable, Equatable, Sendable {
+  /// In the numbering of the family's first project: `stage1.0`.
   public var path: String
+  /// Of the block's convolution, all groups together.
   public var inputChannels: Int
+  /// Of the block's convolution.
   public var outputChannels: Int
   /// Height and width of the kernel.
   public var kernelSize: Int
+  /// In both directions.
   public var stride: Int
+  /// Of the block's convolution.
   public var groups: Int
   /// Whether the training form has an identity branch.
   public var hasIdentity: Bool

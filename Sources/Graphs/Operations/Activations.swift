@@ -1,5 +1,6 @@
 // Functions of one number, applied to each. The formulas are in `formats/rvd.md`.
 extension NodeKind {
+  /// Not below 0.
   public static let relu = elementwise("relu")
   /// Not above 6.
   public static let relu6 = elementwise("relu6")
@@ -7,6 +8,7 @@ extension NodeKind {
   public static let sigmoid = elementwise("sigmoid")
   /// x sigmoid(x), also called swish.
   public static let silu = elementwise("silu")
+  /// The hyperbolic tangent.
   public static let tanh = elementwise("tanh")
   /// x Phi(x), with the normal distribution's function: the exact one, of erf.
   public static let gelu = elementwise("gelu")

@@ -1,5 +1,7 @@
 extension NodeKind {
+  /// The sum of two values; one may have height and width 1 beside a larger one.
   public static let add = NodeKind("add", inputs: 2...2, shape: broadcast)
+  /// The product of two values, with the shapes of `add`.
   public static let multiply = NodeKind("multiply", inputs: 2...2, shape: broadcast)
 
   /// Both of one shape, or one of them N x C x 1 x 1 and used at every position of the other.

@@ -1,4 +1,5 @@
 extension Dialect {
+  /// With the backbone's and the head's names before all.
   public static let mmpretrain = Dialect(
     builtIn: """
       name: mmpretrain

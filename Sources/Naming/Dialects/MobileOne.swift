@@ -47,6 +47,7 @@ extension Dialect {
       fused: reparam_conv
       """, like: mobileOne.text)
 
+  /// With the backbone's and the head's names before all.
   public static let mobileOneMMPretrain = Dialect(
     builtIn: """
       name: mobileone-mmpretrain

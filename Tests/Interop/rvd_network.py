@@ -1,0 +1,71 @@
+"""The network of an `.rvd` file, run in PyTorch from nothing but its manifest and tensors, node by node: what a runtime
+for the format has to do.
+"""
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from interop import EXAMPLES  # noqa: F401, which puts read_rvd.py on the path
+from read_rvd import read_rvd
+
+# Each takes the values that the node takes, and the node's operands and attributes by name.
+OPERATIONS = {
+    "convolution": lambda x, weight, stride, padding, dilation, groups, bias=None: F.conv2d(
+        x, weight, bias, stride, padding, dilation, groups),
+    "linear": lambda x, weight, bias=None: F.linear(x, weight, bias),
+    "scale": lambda x, factor, shift=torch.zeros(1): x * along(factor, x) + along(shift, x),
+    "prelu": lambda x, slope: F.prelu(x, slope),
+    "add": torch.add,
+    "multiply": torch.mul,
+    "concatenate": lambda *values: torch.cat(values, 1),
+    "flatten": lambda x: x.flatten(1),
+    "upsample-nearest": lambda x, factor: F.interpolate(x, scale_factor=tuple(map(float, factor)), mode="nearest"),
+    "pixel-shuffle": lambda x, factor: F.pixel_shuffle(x, factor),
+    "global-average-pool": lambda x: x.mean((2, 3), keepdim=True),
+    "average-pool": lambda x, kernel, stride, padding: F.avg_pool2d(x, kernel, stride, padding),
+    "max-pool": lambda x, kernel, stride, padding: F.max_pool2d(x, kernel, stride, padding),
+    "relu": torch.relu,
+    "relu6": F.relu6,
+    "sigmoid": torch.sigmoid,
+    "silu": F.silu,
+    "tanh": torch.tanh,
+    "gelu": F.gelu,
+    "gelu-tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "hard-sigmoid": F.hardsigmoid,
+    "hard-swish": F.hardswish,
+    "softmax": lambda x: F.softmax(x, 1),
+}
+OPERANDS = {"convolution": ("weight", "bias"), "linear": ("weight", "bias"), "scale": ("factor", "shift"),
+            "prelu": ("slope",)}
+
+
+def along(vector, x):
+    """One number for each channel, or one for all, beside x."""
+    return vector.reshape((1, -1) + (1,) * (x.dim() - 2))
+
+
+def run_graph(graph, tensors, x):
+    """What the nodes of formats/rvd.md compute, in PyTorch."""
+    values = [x]
+    for node in graph:
+        members = {key: value for key, value in node.items() if key not in ("op", "inputs", "block")}
+        for key in OPERANDS.get(node["op"], ()):
+            if key in members:
+                members[key] = tensors[members[key]]
+        values.append(OPERATIONS[node["op"]](*[values[v] for v in node["inputs"]], **members))
+    return values[-1]
+
+
+def read(path):
+    manifest, tensors = read_rvd(path)
+    for entry in manifest["tensors"]:
+        if entry["type"] == "bfloat16":  # NumPy has none, and gets its bits
+            tensors[entry["name"]] = (tensors[entry["name"]].astype(np.uint32) << 16).view(np.float32)
+    return manifest, tensors
+
+
+def run(manifest, tensors, images, type=torch.float32):
+    """What the network makes of images, both NumPy arrays, computed in a type of PyTorch."""
+    with torch.no_grad():
+        weights = [torch.tensor(tensors[entry["name"]]).to(type) for entry in manifest["tensors"]]
+        return run_graph(manifest["graph"], weights, torch.from_numpy(images).to(type)).numpy()
