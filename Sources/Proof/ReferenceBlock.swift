@@ -323,6 +323,14 @@ extension ReferenceBlock {
             let at = (index * chain.taken + channel - channels.lowerBound) * chain.secondTaps + tap
             guard seconds.magnitudes[at] != 0 else { continue }
             let (y, x) = (tap / outer.width, tap % outer.width)
+            if length == frame.inputs {
+              // One number for each input channel: all of them at once.
+              accumulate(
+                firsts, from: (channel - piece.lowerBound) * length, times: seconds.values[at],
+                seconds.magnitudes[at], in: &result, at: index * rowLength + frame.offset(0, y, x),
+                step: frame.height * frame.width, count: length)
+              continue
+            }
             for input in 0..<frame.inputs {
               for v in 0..<inner.height {
                 accumulate(
@@ -423,8 +431,11 @@ private func accumulate(
   _ numbers: Rows, from: Int, times scale: Double, _ magnitude: Double, in sums: inout Rows,
   at: Int, step: Int, count: Int
 ) {
+  let (values, magnitudes) = (numbers.values.span, numbers.magnitudes.span)
+  var sumsOfValues = sums.values.mutableSpan
+  for offset in 0..<count { sumsOfValues[at + offset * step] += scale * values[from + offset] }
+  var sumsOfMagnitudes = sums.magnitudes.mutableSpan
   for offset in 0..<count {
-    sums.values[at + offset * step] += scale * numbers.values[from + offset]
-    sums.magnitudes[at + offset * step] += magnitude * numbers.magnitudes[from + offset]
+    sumsOfMagnitudes[at + offset * step] += magnitude * magnitudes[from + offset]
   }
 }
