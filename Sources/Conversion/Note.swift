@@ -77,13 +77,7 @@ extension Checkpoint {
 }
 
 extension Note: Encodable {
-  private enum CodingKeys: CodingKey {
-    case kind, text
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(kind, forKey: .kind)
-    try container.encode(description, forKey: .text)
+    try encoder.encode(members: ["kind": kind, "text": description])
   }
 }

@@ -81,26 +81,17 @@ public struct ImageSelection: Sendable {
 }
 
 extension ImageSelection: Encodable {
-  private enum CodingKeys: CodingKey {
-    case source, path, array, seed, count, shape, input, resize
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
     let (name, path, array, seed): (String, String?, String?, UInt64?) =
       switch source {
       case .array(let path, let name): ("array", path, name, nil)
       case .pictures(let path, _): ("pictures", path, nil, nil)
       case .random(let seed): ("random", nil, nil, seed)
       }
-    try container.encode(name, forKey: .source)
-    try container.encodeIfPresent(path, forKey: .path)
-    try container.encodeIfPresent(array, forKey: .array)
-    try container.encodeIfPresent(seed, forKey: .seed)
-    try container.encode(input.count, forKey: .count)
-    try container.encode(input.shape, forKey: .shape)
-    try container.encodeIfPresent(convention, forKey: .input)
-    try container.encodeIfPresent(preparation?.resize, forKey: .resize)
+    try encoder.encode(members: [
+      "source": name, "path": path, "array": array, "seed": seed, "count": input.count,
+      "shape": input.shape, "input": convention, "resize": preparation?.resize,
+    ])
   }
 }
 
@@ -142,17 +133,10 @@ extension RunnableNetwork.Form: Encodable {}
 extension Arithmetic: Encodable {}
 
 extension Evaluation: Encodable {
-  private enum CodingKeys: CodingKey {
-    case images, top1Right, top5Right, top1, top5
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(images, forKey: .images)
-    try container.encode(top1Right, forKey: .top1Right)
-    try container.encode(top5Right, forKey: .top5Right)
-    try container.encode(top1, forKey: .top1)
-    try container.encode(top5, forKey: .top5)
+    try encoder.encode(members: [
+      "images": images, "top1Right": top1Right, "top5Right": top5Right, "top1": top1, "top5": top5,
+    ])
   }
 }
 
@@ -249,31 +233,18 @@ public struct EvaluationReport: Encodable, Sendable {
 }
 
 extension NetworkComparison: Encodable {
-  private enum CodingKeys: CodingKey {
-    case same, images, shape, limit, runs
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(holds, forKey: .same)
-    try container.encode(images, forKey: .images)
-    try container.encode(shape, forKey: .shape)
-    try container.encode(limit, forKey: .limit)
-    try container.encode(outcomes, forKey: .runs)
+    try encoder.encode(members: [
+      "same": holds, "images": images, "shape": shape, "limit": limit, "runs": outcomes,
+    ])
   }
 }
 
 extension NetworkComparison.Outcome: Encodable {
-  private enum CodingKeys: CodingKey {
-    case arithmetic, absolute, relative, largestLogit, sameClass
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(arithmetic, forKey: .arithmetic)
-    try container.encode(largestDifference, forKey: .absolute)
-    try container.encode(relative, forKey: .relative)
-    try container.encode(largestLogit, forKey: .largestLogit)
-    try container.encode(agreeing, forKey: .sameClass)
+    try encoder.encode(members: [
+      "arithmetic": arithmetic, "absolute": largestDifference, "relative": relative,
+      "largestLogit": largestLogit, "sameClass": agreeing,
+    ])
   }
 }

@@ -4,46 +4,28 @@
 internal import Tensors
 
 extension Tolerance: Encodable {
-  private enum CodingKeys: CodingKey {
-    case kind, amount
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
     let (kind, amount): (String, Double?) =
       switch self {
       case .rounding: ("rounding", nil)
       case .ulps(let limit): ("ulps", limit)
       case .relative(let limit): ("relative", limit)
       }
-    try container.encode(kind, forKey: .kind)
-    try container.encodeIfPresent(amount, forKey: .amount)
+    try encoder.encode(members: ["kind": kind, "amount": amount])
   }
 }
 
 extension Difference: Encodable {
-  private enum CodingKeys: CodingKey {
-    case values, unequal, failing, absolute, relative, ulps
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(count, forKey: .values)
-    try container.encode(unequal, forKey: .unequal)
-    try container.encode(failing, forKey: .failing)
-    try container.encode(largestAbsolute, forKey: .absolute)
-    try container.encode(largestRelative, forKey: .relative)
-    try container.encode(largestUlps, forKey: .ulps)
+    try encoder.encode(members: [
+      "values": count, "unequal": unequal, "failing": failing, "absolute": largestAbsolute,
+      "relative": largestRelative, "ulps": largestUlps,
+    ])
   }
 }
 
 extension Cause: Encodable {
-  private enum CodingKeys: CodingKey {
-    case kind, text, epsilon, branches, block, channels, values
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
     var epsilon: Double?
     var branches: [String]?
     var block: String?
@@ -61,28 +43,19 @@ extension Cause: Encodable {
     case .damaged(let list): values = list
     default: break
     }
-    try container.encode(kind, forKey: .kind)
-    try container.encode(description, forKey: .text)
-    try container.encodeIfPresent(epsilon, forKey: .epsilon)
-    try container.encodeIfPresent(branches, forKey: .branches)
-    try container.encodeIfPresent(block, forKey: .block)
-    try container.encodeIfPresent(channels, forKey: .channels)
-    try container.encodeIfPresent(values, forKey: .values)
+    try encoder.encode(members: [
+      "kind": kind, "text": description, "epsilon": epsilon, "branches": branches, "block": block,
+      "channels": channels, "values": values,
+    ])
   }
 }
 
 extension Cause.DamagedValue: Encodable {
-  private enum CodingKeys: CodingKey {
-    case part, index, expected, found, flippedBit
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(part.rawValue, forKey: .part)
-    try container.encode(indices, forKey: .index)
-    try container.encode(expected, forKey: .expected)
-    try container.encode(found, forKey: .found)
-    try container.encodeIfPresent(flippedBit, forKey: .flippedBit)
+    try encoder.encode(members: [
+      "part": part.rawValue, "index": indices, "expected": expected, "found": found,
+      "flippedBit": flippedBit,
+    ])
   }
 }
 
@@ -101,20 +74,11 @@ extension BlockComparison.Grade: Encodable {
 }
 
 extension BlockComparison: Encodable {
-  private enum CodingKeys: CodingKey {
-    case block, weight, bias, dtype, shape, grade, difference, cause
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(path, forKey: .block)
-    try container.encode(weightName, forKey: .weight)
-    try container.encode(biasName, forKey: .bias)
-    try container.encode(elementType, forKey: .dtype)
-    try container.encode(shape, forKey: .shape)
-    try container.encode(grade, forKey: .grade)
-    try container.encodeIfPresent(difference, forKey: .difference)
-    try container.encodeIfPresent(cause, forKey: .cause)
+    try encoder.encode(members: [
+      "block": path, "weight": weightName, "bias": biasName, "dtype": elementType, "shape": shape,
+      "grade": grade, "difference": difference, "cause": cause,
+    ])
   }
 }
 
@@ -134,92 +98,50 @@ extension TensorComparison.Relation: Encodable {
 }
 
 extension TensorComparison: Encodable {
-  private enum CodingKeys: CodingKey {
-    case name, otherName, dtype, otherDtype, shape, otherShape, relation, difference, cause
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(name, forKey: .name)
-    try container.encode(otherName, forKey: .otherName)
-    try container.encode(elementType, forKey: .dtype)
-    try container.encode(otherType, forKey: .otherDtype)
-    try container.encode(shape, forKey: .shape)
-    try container.encode(otherShape, forKey: .otherShape)
-    try container.encode(relation, forKey: .relation)
-    try container.encodeIfPresent(difference, forKey: .difference)
-    try container.encodeIfPresent(cause, forKey: .cause)
+    try encoder.encode(members: [
+      "name": name, "otherName": otherName, "dtype": elementType, "otherDtype": otherType,
+      "shape": shape, "otherShape": otherShape, "relation": relation, "difference": difference,
+      "cause": cause,
+    ])
   }
 }
 
 extension CopyComparison: Encodable {
-  private enum CodingKeys: CodingKey {
-    case same, renamed, onlyInFirst, onlyInSecond, trainingOnly, tensors
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(holds, forKey: .same)
-    try container.encode(renamed, forKey: .renamed)
-    try container.encode(onlyInFirst, forKey: .onlyInFirst)
-    try container.encode(onlyInSecond, forKey: .onlyInSecond)
-    try container.encode(unneeded.sorted(), forKey: .trainingOnly)
-    try container.encode(tensors, forKey: .tensors)
+    try encoder.encode(members: [
+      "same": holds, "renamed": renamed, "onlyInFirst": onlyInFirst, "onlyInSecond": onlyInSecond,
+      "trainingOnly": unneeded.sorted(), "tensors": tensors,
+    ])
   }
 }
 
 extension Verification.Missing: Encodable {
-  private enum CodingKeys: CodingKey {
-    case what, names
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(what, forKey: .what)
-    try container.encode(names, forKey: .names)
+    try encoder.encode(members: ["what": what, "names": names])
   }
 }
 
 extension Verification: Encodable {
-  private enum CodingKeys: CodingKey {
-    case same, grade, blocks, tensors, missing, unexpected, blocksWithBranches
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(holds, forKey: .same)
-    try container.encode(grade, forKey: .grade)
-    try container.encode(blocks, forKey: .blocks)
-    try container.encode(tensors, forKey: .tensors)
-    try container.encode(missing, forKey: .missing)
-    try container.encode(unexpected, forKey: .unexpected)
-    try container.encode(blocksWithBranches, forKey: .blocksWithBranches)
+    try encoder.encode(members: [
+      "same": holds, "grade": grade, "blocks": blocks, "tensors": tensors, "missing": missing,
+      "unexpected": unexpected, "blocksWithBranches": blocksWithBranches,
+    ])
   }
 }
 
 extension TensorHealth: Encodable {
-  private enum CodingKeys: CodingKey {
-    case name, dtype, shape, nan, infinite, zeros, zeroRows, smallest, largest, smallestMagnitude
-    case infiniteInFloat16, zeroInFloat16
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
     /// A count, of what was measured.
-    func encode(_ count: Int, forKey key: CodingKeys) throws {
-      try container.encodeIfPresent(isMeasured ? count : nil, forKey: key)
-    }
-    try container.encode(name, forKey: .name)
-    try container.encode(elementType, forKey: .dtype)
-    try container.encode(shape, forKey: .shape)
-    try encode(nans, forKey: .nan)
-    try encode(infinities, forKey: .infinite)
-    try encode(zeros, forKey: .zeros)
-    try encode(zeroRows.count, forKey: .zeroRows)
-    try container.encodeIfPresent(smallest, forKey: .smallest)
-    try container.encodeIfPresent(largest, forKey: .largest)
-    try container.encodeIfPresent(smallestMagnitude, forKey: .smallestMagnitude)
-    try encode(overflowingHalf, forKey: .infiniteInFloat16)
-    try encode(vanishingHalf, forKey: .zeroInFloat16)
+    func measured(_ count: Int) -> Int? { isMeasured ? count : nil }
+    try encoder.encode(members: [
+      "name": name, "dtype": elementType, "shape": shape, "nan": measured(nans),
+      "infinite": measured(infinities), "zeros": measured(zeros),
+      "zeroRows": measured(zeroRows.count), "smallest": smallest, "largest": largest,
+      "smallestMagnitude": smallestMagnitude,
+      "infiniteInFloat16": measured(overflowingHalf),
+      "zeroInFloat16": measured(vanishingHalf),
+    ])
   }
 }

@@ -132,13 +132,8 @@ private struct DiffOutput: Encodable {
   var answer: String
   var report: DiffReport
 
-  private enum CodingKeys: CodingKey {
-    case answer
-  }
-
   func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(answer, forKey: .answer)
+    try encoder.encode(members: ["answer": answer])
     try report.encode(to: encoder)
   }
 }

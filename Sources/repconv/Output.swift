@@ -2,6 +2,7 @@ import ArgumentParser
 import Conversion
 import JSON
 import RVD
+import Tensors
 
 #if canImport(Glibc)
   import Glibc
@@ -38,15 +39,8 @@ private struct Envelope<Report: Encodable>: Encodable {
   var command: String
   var report: Report
 
-  private enum CodingKeys: CodingKey {
-    case schema, tool, command
-  }
-
   func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(schema, forKey: .schema)
-    try container.encode(tool, forKey: .tool)
-    try container.encode(command, forKey: .command)
+    try encoder.encode(members: ["schema": schema, "tool": tool, "command": command])
     try report.encode(to: encoder)
   }
 }

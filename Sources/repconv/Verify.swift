@@ -203,22 +203,17 @@ private struct VerifyOutput: Encodable {
   var report: VerifyReport
   var run: Verify.NetworkRun
 
-  private enum CodingKeys: CodingKey {
-    case same, networks, images, networksNotRun
-  }
-
   func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(holds, forKey: .same)
+    try encoder.encode(members: ["same": holds])
     try report.encode(to: encoder)
     let (comparison, images, reason): (NetworkComparison?, ImageSelection?, String?) =
       switch run {
       case .compared(let comparison, let images): (comparison, images, nil)
       case .leftOut(let reason): (nil, nil, reason)
       }
-    try container.encodeIfPresent(comparison, forKey: .networks)
-    try container.encodeIfPresent(images, forKey: .images)
-    try container.encodeIfPresent(reason, forKey: .networksNotRun)
+    try encoder.encode(members: [
+      "networks": comparison, "images": images, "networksNotRun": reason,
+    ])
   }
 }
 

@@ -58,19 +58,12 @@ public struct CheckReport: Encodable, Sendable {
     isStrict ? findings.isEmpty : !findings.contains { $0.severity == .failure }
   }
 
-  private enum CodingKeys: CodingKey {
-    case sound, strict, stateDicts, findings, globals, tensors
-  }
-
   /// The keys of the file, and these.
   public func encode(to encoder: any Encoder) throws {
     try file.encode(to: encoder)
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(isSound, forKey: .sound)
-    try container.encode(isStrict, forKey: .strict)
-    try container.encode(stateDicts, forKey: .stateDicts)
-    try container.encode(findings, forKey: .findings)
-    try container.encode(globals, forKey: .globals)
-    try container.encode(tensors, forKey: .tensors)
+    try encoder.encode(members: [
+      "sound": isSound, "strict": isStrict, "stateDicts": stateDicts, "findings": findings,
+      "globals": globals, "tensors": tensors,
+    ])
   }
 }

@@ -1,4 +1,5 @@
 public import Proof
+internal import Tensors
 
 /// How two files compare.
 public struct DiffReport: Encodable, Sendable {
@@ -30,25 +31,16 @@ public struct DiffReport: Encodable, Sendable {
     }
   }
 
-  private enum CodingKeys: CodingKey {
-    case same, first, second, tolerance, relation, copies, algebra, notes
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
     let (name, copies, algebra): (String, CopyComparison?, Verification?) =
       switch relation {
       case .copies(let copies): ("copies", copies, nil)
       case .secondFused(let verification): ("secondFused", nil, verification)
       case .firstFused(let verification): ("firstFused", nil, verification)
       }
-    try container.encode(areSame, forKey: .same)
-    try container.encode(first, forKey: .first)
-    try container.encode(second, forKey: .second)
-    try container.encode(tolerance, forKey: .tolerance)
-    try container.encode(name, forKey: .relation)
-    try container.encodeIfPresent(copies, forKey: .copies)
-    try container.encodeIfPresent(algebra, forKey: .algebra)
-    try container.encode(notes, forKey: .notes)
+    try encoder.encode(members: [
+      "same": areSame, "first": first, "second": second, "tolerance": tolerance, "relation": name,
+      "copies": copies, "algebra": algebra, "notes": notes,
+    ])
   }
 }

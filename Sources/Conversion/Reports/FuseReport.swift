@@ -1,5 +1,6 @@
 public import Proof
 public import Reparameterization
+internal import Tensors
 
 /// What `fuse` did.
 public struct FuseReport: Encodable, Sendable {
@@ -51,15 +52,9 @@ public struct LargestWeight: Encodable, Equatable, Sendable {
 }
 
 extension DeployKernelComparison: Encodable {
-  private enum CodingKeys: CodingKey {
-    case block, agrees, difference, scale
-  }
-
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(path, forKey: .block)
-    try container.encode(agrees, forKey: .agrees)
-    try container.encode(largestDifference, forKey: .difference)
-    try container.encode(scale, forKey: .scale)
+    try encoder.encode(members: [
+      "block": path, "agrees": agrees, "difference": largestDifference, "scale": scale,
+    ])
   }
 }

@@ -86,38 +86,17 @@ public struct InspectReport: Encodable, Sendable {
   /// Those of `stateDict`, in the file's order.
   public var tensors: [TensorSummary]
 
-  private enum CodingKeys: String, CodingKey {
-    case isVerified = "verified"
-    case project, reason, blocks, blocksWithIdentity, layers, parameters, deployParameters
-    case epsilons, defaultEpsilon, input, graphOperations
-    case contentDigest = "content"
-    case provenance, stateDict, stateDicts, globals, ignored, unknown, tensors
-  }
-
   /// The keys of the file, and these.
   public func encode(to encoder: any Encoder) throws {
     try file.encode(to: encoder)
-    var container = encoder.container(keyedBy: CodingKeys.self)
-    try container.encode(isVerified, forKey: .isVerified)
-    try container.encodeIfPresent(project, forKey: .project)
-    try container.encodeIfPresent(reason, forKey: .reason)
-    try container.encodeIfPresent(blocks, forKey: .blocks)
-    try container.encodeIfPresent(blocksWithIdentity, forKey: .blocksWithIdentity)
-    try container.encodeIfPresent(layers, forKey: .layers)
-    try container.encode(parameters, forKey: .parameters)
-    try container.encodeIfPresent(deployParameters, forKey: .deployParameters)
-    try container.encode(epsilons, forKey: .epsilons)
-    try container.encodeIfPresent(defaultEpsilon, forKey: .defaultEpsilon)
-    try container.encodeIfPresent(input, forKey: .input)
-    try container.encodeIfPresent(graphOperations, forKey: .graphOperations)
-    try container.encodeIfPresent(contentDigest, forKey: .contentDigest)
-    try container.encodeIfPresent(provenance, forKey: .provenance)
-    try container.encodeIfPresent(stateDict, forKey: .stateDict)
-    try container.encode(stateDicts, forKey: .stateDicts)
-    try container.encode(globals, forKey: .globals)
-    try container.encode(ignored, forKey: .ignored)
-    try container.encode(unknown, forKey: .unknown)
-    try container.encode(tensors, forKey: .tensors)
+    try encoder.encode(members: [
+      "verified": isVerified, "project": project, "reason": reason, "blocks": blocks,
+      "blocksWithIdentity": blocksWithIdentity, "layers": layers, "parameters": parameters,
+      "deployParameters": deployParameters, "epsilons": epsilons, "defaultEpsilon": defaultEpsilon,
+      "input": input, "graphOperations": graphOperations, "content": contentDigest,
+      "provenance": provenance, "stateDict": stateDict, "stateDicts": stateDicts,
+      "globals": globals, "ignored": ignored, "unknown": unknown, "tensors": tensors,
+    ])
   }
 }
 
