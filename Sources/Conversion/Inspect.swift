@@ -29,7 +29,7 @@ struct Inspection: Sendable {
     if let network { return network.trainableParameterCount }
     return stateDict?.tensors.reduce(0) {
       let isTrainable =
-        $1.tensor.elementType.isWeightType && Role.other(name: $1.name).isTrainable
+        $1.tensor.isWeight && Role.other(name: $1.name).isTrainable
       return $0 + (isTrainable ? $1.tensor.shape.elementCount : 0)
     } ?? 0
   }

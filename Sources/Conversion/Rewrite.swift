@@ -140,7 +140,7 @@ private func copy(
     output: OutputSummary(
       path: output, format: format.title, dialect: nil, tensors: tensors.count),
     parameters: tensors.reduce(0) {
-      $0 + ($1.tensor.elementType.isWeightType ? $1.tensor.shape.elementCount : 0)
+      $0 + ($1.tensor.isWeight ? $1.tensor.shape.elementCount : 0)
     }, channelOrder: input?.convention.channelOrder, flippedChannels: false, input: input,
     mapping: Mapping(
       dialect: nil, names: nil,

@@ -2,14 +2,22 @@ public import Tensors
 
 /// What a graph has to know of a tensor.
 public struct TensorType: Equatable, Sendable {
-  /// Floating-point of every operand.
+  /// Of its elements.
   public var elementType: ElementType
-  /// In the layout of the operand.
+  /// Outermost axis first.
   public var shape: Shape
+  /// Whether its elements are steps of scales, one for each index along the first axis.
+  public var hasScales: Bool
 
-  public init(_ elementType: ElementType, _ shape: Shape) {
+  public init(_ elementType: ElementType, _ shape: Shape, hasScales: Bool = false) {
     self.elementType = elementType
     self.shape = shape
+    self.hasScales = hasScales
+  }
+
+  /// The type of a tensor.
+  public init(_ tensor: Tensor) {
+    self.init(tensor.elementType, tensor.shape, hasScales: tensor.scales != nil)
   }
 }
 
@@ -128,7 +136,8 @@ struct ShapeCheck {
         try refuse(operand.name, "the index of one of the \(tensors.count) tensors", "\(tensor)")
       }
       let (type, shape) = (tensors[tensor].elementType, tensors[tensor].shape)
-      guard type.isWeightType else {
+      let isScaled = tensors[tensor].hasScales && operand.layout != .vector
+      guard type.isWeightType || isScaled else {
         try refuse(
           operand.name, "a floating-point tensor", "tensor \(tensor) of type \(type.rawValue)")
       }

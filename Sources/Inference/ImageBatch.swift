@@ -39,7 +39,7 @@ public struct ImageBatch: Sendable {
   ///
   /// - Parameter tensor: `N x C x H x W`, of a weight type; float64 is kept as it is.
   public init(_ tensor: Tensor) throws(ReadError) {
-    precondition(tensor.shape.rank == 4 && tensor.elementType.isWeightType)
+    precondition(tensor.shape.rank == 4 && tensor.isWeight)
     if tensor.fitsFloat {
       var floats = [Float](repeating: 0, count: tensor.shape.elementCount)
       try tensor.readNumbers(0..<floats.count, into: &floats)

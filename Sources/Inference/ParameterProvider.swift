@@ -50,7 +50,7 @@ struct TensorProvider: ParameterProvider {
 
   init(_ list: [Tensor]) {
     self.list = list
-    tensors = list.map { TensorType($0.elementType, $0.shape) }
+    tensors = list.map { TensorType($0) }
   }
 
   func parameter(_ tensor: Int) throws -> ParameterSource { .tensor(list[tensor]) }

@@ -84,7 +84,7 @@ extension Network {
       {
         throw .noShape(path: path, name: named.name, family: family.name)
       }
-      guard let tensor, form == .any || tensor.elementType.isWeightType else {
+      guard let tensor, form == .any || tensor.isWeight else {
         throw .misfit(
           path: path, name: named.name,
           role: tensor == nil

@@ -46,7 +46,7 @@ public struct TensorHealth: Sendable {
     self.name = name
     elementType = tensor.elementType
     shape = tensor.shape
-    isMeasured = tensor.elementType.isWeightType
+    isMeasured = tensor.isWeight
     guard isMeasured, shape.elementCount > 0 else { return }
 
     let rowLength = shape.rank == 0 ? 1 : shape.elementCount / shape[0]

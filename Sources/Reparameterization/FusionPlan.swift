@@ -215,7 +215,7 @@ public struct FusionPlan: Sendable {
       case .pass(let parameter):
         let tensor = parameter.tensor
         try append(
-          tensor.elementType.isWeightType && tensor.elementType != .float32
+          tensor.isWeight && tensor.elementType != .float32
             ? OutputTensor(
               name: "", elementType: .float32, shape: tensor.shape,
               contents: Float32Contents(tensor))

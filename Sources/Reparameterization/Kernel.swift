@@ -49,7 +49,7 @@ public struct Kernel: Sendable {
   ///   - weight: OIHW, of a weight type.
   ///   - bias: one value for each output channel; zero if nil.
   public init(convolution weight: Tensor, bias: [Double]? = nil) {
-    precondition(weight.shape.rank == 4 && weight.elementType.isWeightType)
+    precondition(weight.shape.rank == 4 && weight.isWeight)
     let channels = weight.shape[0]
     precondition(bias.map { $0.count == channels } ?? true)
     self.init(.stored(weight), weight.shape, bias: bias)

@@ -4,16 +4,17 @@ extension Float: WeightNumber {}
 extension Double: WeightNumber {}
 
 extension Tensor {
-  /// Whether every element is exactly a `Float`, as for all weight types but float64.
-  public var fitsFloat: Bool { elementType != .float64 }
+  /// Whether every element is exactly a `Float`, as for all weight types but float64, and not for
+  /// integers with scales.
+  public var fitsFloat: Bool { elementType != .float64 && scales == nil }
 
   /// Fills the first elements of `numbers` with those of `range`, counted in row-major order.
   ///
-  /// - Precondition: `elementType.isWeightType`; as `Float` also `fitsFloat`.
+  /// - Precondition: `isWeight`; as `Float` also `fitsFloat`.
   public func readNumbers<Number: WeightNumber>(
     _ range: Range<Int>, into numbers: inout [Number]
   ) throws(ReadError) {
-    precondition(elementType.isWeightType && numbers.count >= range.count)
+    precondition(isWeight && numbers.count >= range.count)
     // Each type has a function of its own: code that is generic for callers in other modules is not
     // specialised for them, which made the loops forty times slower.
     try unsafe numbers.withMutableBytes { (bytes) throws(ReadError) in
@@ -47,6 +48,17 @@ extension Tensor {
     _ range: Range<Int>, into doubles: UnsafeMutableBufferPointer<Double>
   ) throws(ReadError) {
     switch elementType {
+    case .int8:
+      guard let scales else { preconditionFailure("integers without scales are no weights") }
+      try unsafe decode(range, into: doubles) { Double(Int8(bitPattern: $0)) }
+      var next = range.lowerBound
+      while next < range.upperBound {
+        let end = min(range.upperBound, (next / scales.run + 1) * scales.run)
+        // Exact: of seven bits and twenty-four.
+        let scale = Double(scales.values[scales.channel(of: next)])
+        for index in next..<end { unsafe doubles[index - range.lowerBound] *= scale }
+        next = end
+      }
     case .float64: try unsafe read(range, into: UnsafeMutableRawBufferPointer(doubles))
     case .float32: try unsafe decode(range, into: doubles) { Double(Float(bitPattern: $0)) }
     case .bfloat16: try unsafe decode(range, into: doubles) { Double(Float(brainBits: $0)) }

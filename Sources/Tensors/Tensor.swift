@@ -18,6 +18,8 @@ public struct Tensor: Sendable {
   let axes: Shape
   /// Elements from one index to the next, per axis of `axes`. May be zero or negative.
   let strides: [Int]
+  /// Of int8 weights: what their steps are worth.
+  public private(set) var scales: ChannelScales?
 
   /// - Parameters:
   ///   - strides: in elements, one for each axis; row-major if nil.
@@ -54,7 +56,7 @@ public struct Tensor: Sendable {
 
   private init(
     _ elementType: ElementType, _ shape: Shape, _ byteOrder: ByteOrder, _ source: any ByteSource,
-    _ byteOffset: Int, axes: Shape, strides: [Int]
+    _ byteOffset: Int, axes: Shape, strides: [Int], scales: ChannelScales? = nil
   ) {
     self.elementType = elementType
     self.shape = shape
@@ -63,7 +65,23 @@ public struct Tensor: Sendable {
     self.byteOffset = byteOffset
     self.axes = axes
     self.strides = strides
+    self.scales = scales
   }
+
+  /// Integers as the weights that they are steps of: each times the scale of its channel, the index along
+  /// the first axis.
+  ///
+  /// - Precondition: `elementType` is int8, and there is a scale for each channel.
+  public func scaled(by scales: [Float]) -> Tensor {
+    precondition(elementType == .int8 && !shape.dimensions.isEmpty && scales.count == shape[0])
+    var result = self
+    result.scales = ChannelScales(
+      values: scales, run: shape.dimensions.dropFirst().reduce(1, *))
+    return result
+  }
+
+  /// Whether `readNumbers` can decode it: a weight type, or integers with scales.
+  public var isWeight: Bool { elementType.isWeightType || scales != nil }
 
   /// Bytes of all elements, packed.
   public var byteCount: Int { shape.elementCount * elementType.byteCount }
@@ -88,8 +106,10 @@ public struct Tensor: Sendable {
     return isContiguous
       ? Tensor(
         elementType, shape, byteOrder, source, byteOffset, axes: shape,
-        strides: shape.rowMajorStrides)
-      : Tensor(elementType, shape, byteOrder, source, byteOffset, axes: axes, strides: strides)
+        strides: shape.rowMajorStrides, scales: scales)
+      : Tensor(
+        elementType, shape, byteOrder, source, byteOffset, axes: axes, strides: strides,
+        scales: scales)
   }
 
   /// The tensor with the order of its elements along `axis` reversed.
@@ -101,7 +121,10 @@ public struct Tensor: Sendable {
     var strides = strides
     let start = byteOffset + (shape[axis] - 1) * strides[axis] * elementType.byteCount
     strides[axis].negate()
-    return Tensor(elementType, shape, byteOrder, source, start, axes: axes, strides: strides)
+    var scales = scales
+    if scales != nil, axis == scales!.axis(of: shape) { scales!.values.reverse() }
+    return Tensor(
+      elementType, shape, byteOrder, source, start, axes: axes, strides: strides, scales: scales)
   }
 
   /// The tensor with its axes in another order: axis `i` of the result is axis `order[i]` of this.
@@ -110,8 +133,34 @@ public struct Tensor: Sendable {
   public func transposed(_ order: [Int]) -> Tensor {
     precondition(shape == axes && order.sorted() == Array(0..<shape.rank))
     let shape = Shape(order.map { self.shape[$0] })
+    var scales = scales
+    if let axis = scales?.axis(of: self.shape), let place = order.firstIndex(of: axis) {
+      scales!.run = shape.dimensions[(place + 1)...].reduce(1, *)
+    }
     return Tensor(
       elementType, shape, byteOrder, source, byteOffset, axes: shape,
-      strides: order.map { strides[$0] })
+      strides: order.map { strides[$0] }, scales: scales)
+  }
+}
+
+/// One factor for each channel of integers, which makes them weights.
+public struct ChannelScales: Equatable, Sendable {
+  /// One for each channel, finite and greater than 0.
+  public internal(set) var values: [Float]
+  /// Elements of one channel that follow each other, in row-major order; the next channel's come then,
+  /// and after the last channel the first one's again.
+  public internal(set) var run: Int
+
+  /// The channel of the element at `index`, in row-major order.
+  func channel(of index: Int) -> Int { index / run % values.count }
+
+  /// The axis of `shape` that the channels are counted along.
+  func axis(of shape: Shape) -> Int? {
+    var inner = 1
+    for axis in shape.dimensions.indices.reversed() {
+      if inner == run, shape[axis] == values.count { return axis }
+      inner *= shape[axis]
+    }
+    return nil
   }
 }

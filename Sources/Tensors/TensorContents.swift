@@ -29,6 +29,8 @@ public struct OutputTensor: Sendable {
   public var shape: Shape
   /// Gives the elements in pieces.
   public var contents: any TensorContents
+  /// Of int8 weights, for formats that have them: one for each index along the first axis.
+  public var scales: [Float]?
 
   /// A tensor to be written; nothing is computed before it is.
   public init(name: String, elementType: ElementType, shape: Shape, contents: any TensorContents) {
@@ -41,6 +43,7 @@ public struct OutputTensor: Sendable {
   /// The elements of `tensor` as they are.
   public init(name: String, _ tensor: Tensor) {
     self.init(name: name, elementType: tensor.elementType, shape: tensor.shape, contents: tensor)
+    scales = tensor.scales?.values
   }
 
   /// Bytes of all elements, packed.
@@ -95,9 +98,9 @@ extension Tensor: TensorContents {
 public struct Float32Contents: TensorContents {
   private let tensor: Tensor
 
-  /// - Precondition: `tensor.elementType.isWeightType`.
+  /// - Precondition: `tensor.isWeight`.
   public init(_ tensor: Tensor) {
-    precondition(tensor.elementType.isWeightType)
+    precondition(tensor.isWeight)
     self.tensor = tensor
   }
 
