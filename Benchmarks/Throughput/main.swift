@@ -82,10 +82,10 @@ for type in [ElementType.float32, .float16, .bfloat16, .float64] {
     + Kernel(convolution: pointwise).folding(norm).padded(to: 3, 3)
     + Kernel(identityOf: channels, groups: 1).folding(norm).padded(to: 3, 3)
   try measure(
-    "RepVGG block, \(type.rawValue)", [dense, pointwise], FusedWeights(kernel),
+    "RepVGG block, \(type.rawValue)", [dense, pointwise], RoundedContents(FusedWeights(kernel), to: .float32),
     elements: kernel.shape.elementCount)
 }
 for type in [ElementType.float16, .bfloat16, .float64] {
   let tensor = try weights.tensor(type, [channels, channels, 3, 3])
-  try measure("to float32, \(type.rawValue)", [tensor], Float32Contents(tensor), elements: tensor.shape.elementCount)
+  try measure("to float32, \(type.rawValue)", [tensor], RoundedContents(tensor, to: .float32), elements: tensor.shape.elementCount)
 }

@@ -18,7 +18,8 @@ extension Provenance: Encodable {
   public func encode(to encoder: any Encoder) throws {
     try encoder.encode(members: [
       "sourceSHA256": sourceSHA256, "container": container, "dialect": dialect,
-      "epsilons": epsilons, "arithmetic": arithmetic, "tool": tool,
+      "epsilons": epsilons, "arithmetic": arithmetic,
+      "biasCorrection": biasCorrection, "tool": tool,
     ])
   }
 }

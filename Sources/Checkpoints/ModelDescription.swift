@@ -84,18 +84,24 @@ public struct Provenance: Equatable, Sendable {
   public var epsilons: [Double]
   /// How kernels were computed: `float64, rounded once`.
   public var arithmetic: String
+  /// How biases make up for weights in steps: `batch-norm-statistics`; nil if they do not.
+  public var biasCorrection: String?
   /// The program and its version: `repconv 0.1.0`.
   public var tool: String
 
+  /// Biases are less by what steps add to the means that BatchNorms tell; see `formats/rvd.md`.
+  public static let batchNormStatistics = "batch-norm-statistics"
+
   public init(
     sourceSHA256: String?, container: String, dialect: String, epsilons: [Double],
-    arithmetic: String, tool: String
+    arithmetic: String, biasCorrection: String? = nil, tool: String
   ) {
     self.sourceSHA256 = sourceSHA256
     self.container = container
     self.dialect = dialect
     self.epsilons = epsilons
     self.arithmetic = arithmetic
+    self.biasCorrection = biasCorrection
     self.tool = tool
   }
 }

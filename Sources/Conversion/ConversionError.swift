@@ -1,3 +1,5 @@
+public import Tensors
+
 /// Why a conversion was refused before anything was read or written.
 @nonexhaustive
 public enum ConversionError: Error, Equatable, Sendable {
@@ -15,6 +17,12 @@ public enum ConversionError: Error, Equatable, Sendable {
   case notComparable(path: String, Incomparable)
   /// A result is not a finite number.
   case notFinite(path: String, name: String, count: Int)
+  /// Values are too large for the type that they are to be stored in.
+  case overflow(path: String, name: String, count: Int, NumberFormat)
+  /// No layer that could be kept in float32 has this name.
+  case noLayer(path: String, name: String, nearest: [String])
+  /// The format has no place for weights in steps of scales.
+  case noSteps(path: String, format: String, known: [String])
   /// What was written is not the training checkpoint, fused: blocks, and names of other tensors, that
   /// differ.
   case notProven(path: String, blocks: [String], others: [String])
@@ -51,6 +59,12 @@ extension ConversionError: CustomStringConvertible {
       "\(path): it is a training checkpoint, and has no fused convolution to compare.\n  Name a deploy file."
     case .notFinite(let path, let name, let count):
       "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") that \(count == 1 ? "is" : "are") infinite or not a number.\n  The training run diverged or the file is damaged; nothing was written."
+    case .overflow(let path, let name, let count, let format):
+      "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") larger than \(format.elementType.rawValue) holds, which ends at \(format.greatest).\n  bfloat16 has the range of float32; nothing was written."
+    case .noLayer(let path, let name, let nearest):
+      "\(path): no convolution or linear layer is called '\(name)'.\n  \(nearest.isEmpty ? "Name one by its block or its weight." : "Nearest: \(nearest.joined(separator: ", ")).")"
+    case .noSteps(let path, let format, let known):
+      "\(path): \(format) has no place for int8 weights and their scales.\n  Formats that have: \(known.joined(separator: ", "))."
     case .notProven(let path, let blocks, let others):
       """
       \(path): what was written is not the training checkpoint, fused: \((blocks.prefix(3).map { "block '\($0)'" } + others.prefix(3).map { "'\($0)'" }).joined(separator: ", ")) \(blocks.count + others.count == 1 ? "differs" : "differ").

@@ -38,6 +38,8 @@ public func fuse(
 ) throws -> FuseReport {
   let format = try OutputFormat.forPath(output, named: options.writing.format)
   let checkpoint = try openCheckpoint(source, family: options.reading.family)
+  let type = options.writing.weightType ?? .float32
+  try format.require(type, path: output)
   let network = try Network(recognising: checkpoint, options.reading)
   let plan = try FusionPlan(
     network, architecture: options.architecture, epsilon: options.epsilon)
@@ -49,10 +51,20 @@ public func fuse(
     structure == nil && options.input.isEmpty
     ? nil : KnownInput(options.input, file: checkpoint.model?.input, network.dialect)
 
-  let watch = ValueWatch()
   let names = try format.names(for: network, options.writing.names)
+  var tensors = plan.deployTensors
+  var quantization: QuantizationReport?
+  if type == .int8 {
+    (tensors, quantization) = try quantize(
+      tensors, inputMeans: plan.inputMeans, path: source, options.writing.quantization,
+      threads: options.writing.threads
+    ) { names.label(of: $0) }
+  }
+  let watch = ValueWatch()
   let model = DeployModel(
-    tensors: try plan.outputTensors(names: names, isShaped: format.isShaped).map(watch.watching),
+    tensors: try plan.outputTensors(
+      tensors, names: names, as: type.format, isShaped: format.isShaped
+    ).map(watch.watching),
     ModelDescription(
       graph: structure?.graph,
       architecture: structure?.architecture?.name,
@@ -62,7 +74,9 @@ public func fuse(
         sourceSHA256: nil,
         container: checkpoint.container,
         dialect: network.dialect.name, epsilons: plan.epsilons,
-        arithmetic: "float64, rounded once", tool: "repconv \(repconvVersion)")))
+        arithmetic: "float64, rounded once",
+        biasCorrection: quantization?.correctsBiases == true
+          ? Provenance.batchNormStatistics : nil, tool: "repconv \(repconvVersion)")))
   var report = FuseReport(
     source: FileSummary(checkpoint, network, tensors: []),
     output: OutputSummary(
@@ -77,7 +91,8 @@ public func fuse(
       dialect: network.dialect.name, names: names.name,
       renamings: plan.mapping(to: model.tensors), dropped: DroppedTensors.grouped(plan.dropped)),
     notes: plan.notes.map { .remark($0) }
-      + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? []))
+      + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? []),
+    quantization: quantization)
   try model.tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
@@ -86,9 +101,7 @@ public func fuse(
     model, of: options.writing.recordsSourceDigest ? source : nil, to: file,
     threads: options.writing.threads)
   try verifySources(of: network.parameters.map(\.tensor))
-  if let (name, count) = watch.findings.notFinite.min(by: { $0.key < $1.key }) {
-    throw ConversionError.notFinite(path: source, name: name, count: count)
-  }
+  try watch.requireValues(as: type.format, path: source)
   if options.isVerified {
     report.verification = try verifyWritten(file, names: names, plan, options)
   }

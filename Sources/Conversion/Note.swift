@@ -20,6 +20,8 @@ public enum Note: Equatable, Sendable {
   case leftOut(format: String, parts: [String])
   /// What of the tensors the format has no place for.
   case noPlace(format: String, what: String)
+  /// Weights in int8 became float32, for which alone the format has a place.
+  case stepsWidened(Int)
   /// Tensors that are not part of a block or the classifier keep their names.
   case otherTensors(Int)
   /// No block of a known dialect is in the file; tensors keep their names.
@@ -38,6 +40,7 @@ public enum Note: Equatable, Sendable {
     case .epsilonLeftOut: "epsilon left out"
     case .leftOut: "left out"
     case .noPlace: "no place"
+    case .stepsWidened: "steps widened"
     case .otherTensors: "other tensors"
     case .namesKept: "names kept"
     }
@@ -61,6 +64,8 @@ extension Note: CustomStringConvertible {
     case .leftOut(let format, let parts):
       "left out, since \(format) holds tensors only: \(parts.joined(separator: ", "))"
     case .noPlace(let format, let what): "\(format) has no place for \(what)"
+    case .stepsWidened(let count):
+      "\(count) tensor\(count == 1 ? "" : "s") of int8 weights became float32, as the format has no scales"
     case .otherTensors(let count):
       "\(count) tensor\(count == 1 ? "" : "s") outside the blocks: names kept"
     case .namesKept: "no block of a known dialect is in the file: names kept"

@@ -22,6 +22,10 @@ public struct WritingOptions: Sendable {
   public var names: Dialect?
   /// The extension of the format, without its dot; by default that of the output's name.
   public var format: String?
+  /// What weights are stored in; by default float32 when they are computed, else as they are.
+  public var weightType: WeightType?
+  /// How they become int8.
+  public var quantization = QuantizationOptions()
   /// Whether an existing file may be replaced.
   public var replace = false
   /// Files beside the input that are read, and so must not be the output.

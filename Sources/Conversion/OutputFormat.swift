@@ -17,6 +17,8 @@ public struct OutputFormat: Sendable {
   public var names = Dialect.official
   /// Whether it holds deploy networks only.
   public var isForDeploy = false
+  /// Whether it holds weights in steps of scales.
+  var hasSteps = false
   /// What of the tensors it has no place for.
   var omissions: String?
   let writer: Writer
@@ -39,7 +41,7 @@ public struct OutputFormat: Sendable {
 
   /// The deploy format of this project.
   public static let rvd = OutputFormat(
-    fileExtension: ".rvd", title: "RVD 1", isForDeploy: true,
+    fileExtension: ".rvd", title: "RVD 1", isForDeploy: true, hasSteps: true,
     writer: .deployModel {
       try RVDWriter.write($0, to: $1, threads: $2, sourceSHA256: $3).contentSHA256
     })
@@ -108,6 +110,14 @@ public struct OutputFormat: Sendable {
       throw .unknownExtension(path: path, known: formats.map(\.fileExtension))
     }
     return format
+  }
+
+  /// - Throws: `ConversionError.noSteps` if it has no place for weights of this type.
+  func require(_ type: WeightType?, path: String) throws(ConversionError) {
+    guard type == .int8, !hasSteps else { return }
+    throw .noSteps(
+      path: path, format: title,
+      known: OutputFormat.all.filter(\.hasSteps).map(\.fileExtension))
   }
 
   /// Writes the model, or as much of it as the format holds, and returns the digest of its tensors if

@@ -41,6 +41,7 @@ public func rewrite(
 ) throws -> RewriteReport {
   let format = try OutputFormat.forPath(output, named: options.writing.format)
   let checkpoint = try openCheckpoint(source, family: options.reading.family)
+  try format.require(options.writing.weightType, path: output)
   let network: Network
   do throws(NamingError) {
     network = try Network(recognising: checkpoint, options.reading)
@@ -74,10 +75,15 @@ public func rewrite(
   var dropped = network.wrapperCounters.map { (name: $0, reason: "a counter of the wrapper") }
   dropped += network.stateDict.ignored.map { (name: $0.name, reason: $0.what) }
   let shapes = network.stateDict.shapes
+  let parameters = network.parametersInOrder(structure, isForDeploy: format.isForDeploy)
+  let change = try TypeChange(
+    of: parameters.map { (channels.apply(to: $0), $0.role) }, to: options.writing.weightType, format,
+    path: source, options.writing
+  ) { names.label(of: $0) }
+  notes += change.notes
   var tensors: [OutputTensor] = []
   var renamings: [Renaming] = []
-  for parameter in network.parametersInOrder(structure, isForDeploy: format.isForDeploy) {
-    let tensor = OutputTensor(name: "", channels.apply(to: parameter))
+  for (parameter, tensor) in zip(parameters, change.tensors) {
     guard
       let result = try names.output(
         tensor, as: parameter.role, groups: groups.groups(of: parameter.role),
@@ -104,7 +110,7 @@ public func rewrite(
     mapping: Mapping(
       dialect: network.dialect.name, names: names.name, renamings: renamings,
       dropped: DroppedTensors.grouped(dropped)),
-    notes: notes)
+    notes: notes, quantization: change.quantization)
   // What a file says of its network goes on to be said.
   var description =
     original
@@ -135,6 +141,12 @@ private func copy(
   let input = KnownInput(options.input, file: description.input)
   description.input = input?.convention
   let tensors = checkpoint.stateDicts.flatMap(\.tensors)
+  let weights = Set(
+    (description.graph?.nodes ?? []).flatMap(\.weightOperands).map { Role.other(name: tensors[$0].name) })
+  let change = try TypeChange(
+    of: tensors.map { ($0.tensor, .other(name: $0.name)) }, to: options.writing.weightType, format,
+    path: checkpoint.path, options.writing, where: weights.contains
+  ) { role in if case .other(let name) = role { name } else { "" } }
   let report = RewriteReport(
     source: FileSummary(checkpoint, nil, tensors: tensors),
     output: OutputSummary(
@@ -148,10 +160,15 @@ private func copy(
         Renaming(
           from: $0.name, fromShape: $0.tensor.shape, to: $0.name, toShape: $0.tensor.shape)
       }, dropped: []),
-    notes: [.namesKept] + format.notes(leavingOut: description))
+    notes: [.namesKept] + change.notes + format.notes(leavingOut: description),
+    quantization: change.quantization)
   return try write(
     DeployModel(
-      tensors: tensors.map { OutputTensor(name: $0.name, $0.tensor) }, description),
+      tensors: zip(tensors, change.tensors).map { named, tensor in
+        var tensor = tensor
+        tensor.name = named.name
+        return tensor
+      }, description),
     from: checkpoint, nil, verifying: tensors.map(\.tensor), format, report, options)
 }
 
@@ -164,6 +181,8 @@ private func write(
   try model.tensors.requireUniqueNames(path: report.output.path)
   if options.isDryRun { return report }
   var (model, report) = (model, report)
+  let watch = ValueWatch()
+  if options.writing.weightType != nil { model.tensors = model.tensors.map(watch.watching) }
   // A file that knows where it came from goes on to say so.
   let isKnown = model.description.provenance != nil
   if !isKnown {
@@ -176,6 +195,8 @@ private func write(
     model, of: options.writing.recordsSourceDigest && !isKnown ? checkpoint.path : nil, to: file,
     threads: options.writing.threads)
   try verifySources(of: sources)
+  try watch.requireValues(
+    as: (options.writing.weightType ?? .float32).format, path: checkpoint.path)
   try file.commit(sync: options.writing.sync)
   report.output.byteCount = file.count
   return report

@@ -45,6 +45,11 @@ public struct Graph: Equatable, Sendable {
       operands[kind.operands.firstIndex { $0.name == name }!]
     }
 
+    /// The tensors of its kernel or matrix, if it has one.
+    public var weightOperands: [Int] {
+      zip(kind.operands, operands).compactMap { $0.layout == .vector ? nil : $1 }
+    }
+
     /// The value of the attribute of this name.
     ///
     /// - Precondition: the kind has such an attribute, and the node as many as its kind.

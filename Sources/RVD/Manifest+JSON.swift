@@ -123,7 +123,8 @@ extension Provenance {
     .object(present: [
       "sourceSHA256": sourceSHA256.map(JSONValue.string), "container": .string(container),
       "dialect": .string(dialect), "epsilons": .array(epsilons.map(JSONValue.number)),
-      "arithmetic": .string(arithmetic), "tool": .string(tool),
+      "arithmetic": .string(arithmetic),
+      "biasCorrection": biasCorrection.map(JSONValue.string), "tool": .string(tool),
     ])
   }
 
@@ -132,7 +133,8 @@ extension Provenance {
       sourceSHA256: try fields.has("sourceSHA256") ? fields.string("sourceSHA256") : nil,
       container: try fields.string("container"), dialect: try fields.string("dialect"),
       epsilons: try fields.numbers("epsilons"),
-      arithmetic: try fields.string("arithmetic"), tool: try fields.string("tool"))
+      arithmetic: try fields.string("arithmetic"),
+      biasCorrection: try fields.string(ifPresent: "biasCorrection"), tool: try fields.string("tool"))
   }
 }
 

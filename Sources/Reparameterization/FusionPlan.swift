@@ -187,40 +187,42 @@ public struct FusionPlan: Sendable {
       path: network.path, asked: architecture.name, differences: differences, actual: actual)
   }
 
-  /// The deploy form's tensors, called and, if `isShaped`, shaped as `dialect` does. Weights of fused
-  /// and passed-through floating point tensors become float32; all other types stay as they are.
+  /// The deploy form's tensors, in the order of the steps: a fused block's weight and then its bias.
+  public var deployTensors: [DeployTensor] {
+    steps.flatMap { step in
+      switch step {
+      case .fuse(let block):
+        [
+          DeployTensor(
+            role: .block(block.address, .fused(.weight)), shape: block.kernel.shape,
+            contents: .numbers(FusedWeights(block.kernel))),
+          DeployTensor(
+            role: .block(block.address, .fused(.bias)), shape: [block.kernel.shape[0]],
+            contents: .numbers(FusedBias(block.kernel))),
+        ]
+      case .pass(let parameter):
+        [DeployTensor(parameter.tensor, role: parameter.role)]
+      }
+    }
+  }
+
+  /// The deploy form's tensors, called and, if `isShaped`, shaped as `dialect` does.
   ///
+  /// - Parameters:
+  ///   - tensors: those of `deployTensors`, changed or not.
+  ///   - format: what their numbers are rounded to.
   /// - Throws: `NamingError` if the dialect cannot express one.
   public func outputTensors(
-    names dialect: Dialect, isShaped: Bool = true
+    _ tensors: [DeployTensor]? = nil, names dialect: Dialect, as format: NumberFormat = .float32,
+    isShaped: Bool = true
   ) throws(NamingError) -> [OutputTensor] {
     let groups = ConvolutionGroups(of: network, in: try? structure.get())
     var result: [OutputTensor] = []
-    func append(_ tensor: OutputTensor, _ role: Role) throws(NamingError) {
-      let groups = groups.groups(of: role)
-      let output = try dialect.output(tensor, as: role, groups: groups, isShaped: isShaped)
+    for tensor in tensors ?? deployTensors {
+      let output = try dialect.output(
+        tensor.output(as: format), as: tensor.role, groups: groups.groups(of: tensor.role),
+        isShaped: isShaped)
       if let output { result.append(output) }
-    }
-    for step in steps {
-      switch step {
-      case .fuse(let block):
-        try append(
-          OutputTensor(
-            name: "", elementType: .float32, shape: block.kernel.shape,
-            contents: FusedWeights(block.kernel)), .block(block.address, .fused(.weight)))
-        try append(
-          OutputTensor(
-            name: "", elementType: .float32, shape: [block.kernel.shape[0]],
-            contents: FusedBias(block.kernel)), .block(block.address, .fused(.bias)))
-      case .pass(let parameter):
-        let tensor = parameter.tensor
-        try append(
-          tensor.isWeight && tensor.elementType != .float32
-            ? OutputTensor(
-              name: "", elementType: .float32, shape: tensor.shape,
-              contents: Float32Contents(tensor))
-            : OutputTensor(name: "", tensor), parameter.role)
-      }
     }
     return result
   }

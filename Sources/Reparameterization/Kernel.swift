@@ -275,7 +275,7 @@ public struct Kernel: Sendable {
   /// Leaves the sum of all terms in `workspace.accumulator`, as `[rows, I/groups, taps]`.
   ///
   /// - Parameter firstIsRead: whether `workspace` holds the rows of the first term already.
-  private func sum(
+  fileprivate func sum(
     _ rows: Range<Int>, at taps: [Int], workspace: inout Workspace, firstIsRead: Bool = false
   ) throws(ReadError) {
     // Taken out for the time being, so that it and the other arrays can be used together.
@@ -344,16 +344,9 @@ public struct Kernel: Sendable {
   }
 }
 
-extension Array where Element: WeightNumber {
-  /// Makes room for at least `count` numbers; what they are does not matter.
-  fileprivate mutating func grow(to count: Int) {
-    if self.count < count { self = [Element](repeating: 0, count: count) }
-  }
-}
-
-/// A kernel's weights in float32, rounded once, to nearest.
-public struct FusedWeights: TensorContents {
-  /// What is computed when it is read.
+/// The weights of a kernel as numbers, OIHW, computed when they are asked for.
+public struct FusedWeights: NumberSource {
+  /// What is computed.
   public let kernel: Kernel
 
   /// The weights of `kernel`, not computed yet.
@@ -363,21 +356,28 @@ public struct FusedWeights: TensorContents {
   public var granularity: Int { kernel.rowLength }
   public var pieceBytes: Int { kernel.pieceBytes }
 
-  public func read(
-    _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
+  public func compute(_ range: Range<Int>, workspace: inout Workspace) throws(ReadError) {
+    try kernel.sum(
+      rows(range), at: Array(0..<kernel.shape[2] * kernel.shape[3]), workspace: &workspace)
+    swap(&workspace.doubles, &workspace.accumulator)
+  }
+
+  public func round(
+    _ range: Range<Int>, into floats: UnsafeMutableBufferPointer<Float>, workspace: inout Workspace
   ) throws(ReadError) {
+    try unsafe kernel.round(rows(range), into: floats, workspace: &workspace)
+  }
+
+  private func rows(_ range: Range<Int>) -> Range<Int> {
     let length = max(1, kernel.rowLength)
     precondition(range.lowerBound.isMultiple(of: length) && range.upperBound.isMultiple(of: length))
-    // Safe: the memory is the caller's buffer, of at least four bytes a weight and aligned for them.
-    let result = unsafe buffer.bindMemory(to: Float.self)
-    try unsafe kernel.round(
-      range.lowerBound / length..<range.upperBound / length, into: result, workspace: &workspace)
+    return range.lowerBound / length..<range.upperBound / length
   }
 }
 
-/// A kernel's bias in float32, rounded once, to nearest.
-public struct FusedBias: TensorContents {
-  /// What is computed when it is read.
+/// The biases of a kernel as numbers, computed when they are asked for.
+public struct FusedBias: NumberSource {
+  /// What is computed.
   public let kernel: Kernel
 
   /// The bias of `kernel`, not computed yet.
@@ -385,12 +385,11 @@ public struct FusedBias: TensorContents {
 
   /// All at once: of a convolution after another, each piece would read the weights again.
   public var granularity: Int { kernel.shape[0] }
+  public var pieceBytes: Int { 1 << 20 }
 
-  public func read(
-    _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
-  ) throws(ReadError) {
-    for (index, value) in try kernel.bias(ofRows: range).enumerated() {
-      unsafe buffer.storeBytes(of: Float(value), toByteOffset: 4 * index, as: Float.self)
-    }
+  public func compute(_ range: Range<Int>, workspace: inout Workspace) throws(ReadError) {
+    workspace.doubles.grow(to: range.count)
+    let biases = try kernel.bias(ofRows: range)
+    for index in biases.indices { workspace.doubles[index] = biases[index] }
   }
 }

@@ -16,29 +16,28 @@ public enum ElementType: String, CaseIterable, Sendable {
   var swapCount: Int { row.byteCount / row.numbers }
 
   /// Whether `Tensor.readNumbers` can decode it: the four IEEE-like types that weights come in.
-  public var isWeightType: Bool { row.isWeightType }
+  public var isWeightType: Bool { NumberFormat(self) != nil }
 
-  /// The table of element types: bytes, numbers that an element consists of, and whether weights come in
-  /// it.
-  private var row: (byteCount: Int, numbers: Int, isWeightType: Bool) {
+  /// The table of element types: bytes, and numbers that an element consists of.
+  private var row: (byteCount: Int, numbers: Int) {
     switch self {
-    case .float64: (8, 1, true)
-    case .float32: (4, 1, true)
-    case .float16: (2, 1, true)
-    case .bfloat16: (2, 1, true)
-    case .float8e4m3fn: (1, 1, false)
-    case .float8e5m2: (1, 1, false)
-    case .int64: (8, 1, false)
-    case .int32: (4, 1, false)
-    case .int16: (2, 1, false)
-    case .int8: (1, 1, false)
-    case .uint64: (8, 1, false)
-    case .uint32: (4, 1, false)
-    case .uint16: (2, 1, false)
-    case .uint8: (1, 1, false)
-    case .bool: (1, 1, false)
-    case .complex64: (8, 2, false)
-    case .complex128: (16, 2, false)
+    case .float64: (8, 1)
+    case .float32: (4, 1)
+    case .float16: (2, 1)
+    case .bfloat16: (2, 1)
+    case .float8e4m3fn: (1, 1)
+    case .float8e5m2: (1, 1)
+    case .int64: (8, 1)
+    case .int32: (4, 1)
+    case .int16: (2, 1)
+    case .int8: (1, 1)
+    case .uint64: (8, 1)
+    case .uint32: (4, 1)
+    case .uint16: (2, 1)
+    case .uint8: (1, 1)
+    case .bool: (1, 1)
+    case .complex64: (8, 2)
+    case .complex128: (16, 2)
     }
   }
 }

@@ -36,41 +36,36 @@ extension Tensor {
   package func readFloats(
     _ range: Range<Int>, into floats: UnsafeMutableBufferPointer<Float>
   ) throws(ReadError) {
-    switch elementType {
-    case .float32: try unsafe read(range, into: UnsafeMutableRawBufferPointer(floats))
-    case .bfloat16: try unsafe decode(range, into: floats) { Float(brainBits: $0) }
-    case .float16: try unsafe decode(range, into: floats) { Float(halfBits: $0) }
-    default: preconditionFailure("\(elementType) does not fit Float")
+    guard let read = unsafe NumberFormat(elementType)?.readFloats else {
+      preconditionFailure("\(elementType) does not fit Float")
     }
+    try unsafe read(self, range, floats)
   }
 
   private func readDoubles(
     _ range: Range<Int>, into doubles: UnsafeMutableBufferPointer<Double>
   ) throws(ReadError) {
-    switch elementType {
-    case .int8:
-      guard let scales else { preconditionFailure("integers without scales are no weights") }
+    if let scales {
       try unsafe decode(range, into: doubles) { Double(Int8(bitPattern: $0)) }
       var next = range.lowerBound
       while next < range.upperBound {
         let end = min(range.upperBound, (next / scales.run + 1) * scales.run)
-        // Exact: of seven bits and twenty-four.
+        // Exact: a product of seven bits and twenty-four.
         let scale = Double(scales.values[scales.channel(of: next)])
         for index in next..<end { unsafe doubles[index - range.lowerBound] *= scale }
         next = end
       }
-    case .float64: try unsafe read(range, into: UnsafeMutableRawBufferPointer(doubles))
-    case .float32: try unsafe decode(range, into: doubles) { Double(Float(bitPattern: $0)) }
-    case .bfloat16: try unsafe decode(range, into: doubles) { Double(Float(brainBits: $0)) }
-    case .float16: try unsafe decode(range, into: doubles) { Double(Float(halfBits: $0)) }
-    default: preconditionFailure("\(elementType) is not a weight type")
+    } else if let format = NumberFormat(elementType) {
+      try unsafe format.readDoubles(self, range, doubles)
+    } else {
+      preconditionFailure("\(elementType) is not a weight type")
     }
   }
 
   /// Reads the elements into the end of the memory of `numbers` and decodes them from there, front to
   /// back: as the stored ones are smaller, none is overwritten before its turn, and no other memory is
   /// needed.
-  private func decode<Bits: FixedWidthInteger & BitwiseCopyable, Number: BitwiseCopyable>(
+  func decode<Bits: FixedWidthInteger & BitwiseCopyable, Number: BitwiseCopyable>(
     _ range: Range<Int>, into numbers: UnsafeMutableBufferPointer<Number>,
     _ decode: (Bits) -> Number
   ) throws(ReadError) {

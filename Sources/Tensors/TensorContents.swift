@@ -92,32 +92,3 @@ extension Tensor: TensorContents {
     try unsafe read(range, into: buffer)
   }
 }
-
-/// A tensor of a weight type as float32: exact for narrower types, rounded once to nearest for
-/// float64.
-public struct Float32Contents: TensorContents {
-  private let tensor: Tensor
-
-  /// - Precondition: `tensor.isWeight`.
-  public init(_ tensor: Tensor) {
-    precondition(tensor.isWeight)
-    self.tensor = tensor
-  }
-
-  public var granularity: Int { tensor.granularity }
-  public var pieceBytes: Int { tensor.pieceBytes }
-
-  public func read(
-    _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
-  ) throws(ReadError) {
-    // Safe: `buffer` is the memory of `range.count` float32, aligned for them.
-    let floats = unsafe buffer.assumingMemoryBound(to: Float.self)
-    if tensor.fitsFloat { return try unsafe tensor.readFloats(range, into: floats) }
-    if workspace.doubles.count < range.count {
-      workspace.doubles = [Double](repeating: 0, count: range.count)
-    }
-    try tensor.readNumbers(range, into: &workspace.doubles)
-    let doubles = workspace.doubles.span.extracting(first: range.count)
-    for index in doubles.indices { unsafe floats[index] = Float(doubles[index]) }
-  }
-}

@@ -83,6 +83,25 @@ struct OutputOptions: ParsableArguments {
     completion: .list(OutputFormat.all.map(\.name)))
   var format: String?
 
+  @Option(
+    name: .customLong("dtype"),
+    help: ArgumentHelp(
+      "Type of the weights: float32, float16, bfloat16, or int8 for .rvd (default: float32 when they are fused, else as they are).",
+      valueName: "type"),
+    completion: .list(WeightType.allCases.map(\.rawValue)), transform: WeightType.argument)
+  var weightType: WeightType?
+
+  @Option(
+    help: ArgumentHelp(
+      "With int8: keep this layer in float32, or the n that int8 changes most; may be repeated.",
+      valueName: "layer|n"))
+  var keepFloat: [String] = []
+
+  @Flag(
+    name: .customLong("no-bias-correction"),
+    help: "With int8: leave biases as they are, instead of making up for what int8 adds to the means.")
+  var leavesOutBiasCorrection = false
+
   @Flag(help: "Replace the output if it exists.")
   var force = false
 
@@ -110,6 +129,10 @@ struct OutputOptions: ParsableArguments {
       options.names = dialect
     }
     options.format = format
+    options.weightType = weightType
+    options.quantization.correctsBiases = !leavesOutBiasCorrection
+    options.quantization.keptLayers = keepFloat.filter { Int($0) == nil }
+    options.quantization.keptCount = keepFloat.compactMap { Int($0) }.reduce(0, +)
     options.replace = force
     options.sync = sync
     options.recordsSourceDigest = !leavesOutSourceDigest
@@ -121,6 +144,13 @@ struct OutputOptions: ParsableArguments {
   func validate() throws {
     if let threads, threads < 1 {
       throw ValidationError("--threads takes a number of at least 1, not \(threads).")
+    }
+    if weightType != .int8, !keepFloat.isEmpty || leavesOutBiasCorrection {
+      throw ValidationError(
+        "\(keepFloat.isEmpty ? "--no-bias-correction" : "--keep-float") goes with --dtype int8.")
+    }
+    if let count = keepFloat.lazy.compactMap({ Int($0) }).first(where: { $0 < 0 }) {
+      throw ValidationError("--keep-float takes a layer or a number of layers, not \(count).")
     }
     if let format, !OutputFormat.all.contains(where: { $0.name == format.lowercased() }) {
       throw ValidationError(
@@ -259,6 +289,17 @@ extension Architecture {
     } catch {
       throw ValidationError(message(of: error))
     }
+  }
+}
+
+extension WeightType {
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> WeightType {
+    guard let type = WeightType(rawValue: text.lowercased()) else {
+      throw ValidationError(
+        "--dtype takes one of \(allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'.")
+    }
+    return type
   }
 }
 

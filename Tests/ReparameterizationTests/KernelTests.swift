@@ -139,7 +139,7 @@ func batchNorm(scale: [Double], shift: [Double]) -> BatchNorm {
       .folding(norm).padded(to: 3, 3)
     kernel =
       isPadded ? (pointwise + kernel + vertical).padded(to: 5, 5) : kernel + pointwise + vertical
-    let weights = FusedWeights(kernel)
+    let weights = RoundedContents(FusedWeights(kernel), to: .float32)
     let count = 2 * kernel.rowLength
     var result = [Float](repeating: 99, count: count)
     var workspace = Workspace()

@@ -189,7 +189,8 @@ import Testing
         (0..<8).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt64($0))) }
       },
       location: Location(path: "t"))
-    let contents = Float32Contents(try Tensor(.float64, shape: [5], in: bytes, name: "t"))
+    let contents = RoundedContents(
+      try Tensor(.float64, shape: [5], in: bytes, name: "t"), to: .float32)
     var result = [Float](repeating: 0, count: 5)
     var workspace = Workspace()
     try unsafe result.withUnsafeMutableBytes {

@@ -32,13 +32,15 @@ public struct FuseReport: Encodable, Sendable {
   public var mapping: Mapping
   /// What should be said of the conversion, beside the notes on the source.
   public var notes: [Note]
+  /// If weights are int8.
+  public var quantization: QuantizationReport?
   /// If it was asked for.
   public var verification: Verification?
 
   private enum CodingKeys: String, CodingKey {
     case source, output, blocks, blocksWithIdentity, passedThrough, trainParameters
     case deployParameters, epsilons, epsilonSource, largestWeight, besideBranches, input, mapping
-    case notes
+    case notes, quantization
     case verification = "algebra"
   }
 }

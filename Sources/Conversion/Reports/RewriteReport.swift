@@ -19,10 +19,12 @@ public struct RewriteReport: Encodable, Sendable {
   public var mapping: Mapping
   /// What should be said of the conversion, beside the notes on the source.
   public var notes: [Note]
+  /// If weights became int8.
+  public var quantization: QuantizationReport?
 
   private enum CodingKeys: String, CodingKey {
     case source, output, parameters, channelOrder
     case flippedChannels = "channelsReversed"
-    case input, mapping, notes
+    case input, mapping, notes, quantization
   }
 }
