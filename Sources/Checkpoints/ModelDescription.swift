@@ -30,6 +30,13 @@ public struct ModelDescription: Equatable, Sendable {
   }
 }
 
+extension ModelDescription {
+  /// Whether biases make up for weights in steps, by the means that BatchNorms told.
+  public var correctsBiases: Bool {
+    provenance?.biasCorrection == Provenance.batchNormStatistics
+  }
+}
+
 /// How an image becomes the network's input: channels in `channelOrder`, each value scaled so that
 /// white is `scale`, less `mean`, over `standardDeviation`, at `size` x `size` pixels.
 public struct InputConvention: Equatable, Sendable {

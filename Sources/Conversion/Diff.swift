@@ -16,11 +16,14 @@ public func diff(
   let b = try Opened(checkpoint, options.reading.forSecond(checkpoint))
   var notes: [Note] = []
 
-  func verification(_ train: Network, _ deploy: Network) throws -> Verification? {
+  func verification(
+    _ train: Network, _ deploy: Network, _ model: ModelDescription?
+  ) throws -> Verification? {
     do {
       let plan = try FusionPlan(train, epsilon: options.epsilon)
       return try Verification(
-        of: plan, epsilon: options.epsilon, in: deploy, tolerance: options.tolerance,
+        of: plan, epsilon: options.epsilon, in: deploy,
+        correctsBiases: model?.correctsBiases == true, tolerance: options.tolerance,
         threads: options.threads)
     } catch let error as FusionError {
       notes.append(.remark("cannot be fused: \(error)"))
@@ -31,9 +34,9 @@ public func diff(
   var relation: DiffReport.Relation?
   if let x = a.network, let y = b.network {
     if x.form != .deploy, y.form == .deploy {
-      relation = try verification(x, y).map { .secondFused($0) }
+      relation = try verification(x, y, b.checkpoint.model).map { .secondFused($0) }
     } else if x.form == .deploy, y.form != .deploy {
-      relation = try verification(y, x).map { .firstFused($0) }
+      relation = try verification(y, x, a.checkpoint.model).map { .firstFused($0) }
     }
     if relation == nil {
       relation = .copies(

@@ -118,9 +118,11 @@ private func verifyWritten(
 ) throws -> Verification {
   var reading = ReadingOptions()
   reading.dialects = [names] + options.reading.dialects.filter { $0 != names }
-  let written = try Network(recognising: openCheckpoint(file.partialPath), reading)
+  let checkpoint = try openCheckpoint(file.partialPath)
+  let written = try Network(recognising: checkpoint, reading)
   let verification = try Verification(
-    of: plan, epsilon: options.epsilon, in: written, tolerance: .ulps(0),
+    of: plan, epsilon: options.epsilon, in: written,
+    correctsBiases: checkpoint.model?.correctsBiases == true, tolerance: .ulps(0),
     threads: options.writing.threads)
   guard verification.holds else {
     throw ConversionError.notProven(

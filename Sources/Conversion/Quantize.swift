@@ -9,7 +9,9 @@ public enum WeightType: String, CaseIterable, Encodable, Sendable {
   case int8
 
   /// What numbers that are in no steps are rounded to.
-  var format: NumberFormat { ElementType(rawValue: rawValue).flatMap { NumberFormat($0) } ?? .float32 }
+  var format: NumberFormat {
+    ElementType(rawValue: rawValue).flatMap { NumberFormat($0) } ?? .float32
+  }
 }
 
 /// How weights become int8.

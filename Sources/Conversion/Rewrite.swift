@@ -77,7 +77,8 @@ public func rewrite(
   let shapes = network.stateDict.shapes
   let parameters = network.parametersInOrder(structure, isForDeploy: format.isForDeploy)
   let change = try TypeChange(
-    of: parameters.map { (channels.apply(to: $0), $0.role) }, to: options.writing.weightType, format,
+    of: parameters.map { (channels.apply(to: $0), $0.role) }, to: options.writing.weightType,
+    format,
     path: source, options.writing
   ) { names.label(of: $0) }
   notes += change.notes
@@ -142,7 +143,9 @@ private func copy(
   description.input = input?.convention
   let tensors = checkpoint.stateDicts.flatMap(\.tensors)
   let weights = Set(
-    (description.graph?.nodes ?? []).flatMap(\.weightOperands).map { Role.other(name: tensors[$0].name) })
+    (description.graph?.nodes ?? []).flatMap(\.weightOperands).map {
+      Role.other(name: tensors[$0].name)
+    })
   let change = try TypeChange(
     of: tensors.map { ($0.tensor, .other(name: $0.name)) }, to: options.writing.weightType, format,
     path: checkpoint.path, options.writing, where: weights.contains

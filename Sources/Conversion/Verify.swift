@@ -40,7 +40,8 @@ public func verify(
 
   let plan = try FusionPlan(network, architecture: options.architecture, epsilon: options.epsilon)
   let verification = try Verification(
-    of: plan, epsilon: options.epsilon, in: deployNetwork, tolerance: options.tolerance,
+    of: plan, epsilon: options.epsilon, in: deployNetwork,
+    correctsBiases: deployCheckpoint.model?.correctsBiases == true, tolerance: options.tolerance,
     threads: options.threads)
 
   var report = VerifyReport(
@@ -54,7 +55,8 @@ public func verify(
   try report.deploy.verifyChecksums(of: deployNetwork.parameters.map(\.tensor))
   if !verification.holds {
     report.matchingStateDict = try otherStateDict(
-      of: checkpoint, network, in: deployNetwork, options)
+      of: checkpoint, network, in: deployNetwork,
+      correctsBiases: deployCheckpoint.model?.correctsBiases == true, options)
   }
   return report
 }
@@ -100,7 +102,8 @@ private func requireForms(_ train: Network, _ deploy: Network) throws {
 /// The first of the checkpoint's other state dicts of which `deploy` is the fused form: often the
 /// averaged weights were fused, or were not.
 private func otherStateDict(
-  of checkpoint: Checkpoint, _ network: Network, in deploy: Network, _ options: ComparisonOptions
+  of checkpoint: Checkpoint, _ network: Network, in deploy: Network, correctsBiases: Bool,
+  _ options: ComparisonOptions
 ) throws -> String? {
   let limit = 8  // Files with more hold something else.
   for dict in checkpoint.stateDicts.prefix(limit) where dict.path != network.stateDict.path {
@@ -110,7 +113,8 @@ private func otherStateDict(
     guard let other = try? Network(recognising: checkpoint, reading),
       let plan = try? FusionPlan(other, epsilon: options.epsilon),
       let verification = try? Verification(
-        of: plan, epsilon: options.epsilon, in: deploy, tolerance: options.tolerance,
+        of: plan, epsilon: options.epsilon, in: deploy, correctsBiases: correctsBiases,
+        tolerance: options.tolerance,
         threads: options.threads),
       verification.holds
     else { continue }

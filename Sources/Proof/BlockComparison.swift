@@ -47,13 +47,16 @@ struct FusedTensors: Sendable {
   var bias: Tensor
   let weightPrecision: Precision
   let biasPrecision: Precision
+  /// Of each input channel, if the bias makes up for what steps add to the means.
+  var inputMeans: [Double]?
 
-  /// - Precondition: both are of weight types.
-  init(weight: Tensor, bias: Tensor) {
+  /// - Precondition: both are weights, with elements.
+  init(weight: Tensor, bias: Tensor, inputMeans: [Double]? = nil) {
     self.weight = weight
     self.bias = bias
-    weightPrecision = Precision(weight.elementType)!
-    biasPrecision = Precision(bias.elementType)!
+    self.inputMeans = inputMeans
+    weightPrecision = Precision(of: weight)!
+    biasPrecision = Precision(of: bias)!
   }
 }
 
@@ -92,24 +95,85 @@ extension ReferenceBlock {
     if memory.found.count < max(step * rowLength, rows.count) {
       memory.found = [Double](repeating: 0, count: max(step * rowLength, rows.count))
     }
-    try fused.bias.readNumbers(rows, into: &memory.found)
-    for (index, row) in rows.enumerated() {
-      let (value, magnitude) = try self.bias(ofRow: row)
-      compareValue(
-        row, value, magnitude, memory.found[index], fused.biasPrecision, allowance, &bias)
+    if fused.inputMeans == nil {
+      try compareBiases(fused, rows, allowance, &bias, memory: &memory)
+      if isLeaving && bias.failing > 0 { return false }
     }
-    if isLeaving && bias.failing > 0 { return false }
+    var shifts: [(value: Double, magnitude: Double)] = []
     while next < rows.upperBound {
       let end = min(next + step, rows.upperBound)
       try computeWeights(ofRows: next..<end, into: &memory.rows)
       let first = next * rowLength
       try fused.weight.readNumbers(first..<end * rowLength, into: &memory.found)
-      compareWeights(
-        memory, first, (end - next) * rowLength, fused.weightPrecision, allowance, &weights)
+      if fused.weight.scales != nil {
+        compareSteps(memory, next..<end, allowance, &weights)
+      } else {
+        compareWeights(
+          memory, first, (end - next) * rowLength, fused.weightPrecision, allowance, &weights)
+      }
       if isLeaving && weights.failing > 0 { return false }
+      if let means = fused.inputMeans { shifts += self.shifts(memory, next..<end, means) }
       next = end
     }
-    return true
+    if fused.inputMeans != nil {
+      try compareBiases(fused, rows, allowance, less: shifts, &bias, memory: &memory)
+    }
+    return !isLeaving || bias.failing == 0
+  }
+
+  /// - Parameter shifts: what is to be taken from each bias, if anything is.
+  private func compareBiases(
+    _ fused: FusedTensors, _ rows: Range<Int>, _ allowance: Allowance,
+    less shifts: [(value: Double, magnitude: Double)]? = nil, _ difference: inout Difference,
+    memory: inout ComparisonMemory
+  ) throws(ReadError) {
+    try fused.bias.readNumbers(rows, into: &memory.found)
+    for (index, row) in rows.enumerated() {
+      let (value, magnitude) = try self.bias(ofRow: row)
+      let shift = shifts?[index] ?? (value: 0, magnitude: 0)
+      compareValue(
+        row, value - shift.value, magnitude + shift.magnitude, memory.found[index],
+        fused.biasPrecision, allowance, &difference)
+    }
+  }
+
+  /// What the difference of stored weights from the right ones adds to the mean of some rows.
+  private func shifts(
+    _ memory: borrowing ComparisonMemory, _ rows: Range<Int>, _ means: [Double]
+  ) -> [(value: Double, magnitude: Double)] {
+    let (inputs, taps) = (shape[1], shape[2] * shape[3])
+    let rowsOfGroup = channels * inputs / max(1, means.count)
+    return rows.enumerated().map { index, row in
+      var sum = (value: 0.0, magnitude: 0.0)
+      for input in 0..<inputs {
+        let mean = means[row / rowsOfGroup * inputs + input]
+        for tap in 0..<taps {
+          let place = index * rowLength + input * taps + tap
+          let (found, expected) = (memory.found[place], memory.rows.values[place])
+          sum.value += (found - expected) * mean
+          sum.magnitude += (found.magnitude + memory.rows.magnitudes[place]) * mean.magnitude
+        }
+      }
+      return sum
+    }
+  }
+
+  /// Compares rows of weights in steps with the steps that they should be in: 127 to the largest of each.
+  private func compareSteps(
+    _ memory: borrowing ComparisonMemory, _ rows: Range<Int>, _ allowance: Allowance,
+    _ difference: inout Difference
+  ) {
+    for (index, row) in rows.enumerated() {
+      let places = index * rowLength..<(index + 1) * rowLength
+      let largest = memory.rows.values[places].lazy.map(\.magnitude).max() ?? 0
+      let precision = Precision(
+        stepsOf: largest > 0 ? max(Float(largest / 127), .leastNonzeroMagnitude) : 1)
+      for (offset, place) in places.enumerated() {
+        compareValue(
+          row * rowLength + offset, memory.rows.values[place], memory.rows.magnitudes[place],
+          memory.found[place], precision, allowance, &difference)
+      }
+    }
   }
 
   private func compareWeights(
@@ -155,8 +219,10 @@ extension ReferenceBlock {
     // Where float64 itself cannot tell which neighbour is nearer, both are right.
     // Twice: for the program that fused and for this one.
     if (found - expected).magnitude <= ulp / 2 + 2 * roundings * 0x1p-53 * magnitude { return }
+    // A step more than half a step off is another step; a scale has one rounding of its own.
+    let own = precision.step == nil ? ulp : ulp / 2 + Double(Float.ulpOfOne) * precision.greatest
     let allowed =
-      max(ulp, allowance.rounding?.ulp(of: expected) ?? 0) + roundings * allowance.unit * magnitude
+      max(own, allowance.rounding?.ulp(of: expected) ?? 0) + roundings * allowance.unit * magnitude
       + Tolerance.float32Underflow
     difference.add(index, expected: rounded, found: found, ulp: ulp, allowed: allowed)
   }

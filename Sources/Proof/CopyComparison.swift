@@ -77,7 +77,8 @@ extension TensorComparison {
   /// Compares two tensors of which either may be the other, cast to its type.
   init(eitherWay first: Named, _ other: Named, tolerance: Tolerance) throws(ReadError) {
     self = try TensorComparison(first, other, tolerance: tolerance)
-    guard relation == .different, let a = Precision(elementType), let b = Precision(otherType),
+    guard relation == .different, let a = Precision(of: first.tensor),
+      let b = Precision(of: other.tensor),
       a.unitRoundoff > b.unitRoundoff
     else { return }
     if try TensorComparison(other, first, tolerance: tolerance).relation == .cast {

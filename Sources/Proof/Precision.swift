@@ -10,28 +10,47 @@ public struct Precision: Equatable, Sendable {
   let leastExponent: Int
   /// The largest finite number.
   let greatest: Double
+  /// The distance from one number to the next, where it is the same everywhere.
+  let step: Double?
 
   /// Nil for types that weights do not come in.
   public init?(_ elementType: ElementType) {
+    guard let format = NumberFormat(elementType) else { return nil }
     self.elementType = elementType
-    switch elementType {
-    case .float64:
-      (significandBits, leastExponent, greatest) = (53, -1022, .greatestFiniteMagnitude)
-    case .float32:
-      (significandBits, leastExponent, greatest) = (24, -126, Double(Float.greatestFiniteMagnitude))
-    case .bfloat16: (significandBits, leastExponent, greatest) = (8, -126, 0x1.FEp127)
-    case .float16: (significandBits, leastExponent, greatest) = (11, -14, 65504)
-    default: return nil
-    }
+    significandBits = format.significandBits
+    leastExponent = format.leastExponent
+    greatest = format.greatest
+    step = nil
   }
 
-  /// The largest relative error of rounding a normal number: `2^-24` for float32.
+  /// Of int8 weights: 127 steps of a scale to either side.
+  init(stepsOf scale: Float) {
+    elementType = .int8
+    significandBits = 7
+    step = Double(scale)
+    leastExponent = Int(scale.exponent)
+    greatest = 127 * Double(scale)
+  }
+
+  /// Of an element of a tensor; nil if it is no weight.
+  init?(of tensor: Tensor, at index: Int = 0) {
+    guard let scales = tensor.scales else {
+      self.init(tensor.elementType)
+      return
+    }
+    guard !scales.values.isEmpty, scales.run > 0 else { return nil }
+    self.init(stepsOf: scales.values[scales.channel(of: index)])
+  }
+
+  /// The largest relative error of rounding a normal number: `2^-24` for float32. Of steps, that of the
+  /// largest number.
   public var unitRoundoff: Double { power(-significandBits) }
 
   /// The distance from one number of this type to the next where `value` lies: the unit in the last
   /// place. Infinite if `value` is not finite.
   public func ulp(of value: Double) -> Double {
     guard value.isFinite else { return .infinity }
+    if let step { return step }
     let exponent = value == 0 ? leastExponent : max(leastExponent, Int(value.exponent))
     return power(max(-1074, exponent - significandBits + 1))
   }
@@ -44,8 +63,9 @@ public struct Precision: Equatable, Sendable {
     default:
       guard value.isFinite, value != 0 else { return value }
       let unit = ulp(of: value)
-      // Exact, both ways: the unit is a power of two, far from the limits of float64.
+      // Exact, both ways, but for steps: the unit is a power of two, far from the limits of float64.
       let result = (value / unit).rounded(.toNearestOrEven) * unit
+      if step != nil { return max(-greatest, min(greatest, result)) + 0 }  // There is no -0.
       guard result.magnitude <= greatest else { return value < 0 ? -.infinity : .infinity }
       return result == 0 && value < 0 ? -0.0 : result
     }

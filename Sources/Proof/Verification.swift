@@ -40,14 +40,15 @@ public struct Verification: Sendable {
 
   /// Compares `deploy` with what `plan` would make.
   ///
-  /// - Parameter epsilon: BatchNorm's, where the training file does not say it; by default the
-  ///   dialect's.
+  /// - Parameters:
+  ///   - epsilon: BatchNorm's, where the training file does not say it; by default the dialect's.
+  ///   - correctsBiases: whether biases are to make up for what steps of weights add to the means.
   /// - Throws: `ReadError`.
   public init(
     of plan: FusionPlan, epsilon: Double? = nil, in deploy: Network,
-    tolerance: Tolerance = .rounding, threads: Threads = .all
+    correctsBiases: Bool = false, tolerance: Tolerance = .rounding, threads: Threads = .all
   ) throws {
-    let matched = try Matching(plan, epsilon: epsilon, deploy)
+    let matched = try Matching(plan, epsilon: epsilon, deploy, correctsBiases: correctsBiases)
     missing = matched.missing
     unexpected = matched.unexpected
     blocksWithBranches = matched.blocksWithBranches
@@ -57,8 +58,7 @@ public struct Verification: Sendable {
       of: matched.pairs, largestFirst: \.byteCount, threads: threads
     ) { (pair, _) throws(ReadError) -> Compared in
       switch pair {
-      case .block(let block, let weight, let bias):
-        .block(try BlockComparison(block, weight, bias, tolerance: tolerance))
+      case .block(let pair): .block(try BlockComparison(pair, tolerance: tolerance))
       case .copy(let first, let other):
         .copy(try TensorComparison(Named(first), Named(other), tolerance: tolerance))
       }
@@ -82,7 +82,7 @@ public struct Verification: Sendable {
       let pair = matched.fused[index]
       let diagnosis = Diagnosis(
         block: pair.block,
-        fused: FusedTensors(weight: pair.weight.tensor, bias: pair.bias.tensor),
+        fused: pair.tensors,
         weights: weights, bias: bias, others: matched.references, likelyEpsilon: epsilon)
       comparisons[index].cause = try diagnosis.cause()
       if case .epsilon(let value) = comparisons[index].cause { epsilon = value }
@@ -102,15 +102,29 @@ private enum Compared: Sendable {
 
 /// What is to be compared.
 private enum Pair: Sendable {
-  case block(ReferenceBlock, weight: Parameter, bias: Parameter)
+  case block(FusedPair)
   case copy(Parameter, Parameter)
 
   /// Of the deploy file.
   var byteCount: Int {
     switch self {
-    case .block(_, let weight, _): weight.tensor.byteCount
+    case .block(let pair): pair.weight.tensor.byteCount
     case .copy(_, let other): other.tensor.byteCount
     }
+  }
+}
+
+/// A block, and the convolution of the deploy file that it should be.
+private struct FusedPair: Sendable {
+  var block: ReferenceBlock
+  var weight, bias: Parameter
+  /// Of each input channel, if the bias is to make up for what steps of the weight add to the means.
+  var inputMeans: [Double]?
+
+  var tensors: FusedTensors {
+    FusedTensors(
+      weight: weight.tensor, bias: bias.tensor,
+      inputMeans: weight.tensor.scales == nil ? nil : inputMeans)
   }
 }
 
@@ -120,7 +134,7 @@ private struct Matching: Sendable {
   /// Every block that is to be fused.
   let references: [ReferenceBlock]
   /// Those whose convolution the deploy file has.
-  let fused: [(block: ReferenceBlock, weight: Parameter, bias: Parameter)]
+  let fused: [FusedPair]
   let copies: [(first: Parameter, other: Parameter)]
   let missing: [Missing]
   let unexpected: [String]
@@ -128,11 +142,12 @@ private struct Matching: Sendable {
 
   /// Blocks first.
   var pairs: [Pair] {
-    fused.map { .block($0.block, weight: $0.weight, bias: $0.bias) }
-      + copies.map { .copy($0.first, $0.other) }
+    fused.map { .block($0) } + copies.map { .copy($0.first, $0.other) }
   }
 
-  init(_ plan: FusionPlan, epsilon: Double?, _ deploy: Network) throws {
+  init(
+    _ plan: FusionPlan, epsilon: Double?, _ deploy: Network, correctsBiases: Bool
+  ) throws {
     let train = plan.network
     let alignment = PathAlignment(from: train, to: deploy)
     var found: [Role: Parameter] = [:]
@@ -141,7 +156,10 @@ private struct Matching: Sendable {
 
     var used: Set<Role> = []
     var references: [ReferenceBlock] = []
-    var fused: [(ReferenceBlock, Parameter, Parameter)] = []
+    var fused: [FusedPair] = []
+    var branches: [Role: Branch] = [:]
+    var originals: [Role: Parameter] = [:]
+    for parameter in train.parameters { originals[parameter.role] = parameter }
     var copies: [(Parameter, Parameter)] = []
     var missing: [Missing] = []
     var missingParts: [String: [String]] = [:]
@@ -152,12 +170,13 @@ private struct Matching: Sendable {
         // Made again, with the given epsilon, and of its shape nothing but what the plan says.
         let branch = try blocks[path]!.branch(in: train, epsilon: epsilon ?? train.dialect.epsilon)
         let reference = try ReferenceBlock(path, branch, shape: block.kernel.shape)
+        branches[.block(block.address, .fused(.weight))] = branch
         references.append(reference)
         let address = alignment.address(block.address)
         let roles = Part.ofConvolution.map { Role.block(address, .fused($0)) }
         used.formUnion(roles)
         if let weight = found[roles[0]], let bias = found[roles[1]] {
-          fused.append((reference, weight, bias))
+          fused.append(FusedPair(block: reference, weight: weight, bias: bias))
         } else {
           let other = deploy.block(at: address.path)
           missing.append(
@@ -171,7 +190,11 @@ private struct Matching: Sendable {
         let role = alignment.role(parameter.role)
         used.insert(role)
         if let other = found[role] {
-          copies.append((parameter, other))
+          switch try Matching.layerInSteps(parameter, originals, found, alignment) {
+          case .some(let pair?): fused.append(pair)
+          case .some(nil): break
+          case nil: copies.append((parameter, other))
+          }
         } else {
           missingParts[Matching.part(parameter), default: []].append(parameter.originalName)
         }
@@ -197,11 +220,41 @@ private struct Matching: Sendable {
       }
     }
     self.references = references
+    if correctsBiases {
+      var means: [Role: [Double]] = [:]
+      for (role, list) in inputMeans(of: plan.structure, branches) {
+        means[alignment.role(role)] = list
+      }
+      for index in fused.indices { fused[index].inputMeans = means[fused[index].weight.role] }
+    }
     self.fused = fused
     self.copies = copies
     self.missing = missing
     self.unexpected = unexpected
     blocksWithBranches = withBranches.count
+  }
+
+  /// A layer that is no block, whose weight the deploy file has in steps: more than a copy.
+  ///
+  /// - Returns: nil if the parameter is of no such layer; of its bias, nothing, as the weight's has it.
+  private static func layerInSteps(
+    _ parameter: Parameter, _ originals: [Role: Parameter], _ found: [Role: Parameter],
+    _ alignment: PathAlignment
+  ) throws(ReadError) -> FusedPair?? {
+    let weightRole = parameter.role.weightOfBias ?? parameter.role
+    guard let weight = originals[weightRole], let biasRole = weightRole.biasOfWeight,
+      let bias = originals[biasRole], var other = found[alignment.role(weightRole)],
+      let otherBias = found[alignment.role(biasRole)], other.tensor.scales != nil,
+      weight.tensor.isWeight, bias.tensor.isWeight, weight.tensor.shape == other.tensor.shape
+    else { return .none }
+    guard parameter.role == weightRole else { return .some(nil) }
+    let sizes = weight.tensor.shape.dimensions
+    let shape = Shape(sizes + [Int](repeating: 1, count: max(0, 4 - sizes.count)))
+    other.tensor = other.tensor.reshaped(to: shape)
+    let reference = try ReferenceBlock(
+      weight.originalName,
+      .convolution(weight.tensor.reshaped(to: shape), bias: bias.tensor), shape: shape)
+    return FusedPair(block: reference, weight: other, bias: otherBias)
   }
 
   /// What a parameter that is missing is part of.
@@ -228,9 +281,10 @@ extension Cause {
 }
 
 extension BlockComparison {
-  init(
-    _ reference: ReferenceBlock, _ weight: Parameter, _ bias: Parameter, tolerance: Tolerance
+  fileprivate init(
+    _ pair: FusedPair, tolerance: Tolerance
   ) throws(ReadError) {
+    let (reference, weight, bias) = (pair.block, pair.weight, pair.bias)
     path = reference.path
     weightName = weight.originalName
     biasName = bias.originalName
@@ -248,8 +302,7 @@ extension BlockComparison {
       return
     }
     var memory = ComparisonMemory()
-    let (weights, biases) = try reference.compare(
-      FusedTensors(weight: weight.tensor, bias: bias.tensor), memory: &memory)
+    let (weights, biases) = try reference.compare(pair.tensors, memory: &memory)
     self.weights = weights
     self.bias = biases
     let isWithin = weights.isWithin(tolerance) && biases.isWithin(tolerance)

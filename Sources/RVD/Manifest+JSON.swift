@@ -134,7 +134,8 @@ extension Provenance {
       container: try fields.string("container"), dialect: try fields.string("dialect"),
       epsilons: try fields.numbers("epsilons"),
       arithmetic: try fields.string("arithmetic"),
-      biasCorrection: try fields.string(ifPresent: "biasCorrection"), tool: try fields.string("tool"))
+      biasCorrection: try fields.string(ifPresent: "biasCorrection"),
+      tool: try fields.string("tool"))
   }
 }
 

@@ -117,11 +117,16 @@ extension Role {
   }
 
   /// Of a bias, its layer's weight.
-  public var weightOfBias: Role? {
+  public var weightOfBias: Role? { exchanging(.bias, for: .weight) }
+
+  /// Of a weight, its layer's bias.
+  public var biasOfWeight: Role? { exchanging(.weight, for: .bias) }
+
+  private func exchanging(_ part: Part, for other: Part) -> Role? {
     switch self {
-    case .block(let block, let address) where address.part == .bias:
-      .block(block, ParameterAddress(address.layer, .weight))
-    case .classifier(.bias): .classifier(.weight)
+    case .block(let block, let address) where address.part == part:
+      .block(block, ParameterAddress(address.layer, other))
+    case .classifier(part): .classifier(other)
     default: nil
     }
   }
@@ -214,9 +219,9 @@ extension FusionPlan {
 }
 
 extension Graph {
-  /// For the weight of each layer whose input is the ReLU of a convolution, or the mean over that: the
+  /// For the weight of each convolution or linear layer whose input is the ReLU of a convolution, or the mean over that: the
   /// weight of that convolution.
-  var rectifiedSources: [Int: Int] {
+  package var rectifiedSources: [Int: Int] {
     /// The weight of the convolution whose ReLU a value has the means of.
     func source(of value: Int) -> Int? {
       guard value > 0 else { return nil }

@@ -28,42 +28,42 @@
 
   /// IEEE 754 binary64.
   public static let float64 = unsafe NumberFormat(
-      elementType: .float64, significandBits: 53, leastExponent: -1022,
-      greatest: .greatestFiniteMagnitude,
-      readDoubles: { (tensor, range, numbers) throws(ReadError) in
-        try unsafe tensor.read(range, into: UnsafeMutableRawBufferPointer(numbers))
-      }, readFloats: nil, write: { unsafe store($0, $1) { $0 } })
+    elementType: .float64, significandBits: 53, leastExponent: -1022,
+    greatest: .greatestFiniteMagnitude,
+    readDoubles: { (tensor, range, numbers) throws(ReadError) in
+      try unsafe tensor.read(range, into: UnsafeMutableRawBufferPointer(numbers))
+    }, readFloats: nil, write: { unsafe store($0, $1) { $0 } })
 
   /// IEEE 754 binary32.
   public static let float32 = unsafe NumberFormat(
-      elementType: .float32, significandBits: 24, leastExponent: -126,
-      greatest: Double(Float.greatestFiniteMagnitude),
-      readDoubles: { (tensor, range, numbers) throws(ReadError) in
-        try unsafe tensor.decode(range, into: numbers) { Double(Float(bitPattern: $0)) }
-      },
-      readFloats: { (tensor, range, numbers) throws(ReadError) in
-        try unsafe tensor.read(range, into: UnsafeMutableRawBufferPointer(numbers))
-      }, write: { unsafe store($0, $1) { Float($0) } })
+    elementType: .float32, significandBits: 24, leastExponent: -126,
+    greatest: Double(Float.greatestFiniteMagnitude),
+    readDoubles: { (tensor, range, numbers) throws(ReadError) in
+      try unsafe tensor.decode(range, into: numbers) { Double(Float(bitPattern: $0)) }
+    },
+    readFloats: { (tensor, range, numbers) throws(ReadError) in
+      try unsafe tensor.read(range, into: UnsafeMutableRawBufferPointer(numbers))
+    }, write: { unsafe store($0, $1) { Float($0) } })
 
   /// IEEE 754 binary16.
   public static let float16 = unsafe NumberFormat(
-      elementType: .float16, significandBits: 11, leastExponent: -14, greatest: 65504,
-      readDoubles: { (tensor, range, numbers) throws(ReadError) in
-        try unsafe tensor.decode(range, into: numbers) { Double(Float(halfBits: $0)) }
-      },
-      readFloats: { (tensor, range, numbers) throws(ReadError) in
-        try unsafe tensor.decode(range, into: numbers) { Float(halfBits: $0) }
-      }, write: { unsafe store($0, $1) { $0.rounded(fractionBits: 10, bias: 15) } })
+    elementType: .float16, significandBits: 11, leastExponent: -14, greatest: 65504,
+    readDoubles: { (tensor, range, numbers) throws(ReadError) in
+      try unsafe tensor.decode(range, into: numbers) { Double(Float(halfBits: $0)) }
+    },
+    readFloats: { (tensor, range, numbers) throws(ReadError) in
+      try unsafe tensor.decode(range, into: numbers) { Float(halfBits: $0) }
+    }, write: { unsafe store($0, $1) { $0.rounded(fractionBits: 10, bias: 15) } })
 
   /// The upper half of a binary32.
   public static let bfloat16 = unsafe NumberFormat(
-      elementType: .bfloat16, significandBits: 8, leastExponent: -126, greatest: 0x1.FEp127,
-      readDoubles: { (tensor, range, numbers) throws(ReadError) in
-        try unsafe tensor.decode(range, into: numbers) { Double(Float(brainBits: $0)) }
-      },
-      readFloats: { (tensor, range, numbers) throws(ReadError) in
-        try unsafe tensor.decode(range, into: numbers) { Float(brainBits: $0) }
-      }, write: { unsafe store($0, $1) { $0.rounded(fractionBits: 7, bias: 127) } })
+    elementType: .bfloat16, significandBits: 8, leastExponent: -126, greatest: 0x1.FEp127,
+    readDoubles: { (tensor, range, numbers) throws(ReadError) in
+      try unsafe tensor.decode(range, into: numbers) { Double(Float(brainBits: $0)) }
+    },
+    readFloats: { (tensor, range, numbers) throws(ReadError) in
+      try unsafe tensor.decode(range, into: numbers) { Float(brainBits: $0) }
+    }, write: { unsafe store($0, $1) { $0.rounded(fractionBits: 7, bias: 127) } })
 
   /// Nil for types that weights do not come in.
   public init?(_ elementType: ElementType) {
@@ -94,7 +94,8 @@ extension NumberFormat {
     let fraction = Double(bits & ((1 << UInt64(significandBits - 1)) - 1))
     let exponent = Int(bits >> UInt64(significandBits - 1))
     // Below the smallest normal number, the leading bit is 0 and the exponent stays the same.
-    let leading = exponent > 0 ? Double(sign: .plus, exponent: significandBits - 1, significand: 1) : 0
+    let leading =
+      exponent > 0 ? Double(sign: .plus, exponent: significandBits - 1, significand: 1) : 0
     return Double(
       sign: .plus, exponent: max(exponent - 1, 0) + leastExponent - (significandBits - 1),
       significand: leading + fraction)

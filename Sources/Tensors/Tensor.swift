@@ -152,7 +152,7 @@ public struct ChannelScales: Equatable, Sendable {
   public internal(set) var run: Int
 
   /// The channel of the element at `index`, in row-major order.
-  func channel(of index: Int) -> Int { index / run % values.count }
+  package func channel(of index: Int) -> Int { index / run % values.count }
 
   /// The axis of `shape` that the channels are counted along.
   func axis(of shape: Shape) -> Int? {

@@ -99,7 +99,8 @@ struct OutputOptions: ParsableArguments {
 
   @Flag(
     name: .customLong("no-bias-correction"),
-    help: "With int8: leave biases as they are, instead of making up for what int8 adds to the means.")
+    help:
+      "With int8: leave biases as they are, instead of making up for what int8 adds to the means.")
   var leavesOutBiasCorrection = false
 
   @Flag(help: "Replace the output if it exists.")
