@@ -12,6 +12,7 @@ struct Export: ParsableCommand {
         repconv export model.rvd model.pth
         repconv export deploy.pth model.rvd
         repconv export model.rvd weights.bin --to pth
+        repconv export model.rvd half.safetensors --dtype float16
       """)
 
   @Argument(

@@ -9,8 +9,8 @@ struct Fuse: ParsableCommand {
     abstract: "Fuse the branches of every block into one convolution.",
     discussion: """
       Reads any checkpoint that 'repconv inspect' shows in train form: blocks of RepVGG, MobileOne and \
-      DBB, whatever network they are in. Computes in float64 and rounds once, to float32; writes the \
-      deploy form in the format of OUT's extension. Tensors outside the blocks pass through. Where a \
+      DBB, whatever network they are in. Computes in float64 and rounds once, to float32 or \
+      what --dtype says; writes the deploy form in the format of OUT's extension. Tensors outside the blocks pass through. Where a \
       project's own deploy code folds plain convolutions (DBB, YOLOv6), they are folded as well.
 
       EXAMPLES
@@ -19,6 +19,8 @@ struct Fuse: ParsableCommand {
         repconv fuse mobileone_s0.pth.tar out.rvd -a MobileOne-S0
         repconv fuse yolo.pth out.rvd --bn-eps 1e-3
         repconv fuse in.pth out.rvd --verify
+        repconv fuse in.pth out.safetensors --dtype float16
+        repconv fuse in.pth out.rvd --dtype int8 --keep-float stage0
       """)
 
   @Argument(
@@ -110,6 +112,7 @@ extension FuseReport {
       lines.append(row("largest", "weight \(largestWeight.magnitude), in \(largestWeight.name)"))
     }
     lines += input?.rows(dialect: mapping.dialect ?? "") ?? []
+    lines += quantization?.rows ?? []
     lines += mapping.droppedRows
     for note in source.notes + notes { lines.append(row("note", note.advised)) }
     lines.append(

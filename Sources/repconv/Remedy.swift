@@ -32,6 +32,9 @@ private func remedy(for error: any Error) -> String? {
   case ConversionError.unknownExtension(_, let known):
     "Use one of \(known.joined(separator: ", ")), or name the format with --to."
   case ConversionError.notDeployed: "'repconv fuse' makes one of it."
+  case ConversionError.overflow: "Use --dtype bfloat16, which has the range of float32."
+  case ConversionError.noSteps(_, _, let known):
+    "Write one of \(known.joined(separator: ", ")), or choose another --dtype."
   case ConversionError.noStem: "Use --channels keep."
   case ConversionError.notComparable(_, .exchanged):
     "Name the training checkpoint first: repconv verify TRAIN DEPLOY."

@@ -50,6 +50,7 @@ extension RewriteReport {
           "\(channelOrder.rawValue)\(flippedChannels ? ", reversed in the first block" : "")"))
     }
     lines += input?.rows(dialect: mapping.dialect ?? "") ?? []
+    lines += quantization?.rows ?? []
     lines += mapping.droppedRows
     for note in source.notes + notes { lines.append(row("note", note.advised)) }
     lines.append(row("wrote", "\(output.format), \(size(output.byteCount ?? 0))"))

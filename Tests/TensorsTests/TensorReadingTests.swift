@@ -182,6 +182,102 @@ import Testing
     #expect(doubles == values[3...].map(Double.init) + [99, 99])
   }
 
+  /// Numbers, and the bit patterns of the nearest float16 and bfloat16, found by comparing exact fractions;
+  /// a NaN stays one.
+  static let nearest: [(Double, UInt16, UInt16)] = [
+    (1.0, 0x3C00, 0x3F80), (-0.0, 0x8000, 0x8000), (65504, 0x7BFF, 0x4780),
+    // Halfway to the next, and a bit more than float32 can tell apart from it.
+    (65519.999, 0x7BFF, 0x4780), (65520, 0x7C00, 0x4780), (1 + 0x1p-11, 0x3C00, 0x3F80),
+    (1 + 0x1p-11 + 0x1p-40, 0x3C01, 0x3F80), (1 + 0x3p-11, 0x3C02, 0x3F80),
+    (1 + 0x1p-8, 0x3C04, 0x3F80), (1 + 0x1p-8 + 0x1p-45, 0x3C04, 0x3F81),
+    (1 + 0x3p-8, 0x3C0C, 0x3F82),
+    // The smallest normal number of float16, what rounds up to it, subnormal ones, and less than half of
+    // the least.
+    (0x1p-14, 0x0400, 0x3880), (0x1.FFFp-15, 0x0400, 0x3880), (0x1p-24, 0x0001, 0x3380),
+    (0x1p-25, 0x0000, 0x3300), (0x1.0000000001p-25, 0x0001, 0x3300), (0x3p-25, 0x0002, 0x33C0),
+    (-0x1p-30, 0x8000, 0xB080), (0x1p-126, 0x0000, 0x0080), (0x1p-133, 0x0000, 0x0001),
+    (0x1p-134, 0x0000, 0x0000), (0x1.8p-134, 0x0000, 0x0001), (0x1p-300, 0x0000, 0x0000),
+    (0x1.FEp127, 0x7C00, 0x7F7F), (0x1.FFp127, 0x7C00, 0x7F80), (1e300, 0x7C00, 0x7F80),
+    (-.infinity, 0xFC00, 0xFF80), (.nan, 0x7E00, 0x7FC0),
+  ]
+
+  @Test(arguments: nearest)
+  func `float64 becomes the nearest of sixteen bits`(
+    value: Double, half: UInt16, brain: UInt16
+  ) throws {
+    for (format, expected) in [(NumberFormat.float16, half), (.bfloat16, brain)] {
+      let contents = RoundedContents(
+        try Tensor(float64: [value], shape: [1], name: "t"), to: format)
+      var (result, workspace) = ([UInt16(0)], Workspace())
+      try unsafe result.withUnsafeMutableBytes {
+        try unsafe contents.read(0..<1, into: $0, workspace: &workspace)
+      }
+      #expect(result[0] == expected, "\(format.elementType)")
+    }
+  }
+
+  @Test(arguments: [(NumberFormat.float16, 5 as UInt16), (.bfloat16, 8)])
+  func `every number of sixteen bits, and what lies between two, rounds as it should`(
+    format: NumberFormat, exponentBits: UInt16
+  ) throws {
+    // In the order of their values; the next after the largest is infinite.
+    let patterns = (0..<((1 << exponentBits) - 1) << (15 - exponentBits)).map { UInt16($0) }
+    let bytes = patterns.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+    let numbers = try Tensor(
+      format.elementType, shape: [patterns.count],
+      in: MemoryBytes(bytes, location: Location(path: "t")), name: "t"
+    ).doubles()
+    var (values, expected): ([Double], [UInt16]) = ([], [])
+    for (index, pattern) in patterns.enumerated() {
+      values.append(numbers[index])
+      expected.append(pattern)
+      guard index + 1 < numbers.count else { continue }
+      let middle = (numbers[index] + numbers[index + 1]) / 2
+      values += [middle.nextDown, middle, middle.nextUp]
+      expected += [pattern, pattern + pattern % 2, pattern + 1]
+    }
+    let contents = RoundedContents(
+      try Tensor(float64: values, shape: [values.count], name: "t"), to: format)
+    var (result, workspace) = ([UInt16](repeating: 0, count: values.count), Workspace())
+    try unsafe result.withUnsafeMutableBytes {
+      try unsafe contents.read(0..<values.count, into: $0, workspace: &workspace)
+    }
+    #expect(result == expected)
+  }
+
+  @Test func `integers with scales are their products, in any order of axes`() throws {
+    let integers: [Int8] = [1, -2, 3, -127, 127, 0, 5, 6, -7, 8, 9, 10]
+    let tensor = try Tensor(
+      .int8, shape: [2, 3, 2],
+      in: MemoryBytes(integers.map { UInt8(bitPattern: $0) }, location: Location(path: "t")),
+      name: "t"
+    ).scaled(by: [0.5, 0.1])
+    let tenth = Double(Float(0.1))
+    let values = integers.enumerated().map { Double($1) * ($0 < 6 ? 0.5 : tenth) }
+    #expect(try tensor.doubles() == values)
+    let exchanged = [0, 6, 2, 8, 4, 10, 1, 7, 3, 9, 5, 11].map { values[$0] }
+    #expect(try tensor.transposed([2, 1, 0]).doubles() == exchanged)
+    #expect(try tensor.flipped(axis: 0).doubles() == Array(values[6...] + values[..<6]))
+    let reversed = [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10].map { values[$0] }
+    #expect(try tensor.flipped(axis: 2).doubles() == reversed)
+    #expect(try tensor.reshaped(to: [2, 6, 1, 1]).doubles() == values)
+    var part = [Double](repeating: 99, count: 4)
+    try tensor.readNumbers(4..<8, into: &part)
+    #expect(part == Array(values[4..<8]))
+    #expect(tensor.isWeight && !tensor.fitsFloat)
+  }
+
+  @Test func `numbers become the nearest steps of a scale, ties to even, none beyond 127`() throws {
+    let numbers = try Tensor(
+      float64: [0.5, 1.5, -2.5, 127.6, -500, 0.4, 5, .nan], shape: [2, 4], name: "t")
+    let contents = SteppedContents(numbers, shape: [2, 4], scales: [1, 2])
+    var (result, workspace) = ([Int8](repeating: 99, count: 8), Workspace())
+    try unsafe result.withUnsafeMutableBytes {
+      try unsafe contents.read(0..<8, into: $0, workspace: &workspace)
+    }
+    #expect(result == [0, 2, -2, 127, -127, 0, 2, 0])
+  }
+
   @Test func `float64 becomes float32 with one rounding, ties to even`() throws {
     let values: [Double] = [1 + 0x1p-24, 1 + 0x1p-24 + 0x1p-50, 1 + 0x3p-24, 1e300, -0.0]
     let bytes = MemoryBytes(
