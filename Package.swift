@@ -52,6 +52,9 @@ let package = Package(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     .systemLibrary(
+      name: "CZstd", pkgConfig: "libzstd",
+      providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    .systemLibrary(
       name: "CZip", pkgConfig: "libzip",
       providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
 
@@ -89,7 +92,8 @@ let package = Package(
       dependencies: ["Blocks", "Checkpoints", "Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
     .target(
-      name: "RVD", dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "Tensors"],
+      name: "RVD",
+      dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "Tensors", "CZstd"],
       swiftSettings: settings),
     .target(
       name: "Conversion",

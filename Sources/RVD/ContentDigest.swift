@@ -7,7 +7,8 @@ internal import Tensors
 /// Each tensor has a digest of its own, so that they can be computed in any order, or at once:
 ///
 ///     d(t) = SHA-256( u64 bytes of the name | name | u64 bytes of the type's name | type's name
-///                     | u64 rank | u64 each dimension | elements, little-endian, row-major )
+///                     | u64 rank | u64 each dimension | elements, little-endian, row-major
+///                     | of int8 with scales also: u64 bytes of the scales' name | that name )
 ///     content = SHA-256( d(t) of every tensor, in ascending order of the names' UTF-8 bytes )
 ///
 /// Every part has its length before it, so no two lists of tensors feed the same bytes.
@@ -16,11 +17,7 @@ struct ContentDigest {
 
   /// The digest of one tensor, to be fed its elements.
   static func begin(name: String, _ elementType: ElementType, _ shape: Shape) -> SHA256 {
-    var start: [UInt8] = []
-    for text in [name, elementType.rawValue] {
-      start.appendLittleEndian(UInt64(text.utf8.count))
-      start.append(contentsOf: text.utf8)
-    }
+    var start = bytes(of: name) + bytes(of: elementType.rawValue)
     start.appendLittleEndian(UInt64(shape.rank))
     for size in shape.dimensions { start.appendLittleEndian(UInt64(size)) }
     var hash = SHA256()
@@ -28,8 +25,19 @@ struct ContentDigest {
     return hash
   }
 
-  mutating func add(_ name: String, _ hash: SHA256) {
+  /// Adds a tensor whose elements were fed to `hash`.
+  ///
+  /// - Parameter scales: the name of its scales, if it has some.
+  mutating func add(_ name: String, _ hash: SHA256, scales: String?) {
+    var hash = hash
+    if let scales { hash.update(ContentDigest.bytes(of: scales)) }
     parts.append((name, hash.finalize()))
+  }
+
+  private static func bytes(of text: String) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.appendLittleEndian(UInt64(text.utf8.count))
+    return bytes + text.utf8
   }
 
   /// The digest of all tensors added, in hexadecimal.

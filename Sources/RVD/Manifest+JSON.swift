@@ -45,10 +45,12 @@ extension StoredTensor {
       "bytes": .integer(byteCount),
       "codec": .string(codec),
       "crc32": .string(crc32.hexadecimal),
+      "frames": frames.map { .array($0.map { .array($0.map(JSONValue.integer)) }) },
       "layout": layout.map(JSONValue.string),
       "name": .string(name),
       "offset": .integer(offset),
       "role": role.map(JSONValue.string),
+      "scales": scales.map(JSONValue.integer),
       "shape": .array(shape.dimensions.map(JSONValue.integer)),
       "storedBytes": .integer(storedByteCount),
       "type": .string(elementType.rawValue),
@@ -64,6 +66,8 @@ extension StoredTensor {
     }
     self.elementType = elementType
     codec = try fields.string("codec")
+    frames = try fields.has("frames") ? fields.arraysOfIntegers("frames") : nil
+    scales = try fields.has("scales") ? fields.integer("scales") : nil
     let dimensions = try fields.integers("shape")
     guard let shape = Shape(checking: dimensions) else {
       throw .invalid(
@@ -177,6 +181,14 @@ struct Fields {
 
   func integers(_ key: String) throws(ManifestProblem) -> [Int] {
     try elements(key, "an array of integers from 0 to 2^53 - 1", count)
+  }
+
+  func arraysOfIntegers(_ key: String) throws(ManifestProblem) -> [[Int]] {
+    try elements(key, "an array of arrays of integers from 0 to 2^53 - 1") { value in
+      guard case .array(let elements) = value else { return nil }
+      let integers = elements.compactMap(count)
+      return integers.count == elements.count ? integers : nil
+    }
   }
 
   func number(_ key: String) throws(ManifestProblem) -> Double {

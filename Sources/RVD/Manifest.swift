@@ -16,8 +16,12 @@ public struct StoredTensor: Equatable, Sendable {
   public var role: String?
   /// The order of the axes: `OIHW` or `OI`.
   public var layout: String?
-  /// How the elements became the stored bytes. Version 1 has `raw`: as they are.
+  /// How the elements became the stored bytes: `raw`, as they are, or `planes-zstd`, compressed.
   public var codec: String
+  /// Of a compressed tensor: the bytes that each plane of each frame of it takes.
+  public var frames: [[Int]]?
+  /// Of int8 weights: the index, among all stored tensors, of the scales of their output channels.
+  public var scales: Int?
   /// Where the stored bytes begin, from the beginning of the file.
   public var offset: Int
   /// Bytes in the file.
@@ -91,10 +95,8 @@ extension Manifest {
           place: "tensors[\(index)].codec",
           what: "tensor '\(tensor.name)' is stored with the codec '\(tensor.codec)'")
       }
-      if let expected = codec.storedByteCount(bytes), tensor.storedByteCount != expected {
-        try invalid(
-          "storedBytes", expected: "\(expected), as the codec is \(codec.name)",
-          found: "\(tensor.storedByteCount)")
+      if let problem = tensor.problem(storedWith: codec) {
+        try invalid(problem.member, expected: problem.expected, found: problem.found)
       }
       if let layout = tensor.layout {
         guard let rank = Manifest.ranks[layout] else {
@@ -118,6 +120,49 @@ extension Manifest {
         try invalid("offset", expected: "a place below 2^53", found: "\(tensor.offset)")
       }
     }
+    try checkScales()
+  }
+
+  /// That scales are what they have to be, each of one tensor only.
+  private func checkScales() throws(ManifestProblem) {
+    var users: [Int: String] = [:]
+    for (index, tensor) in tensors.enumerated() {
+      guard let scales = tensor.scales else { continue }
+      func invalid(_ expected: String, _ found: String) throws(ManifestProblem) -> Never {
+        throw .invalid(
+          place: "tensors[\(index)].scales ('\(tensor.name)')", expected: expected, found: found)
+      }
+      guard tensor.elementType == .int8, [2, 4].contains(tensor.shape.rank) else {
+        try invalid(
+          "absent, but for int8 of 2 or 4 axes",
+          "\(scales), for \(tensor.elementType.rawValue) \(tensor.shape)")
+      }
+      guard tensors.indices.contains(scales) else {
+        try invalid("the index of one of the \(tensors.count) tensors", "\(scales)")
+      }
+      let target = tensors[scales]
+      guard target.elementType == .float32, target.shape.dimensions == [tensor.shape[0]] else {
+        try invalid(
+          "that of a tensor of float32 \(tensor.shape[0])",
+          "\(scales), of \(target.elementType.rawValue) \(target.shape)")
+      }
+      if let user = users.updateValue(tensor.name, forKey: scales) {
+        try invalid("that of scales of its own", "\(scales), the scales of '\(user)'")
+      }
+    }
+    for (index, node) in (model.graph?.nodes ?? []).enumerated() {
+      if let (operand, tensor) = node.tensors.first(where: { users[$0.tensor] != nil }) {
+        throw .invalid(
+          place: "graph[\(index)].\(operand.name)", expected: "another tensor than scales",
+          found: "tensor \(tensor), the scales of '\(users[tensor]!)'")
+      }
+    }
+  }
+
+  /// The indices of the tensors that are no scales of others.
+  var logicalTensors: [Int] {
+    let scales = Set(tensors.compactMap(\.scales))
+    return tensors.indices.filter { !scales.contains($0) }
   }
 
   /// The layouts that there are, with the axes each has.
@@ -170,7 +215,9 @@ extension Manifest {
     do {
       shapes = try graph.shapes(
         ofInput: .map(channels: model.input?.mean.count, height: nil, width: nil),
-        tensors: tensors.map { TensorType($0.elementType, $0.shape) })
+        tensors: tensors.map {
+          TensorType($0.elementType, $0.shape, hasScales: $0.scales != nil)
+        })
     } catch {
       throw .invalid(
         place: error.node.map { "graph[\($0)].\(error.member)" } ?? "graph",
@@ -182,5 +229,44 @@ extension Manifest {
         place: "classes", expected: "as many as the graph has outputs",
         found: "\(classes), for \(result)")
     }
+  }
+}
+
+extension StoredTensor {
+  /// What of its stored sizes is not what `codec` makes of the shape.
+  fileprivate func problem(
+    storedWith codec: Codec
+  ) -> (member: String, expected: String, found: String)? {
+    guard codec.planes != nil else {
+      if storedByteCount != byteCount {
+        return (
+          "storedBytes", "\(byteCount), as the codec is \(codec.name)", "\(storedByteCount)"
+        )
+      }
+      return frames == nil ? nil : ("frames", "absent, as the codec is \(codec.name)", "some")
+    }
+    guard let frames else {
+      return ("frames", "the sizes of planes, as the codec is \(codec.name)", "none")
+    }
+    let count = Frames.count(ofBytes: byteCount)
+    guard frames.count == count else {
+      return ("frames", "\(count), for \(byteCount) bytes", "\(frames.count)")
+    }
+    var sum = 0
+    for (index, planes) in frames.enumerated() {
+      let length = Frames.range(of: index, ofBytes: byteCount).count / elementType.byteCount
+      guard planes.count == elementType.byteCount, planes.allSatisfy((1...length).contains) else {
+        return (
+          "frames", "\(elementType.byteCount) sizes from 1 to \(length) for frame \(index)",
+          "\(planes)"
+        )
+      }
+      // A manifest has no room for so many that this overflows.
+      sum += planes.reduce(0, +)
+    }
+    guard sum == storedByteCount else {
+      return ("storedBytes", "\(sum), the sum of the planes", "\(storedByteCount)")
+    }
+    return nil
   }
 }

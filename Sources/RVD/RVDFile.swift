@@ -1,5 +1,6 @@
 public import Checkpoints
 internal import Checksums
+internal import Graphs
 internal import JSON
 public import Tensors
 
@@ -12,25 +13,29 @@ public import Tensors
 ///                zeros      up to a multiple of 64
 ///                manifest   canonical JSON: tensors, graph, input, provenance; see `Manifest`
 ///
-/// Opening reads the header and the manifest and checks every rule about them. The tensors' bytes are
-/// read when they are asked for; `verify` compares all of them with the checksums.
+/// Opening reads the header and the manifest and checks every rule about them, and the scales of int8
+/// tensors. The other tensors' bytes are read, and decoded, when they are asked for; `verify` compares all
+/// of them with the checksums.
 public struct RVDFile: Sendable {
   /// The first bytes of every `.rvd` file.
   public static let magic = Header.magic
 
   /// The edition of the specification that the file follows.
   public let version: Int
-  /// The tensors as the manifest describes them, in the file's order.
+  /// All tensors as the manifest describes them, in the file's order, scales of others among them.
   public let storedTensors: [StoredTensor]
-  /// The same tensors, lazily, in the same order. A tensor's source verifies its CRC-32.
+  /// The tensors that are no scales of others, lazily, in the same order. An int8 tensor with scales has
+  /// them. A tensor's source verifies its CRC-32.
   public let tensors: [NamedTensor]
-  /// What the file says of the network, as far as it knows it; the content digest is always there, and
-  /// `verify` computes it.
+  /// What the file says of the network, as far as it knows it; the operands of its graph are indices into
+  /// `tensors`. The content digest is always there, and `verify` computes it.
   public let model: ModelDescription
   /// Bytes of the file.
   public var byteCount: Int { source.count }
 
   private let source: any ByteSource
+  /// In the order of `storedTensors`.
+  private let opened: [OpenedTensor]
 
   /// Opens a file for use: after verifying all of it, unless told not to.
   ///
@@ -41,12 +46,13 @@ public struct RVDFile: Sendable {
     return file
   }
 
-  /// Reads the header and the manifest of a file, and checks them. The tensors are not verified.
+  /// Reads the header, the manifest and the scales of a file, and checks them. The other tensors are not
+  /// verified.
   public init(path: String) throws(ReadError) {
     try self.init(source: InputFile(path: path))
   }
 
-  /// Reads the header and the manifest, and checks them. The tensors are not verified.
+  /// Reads the header, the manifest and the scales, and checks them. The other tensors are not verified.
   public init(source: any ByteSource) throws(ReadError) {
     let header = try Header(of: source)
     let manifest = try RVDFile.manifest(in: source, header)
@@ -59,10 +65,23 @@ public struct RVDFile: Sendable {
     self.source = source
     version = Int(header.version)
     storedTensors = manifest.tensors
-    model = manifest.model
-    tensors = try manifest.tensors.map { (stored) throws(ReadError) in
-      try stored.open(in: source).named
+    let opened = try manifest.tensors.map { (stored) throws(ReadError) in
+      try OpenedTensor(stored, in: source)
     }
+    self.opened = opened
+    let logical = manifest.logicalTensors
+    tensors = try logical.map { (index) throws(ReadError) in
+      let stored = manifest.tensors[index]
+      var tensor = opened[index].tensor
+      if let scales = stored.scales { tensor = tensor.scaled(by: try opened[scales].scales()) }
+      var named = NamedTensor(stored.name, tensor)
+      named.storage = TensorStorage(codec: stored.codec, byteCount: stored.storedByteCount)
+      return named
+    }
+    var model = manifest.model
+    let places = Dictionary(uniqueKeysWithValues: logical.enumerated().map { ($1, $0) })
+    model.graph = model.graph?.renumbered { places[$0] }
+    self.model = model
   }
 
   private static func manifest(
@@ -94,19 +113,15 @@ public struct RVDFile: Sendable {
     }
   }
 
-  /// Reads the whole file once and checks what opening did not: every tensor's checksum, the zeros
-  /// between the tensors, and the content digest.
+  /// Reads the whole file once and checks what opening did not: every tensor's checksum and codes, the
+  /// zeros between the tensors, and the content digest.
   ///
   /// With what opening checks, no byte of a file can change unnoticed.
   public func verify() throws(ReadError) {
-    // Tensors are independent of each other, in the digest too, so all processors take part.
-    let digests = try concurrentMap(of: Array(storedTensors.indices)) {
-      (index, _) throws(ReadError) in try verifyTensor(index)
-    }
-    try checkPadding(after: storedTensors.last)
-    var content = ContentDigest()
-    for (stored, digest) in zip(storedTensors, digests) { content.add(stored.name, digest) }
-    let computed = content.hexadecimal
+    let hashes = try verifyTensors()
+    for stored in storedTensors { try checkPadding(after: stored) }
+    let manifest = Manifest(tensors: storedTensors, model: model)
+    let computed = manifest.contentDigest(of: hashes)
     guard let recorded = model.contentSHA256, recorded == computed else {
       throw .malformed(
         source.location,
@@ -115,34 +130,31 @@ public struct RVDFile: Sendable {
     }
   }
 
-  /// Checks one tensor and the zeros before it.
+  /// Compares all tensors with their checksums.
   ///
-  /// - Returns: the hash of its part of the content digest.
-  private func verifyTensor(_ index: Int) throws(ReadError) -> SHA256 {
-    let stored = storedTensors[index]
-    if index > 0 { try checkPadding(after: storedTensors[index - 1]) }
-    // Opened for this alone, whatever has been read of the tensor before.
-    let (named, region) = try stored.open(in: source)
-    let (elements, byteCount) = (named.tensor.source, stored.byteCount)
-    var hash = ContentDigest.begin(name: stored.name, stored.elementType, stored.shape)
-    var buffer = [UInt8](repeating: 0, count: min(1 << 18, byteCount))
-    var next = 0
-    while next < byteCount {
-      let size = min(buffer.count, byteCount - next)
-      try unsafe buffer.withMutableBytes { (bytes) throws(ReadError) in
-        let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<size])
-        try unsafe elements.read(into: piece, at: next)
-        unsafe hash.update(UnsafeRawBufferPointer(piece))
+  /// - Returns: the hash of each one's part of the content digest.
+  private func verifyTensors() throws(ReadError) -> [SHA256] {
+    let threads = Threads.all
+    let checks = opened.map { InTurn(TensorCheck($0.description)) }
+    let pieces = opened.piecesSideBySide(threads.count)
+    let buffers = Pool { PieceBuffer() }
+    // The pieces of a tensor are read and decoded side by side, and hashed in turn.
+    try forEachIndex(below: pieces.count, threads: threads) { (index, _) throws(ReadError) in
+      let (tensor, number) = pieces[index]
+      try buffers.withObject { (buffer) throws(ReadError) in
+        let read = Result { () throws(ReadError) in try buffer.read(number, of: opened[tensor]) }
+        try checks[tensor].take(number) { (check) throws(ReadError) in
+          try read.get()
+          buffer.update(&check)
+        }
       }
-      next += size
     }
-    try region.verify()
-    return hash
+    for (opened, check) in zip(opened, checks) { try opened.compareChecksum(check.final.crc) }
+    return checks.map(\.final.hash)
   }
 
   /// Checks the zeros between a tensor and what follows it.
-  private func checkPadding(after stored: StoredTensor?) throws(ReadError) {
-    guard let stored else { return }
+  private func checkPadding(after stored: StoredTensor) throws(ReadError) {
     let range = stored.offset + stored.storedByteCount..<Manifest.place(after: stored)
     guard !range.isEmpty else { return }
     let bytes = try source.bytes(range, field: "padding")
@@ -151,24 +163,6 @@ public struct RVDFile: Sendable {
         source.location(at: range.lowerBound + index), expected: "zero in the padding",
         found: "the byte \(bytes[index])", remedy: fetchAgain)
     }
-  }
-}
-
-extension StoredTensor {
-  /// The tensor in a file, and the bytes that are stored of it, whose checksum `verify` compares.
-  fileprivate func open(
-    in source: any ByteSource
-  ) throws(ReadError) -> (named: NamedTensor, stored: ByteRegion) {
-    var place = source.location
-    place.member = name
-    place.offset = nil
-    let region = try ByteRegion(
-      of: source, start: offset, count: storedByteCount, field: "tensor '\(name)'",
-      location: place, crc: crc32)
-    guard let codec = Codec(named: codec) else { preconditionFailure("the manifest was checked") }
-    let tensor = try Tensor(
-      elementType, shape: shape, in: codec.decoded(region, byteCount), name: name)
-    return (NamedTensor(name, tensor), region)
   }
 }
 

@@ -1,4 +1,5 @@
 internal import CThreads
+internal import Dispatch
 internal import Synchronization
 
 /// How many threads a conversion uses.
@@ -69,7 +70,8 @@ private struct RunningThread {
 /// are done.
 ///
 /// There may be fewer threads than asked for, down to the calling one alone, if the system has no more
-/// to give. So `body` takes its work from what all share, and does not wait for another thread.
+/// to give. So `body` takes its work from what all share, and waits for another thread at most where that
+/// one has begun what it waits for.
 ///
 /// - Parameter body: is told the number of its thread, from 0 on.
 public func withThreads(_ count: Int, _ body: @Sendable (_ thread: Int) -> Void) {
@@ -91,7 +93,8 @@ func withThreads(_ count: Int, limit: Int, _ body: @Sendable (_ thread: Int) -> 
 }
 
 /// Runs `body` once for each of the indices below `count`, several at a time, each thread with its own
-/// worker; threads take the next index when they are done with one.
+/// worker; threads take the next index when they are done with one. An index that is taken is run, so
+/// that `body` may wait for lower ones.
 ///
 /// - Throws: of the errors thrown, the one with the lowest index. Others stop as soon as they can.
 public func forEachIndex<Failure: Error>(
@@ -102,9 +105,9 @@ public func forEachIndex<Failure: Error>(
   let failure = Mutex<(index: Int, error: Failure)?>(nil)
   withThreads(min(threads.count, count)) { _ in
     var worker = Worker()
-    while true {
+    while failure.withLock({ $0 == nil }) {
       let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-      guard index < count, failure.withLock({ $0 == nil }) else { return }
+      guard index < count else { return }
       do throws(Failure) {
         try body(index, &worker)
       } catch {
@@ -140,4 +143,56 @@ public func concurrentMap<Element: Sendable, Result: Sendable, Failure: Error>(
   }
   // All are there, or an error was thrown.
   return results.withLock { $0.map { $0! } }
+}
+
+/// A value that threads change one after the other, in the order of the numbers that they come with, from
+/// 0 on.
+///
+/// `@unchecked Sendable`: `value` is touched by the one thread whose turn it is, and each turn ends under
+/// the lock under which the next one begins.
+package final class InTurn<Value>: @unchecked Sendable {
+  private var value: Value
+  private let turns = Mutex((next: 0, waiting: [Int: DispatchSemaphore]()))
+
+  package init(_ value: sending Value) { self.value = value }
+
+  /// Waits until the turns of all lower numbers are over, and runs `body`. The turn ends with it, also by
+  /// an error: who has a number takes its turn, whatever came before.
+  package func take<Result, Failure: Error>(
+    _ number: Int, _ body: (inout Value) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let semaphore = turns.withLock { turns -> DispatchSemaphore? in
+      if turns.next == number { return nil }
+      let semaphore = DispatchSemaphore(value: 0)
+      turns.waiting[number] = semaphore
+      return semaphore
+    }
+    semaphore?.wait()
+    defer {
+      turns.withLock { turns in
+        turns.next += 1
+        return turns.waiting.removeValue(forKey: turns.next)
+      }?.signal()
+    }
+    return try body(&value)
+  }
+
+  /// The value when all turns are over.
+  package var final: Value { value }
+}
+
+/// Objects that are costly to make, each used by one thread at a time and kept for the next.
+package final class Pool<Object: Sendable>: Sendable {
+  private let make: @Sendable () -> Object
+  private let idle = Mutex<[Object]>([])
+
+  package init(_ make: @escaping @Sendable () -> Object) { self.make = make }
+
+  package func withObject<Result, Failure: Error>(
+    _ body: (Object) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let object = idle.withLock { $0.popLast() } ?? make()
+    defer { idle.withLock { $0.append(object) } }
+    return try body(object)
+  }
 }

@@ -161,6 +161,15 @@ public final class OutputFile: @unchecked Sendable {
     return count
   }
 
+  /// Gives back what was reserved and not needed.
+  package func truncate(to count: Int) throws(WriteError) {
+    precondition(count <= self.count)
+    guard ftruncate(descriptor, off_t(count)) == 0 else {
+      throw .failed(path: path, reason: "cutting it to size failed: \(lowercasedReason(errno))")
+    }
+    self.count = count
+  }
+
   /// Asks for disk blocks for `bytes` more: a full disk shows before anything is computed, and writes
   /// that need not look for blocks take two thirds of the time (ext4).
   private func preallocate(_ bytes: Int) throws(WriteError) {
@@ -197,6 +206,24 @@ public final class OutputFile: @unchecked Sendable {
     }
     written += bytes.count
     onWrite?(bytes.count, nil)
+  }
+
+  /// Reads bytes written before.
+  package func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: Int
+  ) throws(WriteError) {
+    precondition(offset >= 0 && offset + buffer.count <= count)
+    var done = 0
+    while done < buffer.count {
+      // Safe: the kernel writes at most the given count of bytes, all inside `buffer`.
+      let got = unsafe pread(
+        descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
+      if got < 0 && errno == EINTR { continue }
+      guard got > 0 else {
+        throw .failed(path: path, reason: "reading it back failed: \(lowercasedReason(errno))")
+      }
+      done += got
+    }
   }
 
   /// Gives the complete file its name.

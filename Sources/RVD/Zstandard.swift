@@ -1,0 +1,83 @@
+internal import CZstd
+
+/// libzstd's encoder, with what fits byte planes.
+///
+/// `@unchecked Sendable`: the context is used by one thread at a time, which a `Pool` sees to.
+@safe final class ZstandardEncoder: PlaneEncoder, @unchecked Sendable {
+  private let context: OpaquePointer
+
+  init(_ compression: Compression) {
+    guard let made = unsafe ZSTD_createCCtx() else { fatalError("out of memory") }
+    unsafe context = made
+    for (parameter, value) in Self.parameters(compression) {
+      let result = unsafe ZSTD_CCtx_setParameter(made, parameter, value)
+      precondition(ZSTD_isError(result) == 0, "every libzstd since 1.4 takes these")
+    }
+  }
+
+  deinit { unsafe ZSTD_freeCCtx(context) }
+
+  /// Bytes of a plane repeat by chance alone, and such a repetition takes more bits than the entropy
+  /// coder spends on the bytes themselves. So the fast encoder looks for long ones only, in a table of 64
+  /// places: of RepVGG-A0 in bfloat16 it makes 65.6 % where level 1 makes 67.9, twice as fast, and it
+  /// decodes faster, too.
+  private static func parameters(_ compression: Compression) -> [(ZSTD_cParameter, CInt)] {
+    switch compression {
+    case .fast:
+      [(ZSTD_c_compressionLevel, 1), (ZSTD_c_hashLog, 6), (ZSTD_c_minMatch, 7)]
+    case .max: [(ZSTD_c_compressionLevel, 19)]
+    }
+  }
+
+  func encode(_ plane: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Int? {
+    // Safe: libzstd reads and writes no more than the counts given. It says the size of the content in
+    // the frame's header, and fails if the output does not suffice.
+    let size = unsafe ZSTD_compress2(
+      context, output.baseAddress, output.count, plane.baseAddress, plane.count)
+    return ZSTD_isError(size) == 0 ? size : nil
+  }
+}
+
+/// libzstd's decoder.
+///
+/// `@unchecked Sendable`: the context is used by one thread at a time, which a `Pool` sees to.
+@safe final class ZstandardDecoder: PlaneDecoder, @unchecked Sendable {
+  private let context: OpaquePointer
+
+  init() {
+    guard let made = unsafe ZSTD_createDCtx() else { fatalError("out of memory") }
+    unsafe context = made
+  }
+
+  deinit { unsafe ZSTD_freeDCtx(context) }
+
+  func decode(
+    _ stored: UnsafeRawBufferPointer, into plane: UnsafeMutableRawBufferPointer
+  ) throws(UndecodablePlane) {
+    func refuse(_ found: String) throws(UndecodablePlane) -> Never {
+      throw UndecodablePlane(
+        expected: "one Zstandard frame of \(plane.count) bytes, without a dictionary", found: found)
+    }
+    // Safe, all four: libzstd reads no more than `stored` and writes no more than `plane`, whatever the
+    // bytes say.
+    let frameSize = unsafe ZSTD_findFrameCompressedSize(stored.baseAddress, stored.count)
+    guard ZSTD_isError(frameSize) == 0 else { try refuse(Self.text(of: frameSize)) }
+    guard frameSize == stored.count else {
+      try refuse("one of \(frameSize) bytes in \(stored.count)")
+    }
+    let contentSize = unsafe ZSTD_getFrameContentSize(stored.baseAddress, stored.count)
+    guard contentSize == UInt64(plane.count) else { try refuse("one that says another size") }
+    guard unsafe ZSTD_getDictID_fromFrame(stored.baseAddress, stored.count) == 0 else {
+      try refuse("one that needs a dictionary")
+    }
+    let size = unsafe ZSTD_decompressDCtx(
+      context, plane.baseAddress, plane.count, stored.baseAddress, stored.count)
+    guard ZSTD_isError(size) == 0 else { try refuse(Self.text(of: size)) }
+    guard size == plane.count else { try refuse("\(size) bytes") }
+  }
+
+  private static func text(of error: Int) -> String {
+    // Safe: the library's own text, which lasts.
+    "damaged data (\(unsafe String(cString: ZSTD_getErrorName(error)).lowercased()))"
+  }
+}
