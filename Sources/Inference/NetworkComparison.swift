@@ -70,11 +70,15 @@ extension NetworkComparison {
     limit = Self.limit(report)
   }
 
-  /// The error of a weight, times what many layers make of it: measured, some tens; here 1024.
+  /// The error of a weight, times what many layers make of it: measured, some tens; here 1024. For coarse
+  /// types that would be anything; half of the largest logit is what a network that is put together in
+  /// another way exceeds.
   private static func limit(_ report: VerifyReport) -> Double {
     let growth = 1024.0
-    let rounding =
-      report.deploy.kernelTypes.compactMap { Proof.Precision($0)?.unitRoundoff }.max() ?? 0x1p-24
+    // A kernel of any other type is one in 127 steps to either side.
+    let coarsest =
+      report.deploy.kernelTypes.map { Proof.Precision($0)?.unitRoundoff ?? 0x1p-7 }.max() ?? 0x1p-24
+    let rounding = min(0.5 / growth, coarsest)
     let ofWeights =
       switch report.tolerance {
       case .rounding: rounding

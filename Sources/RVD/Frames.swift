@@ -53,7 +53,9 @@ enum Frames {
     }
     guard size > 1 else { return }
     for plane in 0..<size {
-      for index in index..<count { unsafe planes[plane * count + index] = elements[index * size + plane] }
+      for index in index..<count {
+        unsafe planes[plane * count + index] = elements[index * size + plane]
+      }
     }
   }
 
@@ -63,7 +65,7 @@ enum Frames {
   ) {
     let (size, count) = unsafe (planes.count, planes[0].count)
     precondition(elements.count == size * count)
-    for unsafe plane in unsafe planes { precondition(plane.count == count) }
+    for unsafeplane in unsafe planes { precondition(plane.count == count) }
     guard let to = elements.baseAddress else { return }
     // Safe, all accesses: as in `split`.
     func part(_ plane: Int, _ index: Int) -> SIMD16<UInt8> {

@@ -174,7 +174,8 @@ private struct StoredModel {
       let name = tensor.name + "_scale"
       guard !names.contains(Array(name.utf8)) else {
         throw RVDWriter.cannotExpress(
-          "the scales of '\(tensor.name)' are to be called '\(name)', which another tensor is", path)
+          "the scales of '\(tensor.name)' are to be called '\(name)', which another tensor is", path
+        )
       }
       tensors.append(
         OutputTensor(name: name, try Tensor(float32: values, shape: [values.count], name: name)))

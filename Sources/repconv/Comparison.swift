@@ -157,7 +157,10 @@ extension Verification {
 
   /// `8 recomputed in float64: every value is the nearest float32`
   var blocksSummary: String {
-    let types = Set(blocks.map(\.elementType.rawValue)).sorted().joined(separator: " or ")
+    let types = Set(
+      blocks.map { $0.elementType == .int8 ? "step of int8" : $0.elementType.rawValue }
+    )
+    .sorted().joined(separator: " or ")
     let wrong = blocks.count { $0.grade == .different }
     let text =
       switch grade {

@@ -149,7 +149,8 @@ private struct InspectionText {
       row(
         "made by",
         "\(provenance.tool), \(provenance.arithmetic), epsilon "
-          + provenance.epsilons.map { "\($0)" }.joined(separator: ", ")))
+          + provenance.epsilons.map { "\($0)" }.joined(separator: ", ")
+          + (provenance.biasCorrection.map { ", biases corrected from \($0)" } ?? "")))
   }
 
   private mutating func addIgnored() {
