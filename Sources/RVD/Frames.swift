@@ -65,7 +65,7 @@ enum Frames {
   ) {
     let (size, count) = unsafe (planes.count, planes[0].count)
     precondition(elements.count == size * count)
-    for unsafeplane in unsafe planes { precondition(plane.count == count) }
+    precondition(unsafe planes.allSatisfy { unsafe $0.count == count })
     guard let to = elements.baseAddress else { return }
     // Safe, all accesses: as in `split`.
     func part(_ plane: Int, _ index: Int) -> SIMD16<UInt8> {
