@@ -152,7 +152,7 @@ class File:
 
     def _read(self):
         data = self._data
-        _check(data[:8] == b"\x89RVD\r\n\x1a\n"[:max(len(data), 1)], "not-rvd", "not an RVD file")
+        _check(data[:8] == b"\x89RVD\r\n\x1a\n", "not-rvd", "not an RVD file")
         _check(len(data) >= 64, "truncated", f"cut short: {len(data)} bytes")
         version, minimum, flags, start, length, crc = struct.unpack_from("<IIQQQI", data, 8)
         _check(zlib.crc32(data[:60]) == struct.unpack_from("<I", data, 60)[0], "header-checksum",
