@@ -78,7 +78,8 @@ import Testing
     let result = run(command + paths)
     var lines = result.output.split(separator: "\n")[...]
     for (vector, path) in zip(Vector.all, paths) {
-      let line = try #require(lines.popFirst(), "\(vector.file): \(result.output.suffix(2000))")
+      let first = lines.popFirst()
+      let line = try #require(first, "\(vector.file): \(result.output.suffix(2000))")
       try #require(line.hasPrefix(path + ": "), "\(vector.file): \(line)")
       let condition = String(line.dropFirst(path.count + 2))
       #expect(isRight(vector, condition), "\(vector.file) is \(condition), not \(vector.expected)")

@@ -79,8 +79,8 @@ struct Vector: Decodable, Sendable, CustomTestStringConvertible {
       try tensor(
         $0.name, ElementType(rawValue: $0.type)!, Shape($0.shape), fromHexadecimal($0.data!))
     }
-    let description = try #require(description(in: vector.file))
-    let written = try write(DeployModel(tensors: tensors, description))
+    let model = try #require(description(in: vector.file))
+    let written = try write(DeployModel(tensors: tensors, model))
     #expect(try written.bytes == vector.bytes())
     #expect(written.summary.contentSHA256 == vector.content)
     #expect(written.summary.byteCount == written.bytes.count)

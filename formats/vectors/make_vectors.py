@@ -926,10 +926,11 @@ def invalid():
     members = {key: value for key, value in integers.manifest.items() if key != "tensors"}
     members.pop("content")
     yield "weight-of-integers", "graph", Model(integers.tensors, **members).file(), True
-    yield graph("weight-int8-without-scales", lambda graph, manifest: (
-        manifest["tensors"][2].pop("scales")), quantized)
-    yield graph("linear-int8-without-scales", lambda graph, manifest: (
-        manifest["tensors"][7].pop("scales")), quantized)
+    for name, index in ("weight", 2), ("linear", 7):
+        model = quantized()
+        model.tensors[index].scales = None
+        yield name + "-int8-without-scales", "graph", Model(
+            model.tensors, graph=model.manifest["graph"]).file(), True
     yield graph("scales-as-bias", set(4, bias=3), quantized)
     yield graph("scales-as-slope", set(3, op="prelu", slope=6), quantized)
     yield graph("int8-scaled-as-bias", set(2, bias=2), quantized)
