@@ -23,7 +23,7 @@ import Testing
       condition == vector.expected || !hasZstandard && condition == "needs-zstd"
     }
     if !hasZstandard {
-      print("Compressed vectors were not read in Python: it has no zstandard (pip install zstandard)")
+      print("Compressed vectors were not read in Python: it has no zstandard (pip install it)")
     }
   }
 
@@ -37,7 +37,8 @@ import Testing
     let sound = status("valid/quantized.rvd")
     #expect(sound.status == 0 && sound.output.contains("sound, 10 tensors"), "\(sound.output)")
     let damaged = status("invalid/tensor-bit.rvd")
-    #expect(damaged.status == 1 && damaged.output.contains("tensor 'b': damaged"), "\(damaged.output)")
+    #expect(
+      damaged.status == 1 && damaged.output.contains("tensor 'b': damaged"), "\(damaged.output)")
   }
 
   @Test(.enabled(if: hasC)) func `the C reader reads the vectors`() throws {
@@ -61,11 +62,13 @@ import Testing
 
   @Test(.enabled(if: hasC)) func `the example in C builds, and lists a file`() throws {
     for options in [[], ["-DRVD_NO_MMAP"], ["-x", "c++", "-std=c++11"]] {
-      if options.contains("c++"), Self.run(["c++", "--version"]).status != 0 { continue }
+      if options.contains("c++") && Self.run(["c++", "--version"]).status != 0 { continue }
       try Self.compiled("examples/c/example.c", options) { program in
         let sound = Self.run([program, vectorFolder.appending(path: "valid/quantized.rvd").path])
         #expect(sound.status == 0 && sound.output.contains("sound, 10 tensors"), "\(sound.output)")
-        let damaged = Self.run([program, vectorFolder.appending(path: "invalid/tensor-bit.rvd").path])
+        let damaged = Self.run([
+          program, vectorFolder.appending(path: "invalid/tensor-bit.rvd").path,
+        ])
         #expect(damaged.status == 1 && damaged.output.contains("tensor b: damaged"))
       }
     }

@@ -19,7 +19,7 @@
    which this header does not read (it is in `manifest`), and that fractions in the manifest have no
    more digits than they need.
 
-   Nothing in a file is trusted. Memory: less than twenty times the manifest (which has at most 16 MB,
+   Nothing in a file is trusted. Memory: less than eight times the manifest (which has at most 16 MB,
    and mostly some 10 KB) while a file is open, 512 KB and the scales while a tensor is read. The file
    is mapped where there is mmap (`#define RVD_NO_MMAP` to read it instead), and must not be cut short
    by others meanwhile. Several threads may read one file once rvd_verify has found it sound. */

@@ -243,7 +243,8 @@ class Tensor:
             self._check_scales()
             scales = self.scales.raw().astype(np.float32, copy=False)
             values = raw.astype(np.float32)
-            values *= scales.reshape((-1,) + (1,) * (raw.ndim - 1))
+            with np.errstate(over="ignore"):  # scales of 1e38 are allowed
+                values *= scales.reshape((-1,) + (1,) * (raw.ndim - 1))
             return values
         if self.type == "bfloat16":
             return (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
