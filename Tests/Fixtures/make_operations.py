@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent / "examples"))
+sys.path.insert(0, str(HERE.parent.parent / "examples" / "python"))
 sys.dont_write_bytecode = True
-from read_rvd import read_rvd  # noqa: E402
+import rvd  # noqa: E402
 
 GRAPHS = {"chain": (2, 3, 9, 11), "squeeze-excitation": (2, 3, 4, 5), "residual": (2, 3, 6, 5),
           "operations": (2, 3, 9, 11)}
@@ -135,15 +135,10 @@ def run(graph, tensors, x):
 def main():
     answers = {}
     for name, shape in GRAPHS.items():
-        manifest, tensors = read_rvd(HERE.parent.parent / "formats" / "vectors" / "valid" / f"{name}.rvd")
-        parameters = []
-        for entry in manifest["tensors"]:
-            tensor = tensors[entry["name"]]
-            if entry["type"] == "bfloat16":
-                tensor = (tensor.astype(np.uint32) << 16).view(np.float32)
-            parameters.append(tensor.astype(np.float64))
+        file = rvd.open(HERE.parent.parent / "formats" / "vectors" / "valid" / f"{name}.rvd")
+        parameters = [tensor.values().astype(np.float64) for tensor in file.tensors]
         x = np.random.default_rng(5).integers(-32, 33, shape) / 16
-        for k, value in enumerate(run(manifest["graph"], parameters, x)):
+        for k, value in enumerate(run(file.graph, parameters, x)):
             answers[f"{name}.{k}"] = value
     np.savez(HERE / "Expected" / "operations.npz", **answers)
 

@@ -1,4 +1,4 @@
-"""The `.rvd` files that repconv writes, read by examples/read_rvd.py: their tensors are exact, and their graph, run in
+"""The `.rvd` files that repconv writes, read by examples/python/rvd.py: their tensors are exact, and their graph, run in
 PyTorch node by node, computes what the trained network computed.
 
 usage: check_rvd.py REPCONV

@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 FIXTURES = os.path.join(ROOT, "Tests", "Fixtures")
 EXAMPLES = os.path.join(ROOT, "examples")
-sys.path[:0] = [FIXTURES, EXAMPLES]
+sys.path[:0] = [FIXTURES, EXAMPLES, os.path.join(EXAMPLES, "python")]
 from make_fixtures import fused, load_npz  # noqa: E402
 
 # The logits of the fixtures are up to 17; the same network in another framework or fused differs by some 1e-5.

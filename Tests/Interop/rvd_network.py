@@ -1,12 +1,11 @@
 """The network of an `.rvd` file, run in PyTorch from nothing but its manifest and tensors, node by node: what a runtime
 for the format has to do.
 """
-import numpy as np
 import torch
 import torch.nn.functional as F
 
-from interop import EXAMPLES  # noqa: F401, which puts read_rvd.py on the path
-from read_rvd import read_rvd
+from interop import EXAMPLES  # noqa: F401, which puts rvd.py on the path
+import rvd
 
 # Each takes the values that the node takes, and the node's operands and attributes by name.
 OPERATIONS = {
@@ -57,11 +56,10 @@ def run_graph(graph, tensors, x):
 
 
 def read(path):
-    manifest, tensors = read_rvd(path)
-    for entry in manifest["tensors"]:
-        if entry["type"] == "bfloat16":  # NumPy has none, and gets its bits
-            tensors[entry["name"]] = (tensors[entry["name"]].astype(np.uint32) << 16).view(np.float32)
-    return manifest, tensors
+    """The manifest and the values of all tensors by name, of a file that is sound."""
+    with rvd.open(path) as file:
+        file.verify()
+        return file.manifest, {tensor.name: tensor.values() for tensor in file.tensors}
 
 
 def run(manifest, tensors, images, type=torch.float32):

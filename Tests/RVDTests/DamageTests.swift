@@ -16,8 +16,9 @@ import Testing
     }
   }
 
-  /// Every byte is under some check. In small files every bit is tried, in others two of each byte.
-  @Test(arguments: Vector.valid)
+  /// Every byte is under some check. In small files every bit is tried, in others two of each byte. Those of a
+  /// file whose tensors are a thousand times its size are left out: opening it 3500 times takes a minute.
+  @Test(arguments: Vector.valid.filter { $0.file != "valid/compressed-frames.rvd" })
   func `a file with any byte changed is refused`(vector: Vector) throws {
     var bytes = try vector.bytes()
     for index in bytes.indices {
