@@ -14,6 +14,22 @@ extension InputConvention: Encodable {
   }
 }
 
+extension ModelMetadata: Encodable {
+  public func encode(to encoder: any Encoder) throws {
+    func known(_ texts: [String]) -> [String]? { texts.isEmpty ? nil : texts }
+    try encoder.encode(members: [
+      "labels": known(labels), "license": license, "authors": known(authors),
+      "homepage": homepage, "task": task, "custom": custom.isEmpty ? nil : custom,
+    ])
+  }
+}
+
+extension ModelMetadata.Entry: Encodable {
+  public func encode(to encoder: any Encoder) throws {
+    try encoder.encode(members: ["key": key, "value": value])
+  }
+}
+
 extension Provenance: Encodable {
   public func encode(to encoder: any Encoder) throws {
     try encoder.encode(members: [

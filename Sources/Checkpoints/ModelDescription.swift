@@ -9,6 +9,8 @@ public struct ModelDescription: Equatable, Sendable {
   public var architecture: String?
   /// Classes of the classifier.
   public var classes: Int?
+  /// What people want to know of it.
+  public var metadata: ModelMetadata
   /// What the network expects as input.
   public var input: InputConvention?
   /// Where it came from.
@@ -19,11 +21,13 @@ public struct ModelDescription: Equatable, Sendable {
 
   public init(
     graph: Graph? = nil, architecture: String? = nil, classes: Int? = nil,
-    input: InputConvention? = nil, provenance: Provenance? = nil, contentSHA256: String? = nil
+    metadata: ModelMetadata = ModelMetadata(), input: InputConvention? = nil,
+    provenance: Provenance? = nil, contentSHA256: String? = nil
   ) {
     self.graph = graph
     self.architecture = architecture
     self.classes = classes
+    self.metadata = metadata
     self.input = input
     self.provenance = provenance
     self.contentSHA256 = contentSHA256

@@ -22,6 +22,11 @@ package enum JSONValue: Equatable, Sendable {
       self.key = key
       self.value = value
     }
+
+    /// Those that are not nil.
+    package static func present(_ members: KeyValuePairs<String, JSONValue?>) -> [Member] {
+      members.compactMap { key, value in value.map { Member(key, $0) } }
+    }
   }
 
   /// 2^53 - 1, the largest integer whose neighbours are doubles too (RFC 7493, section 2.2).
@@ -29,7 +34,7 @@ package enum JSONValue: Equatable, Sendable {
 
   /// An object of those members that are not nil: absent, not null, is how we write what is unknown.
   package static func object(present members: KeyValuePairs<String, JSONValue?>) -> JSONValue {
-    .object(members.compactMap { key, value in value.map { Member(key, $0) } })
+    .object(Member.present(members))
   }
 
   /// The member of an object with exactly this key, the last if there are several, as most programs

@@ -1,5 +1,5 @@
 internal import Checksums
-internal import Tensors
+public import Tensors
 
 /// Who a model is: a SHA-256 over its decoded tensors that does not depend on their order, on how
 /// they are stored, or on anything else in the file.
@@ -48,4 +48,30 @@ struct ContentDigest {
     }
     return hash.finalize().hexadecimal
   }
+}
+
+/// The content digest of tensors, in hexadecimal: who the model is that they make up, in whatever file they
+/// are and in whatever order. `formats/rvd.md` says what is fed to it.
+///
+/// Reads every element once, in pieces, several tensors at a time. Sources that record checksums compute
+/// them on the way; `verify` then compares them.
+///
+/// - Parameter tensors: each of a name of its own.
+/// - Throws: what reading them throws.
+public func contentDigest(
+  of tensors: [NamedTensor], threads: Threads = .all
+) throws -> String {
+  let hashes = try concurrentMap(
+    of: tensors, largestFirst: \.tensor.byteCount, threads: threads
+  ) { named, worker in
+    let tensor = OutputTensor(name: named.name, named.tensor)
+    var hash = ContentDigest.begin(name: tensor.name, tensor.elementType, tensor.shape)
+    try unsafe tensor.forEachPiece(workspace: &worker.workspace, buffer: &worker.buffer) { piece in
+      unsafe hash.update(piece)
+    }
+    return hash
+  }
+  var content = ContentDigest()
+  for (named, hash) in zip(tensors, hashes) { content.add(named.name, hash) }
+  return content.hexadecimal
 }

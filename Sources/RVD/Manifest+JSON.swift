@@ -9,25 +9,18 @@ internal import Tensors
 
 extension Manifest {
   var json: JSONValue {
-    .object(present: [
-      "architecture": model.architecture.map(JSONValue.string),
-      "classes": model.classes.map(JSONValue.integer),
+    let ofTensors = JSONValue.Member.present([
       "content": model.contentSHA256.map { ["sha256": .string($0)] },
       "graph": model.graph.map { .array($0.nodes.map(\.json)) },
-      "input": model.input?.json,
-      "provenance": model.provenance?.json,
       "tensors": .array(tensors.map(\.json)),
     ])
+    return .object(model.members + ofTensors)
   }
 
   init(_ json: JSONValue) throws(ManifestProblem) {
     let fields = try Fields(json, place: "")
-    model = ModelDescription(
-      architecture: try fields.string(ifPresent: "architecture"),
-      classes: try fields.has("classes") ? fields.integer("classes") : nil,
-      input: try fields.has("input") ? InputConvention(fields.object("input")) : nil,
-      provenance: try fields.has("provenance") ? Provenance(fields.object("provenance")) : nil,
-      contentSHA256: try fields.object("content").string("sha256"))
+    model = try ModelDescription(fields)
+    model.contentSHA256 = try fields.object("content").string("sha256")
     tensors = try fields.array("tensors").map { (element) throws(ManifestProblem) in
       try StoredTensor(element)
     }
@@ -36,6 +29,29 @@ extension Manifest {
       try fields.array("graph").map { (element) throws(ManifestProblem) in
         try Graph.Node(element)
       })
+  }
+}
+
+extension ModelDescription {
+  /// What it says of the network by itself, whatever its tensors are.
+  var members: [JSONValue.Member] {
+    JSONValue.Member.present([
+      "architecture": architecture.map(JSONValue.string),
+      "classes": classes.map(JSONValue.integer),
+      "input": input?.json,
+      "metadata": metadata.isEmpty ? nil : metadata.json,
+      "provenance": provenance?.json,
+    ])
+  }
+
+  init(_ fields: Fields) throws(ManifestProblem) {
+    self.init(
+      architecture: try fields.string(ifPresent: "architecture"),
+      classes: try fields.has("classes") ? fields.integer("classes") : nil,
+      metadata: try fields.has("metadata")
+        ? ModelMetadata(fields.object("metadata")) : ModelMetadata(),
+      input: try fields.has("input") ? InputConvention(fields.object("input")) : nil,
+      provenance: try fields.has("provenance") ? Provenance(fields.object("provenance")) : nil)
   }
 }
 
@@ -145,15 +161,17 @@ extension Provenance {
 
 /// The members of a JSON object, to be asked for by name and type.
 struct Fields {
-  private let json: JSONValue
+  /// All of them.
+  let members: [JSONValue.Member]
   private let path: String
+  private var json: JSONValue { .object(members) }
 
   init(_ json: JSONValue, place: String) throws(ManifestProblem) {
-    guard case .object = json else {
+    guard case .object(let members) = json else {
       throw .invalid(
         place: place.isEmpty ? "the manifest" : place, expected: "an object", found: json.kind)
     }
-    self.json = json
+    self.members = members
     path = place
   }
 
@@ -198,6 +216,10 @@ struct Fields {
 
   func numbers(_ key: String) throws(ManifestProblem) -> [Double] {
     try elements(key, "an array of numbers", double)
+  }
+
+  func strings(_ key: String) throws(ManifestProblem) -> [String] {
+    try elements(key, "an array of strings", \.string)
   }
 
   func object(_ key: String) throws(ManifestProblem) -> Fields {

@@ -63,6 +63,7 @@ extension Manifest {
     if let classes = model.classes, classes < 1 {
       throw .invalid(place: "classes", expected: "at least 1", found: "\(classes)")
     }
+    try model.metadata.check(classes: model.classes)
     if let provenance = model.provenance { try check(provenance) }
     if let digest = model.contentSHA256 { try check(digest, at: "content.sha256") }
     if let graph = model.graph { try check(graph) }

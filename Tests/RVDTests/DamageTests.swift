@@ -159,7 +159,7 @@ import Testing
 }
 
 /// A file of any manifest text and data, with checksums to match.
-private func file(
+func file(
   _ text: [UInt8], _ data: [UInt8], manifestOffset: UInt64? = nil, manifestLength: UInt64? = nil
 ) -> [UInt8] {
   func little(_ number: UInt64, _ count: Int) -> [UInt8] {

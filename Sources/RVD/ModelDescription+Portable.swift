@@ -1,0 +1,79 @@
+package import Checkpoints
+internal import JSON
+internal import Tensors
+
+// What a container that has a place for texts, and none for a graph, can carry of a description: the
+// members of the manifest that are not about tensors, and `version`, that of the specification that
+// they follow. `formats/safetensors.md` tells it to the world.
+
+/// Why a description cannot be carried, or a text is none.
+package struct DescriptionProblem: Error, Equatable {
+  /// In words.
+  package var reason: String
+}
+
+extension ModelDescription {
+  /// What it says beside the graph and the digest of the tensors, as canonical JSON; nil if that is nothing.
+  ///
+  /// - Throws: if it breaks a rule of the manifest.
+  package func portableText() throws(DescriptionProblem) -> String? {
+    let members = members
+    guard !members.isEmpty else { return nil }
+    try check()
+    do {
+      let text = try JSONValue.object(
+        members + [.init("version", .integer(Int(Header.version)))]
+      ).canonical()
+      return String(decoding: text, as: UTF8.self)
+    } catch {
+      throw DescriptionProblem(reason: error.description)
+    }
+  }
+
+  /// Reads what `portableText` has written, or a later version that this one understands.
+  ///
+  /// - Throws: if it is something else, or breaks a rule of the manifest.
+  package init(portableText text: String) throws(DescriptionProblem) {
+    guard text.utf8.count <= Header.maximumManifestLength else {
+      throw DescriptionProblem(reason: "it takes more than \(Header.maximumManifestLength) bytes")
+    }
+    do {
+      let json = try JSONValue(
+        Array(text.utf8), at: Location(path: "its text"), maximumDepth: JSONValue.maximumDepth)
+      let fields = try Fields(json, place: "")
+      let version = try fields.integer("version")
+      guard version == Header.version else {
+        throw DescriptionProblem(reason: "it is of version \(version), which is not known")
+      }
+      try self.init(fields)
+    } catch let error as ManifestProblem {
+      throw DescriptionProblem(error)
+    } catch let error as DescriptionProblem {
+      throw error
+    } catch {
+      throw DescriptionProblem(reason: "it is not JSON")
+    }
+    try check()
+  }
+
+  /// Holds it to the rules of the manifest, as far as they do not ask for tensors.
+  private func check() throws(DescriptionProblem) {
+    var description = self
+    description.graph = nil
+    do {
+      try Manifest(tensors: [], model: description).check()
+    } catch {
+      throw DescriptionProblem(error)
+    }
+  }
+}
+
+extension DescriptionProblem {
+  fileprivate init(_ problem: ManifestProblem) {
+    switch problem {
+    case .invalid(let place, let expected, let found):
+      reason = "\(place): expected \(expected), found \(found)"
+    case .unsupported(_, let what): reason = what
+    }
+  }
+}
