@@ -71,11 +71,17 @@ let package = Package(
     .target(name: "JSON", dependencies: ["Tensors"], swiftSettings: settings),
     .target(name: "Graphs", dependencies: ["Tensors"], swiftSettings: settings),
     .target(name: "Checkpoints", dependencies: ["Graphs", "Tensors"], swiftSettings: settings),
+    .target(
+      name: "RVD",
+      dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "Tensors", "CZstd"],
+      swiftSettings: settings),
     .target(name: "HDF5", dependencies: ["Tensors", "CDeflate"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
       name: "CheckpointFiles",
-      dependencies: ["Checkpoints", "Checksums", "Tensors", "JSON", "HDF5", "Pickle", "CZip"],
+      dependencies: [
+        "Checkpoints", "Checksums", "Tensors", "JSON", "HDF5", "Pickle", "RVD", "CZip",
+      ],
       swiftSettings: settings),
     .target(name: "Blocks", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
@@ -92,14 +98,10 @@ let package = Package(
       dependencies: ["Blocks", "Checkpoints", "Naming", "Reparameterization", "Tensors"],
       swiftSettings: settings),
     .target(
-      name: "RVD",
-      dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "Tensors", "CZstd"],
-      swiftSettings: settings),
-    .target(
       name: "Conversion",
       dependencies: [
-        "Blocks", "CheckpointFiles", "Checkpoints", "Checksums", "Graphs", "Naming", "Proof", "RVD",
-        "Reparameterization", "Tensors", "Topologies",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Checksums", "Graphs", "JSON", "Naming",
+        "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
       ],
       swiftSettings: settings),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
@@ -151,7 +153,8 @@ let package = Package(
     .testTarget(
       name: "CheckpointFilesTests",
       dependencies: [
-        "CheckpointFiles", "Checkpoints", "Checksums", "HDF5", "Pickle", "Tensors", "TestSupport",
+        "CheckpointFiles", "Checkpoints", "Checksums", "HDF5", "Pickle", "RVD", "Tensors",
+        "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(

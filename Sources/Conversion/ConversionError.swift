@@ -15,6 +15,10 @@ public enum ConversionError: Error, Equatable, Sendable {
   case noStem(path: String, reason: String)
   /// Two files cannot be compared.
   case notComparable(path: String, Incomparable)
+  /// A file is no list of the names of classes.
+  case badLabels(path: String, line: Int?, reason: String)
+  /// There are not as many names as classes.
+  case labelsDiffer(path: String, labels: Int, classes: Int)
   /// A result is not a finite number.
   case notFinite(path: String, name: String, count: Int)
   /// Values are too large for the type that they are to be stored in.
@@ -57,6 +61,10 @@ extension ConversionError: CustomStringConvertible {
       "\(path): it is in deploy form: there are no branches to recompute it from.\n  Name its training checkpoint."
     case .notComparable(let path, .notFused):
       "\(path): it is a training checkpoint, and has no fused convolution to compare.\n  Name a deploy file."
+    case .badLabels(let path, let line, let reason):
+      "\(path)\(line.map { " at line \($0)" } ?? ""): \(reason).\n  Give one name to a line, in the order of the classes; or in JSON an array of them, or an object by their numbers."
+    case .labelsDiffer(let path, let labels, let classes):
+      "\(path): it has \(labels) label\(labels == 1 ? "" : "s"), the network \(classes) class\(classes == 1 ? "" : "es").\n  Give a name to each class, in their order."
     case .notFinite(let path, let name, let count):
       "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") that \(count == 1 ? "is" : "are") infinite or not a number.\n  The training run diverged or the file is damaged; nothing was written."
     case .overflow(let path, let name, let count, let format):

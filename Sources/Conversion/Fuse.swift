@@ -19,6 +19,8 @@ public struct FuseOptions: Sendable {
   public var epsilon: Double?
   /// What is known of the network's input.
   public var input = GivenInput()
+  /// What people want to know of the model.
+  public var metadata = GivenMetadata()
   /// Whether to stop before anything is written.
   public var isDryRun = false
   /// Whether to read what was written, and to give it its name only if every block of it is what the
@@ -51,6 +53,9 @@ public func fuse(
     structure == nil && options.input.isEmpty
     ? nil : KnownInput(options.input, file: checkpoint.model?.input, network.dialect)
 
+  let metadata = try options.metadata.applied(
+    to: checkpoint.model?.metadata ?? ModelMetadata(), of: source, classes: structure?.classes)
+
   let names = try format.names(for: network, options.writing.names)
   var tensors = plan.deployTensors
   var quantization: QuantizationReport?
@@ -69,6 +74,7 @@ public func fuse(
       graph: structure?.graph,
       architecture: structure?.architecture?.name,
       classes: structure?.classes,
+      metadata: metadata,
       input: input?.convention,
       provenance: Provenance(
         sourceSHA256: nil,
@@ -87,11 +93,13 @@ public func fuse(
     deployParameters: model.tensors.reduce(0) { $0 + $1.shape.elementCount },
     epsilons: plan.epsilons, epsilonSource: epsilonSource(network, given: options.epsilon),
     besideBranches: deployKernels, input: input,
+    metadata: format.metadata(of: model.description),
     mapping: Mapping(
       dialect: network.dialect.name, names: names.name,
       renamings: plan.mapping(to: model.tensors), dropped: DroppedTensors.grouped(plan.dropped)),
     notes: plan.notes.map { .remark($0) }
-      + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? []),
+      + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? [])
+      + options.metadata.notes + format.notes(leavingOut: metadata),
     quantization: quantization)
   try model.tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }

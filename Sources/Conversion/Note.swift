@@ -16,7 +16,9 @@ public enum Note: Equatable, Sendable {
   case inputLeftOut(InputConvention, names: String, standFor: InputConvention)
   /// BatchNorm's epsilon is not in the output, and its names stand for another.
   case epsilonLeftOut([Double], names: String, standFor: Double)
-  /// What the source says and the format has no place for.
+  /// A license that was given is none of the common ones of SPDX's list.
+  case uncommonLicense(String)
+  /// What is known and the format has no place for.
   case leftOut(format: String, parts: [String])
   /// What of the tensors the format has no place for.
   case noPlace(format: String, what: String)
@@ -38,6 +40,7 @@ public enum Note: Equatable, Sendable {
     case .channelOrder: "channel order"
     case .inputLeftOut: "input left out"
     case .epsilonLeftOut: "epsilon left out"
+    case .uncommonLicense: "uncommon license"
     case .leftOut: "left out"
     case .noPlace: "no place"
     case .stepsWidened: "steps widened"
@@ -61,8 +64,10 @@ extension Note: CustomStringConvertible {
       "the input (\(input)) is not in the output, and names of \(names) stand for \(usual)"
     case .epsilonLeftOut(let epsilons, let names, let usual):
       "BatchNorm's epsilon, \(epsilons.map { "\($0)" }.joined(separator: " and ")), is not in the output, and names of \(names) stand for \(usual)"
+    case .uncommonLicense(let identifier):
+      "'\(printable(identifier))' is none of the common licenses of SPDX's list: check the spelling; one of your own is called LicenseRef-\(printable(identifier))"
     case .leftOut(let format, let parts):
-      "left out, since \(format) holds tensors only: \(parts.joined(separator: ", "))"
+      "left out, which \(format) has no place for: \(parts.joined(separator: ", "))"
     case .noPlace(let format, let what): "\(format) has no place for \(what)"
     case .stepsWidened(let count):
       "\(count) tensor\(count == 1 ? "" : "s") of int8 weights became float32, as the format has no scales"

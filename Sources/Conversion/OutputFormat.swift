@@ -26,6 +26,8 @@ public struct OutputFormat: Sendable {
   enum Writer: Sendable {
     /// Holds tensors under names, whatever they are.
     case tensors(@Sendable ([OutputTensor], OutputFile, Threads) throws -> Void)
+    /// Likewise, and what is known of the network beside its graph.
+    case describedTensors(@Sendable (DeployModel, OutputFile, Threads) throws -> Void)
     /// Holds a deploy model. Computes the source's SHA-256 meanwhile, if it is to; returns the one over
     /// the tensors. Both in hexadecimal.
     case deployModel(
@@ -52,7 +54,10 @@ public struct OutputFormat: Sendable {
 
   /// As its own library writes it.
   public static let safetensors = OutputFormat(
-    fileExtension: ".safetensors", title: "safetensors", writer: .tensors(SafetensorsWriter.write))
+    fileExtension: ".safetensors", title: "safetensors",
+    writer: .describedTensors {
+      try SafetensorsWriter.write($0.tensors, to: $1, threads: $2, description: $0.description)
+    })
 
   /// An archive of `.npy` members, one for each tensor.
   public static let npz = OutputFormat(
@@ -98,7 +103,12 @@ public struct OutputFormat: Sendable {
 
   /// Whether tensors get the shapes of a dialect, too. A deploy model has its own.
   var isShaped: Bool {
-    if case .tensors = writer { true } else { false }
+    if case .deployModel = writer { false } else { true }
+  }
+
+  /// Whether it has a place for what is known of a network beside its graph.
+  var isDescribed: Bool {
+    if case .tensors = writer { false } else { true }
   }
 
   /// - Throws: `ConversionError.unknownExtension`.
@@ -131,6 +141,9 @@ public struct OutputFormat: Sendable {
     switch writer {
     case .tensors(let write):
       try write(model.tensors, file, threads)
+      return nil
+    case .describedTensors(let write):
+      try write(model, file, threads)
       return nil
     case .deployModel(let write):
       guard let source else { return try write(model, file, threads, nil) }

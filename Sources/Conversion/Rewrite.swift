@@ -22,6 +22,8 @@ public struct RewriteOptions: Sendable {
   public var channels = Channels.keep
   /// What is known of the input of the network that is read.
   public var input = GivenInput()
+  /// What people want to know of the model.
+  public var metadata = GivenMetadata()
   /// Whether to stop before anything is written.
   public var isDryRun = false
 
@@ -60,13 +62,24 @@ public func rewrite(
   }
 
   let original = checkpoint.model
+  // What a file says of its network goes on to be said; the graph of one that has none is that of its
+  // structure.
+  var description = original ?? ModelDescription()
+  if description.graph == nil, let structure {
+    description.graph = structure.graph
+    description.architecture = structure.architecture?.name ?? description.architecture
+    description.classes = structure.classes
+  }
+  description.metadata = try options.metadata.applied(
+    to: description.metadata, of: source, classes: description.classes)
   let channels = try ChannelChange(
     network, from: KnownInput(options.input, file: original?.input, network.dialect),
     options.channels, path: source)
   let input = structure == nil && options.input.isEmpty ? nil : channels.input
   var notes = channels.notes(names: names, format: format, isAsked: options.channels != .keep)
   notes += epsilonNote(of: network, writtenAs: names) ?? []
-  notes += format.notes(leavingOut: original)
+  notes += options.metadata.notes
+  notes += format.notes(leavingOut: original, description.metadata)
   let others = network.parameters.count { if case .other = $0.role { true } else { false } }
   if others > 0 {
     notes.append(.otherTensors(others))
@@ -108,16 +121,11 @@ public func rewrite(
       path: output, format: format.title, dialect: names.name, tensors: tensors.count),
     parameters: network.trainableParameterCount, channelOrder: channels.order,
     flippedChannels: channels.isReversed, input: input,
+    metadata: format.metadata(of: description),
     mapping: Mapping(
       dialect: network.dialect.name, names: names.name, renamings: renamings,
       dropped: DroppedTensors.grouped(dropped)),
     notes: notes, quantization: change.quantization)
-  // What a file says of its network goes on to be said.
-  var description =
-    original
-    ?? ModelDescription(
-      graph: structure?.graph, architecture: structure?.architecture?.name,
-      classes: structure?.classes)
   if let graph = original?.graph {
     let places = Dictionary(
       uniqueKeysWithValues: renamings.enumerated().map { ($1.from, $0) })
@@ -141,6 +149,8 @@ private func copy(
   var description = description
   let input = KnownInput(options.input, file: description.input)
   description.input = input?.convention
+  description.metadata = try options.metadata.applied(
+    to: description.metadata, of: checkpoint.path, classes: description.classes)
   let tensors = checkpoint.stateDicts.flatMap(\.tensors)
   let weights = Set(
     (description.graph?.nodes ?? []).flatMap(\.weightOperands).map {
@@ -157,13 +167,15 @@ private func copy(
     parameters: tensors.reduce(0) {
       $0 + ($1.tensor.isWeight ? $1.tensor.shape.elementCount : 0)
     }, channelOrder: input?.convention.channelOrder, flippedChannels: false, input: input,
+    metadata: format.metadata(of: description),
     mapping: Mapping(
       dialect: nil, names: nil,
       renamings: tensors.map {
         Renaming(
           from: $0.name, fromShape: $0.tensor.shape, to: $0.name, toShape: $0.tensor.shape)
       }, dropped: []),
-    notes: [.namesKept] + change.notes + format.notes(leavingOut: description),
+    notes: [.namesKept] + change.notes + options.metadata.notes
+      + format.notes(leavingOut: description, description.metadata),
     quantization: change.quantization)
   return try write(
     DeployModel(
@@ -186,9 +198,9 @@ private func write(
   var (model, report) = (model, report)
   let watch = ValueWatch()
   if options.writing.weightType != nil { model.tensors = model.tensors.map(watch.watching) }
-  // A file that knows where it came from goes on to say so.
+  // A file that knows where it came from goes on to say so; of a deploy format, every file does.
   let isKnown = model.description.provenance != nil
-  if !isKnown {
+  if !isKnown, !format.isShaped {
     model.description.provenance = Provenance(
       sourceSHA256: nil, container: checkpoint.container, dialect: dialect?.name ?? "none",
       epsilons: [], arithmetic: "none: fused elsewhere", tool: "repconv \(repconvVersion)")
@@ -231,21 +243,35 @@ private func epsilonNote(of network: Network, writtenAs names: Dialect) -> [Note
 }
 
 extension OutputFormat {
-  /// What of a file this format has no place for.
-  fileprivate func notes(leavingOut model: ModelDescription?) -> [Note] {
-    var notes = omissions.map { [Note.noPlace(format: title, what: $0)] } ?? []
-    guard isShaped, let model else { return notes }
-    let parts = [
-      model.graph == nil ? nil : "graph", model.architecture == nil ? nil : "architecture",
-      model.input == nil ? nil : "input", model.provenance == nil ? nil : "origin",
-    ].compactMap { $0 }
-    if !parts.isEmpty { notes.insert(.leftOut(format: title, parts: parts), at: 0) }
-    return notes
+  /// What this format has no place for: of tensors, of what a file says of them, and of the metadata.
+  fileprivate func notes(
+    leavingOut model: ModelDescription?, _ metadata: ModelMetadata
+  ) -> [Note] {
+    var parts: [String] = []
+    if isShaped, model?.graph != nil { parts.append("graph") }
+    if !isDescribed {
+      if model?.architecture != nil { parts.append("architecture") }
+      if model?.input != nil { parts.append("input") }
+      if model?.provenance != nil { parts.append("origin") }
+      parts += metadata.parts
+    }
+    return (parts.isEmpty ? [] : [.leftOut(format: title, parts: parts)])
+      + (omissions.map { [.noPlace(format: title, what: $0)] } ?? [])
+  }
+
+  /// What of the metadata this format has no place for.
+  func notes(leavingOut metadata: ModelMetadata) -> [Note] {
+    isDescribed || metadata.isEmpty ? [] : [.leftOut(format: title, parts: metadata.parts)]
+  }
+
+  /// What a file of this format says for people; nil if that is nothing.
+  func metadata(of model: ModelDescription) -> ModelMetadata? {
+    isDescribed && !model.metadata.isEmpty ? model.metadata : nil
   }
 
   /// That the input is not in the output, where its names stand for another.
   func note(leavingOut input: InputConvention, names: Dialect) -> [Note]? {
-    guard isShaped, !input.normalises(as: names.input) else { return nil }
+    guard !isDescribed, !input.normalises(as: names.input) else { return nil }
     return [.inputLeftOut(input, names: names.name, standFor: names.input)]
   }
 }

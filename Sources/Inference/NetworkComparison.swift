@@ -61,7 +61,9 @@ extension NetworkComparison {
     outcomes = try [Arithmetic.float64, .float32].map { arithmetic in
       // One form after the other, each let go when it has been run: memory for one is much.
       let expected = try logits(
-        RunnableNetwork(report.trainNetwork, arithmetic: arithmetic, epsilon: epsilon))
+        RunnableNetwork(
+          report.trainNetwork, describedBy: report.train.model, arithmetic: arithmetic,
+          epsilon: epsilon))
       let found = try logits(.deploy(of: report, arithmetic: arithmetic))
       return try Outcome(arithmetic, expected, found, path: report.deploy.path)
     }
@@ -117,8 +119,9 @@ extension RunnableNetwork {
   fileprivate static func deploy(
     of report: VerifyReport, arithmetic: Arithmetic
   ) throws -> RunnableNetwork {
-    guard let model = report.deploy.model else {
-      return try RunnableNetwork(report.deployNetwork, arithmetic: arithmetic)
+    guard let model = report.deploy.model, model.graph != nil else {
+      return try RunnableNetwork(
+        report.deployNetwork, describedBy: report.deploy.model, arithmetic: arithmetic)
     }
     return try RunnableNetwork(
       model, tensors: report.deployNetwork.stateDict.tensors.map(\.tensor),

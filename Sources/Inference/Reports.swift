@@ -213,21 +213,35 @@ public struct RunReport: Encodable, Sendable {
 
 /// How often a network is right.
 public struct EvaluationReport: Encodable, Sendable {
+  /// What tells which class a folder of pictures is of.
+  public enum ClassOrder: String, Encodable, Sendable {
+    /// Names of the classes that were given.
+    case given
+    /// The labels in the network's file.
+    case file
+    /// Their own order, by name.
+    case folders
+  }
+
   /// The network that was run.
   public var network: NetworkSummary
   /// What it was run on.
   public var images: ImageSelection
   /// How often it was right.
   public var evaluation: Evaluation
+  /// Nil if the images are not in folders.
+  public var classOrder: ClassOrder?
   /// Time for all images, reading them included.
   public var seconds: Double
 
   public init(
-    network: NetworkSummary, images: ImageSelection, evaluation: Evaluation, seconds: Double
+    network: NetworkSummary, images: ImageSelection, evaluation: Evaluation,
+    classOrder: ClassOrder?, seconds: Double
   ) {
     self.network = network
     self.images = images
     self.evaluation = evaluation
+    self.classOrder = classOrder
     self.seconds = seconds
   }
 }

@@ -19,12 +19,14 @@ extension RunnableNetwork {
     epsilon: Double? = nil
   ) throws -> RunnableNetwork {
     let checkpoint = try openCheckpoint(path, family: options.family)
-    if checkpoint.model != nil {
+    if checkpoint.model?.graph != nil {
       try checkpoint.verifyWhole?()
       return try RunnableNetwork(checkpoint, arithmetic: arithmetic)
     }
     let network = try Network(recognising: checkpoint, options)
-    return try RunnableNetwork(network, arithmetic: arithmetic, epsilon: epsilon)
+    try checkpoint.verifyWhole?()
+    return try RunnableNetwork(
+      network, describedBy: checkpoint.model, arithmetic: arithmetic, epsilon: epsilon)
   }
 
   /// The network of a file that describes it, as its graph has it. The file is not verified.
@@ -57,7 +59,7 @@ extension RunnableNetwork {
     }
     try self.init(
       form: .deploy, arithmetic: arithmetic, input: model.input, architecture: model.architecture,
-      graph, TensorProvider(tensors))
+      labels: model.metadata.labels, graph, TensorProvider(tensors))
   }
 
   /// A network in deploy form.
@@ -75,11 +77,14 @@ extension RunnableNetwork {
   /// The network of a checkpoint in training or deploy form, or partly fused: blocks that have branches
   /// are run with them, whatever deploy kernel stands beside.
   ///
-  /// - Parameter epsilon: BatchNorm's, for files that do not say it; by default the dialect's.
+  /// - Parameters:
+  ///   - model: what its file says of it; its graph is left alone.
+  ///   - epsilon: BatchNorm's, for files that do not say it; by default the dialect's.
   /// - Throws: `InferenceError.notANetwork` if how it is put together is not known; `NamingError`, `FusionError`,
   ///   `ReadError`.
   public init(
-    _ network: Network, arithmetic: Arithmetic = .float32, epsilon: Double? = nil
+    _ network: Network, describedBy model: ModelDescription? = nil,
+    arithmetic: Arithmetic = .float32, epsilon: Double? = nil
   ) throws {
     try network.requireKnownBlocks()
     let structure = try Structure(runnable: network)
@@ -93,7 +98,8 @@ extension RunnableNetwork {
     }
     try self.init(
       form: branches.isEmpty ? .deploy : .train,
-      arithmetic: arithmetic, input: network.dialect.input, architecture: structure.description,
+      arithmetic: arithmetic, input: model?.input ?? network.dialect.input,
+      architecture: structure.description, labels: model?.metadata.labels ?? [],
       notes: network.notes, structure.graph,
       StructureProvider(path: network.path, structure, sources, branches))
   }

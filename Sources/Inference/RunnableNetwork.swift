@@ -34,6 +34,8 @@ public struct RunnableNetwork: Sendable {
   public let input: InputConvention?
   /// `RepVGG-A0`, or what a network without name consists of; nil where it is not known.
   public let architecture: String?
+  /// The names of the classes, one for each number it gives; nil where they are not known.
+  public let labels: [String]?
   /// What should be said of the file it comes from.
   public let notes: [String]
   private let engine: Engine
@@ -41,23 +43,38 @@ public struct RunnableNetwork: Sendable {
   private enum Engine: Sendable {
     case float32(Program<Float>)
     case float64(Program<Double>)
+
+    var classes: Int {
+      switch self {
+      case .float32(let program): program.outputChannels
+      case .float64(let program): program.outputChannels
+      }
+    }
   }
 
   init(
     form: Form, arithmetic: Arithmetic, input: InputConvention?, architecture: String? = nil,
-    notes: [String] = [], _ graph: Graph, _ source: some ParameterProvider
+    labels: [String] = [], notes: [String] = [], _ graph: Graph, _ source: some ParameterProvider
   ) throws {
     try BLAS.load()
     self.form = form
     self.arithmetic = arithmetic
     self.input = input
     self.architecture = architecture
-    self.notes = notes
-    engine =
+    let engine: Engine =
       switch arithmetic {
       case .float32: .float32(try Program(graph, source, channels: input?.mean.count))
       case .float64: .float64(try Program(graph, source, channels: input?.mean.count))
       }
+    self.engine = engine
+    let areFitting = labels.count == engine.classes
+    self.labels = areFitting ? labels : nil
+    self.notes =
+      labels.isEmpty || areFitting
+      ? notes
+      : notes + [
+        "the file names \(labels.count) classes, of \(engine.classes); the names are not used"
+      ]
   }
 
   /// The names of the blocks that the graph has, in order: `stage0`, `stage1.0`.
@@ -77,12 +94,7 @@ public struct RunnableNetwork: Sendable {
   }
 
   /// Numbers it gives for each image: one for each class.
-  public var classes: Int {
-    switch engine {
-    case .float32(let program): program.outputChannels
-    case .float64(let program): program.outputChannels
-    }
-  }
+  public var classes: Int { engine.classes }
 }
 
 /// What a network makes of images.

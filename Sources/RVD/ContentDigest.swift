@@ -56,11 +56,13 @@ struct ContentDigest {
 /// Reads every element once, in pieces, several tensors at a time. Sources that record checksums compute
 /// them on the way; `verify` then compares them.
 ///
-/// - Parameter tensors: each of a name of its own.
+/// - Parameter tensors: each of a name of its own, and none with scales: in an `.rvd` file, these have a name
+///   that is fed as well, and `RVDFile.verify` computes its digest.
 /// - Throws: what reading them throws.
 public func contentDigest(
   of tensors: [NamedTensor], threads: Threads = .all
 ) throws -> String {
+  precondition(tensors.allSatisfy { $0.tensor.scales == nil })
   let hashes = try concurrentMap(
     of: tensors, largestFirst: \.tensor.byteCount, threads: threads
   ) { named, worker in
@@ -72,6 +74,6 @@ public func contentDigest(
     return hash
   }
   var content = ContentDigest()
-  for (named, hash) in zip(tensors, hashes) { content.add(named.name, hash) }
+  for (named, hash) in zip(tensors, hashes) { content.add(named.name, hash, scales: nil) }
   return content.hexadecimal
 }

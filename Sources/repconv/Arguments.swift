@@ -248,6 +248,7 @@ struct RewriteArguments: ParsableArguments {
   var channels: RewriteOptions.Channels = .keep
 
   @OptionGroup var givenInput: GivenInputArguments
+  @OptionGroup var metadata: MetadataArguments
   @OptionGroup var report: ReportOptions
   @OptionGroup var input: InputOptions
   @OptionGroup var output: OutputOptions

@@ -9,8 +9,9 @@ struct Eval: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure how often a network is right on images of known classes.",
     discussion: """
-      IMAGES is a folder of PNG and JPEG pictures for each class, as ImageNet's; the classes are the \
-      folders in the order of their names. Pictures are scaled until their shorter side fits, cut to the \
+      IMAGES is a folder of PNG and JPEG pictures for each class, as ImageNet's. If the folders are called \
+      as the classes are, by --labels or by the labels in the model's file, these tell which is which; else \
+      the classes are the folders in the order of their names. Pictures are scaled until their shorter side fits, cut to the \
       square in their middle, and normalised as the network expects. Or it is a NumPy file with arrays \
       'images', as 'repconv run' takes them, and 'labels'.
 
@@ -31,7 +32,7 @@ struct Eval: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Names of the class folders in the order of the network's classes, one to a line; not every class needs a folder.",
+      "Names of the class folders in the order of the network's classes: one to a line, or a JSON array or object; not every class needs a folder (default: the labels in the model's file).",
       valueName: "file"), completion: .file())
   var labels: String?
 
@@ -55,9 +56,10 @@ struct Eval: ParsableCommand {
   }
 
   func run() throws {
-    let names = try labels.map(readLabels)
+    let names = try labels.map(LabelsFile.init)
     let network = try model.open()
-    let selected = try labelledImages(for: network, names)
+    try names?.requireOne(forEach: network.classes)
+    let (selected, order) = try labelledImages(for: network, names)
 
     let progress = ProgressBar.forTerminal(counting: "image")
     progress?(0, selected.input.count)
@@ -74,10 +76,11 @@ struct Eval: ParsableCommand {
 
     let report = EvaluationReport(
       network: NetworkSummary(network, path: model.model), images: selected,
-      evaluation: evaluation, seconds: seconds)
+      evaluation: evaluation, classOrder: order, seconds: seconds)
     try printReport(report, of: Eval.self, asJSON: json) {
       var lines = ["\(model.model) on \(images): \(report.network.summary)"]
       lines += selected.rows
+      if let order { lines.append(row("classes", order.summary)) }
       for note in report.network.notes { lines.append(row("note", note.advised)) }
       lines += evaluation.rows
       lines.append(row("time", pace(evaluation.images, seconds)))
@@ -91,14 +94,15 @@ struct Eval: ParsableCommand {
 
   /// The images with the network's class for each.
   private func labelledImages(
-    for network: RunnableNetwork, _ names: [String]?
-  ) throws -> ImageSelection {
+    for network: RunnableNetwork, _ names: LabelsFile?
+  ) throws -> (ImageSelection, EvaluationReport.ClassOrder?) {
     guard isArrayFile else {
       let folders = try ClassFolders(path: images)
-      return ImageSelection(
-        folders, classes: try classes(of: network, folders, names),
-        pictures.preparation(for: network),
+      let (classes, order) = try classes(of: network, folders, names)
+      let selected = ImageSelection(
+        folders, classes: classes, pictures.preparation(for: network),
         try pictures.requireConvention(for: network, path: model.model))
+      return (selected, order)
     }
     let selected = try ImageSelection(arrays: images, pictures.convention(for: network))
     guard let found = selected.labels else {
@@ -107,7 +111,7 @@ struct Eval: ParsableCommand {
         remedy: "Save them as numpy.savez(\"images.npz\", images=array, labels=classes).")
     }
     guard let wrong = found.first(where: { !(0..<network.classes).contains($0) }) else {
-      return selected
+      return (selected, nil)
     }
     throw InferenceError.classesDiffer(
       path: images,
@@ -118,44 +122,54 @@ struct Eval: ParsableCommand {
 
   private var isArrayFile: Bool { images.lowercased().hasSuffix(".npz") }
 
-  /// The network's class for each folder.
+  /// The network's class for each folder, and who says so.
   private func classes(
-    of network: RunnableNetwork, _ folders: ClassFolders, _ names: [String]?
-  ) throws(InferenceError) -> [Int] {
+    of network: RunnableNetwork, _ folders: ClassFolders, _ names: LabelsFile?
+  ) throws(InferenceError) -> ([Int], EvaluationReport.ClassOrder) {
     guard !folders.images.isEmpty else {
       throw .noImages(
         path: images, reason: "there is no picture in a folder of this folder",
         remedy:
           "Make a folder of pictures for each class; 'repconv run --images' takes one without.")
     }
-    guard let names else {
-      guard folders.classes.count == network.classes else {
-        throw .classesDiffer(
-          path: images,
-          reason:
-            "it has \(count(folders.classes.count, "folder")), the network \(count(network.classes, "class", "classes"))",
-          remedy: "Where there is not a folder for each class, name them all with --labels.")
-      }
-      return Array(0..<network.classes)
-    }
-    guard names.count == network.classes else {
+    if let names {
+      let (classes, missing) = places(of: folders, among: names.names)
+      guard let missing else { return (classes, .given) }
       throw .classesDiffer(
-        path: labels!,
-        reason:
-          "it has \(count(names.count, "line")), the network \(count(network.classes, "class", "classes"))",
+        path: images, reason: "the folder '\(missing)' is not among the names of \(names.path)",
         remedy: "Give one name to a line, in the order of the classes.")
     }
+    if let labels = network.labels {
+      let (classes, missing) = places(of: folders, among: labels)
+      if missing == nil { return (classes, .file) }
+    }
+    guard folders.classes.count == network.classes else {
+      throw .classesDiffer(
+        path: images,
+        reason:
+          "it has \(count(folders.classes.count, "folder")), the network \(count(network.classes, "class", "classes"))",
+        remedy: "Where there is not a folder for each class, name them all with --labels.")
+    }
+    return (Array(0..<network.classes), .folders)
+  }
+
+  /// The first class of each folder's name, and the first folder that no class is called after.
+  private func places(
+    of folders: ClassFolders, among names: [String]
+  ) -> (classes: [Int], missing: String?) {
     var places: [String: Int] = [:]
     for (index, name) in names.enumerated() where places[name] == nil { places[name] = index }
-    var classes: [Int] = []
-    for name in folders.classes {
-      guard let place = places[name] else {
-        throw .classesDiffer(
-          path: images, reason: "the folder '\(name)' is not among the names of \(labels!)",
-          remedy: "Give one name to a line, in the order of the classes.")
-      }
-      classes.append(place)
+    let classes = folders.classes.compactMap { places[$0] }
+    return (classes, folders.classes.first { places[$0] == nil })
+  }
+}
+
+extension EvaluationReport.ClassOrder {
+  fileprivate var summary: String {
+    switch self {
+    case .given: "folders by the names of --labels"
+    case .file: "folders by the labels in the model's file"
+    case .folders: "folders in the order of their names"
     }
-    return classes
   }
 }

@@ -6,13 +6,16 @@ struct Export: ParsableCommand {
     abstract: "Write a checkpoint or a deploy file again in another format.",
     discussion: """
       Never fuses: a training checkpoint stays one, a deploy network too. What the format cannot carry \
-      is said. Formats: \(OutputFormat.all.map(\.fileExtension).joined(separator: " "))
+      is said. What an .rvd says of itself is kept, unless it is said anew; its tensors, and so its digest, \
+      stay the same. Formats: \(OutputFormat.all.map(\.fileExtension).joined(separator: " "))
 
       EXAMPLES
         repconv export model.rvd model.pth
         repconv export deploy.pth model.rvd
         repconv export model.rvd weights.bin --to pth
         repconv export model.rvd half.safetensors --dtype float16
+        repconv export model.rvd labelled.rvd --labels classes.txt --meta homepage=https://example.org
+        repconv export model.rvd bare.rvd --meta homepage= --meta labels=
       """)
 
   @Argument(

@@ -14,7 +14,7 @@ import Tensors
 #endif
 
 /// Exit statuses beside 0 and, for wrong usage, 64.
-private enum Status: CInt {
+enum Status: CInt {
   /// The file is damaged, or is not what it was said to be.
   case checkFailed = 1
   /// Out of reach, not supported, or refused.
@@ -29,7 +29,7 @@ func fail(_ error: any Error) -> Never {
 }
 
 /// The status for an error of ours; nil for one of the argument parser.
-private func status(of error: any Error) -> Status? {
+func status(of error: any Error) -> Status? {
   switch error {
   case let error as AdvisedError: return status(of: error.error)
   case let error as ReadError:

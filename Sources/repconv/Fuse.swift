@@ -21,6 +21,7 @@ struct Fuse: ParsableCommand {
         repconv fuse in.pth out.rvd --verify
         repconv fuse in.pth out.safetensors --dtype float16
         repconv fuse in.pth out.rvd --dtype int8 --keep-float stage0
+        repconv fuse in.pth out.rvd --labels imagenet.txt --license Apache-2.0 --meta authors='Jane Doe'
       """)
 
   @Argument(
@@ -51,6 +52,7 @@ struct Fuse: ParsableCommand {
   var verify = false
 
   @OptionGroup var givenInput: GivenInputArguments
+  @OptionGroup var metadata: MetadataArguments
   @OptionGroup var reportOptions: ReportOptions
   @OptionGroup var inputOptions: InputOptions
   @OptionGroup var outputOptions: OutputOptions
@@ -69,6 +71,8 @@ struct Fuse: ParsableCommand {
     options.architecture = arch
     options.epsilon = bnEps
     options.input = givenInput.given
+    options.metadata = try metadata.given
+    options.writing.alsoRead += metadata.files
     options.isDryRun = reportOptions.isDryRun
     options.isVerified = verify
     let report = try fuse(input, to: output, options: options)
@@ -113,6 +117,7 @@ extension FuseReport {
     }
     lines += input?.rows(dialect: mapping.dialect ?? "") ?? []
     lines += quantization?.rows ?? []
+    lines += metadata?.rows ?? []
     lines += mapping.droppedRows
     for note in source.notes + notes { lines.append(row("note", note.advised)) }
     lines.append(

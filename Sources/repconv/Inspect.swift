@@ -131,14 +131,17 @@ private struct InspectionText {
     }
   }
 
-  /// What a file says of itself that has a digest.
+  /// What a file says of itself.
   private mutating func addOrigin() {
-    guard let digest = report.contentDigest else { return }
-    lines.append(
-      row(
-        "graph",
-        report.graphOperations.map { "\(grouped($0)) operations" } ?? "none: not a whole network"))
-    lines.append(row("content", "sha256 \(digest)"))
+    lines += report.metadata?.rows ?? []
+    if let digest = report.contentDigest {
+      lines.append(
+        row(
+          "graph",
+          report.graphOperations.map { "\(grouped($0)) operations" } ?? "none: not a whole network")
+      )
+      lines.append(row("content", "sha256 \(digest)"))
+    }
     guard let provenance = report.provenance else { return }
     lines.append(
       row(

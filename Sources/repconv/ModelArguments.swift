@@ -50,16 +50,6 @@ struct ModelArguments: ParsableArguments {
   }
 }
 
-/// One name to a line, in the order of the classes.
-func readLabels(_ path: String) throws -> [String] {
-  let file = try InputFile(path: path)
-  let text = String(decoding: try file.bytes(0..<file.count, field: "the labels"), as: UTF8.self)
-  var lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map(
-    String.init)
-  if lines.last == "" { lines.removeLast() }
-  return lines
-}
-
 extension NetworkSummary {
   /// `RepVGG-A0, deploy form, float32`
   var summary: String {

@@ -36,6 +36,8 @@ private func remedy(for error: any Error) -> String? {
   case ConversionError.noSteps(_, _, let known):
     "Write one of \(known.joined(separator: ", ")), or choose another --dtype."
   case ConversionError.noStem: "Use --channels keep."
+  case ConversionError.labelsDiffer:
+    "Give a name to each class, in their order, with --labels FILE."
   case ConversionError.notComparable(_, .exchanged):
     "Name the training checkpoint first: repconv verify TRAIN DEPLOY."
   case ConversionError.notComparable(_, .nothingToFuse):

@@ -26,7 +26,7 @@ struct Repconv: ParsableCommand {
     subcommands: [
       Import.self, Fuse.self, Verify.self, Export.self, Run.self, Eval.self, Inspect.self,
       Diff.self,
-      Check.self, Archs.self, Dialects.self,
+      Check.self, Digest.self, Archs.self, Dialects.self,
     ])
 
   static func main() {

@@ -15,6 +15,8 @@ extension RewriteArguments {
       with: input, dialects: options.reading.dialects, report)
     options.channels = channels
     options.input = givenInput.given
+    options.metadata = try metadata.given
+    options.writing.alsoRead += metadata.files
     options.isDryRun = report.isDryRun
     let result = try rewrite(source, to: output, options: options)
     if report.quiet && !report.isDryRun { return }
@@ -51,6 +53,7 @@ extension RewriteReport {
     }
     lines += input?.rows(dialect: mapping.dialect ?? "") ?? []
     lines += quantization?.rows ?? []
+    lines += metadata?.rows ?? []
     lines += mapping.droppedRows
     for note in source.notes + notes { lines.append(row("note", note.advised)) }
     lines.append(row("wrote", "\(output.format), \(size(output.byteCount ?? 0))"))

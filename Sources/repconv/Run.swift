@@ -38,7 +38,9 @@ struct Run: ParsableCommand {
   var topk = 5
 
   @Option(
-    help: ArgumentHelp("Names of the classes, one to a line.", valueName: "file"),
+    help: ArgumentHelp(
+      "Names of the classes: one to a line, or a JSON array or object (default: those in the model's file).",
+      valueName: "file"),
     completion: .file())
   var labels: String?
 
@@ -62,15 +64,9 @@ struct Run: ParsableCommand {
         from: [model.model, images.input, labels, model.inputOptions.dialectFile].compactMap(\.self)
       )
     }
-    let names = try labels.map(readLabels)
+    let names = try labels.map(LabelsFile.init)
     let network = try model.open()
-    if let names, names.count != network.classes {
-      throw InferenceError.classesDiffer(
-        path: labels!,
-        reason:
-          "it has \(count(names.count, "line")), the network \(count(network.classes, "class", "classes"))",
-        remedy: "Give one name to a line, in the order of the classes.")
-    }
+    try names?.requireOne(forEach: network.classes)
     let selected = try images.select(for: network, path: model.model)!  // validate() has looked.
     let progress = ProgressBar.forTerminal(counting: "image")
     progress?(0, selected.input.count)
@@ -90,7 +86,7 @@ struct Run: ParsableCommand {
     }
     let report = RunReport(
       NetworkSummary(network, path: model.model), selected, logits: logits,
-      secondsPerBatch: seconds, names: names, top: topk, output: output)
+      secondsPerBatch: seconds, names: names?.names ?? network.labels, top: topk, output: output)
     try printReport(report, of: Run.self, asJSON: json) { report.text }
   }
 

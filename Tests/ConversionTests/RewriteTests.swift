@@ -247,12 +247,16 @@ import Testing
       ("deploy.rvd", "official", "a.rvd", []),
       (
         "deploy.rvd", "timm", "a.pth",
-        ["left out, since PyTorch zip holds tensors only: graph, input, origin"]
+        ["left out, which PyTorch zip has no place for: graph, input, origin"]
+      ),
+      (
+        "deploy.rvd", "timm", "a.safetensors",
+        ["left out, which safetensors has no place for: graph"]
       ),
       (
         "deploy.rvd", "official", "a.wts",
         [
-          "left out, since TensorRT .wts text holds tensors only: graph, input, origin",
+          "left out, which TensorRT .wts text has no place for: graph, input, origin",
           "TensorRT .wts text has no place for shapes and types: every tensor becomes a list of float32",
         ]
       ),

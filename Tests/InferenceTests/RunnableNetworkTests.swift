@@ -143,21 +143,18 @@ import Testing
   }
 
   @Test func `a file that is no whole network is refused, with the reason`() throws {
-    for name in ["Cases/larger-network.pth", "Cases/one-block.pth"] {
-      let error = #expect(throws: InferenceError.self) {
-        try RunnableNetwork.open(path: Fixtures.path(name))
-      }
+    let folder = try TemporaryFolder()
+    _ = try fuse(Fixtures.path("Cases/one-block.pth"), to: folder.file("part.rvd"))
+    for path in [
+      Fixtures.path("Cases/larger-network.pth"), Fixtures.path("Cases/one-block.pth"),
+      folder.file("part.rvd"),
+    ] {
+      let error = #expect(throws: InferenceError.self) { try RunnableNetwork.open(path: path) }
       guard case .notANetwork? = error else {
-        Issue.record("\(name): \(String(describing: error))")
+        Issue.record("\(path): \(String(describing: error))")
         continue
       }
     }
-    let folder = try TemporaryFolder()
-    _ = try fuse(Fixtures.path("Cases/one-block.pth"), to: folder.file("part.rvd"))
-    let error = #expect(throws: InferenceError.self) {
-      try RunnableNetwork.open(path: folder.file("part.rvd"))
-    }
-    #expect(error?.description.contains("no graph") == true)
   }
 
   @Test func `a graph whose tensors do not fit is refused`() throws {

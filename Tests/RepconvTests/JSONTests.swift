@@ -60,6 +60,10 @@ import Testing
     ("diff", [train, train], 0), ("diff", [train, Fixtures.path("Cases/no-blocks.pth")], 1),
     ("run", [train, "--input", digits], 0), ("run", [train, "--input", digits, "-o", "f.npz"], 0),
     ("eval", [train, digits], 0),
+    ("digest", [train, Fixtures.path("Cases/no-blocks.pth")], 0),
+    ("fuse", [train, "m.rvd", "--license", "Foo", "--meta", "task=a", "--meta", "mine=b"], 0),
+    ("export", ["plain.rvd", "n.safetensors", "--meta", "mine=b"], 0),
+    ("eval", [train, Fixtures.path("Digits"), "--size", "32"], 0),
     ("archs", [], 0), ("dialects", [], 0), ("dialects", ["--show", "timm"], 0),
   ]
 

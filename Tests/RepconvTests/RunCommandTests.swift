@@ -171,7 +171,7 @@ import Testing
       ([train, "--images", "cut"], 1, "cut/0.jpg: expected a JPEG image that can be decoded"),
       (
         [train, "--input", digits, "--labels", "names.txt"], 2,
-        "it has 2 lines, the network 10 classes"
+        "names.txt: it has 2 labels, the network 10 classes.\n  Give a name to each class, in their order, with --labels FILE."
       ),
       ([train, "--input", digits, "-o", "there.npz"], 2, "there.npz: the file exists"),
       (

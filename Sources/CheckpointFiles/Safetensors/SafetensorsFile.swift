@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import JSON
+internal import RVD
 internal import Tensors
 
 /// Checkpoints in the safetensors format.
@@ -13,6 +14,9 @@ internal import Tensors
 ///     "stage0.rbr_dense.conv.weight":
 ///       {"dtype": "F32", "shape": [48, 3, 3, 3], "data_offsets": [0, 5184]}
 ///
+/// What this program knows of a network stands in the metadata, under a key of its own
+/// (`formats/safetensors.md`).
+///
 /// Offsets count from the start of the data. Elements are little-endian and row-major; a tensor need
 /// not be aligned. The tensors cover the data from the first byte to the last, without holes and
 /// without overlap.
@@ -24,6 +28,8 @@ internal import Tensors
 /// <https://github.com/huggingface/safetensors>: `README.md`, `safetensors/src/tensor.rs`.
 enum SafetensorsFile {
   static let maximumHeaderLength = 100_000_000
+  /// The key of what the file says of the network.
+  static let descriptionKey = "repconv"
 
   static func read(_ opened: OpenedFile) throws(ReadError) -> Checkpoint? {
     guard matches(opened.head) else { return nil }
@@ -74,13 +80,34 @@ enum SafetensorsFile {
     notes += try booleanNotes(tensors)
     if tensors.isEmpty { notes.append("The file holds no tensors.") }
     var stateDict = StateDict(tensors: tensors)
-    if let metadata = header.metadata {
+    var model: ModelDescription?
+    if var metadata = header.metadata {
+      model = takeDescription(from: &metadata, &notes)
       addAliases(metadata, to: &stateDict, &notes)
       stateDict.ignored.append(("__metadata__", description(of: metadata)))
     }
     return Checkpoint(
       path: file.location.path, container: "safetensors", family: "safetensors",
-      byteCount: file.count, stateDicts: tensors.isEmpty ? [] : [stateDict], notes: notes)
+      byteCount: file.count, stateDicts: tensors.isEmpty ? [] : [stateDict], notes: notes,
+      model: model)
+  }
+
+  /// Takes what the file says of its network out of the metadata. Tensors are right whatever it says, so
+  /// what is not understood is left alone.
+  private static func takeDescription(
+    from metadata: inout [(key: String, value: String)], _ notes: inout [String]
+  ) -> ModelDescription? {
+    guard let index = metadata.firstIndex(where: { $0.key == descriptionKey }) else { return nil }
+    do {
+      let model = try ModelDescription(portableText: metadata[index].value)
+      metadata.remove(at: index)
+      return model
+    } catch {
+      notes.append(
+        "What '\(descriptionKey)' in the metadata says of the network was left alone: \(printable(error.reason))."
+      )
+      return nil
+    }
   }
 
   private static func tensor(

@@ -1,4 +1,6 @@
+public import Checkpoints
 internal import JSON
+internal import RVD
 public import Tensors
 
 /// Writes tensors as a safetensors file (see `SafetensorsFile`), the same bytes as the format's own
@@ -6,17 +8,26 @@ public import Tensors
 ///
 /// Tensors are sorted by type, the widest first, then by the bytes of their names, and packed, so that
 /// all are aligned. The header has no blanks but those that fill it up to a multiple of 8, and begins
-/// with `"__metadata__":{"format":"pt"}`: several programs refuse files that do not say so.
+/// with `"__metadata__":{"format":"pt"`: several programs refuse files that do not say so. What is known
+/// of the network follows it.
 public enum SafetensorsWriter {
-  /// - Parameter file: empty so far; it is left for the caller to commit.
-  /// - Throws: `WriteError.cannotExpress` for complex128, repeated names and `__metadata__`; whatever
-  ///   reading the tensors throws.
+  /// - Parameters:
+  ///   - file: empty so far; it is left for the caller to commit.
+  ///   - description: of the network; its graph and content digest have no place in the file.
+  /// - Throws: `WriteError.cannotExpress` for complex128, repeated names and `__metadata__`, and for a
+  ///   description that breaks a rule of `.rvd`; whatever reading the tensors throws.
   public static func write(
-    _ tensors: [OutputTensor], to file: OutputFile, threads: Threads = .all
+    _ tensors: [OutputTensor], to file: OutputFile, threads: Threads = .all,
+    description: ModelDescription = ModelDescription()
   ) throws {
     precondition(file.count == 0)
     let sorted = try sorted(tensors, path: file.path)
-    var header = Array("{\"__metadata__\":{\"format\":\"pt\"}".utf8)
+    var header = Array("{\"__metadata__\":{\"format\":\"pt\"".utf8)
+    if let text = try text(of: description, path: file.path) {
+      header += ",\"\(SafetensorsFile.descriptionKey)\":".utf8
+      JSONValue.append(text, to: &header)
+    }
+    header.append(UInt8(ascii: "}"))
     var offsets: [Int] = []
     var end = 0
     for tensor in sorted {
@@ -39,6 +50,18 @@ public enum SafetensorsWriter {
     try file.reserve(bytes.count + end)
     try file.overwrite(bytes, at: 0)
     try file.write(sorted.map(\.output), at: offsets.map { bytes.count + $0 }, threads: threads)
+  }
+
+  private static func text(
+    of description: ModelDescription, path: String
+  ) throws(WriteError) -> String? {
+    do {
+      return try description.portableText()
+    } catch {
+      throw .cannotExpress(
+        path: path, what: "what is said of the network is no use: \(printable(error.reason))",
+        remedy: "Correct what is said of it, or leave it out.")
+    }
   }
 
   private static func sorted(

@@ -1,3 +1,4 @@
+public import Checkpoints
 public import Proof
 public import Reparameterization
 internal import Tensors
@@ -28,6 +29,8 @@ public struct FuseReport: Encodable, Sendable {
   public var besideBranches: [DeployKernelComparison]
   /// Nil for blocks inside a larger network, unless it is given.
   public var input: KnownInput?
+  /// What the output says for people; nil if that is nothing.
+  public var metadata: ModelMetadata?
   /// What each tensor of the output comes from; of a fused one, its block's dense kernel.
   public var mapping: Mapping
   /// What should be said of the conversion, beside the notes on the source.
@@ -39,8 +42,8 @@ public struct FuseReport: Encodable, Sendable {
 
   private enum CodingKeys: String, CodingKey {
     case source, output, blocks, blocksWithIdentity, passedThrough, trainParameters
-    case deployParameters, epsilons, epsilonSource, largestWeight, besideBranches, input, mapping
-    case notes, quantization
+    case deployParameters, epsilons, epsilonSource, largestWeight, besideBranches, input
+    case metadata, mapping, notes, quantization
     case verification = "algebra"
   }
 }

@@ -67,6 +67,8 @@ public struct InspectReport: Encodable, Sendable {
   public var defaultEpsilon: Double?
   /// How images become input, and who says so; nil where nothing does.
   public var input: KnownInput?
+  /// What the file says for people; nil if that is nothing.
+  public var metadata: ModelMetadata?
   /// Operations of the graph that the file has.
   public var graphOperations: Int?
   /// SHA-256 over the tensors that the file records, in hexadecimal.
@@ -93,7 +95,8 @@ public struct InspectReport: Encodable, Sendable {
       "verified": isVerified, "project": project, "reason": reason, "blocks": blocks,
       "blocksWithIdentity": blocksWithIdentity, "layers": layers, "parameters": parameters,
       "deployParameters": deployParameters, "epsilons": epsilons, "defaultEpsilon": defaultEpsilon,
-      "input": input, "graphOperations": graphOperations, "content": contentDigest,
+      "input": input, "metadata": metadata, "graphOperations": graphOperations,
+      "content": contentDigest,
       "provenance": provenance, "stateDict": stateDict, "stateDicts": stateDicts,
       "globals": globals, "ignored": ignored, "unknown": unknown, "tensors": tensors,
     ])
@@ -121,6 +124,7 @@ extension InspectReport {
     if let network, model == nil ? whole != nil : model?.input != nil {
       input = KnownInput(GivenInput(), file: model?.input, network.dialect)
     }
+    metadata = model.flatMap { $0.metadata.isEmpty ? nil : $0.metadata }
     graphOperations = model?.graph?.nodes.count
     contentDigest = model?.contentSHA256
     provenance = model?.provenance

@@ -15,6 +15,8 @@ public struct RewriteReport: Encodable, Sendable {
   public var flippedChannels: Bool
   /// Of the output. Nil for blocks inside a larger network, unless it is given.
   public var input: KnownInput?
+  /// What the output says for people; nil if that is nothing.
+  public var metadata: ModelMetadata?
   /// What each tensor of the output comes from.
   public var mapping: Mapping
   /// What should be said of the conversion, beside the notes on the source.
@@ -25,6 +27,6 @@ public struct RewriteReport: Encodable, Sendable {
   private enum CodingKeys: String, CodingKey {
     case source, output, parameters, channelOrder
     case flippedChannels = "channelsReversed"
-    case input, mapping, notes, quantization
+    case input, metadata, mapping, notes, quantization
   }
 }
