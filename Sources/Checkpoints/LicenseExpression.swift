@@ -16,6 +16,8 @@ public struct LicenseExpression: Equatable, Sendable, CustomStringConvertible {
   public struct Problem: Error, Equatable, Sendable {
     /// In words: `expected a license, found the end`.
     public var reason: String
+
+    public init(reason: String) { self.reason = reason }
   }
 
   /// `Apache-2.0 WITH LLVM-exception OR MIT`

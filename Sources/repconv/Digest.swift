@@ -57,7 +57,10 @@ struct Digest: ParsableCommand {
   func run() throws {
     var malformed: [Int] = []
     var wanted = files.map { DigestLine(digest: nil, path: $0) }
-    if let list { (wanted, malformed) = try DigestLine.list(in: list) }
+    if let list {
+      (wanted, malformed) = try DigestLine.list(in: list)
+      guard !wanted.isEmpty || !malformed.isEmpty else { throw EmptyList(path: list) }
+    }
     var report = DigestsReport(list: list, malformedLines: malformed)
     for line in wanted {
       let answer = self.answer(to: line)
@@ -153,6 +156,14 @@ struct DigestLine {
       }
     }
     self.path = path
+  }
+}
+
+/// A list that nothing is shown by.
+struct EmptyList: Error, CustomStringConvertible {
+  var path: String
+  var description: String {
+    "\(path): there is no digest in it.\n  Make a list with 'repconv digest FILE... > LIST'."
   }
 }
 

@@ -34,7 +34,7 @@ func status(of error: any Error) -> Status? {
   case let error as AdvisedError: return status(of: error.error)
   case let error as ReadError:
     return error.isCorruption ? .checkFailed : .notDone
-  case is WriteError, is NamingError, is OutputError:
+  case is WriteError, is NamingError, is OutputError, is EmptyList:
     return .notDone
   case let error as ConversionError:
     switch error {
