@@ -14,8 +14,8 @@ struct Export: ParsableCommand {
         repconv export deploy.pth model.rvd
         repconv export model.rvd weights.bin --to pth
         repconv export model.rvd half.safetensors --dtype float16
-        repconv export model.rvd labelled.rvd --labels classes.txt --meta homepage=https://example.org
-        repconv export model.rvd bare.rvd --meta homepage= --meta labels=
+        repconv export model.rvd new.rvd --labels classes.txt --license MIT
+        repconv export model.rvd new.rvd --meta authors='Jane Doe' --meta task=
       """)
 
   @Argument(

@@ -21,7 +21,7 @@ struct Fuse: ParsableCommand {
         repconv fuse in.pth out.rvd --verify
         repconv fuse in.pth out.safetensors --dtype float16
         repconv fuse in.pth out.rvd --dtype int8 --keep-float stage0
-        repconv fuse in.pth out.rvd --labels imagenet.txt --license Apache-2.0 --meta authors='Jane Doe'
+        repconv fuse in.pth out.rvd --labels imagenet.txt --license MIT
       """)
 
   @Argument(
