@@ -208,6 +208,9 @@ private func description(in file: String) -> ModelDescription? {
   var graph = Graph()
   switch file {
   case "valid/minimal.rvd": break
+  case "valid/metadata-labels.rvd": model.metadata.labels = ["", "", "only labels"]
+  // Says what only a later version knows.
+  case "valid/metadata-later.rvd": break
   case "valid/empty.rvd":
     model.provenance = provenance
     model.provenance?.epsilons = []
@@ -216,7 +219,8 @@ private func description(in file: String) -> ModelDescription? {
     model.provenance?.epsilons = []
     model.provenance?.dialect = "d\u{E9}j\u{E0} vu"
   case "valid/aligned.rvd": model.provenance = provenance
-  case "valid/chain.rvd":
+  case "valid/chain.rvd", "valid/metadata.rvd":
+    if file == "valid/metadata.rvd" { model.metadata = everyMetadata }
     model.provenance = provenance
     model.architecture = "Chain-2"
     model.classes = 5
@@ -292,3 +296,20 @@ private func description(in file: String) -> ModelDescription? {
   if !graph.nodes.isEmpty { model.graph = graph }
   return model
 }
+
+private let everyMetadata: ModelMetadata = {
+  var metadata = ModelMetadata()
+  metadata.labels = [
+    "tench, Tinca tinca", "\u{732B}", "na\u{EF}ve \u{1F436}", "\"\\\n", "\u{E9}",
+  ]
+  metadata.license = "CC-BY-NC-4.0"
+  metadata.authors = ["Ada Lovelace", "\u{738B}\u{83F2}"]
+  metadata.homepage = "https://example.org/m?a=b#c"
+  metadata.task = "image-classification"
+  // In the order of UTF-16, not of UTF-8.
+  metadata.custom = [
+    .init("top-1", "0.7241"), .init("trained on", "ImageNet-1k"), .init("\u{1F600}", "after"),
+    .init("\u{FB33}", ""),
+  ]
+  return metadata
+}()
