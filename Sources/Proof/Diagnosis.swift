@@ -253,7 +253,7 @@ struct Diagnosis {
         list.append((.exchangedChannels, view(weight.transposed([1, 0, 2, 3]))))
       }
     }
-    if weight.isContiguous,
+    if weight.isContiguous, weight.scales == nil,
       let hwio = try? Tensor(
         weight.elementType, shape: weight.shape,
         strides: [1, output, width * input * output, input * output], byteOrder: weight.byteOrder,
