@@ -1,14 +1,6 @@
 internal import Graphs
 internal import Tensors
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// A graph with its parameters in memory.
 struct Program<Number: NetworkNumber>: Sendable {
   /// Channels, or classes, that come out at the end.
@@ -147,7 +139,3 @@ extension Program {
     return result
   }
 }
-
-/// The machine's memory.
-private let memoryBytes: Int = max(
-  1 << 30, sysconf(CInt(_SC_PHYS_PAGES)) * sysconf(CInt(_SC_PAGESIZE)))

@@ -1,30 +1,22 @@
 internal import Graphs
 internal import Tensors
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 // Functions of one number, with the formulas of `formats/rvd.md`. Those that need more than arithmetic are
 // computed in float64.
 extension LayerKind {
   static var relu: LayerKind { elementwise(.relu) { $0.rectified } }
   static var relu6: LayerKind { elementwise(.relu6) { clampedToSix($0) } }
   static var sigmoid: LayerKind {
-    elementwise(.sigmoid) { Number(1 / (1 + exp(-Double($0)))) }
+    elementwise(.sigmoid) { Number(1 / (1 + exponential(-Double($0)))) }
   }
   static var silu: LayerKind {
-    elementwise(.silu) { Number(Double($0) / (1 + exp(-Double($0)))) }
+    elementwise(.silu) { Number(Double($0) / (1 + exponential(-Double($0)))) }
   }
   static var tanh: LayerKind { elementwise(.tanh) { Number(hyperbolicTangent(Double($0))) } }
   static var gelu: LayerKind {
     elementwise(.gelu) { number in
       let x = Double(number)
-      return Number(x * 0.5 * erfc(-x * 0.5.squareRoot()))
+      return Number(x * 0.5 * complementaryError(-x * 0.5.squareRoot()))
     }
   }
   static var geluTanh: LayerKind {
@@ -94,7 +86,7 @@ extension LayerKind {
         for channel in 0..<output.channels {
           let row = unsafe row(channel)
           for index in sums.indices {
-            let power = unsafe exp(Double(row[index] - largest[index]))
+            let power = unsafe exponential(Double(row[index] - largest[index]))
             sums[index] += power
             unsafe row[index] = Number(power)
           }
@@ -108,6 +100,3 @@ extension LayerKind {
     }
   }
 }
-
-/// The C library's function, which a member of the same name would hide.
-private func hyperbolicTangent(_ x: Double) -> Double { tanh(x) }
