@@ -47,11 +47,9 @@ public struct ImageSelection: Sendable {
         path: folder.path, reason: "there is no picture in the folder",
         remedy: "Pictures are files that end in \(ImageFolder.extensions.joined(separator: ", ")).")
     }
-    input = NetworkInput(pictures: folder.images, preparation, convention)
-    source = .pictures(path: folder.path, otherFiles: folder.otherFiles)
-    paths = folder.images
-    self.convention = convention
-    self.preparation = preparation
+    self.init(
+      folder.images, .pictures(path: folder.path, otherFiles: folder.otherFiles), preparation,
+      convention)
   }
 
   /// Pictures of known classes.
@@ -61,13 +59,21 @@ public struct ImageSelection: Sendable {
     _ folders: ClassFolders, classes: [Int], _ preparation: ImagePreparation,
     _ convention: InputConvention
   ) {
-    let paths = folders.images.map(\.path)
+    self.init(
+      folders.images.map(\.path), .pictures(path: folders.path, otherFiles: folders.otherFiles),
+      preparation, convention)
+    labels = folders.images.map { classes[$0.classIndex] }
+  }
+
+  private init(
+    _ paths: [String], _ source: Source, _ preparation: ImagePreparation,
+    _ convention: InputConvention
+  ) {
     input = NetworkInput(pictures: paths, preparation, convention)
-    source = .pictures(path: folders.path, otherFiles: folders.otherFiles)
+    self.source = source
     self.paths = paths
     self.convention = convention
     self.preparation = preparation
-    labels = folders.images.map { classes[$0.classIndex] }
   }
 
   /// Random numbers instead of images.

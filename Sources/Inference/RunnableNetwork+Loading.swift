@@ -19,27 +19,18 @@ extension RunnableNetwork {
     epsilon: Double? = nil
   ) throws -> RunnableNetwork {
     let checkpoint = try openCheckpoint(path, family: options.family)
-    if checkpoint.model?.graph != nil {
+    guard var model = checkpoint.model, model.graph != nil else {
+      let network = try Network(recognising: checkpoint, options)
       try checkpoint.verifyWhole?()
-      return try RunnableNetwork(checkpoint, arithmetic: arithmetic)
+      return try RunnableNetwork(
+        network, describedBy: checkpoint.model, arithmetic: arithmetic, epsilon: epsilon)
     }
-    let network = try Network(recognising: checkpoint, options)
     try checkpoint.verifyWhole?()
-    return try RunnableNetwork(
-      network, describedBy: checkpoint.model, arithmetic: arithmetic, epsilon: epsilon)
-  }
-
-  /// The network of a file that describes it, as its graph has it. The file is not verified.
-  ///
-  /// - Throws: `InferenceError.notANetwork` if the file has no graph; `ReadError`.
-  public init(_ checkpoint: Checkpoint, arithmetic: Arithmetic = .float32) throws {
-    var model = checkpoint.model ?? ModelDescription()
     if model.architecture == nil {
-      model.architecture =
-        (try? Network(recognising: checkpoint))
-        .flatMap { try? Structure(of: $0) }?.description
+      let network = try? Network(recognising: checkpoint)
+      model.architecture = network.flatMap { try? Structure(of: $0) }?.description
     }
-    try self.init(
+    return try RunnableNetwork(
       model, tensors: checkpoint.stateDicts.first?.tensors.map(\.tensor) ?? [],
       path: checkpoint.path, arithmetic: arithmetic)
   }
