@@ -106,15 +106,23 @@ extension Network {
       }
       unknown[block, default: []].append(named.name)
     }
-    self.init(
-      path: path, stateDict: recognition.stateDict, dialect: recognition.dialect, prefix: prefix,
-      parameters: Network.sortedCanonically(parameters),
-      blocks: blocks.values.sorted { naturallyPrecedes($0.path, $1.path) },
-      wrapperCounters: wrapperCounters,
-      unknownInBlocks: unknown.sorted { naturallyPrecedes($0.key, $1.key) }.map {
-        (blocks[$0.key]!.address, $0.value)
-      },
-      notes: notes)
+    self.path = path
+    stateDict = recognition.stateDict
+    dialect = recognition.dialect
+    self.prefix = prefix
+    self.parameters = Network.sortedCanonically(parameters)
+    let sorted = blocks.values.sorted { naturallyPrecedes($0.path, $1.path) }
+    self.blocks = sorted.filter { !$0.family.isForTrainingOnly }
+    trainingBlocks = sorted.filter { $0.family.isForTrainingOnly }
+    self.wrapperCounters = wrapperCounters
+    unknownInBlocks = unknown.sorted { naturallyPrecedes($0.key, $1.key) }.map {
+      (blocks[$0.key]!.address, $0.value)
+    }
+    self.notes = notes
+    indexOfRole = Dictionary(
+      self.parameters.enumerated().map { ($1.role, $0) }, uniquingKeysWith: { first, _ in first })
+    indexOfBlock = Dictionary(
+      self.blocks.enumerated().map { ($1.path, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// The order of the family's first project if every parameter has a known role, else as they are.
