@@ -28,16 +28,6 @@ public struct ImageSelection: Sendable {
   /// The right class of each.
   public var labels: [Int]?
 
-  /// - Parameter convention: what pixels become; nil if it is not known.
-  /// - Throws: `InferenceError.noImages`, `ReadError`.
-  public init(arrays path: String, _ convention: InputConvention?) throws {
-    let arrays = try InputArrays(path: path)
-    input = NetworkInput(try arrays.batch(convention))
-    source = .array(path: path, name: arrays.name)
-    if arrays.arePixels { self.convention = convention }
-    labels = arrays.labels
-  }
-
   /// - Throws: `InferenceError.noImages` if there is no picture in the folder.
   public init(
     _ folder: ImageFolder, _ preparation: ImagePreparation, _ convention: InputConvention
