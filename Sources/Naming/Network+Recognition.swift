@@ -25,7 +25,7 @@ extension Network {
         throw .noSuchKey(path: path, key: key, candidates: checkpoint.stateDicts.map(describe))
       }
     }
-    let renamed = try RenamingRules(renames).apply(to: candidates, path: path)
+    let renamed = try renames.renaming(candidates, path: path)
     let recognitions = zip(candidates, renamed).compactMap { stateDict, names in
       Recognition(of: stateDict, names: names, container: checkpoint.family, dialects: dialects)
     }
@@ -65,6 +65,7 @@ extension Network {
     var wrapperCounters: [String] = []
     var parameters: [Parameter] = []
     var seen: [Role: String] = [:]
+    var unknown: [String: [String]] = [:]
     var blocks = Dictionary(
       recognition.blocks.values.map { ($0.path, Block(address: $0)) },
       uniquingKeysWith: { first, _ in first })
@@ -94,17 +95,14 @@ extension Network {
       }
       let parameter = Parameter(role: role, originalName: named.name, tensor: tensor)
       parameters.append(parameter)
-      if case .block(let block, let address) = role {
-        blocks[block.path]!.parameters[address] = parameter
+      switch role {
+      case .block(let block, let address): blocks[block.path]!.parameters[address] = parameter
+      case .other(let name):
+        if let block = recognition.block(around: name) {
+          unknown[block, default: []].append(named.name)
+        }
+      case .classifier: break
       }
-    }
-
-    var unknown: [String: [String]] = [:]
-    for (named, role) in zip(recognition.stateDict.tensors, recognition.roles) {
-      guard case .other(let name) = role, let block = recognition.block(around: name) else {
-        continue
-      }
-      unknown[block, default: []].append(named.name)
     }
     self.path = path
     stateDict = recognition.stateDict
