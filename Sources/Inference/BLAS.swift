@@ -12,19 +12,15 @@
 /// whatever it does, and they keep a processor busy for the first tenth of a second.
 /// The interface is that of the reference implementation, <https://www.netlib.org/blas/cblas.h>.
 @safe struct BLAS: Sendable {
-  /// c = alpha a b + beta c, of matrices of this type: order, whether `a` and `b` are transposed, rows,
-  /// columns, depth, alpha, a, its stride, b, its stride, beta, c, its stride.
   typealias FloatProduct =
     @convention(c) (
-      CInt, CInt, CInt, CInt, CInt, CInt, Float, UnsafePointer<Float>, CInt, UnsafePointer<Float>,
-      CInt,
-      Float, UnsafeMutablePointer<Float>, CInt
+      CInt, CInt, CInt, CInt, CInt, CInt, Float, UnsafePointer<Float>, CInt,
+      UnsafePointer<Float>, CInt, Float, UnsafeMutablePointer<Float>, CInt
     ) -> Void
   typealias DoubleProduct =
     @convention(c) (
       CInt, CInt, CInt, CInt, CInt, CInt, Double, UnsafePointer<Double>, CInt,
-      UnsafePointer<Double>, CInt,
-      Double, UnsafeMutablePointer<Double>, CInt
+      UnsafePointer<Double>, CInt, Double, UnsafeMutablePointer<Double>, CInt
     ) -> Void
 
   let floatProduct: FloatProduct

@@ -30,6 +30,13 @@ extension FeatureMap {
     }
   }
 
+  /// Makes what is negative zero.
+  func rectify(_ pool: WorkerPool<Number>) {
+    unsafe forEachChannel(pool) { _, numbers in
+      for index in 0..<numbers.count { unsafe numbers[index] = numbers[index].rectified }
+    }
+  }
+
   /// Adds the numbers of another map.
   ///
   /// - Precondition: it is of the same shape.

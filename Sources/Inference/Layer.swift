@@ -3,33 +3,13 @@ internal import Tensors
 
 /// What computes one value of a network, with its parameters in memory.
 ///
-/// A layer makes no checks: shapes are those that the graph's one rule gives.
-protocol Layer<Number>: Sendable {
-  associatedtype Number: NetworkNumber
-
-  func apply(_ call: LayerCall<Number>) -> FeatureMap<Number>
-
-  /// The layer with a ReLU behind it, if it does that in passing; else nil.
-  func withReLU() -> Self?
-}
-
-extension Layer {
-  func withReLU() -> Self? { nil }
-}
-
-/// A layer of whatever type.
-///
-/// It holds closures, not a value of the protocol: through its witnesses, which know no more than that
-/// `Number` is some number, loops would run a third as fast.
-struct AnyLayer<Number: NetworkNumber>: Sendable {
+/// A layer makes no checks: shapes are those that the graph's one rule gives. It is a closure, not a
+/// value of a protocol: through witnesses, which know no more than that `Number` is some number, loops
+/// would run a third as fast.
+struct Layer<Number: NetworkNumber>: Sendable {
   let apply: @Sendable (LayerCall<Number>) -> FeatureMap<Number>
-  /// The layer with a ReLU behind it, if it does that in passing; else nil.
-  let withReLU: @Sendable () -> AnyLayer<Number>?
-
-  init<Kind: Layer>(_ layer: Kind) where Kind.Number == Number {
-    apply = { layer.apply($0) }
-    withReLU = { layer.withReLU().map { AnyLayer($0) } }
-  }
+  /// Whether it does a ReLU behind it in passing, if the call says that there is one.
+  var takesReLU = false
 }
 
 /// What a layer is given to compute with.
@@ -40,6 +20,8 @@ struct LayerCall<Number: NetworkNumber> {
   /// Of the result.
   let channels, height, width: Int
   let pool: WorkerPool<Number>
+  /// Whether a ReLU follows, of a layer that takes one.
+  var hasReLU = false
 
   var images: Int { inputs[0].images }
 
@@ -54,9 +36,8 @@ struct LayerCall<Number: NetworkNumber> {
     if isSpare[index] { return input }
     let copy = pool.map(
       channels: input.channels, images: input.images, height: input.height, width: input.width)
-    unsafe pool.forEachTask(below: input.channels) { channel, _ in
-      // Safe: one channel of both, which no other task works on.
-      unsafe copy.plane(channel).update(from: input.plane(channel), count: input.columns)
+    unsafe copy.forEachChannel(pool) { channel, numbers in
+      unsafe numbers.baseAddress!.update(from: input.plane(channel), count: input.columns)
     }
     return copy
   }
@@ -68,19 +49,16 @@ struct LayerCall<Number: NetworkNumber> {
 struct LayerKind<Number: NetworkNumber> {
   let kind: NodeKind
   /// Loads the parameters.
-  let make: (NodeParameters<Number>) throws -> AnyLayer<Number>
+  let make: (NodeParameters<Number>) throws -> Layer<Number>
 
-  init(
-    _ kind: NodeKind, choosing make: @escaping (NodeParameters<Number>) throws -> AnyLayer<Number>
-  ) {
+  init(_ kind: NodeKind, make: @escaping (NodeParameters<Number>) throws -> Layer<Number>) {
     self.kind = kind
     self.make = make
   }
 
-  init<Kind: Layer>(
-    _ kind: NodeKind, _ make: @escaping (NodeParameters<Number>) throws -> Kind
-  ) where Kind.Number == Number {
-    self.init(kind, choosing: { AnyLayer(try make($0)) })
+  /// Of a node without parameters.
+  init(_ kind: NodeKind, apply: @escaping @Sendable (LayerCall<Number>) -> FeatureMap<Number>) {
+    self.init(kind, make: { _ in Layer(apply: apply) })
   }
 
   static var all: [LayerKind] {
@@ -95,19 +73,16 @@ struct LayerKind<Number: NetworkNumber> {
 /// A node of a checked graph, and where its parameters are.
 struct NodeParameters<Number: NetworkNumber> {
   let node: Graph.Node
-  let index: Int
-  let source: any ParameterProvider
+  let parameters: Parameters
 
   /// The numbers of an operand; nil where it is absent.
   func numbers(ifPresent operand: String) throws -> [Number]? {
-    try node.operand(operand).map { try source.parameter($0).numbers() }
+    try node.operand(operand).map { try parameters.numbers(of: $0) }
   }
 
-  func numbers(_ operand: String) throws -> [Number] {
-    try numbers(ifPresent: operand)!
-  }
+  func numbers(_ operand: String) throws -> [Number] { try numbers(ifPresent: operand)! }
 
-  func shape(_ operand: String) -> Shape { source.tensors[node.operand(operand)!].shape }
+  func shape(_ operand: String) -> Shape { parameters.types[node.operand(operand)!].shape }
 
   /// A pair of the node's attributes.
   func pair(_ attribute: String) -> (y: Int, x: Int) {

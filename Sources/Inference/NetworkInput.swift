@@ -17,14 +17,22 @@ public struct NetworkInput: Sendable {
     self.images = { range, _ in images[range] }
   }
 
-  /// Pictures, which are read, scaled, cut and normalised.
+  /// Pictures, which are read, scaled, cut and normalised, several at a time.
   public init(
     pictures paths: [String], _ preparation: ImagePreparation, _ convention: InputConvention
   ) {
     count = paths.count
     shape = [3, preparation.size, preparation.size]
+    let size = preparation.size
     images = { range, threads in
-      try ImageBatch(pictures: Array(paths[range]), preparation, convention, threads: threads)
+      try ImageBatch.requireRoom(images: range.count, channels: 3, height: size, width: size)
+      let images = try concurrentMap(of: Array(paths[range]), threads: threads) { path, _ in
+        let picture = preparation.apply(to: try RGBImage(path: path))
+        var numbers = [Float](repeating: 0, count: 3 * size * size)
+        convention.write(picture, to: &numbers, at: 0)
+        return numbers
+      }
+      return ImageBatch(Array(images.joined()), shape: [range.count, 3, size, size])
     }
   }
 
@@ -43,7 +51,7 @@ public struct NetworkInput: Sendable {
     self.init(ImageBatch(numbers, shape: shape))
   }
 
-  /// - Throws: `ReadError` for a picture that cannot be read.
+  /// - Throws: `ReadError` for the first picture that cannot be read; `InferenceError.imagesTooLarge`.
   public func batch(_ range: Range<Int>, threads: Threads = .all) throws -> ImageBatch {
     try images(range, threads)
   }

@@ -1,81 +1,66 @@
 internal import Graphs
 internal import Tensors
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// A graph with its parameters in memory.
 struct Program<Number: NetworkNumber>: Sendable {
-  /// The blocks that the graph names.
-  let blocks: [String]
-  /// Nil where neither the graph says it nor what is said beside it.
-  let inputChannels: Int?
   /// Channels, or classes, that come out at the end.
   let outputChannels: Int
 
   private let graph: Graph
   private let tensors: [TensorType]
   private var steps: [Step] = []
-  /// For each value the block whose result it is.
-  private let blockOfValue: [String?]
+  /// The blocks whose results values are.
+  private let blockOfValue: [Int: String]
   /// For each value the step that is the last to take it.
   private var lastUse: [Int]
 
   private struct Step: Sendable {
-    var layer: AnyLayer<Number>
+    let layer: Layer<Number>
     /// Values.
-    var inputs: [Int]
+    let inputs: [Int]
     var result: Int
+    /// Whether it does the ReLU behind it in passing.
+    var hasReLU = false
   }
 
   /// Checks the graph and loads its parameters.
   ///
   /// - Parameter channels: of the input, if they are known.
-  init(_ graph: Graph, _ source: some ParameterProvider, channels: Int? = nil) throws {
+  init(_ graph: Graph, _ parameters: Parameters, channels: Int?) throws {
     self.graph = graph
-    tensors = source.tensors
-    inputChannels = channels ?? graph.inputChannels(tensors: source.tensors)
+    tensors = parameters.types
     let shapes: [ValueShape]
     do throws(GraphProblem) {
       shapes = try graph.shapes(
-        ofInput: .map(channels: inputChannels, height: nil, width: nil), tensors: source.tensors)
+        ofInput: .map(channels: channels, height: nil, width: nil), tensors: tensors)
     } catch {
       throw InferenceError.invalidGraph(error)
     }
     outputChannels = shapes.last?.channels ?? 0
 
-    blocks = graph.blocks
-    var blockOfValue = [String?](repeating: nil, count: graph.nodes.count + 1)
-    var lastOfBlock: [String: Int] = [:]
-    for (index, node) in graph.nodes.enumerated() {
-      if let block = node.block { lastOfBlock[block] = index + 1 }
+    let values = graph.nodes.indices.map { $0 + 1 }
+    let ofBlocks = zip(graph.nodes, values).compactMap { node, value in
+      node.block.map { ($0, value) }
     }
-    for (block, value) in lastOfBlock { blockOfValue[value] = block }
-    self.blockOfValue = blockOfValue
-    lastUse = [Int](repeating: 0, count: graph.nodes.count + 1)
+    let lastOfBlock = Dictionary(ofBlocks, uniquingKeysWith: { _, last in last })
+    blockOfValue = Dictionary(uniqueKeysWithValues: lastOfBlock.map { ($1, $0) })
 
-    var uses = [Int](repeating: 0, count: graph.nodes.count + 1)
+    lastUse = [Int](repeating: 0, count: graph.nodes.count + 1)
+    var uses = lastUse
     for value in graph.nodes.lazy.flatMap(\.inputs) { uses[value] += 1 }
     let kinds = Dictionary(uniqueKeysWithValues: LayerKind<Number>.all.map { ($0.kind, $0) })
-    for (index, node) in graph.nodes.enumerated() {
+    for (node, value) in zip(graph.nodes, values) {
       // A ReLU that alone takes what is computed right before it is done in passing.
-      if node.kind == .relu, let last = steps.last, node.inputs == [last.result],
-        uses[last.result] == 1, blockOfValue[last.result] == nil,
-        let layer = last.layer.withReLU()
+      if node.kind == .relu, let last = steps.last, last.layer.takesReLU, !last.hasReLU,
+        node.inputs == [last.result], uses[last.result] == 1, blockOfValue[last.result] == nil
       {
-        steps[steps.count - 1].layer = layer
-        steps[steps.count - 1].result = index + 1
+        steps[steps.count - 1].hasReLU = true
+        steps[steps.count - 1].result = value
         continue
       }
       guard let kind = kinds[node.kind] else { preconditionFailure("no layer for \(node.kind)") }
-      let parameters = NodeParameters<Number>(node: node, index: index, source: source)
-      steps.append(
-        Step(layer: try kind.make(parameters), inputs: node.inputs, result: index + 1))
+      let layer = try kind.make(NodeParameters(node: node, parameters: parameters))
+      steps.append(Step(layer: layer, inputs: node.inputs, result: value))
     }
     for (index, step) in steps.enumerated() {
       for value in step.inputs { lastUse[value] = index }
@@ -104,7 +89,7 @@ extension Program {
       let result = step.layer.apply(
         LayerCall(
           inputs: inputs, isSpare: isSpare, channels: channels, height: height, width: width,
-          pool: pool))
+          pool: pool, hasReLU: step.hasReLU))
       for value in Set(step.inputs) where lastUse[value] == index {
         if values[value]!.buffer !== result.buffer { pool.reuse(values[value]!) }
         values[value] = nil
@@ -154,7 +139,3 @@ extension Program {
     return result
   }
 }
-
-/// The machine's memory.
-private let memoryBytes: Int = max(
-  1 << 30, sysconf(CInt(_SC_PHYS_PAGES)) * sysconf(CInt(_SC_PAGESIZE)))

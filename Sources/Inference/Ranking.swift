@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// The classes with the largest logits, best first; of equal ones the lower index, and NaN last.
 public func topClasses(_ logits: [Double], count: Int) -> [Int] {
   func precedes(_ a: Int, _ b: Int) -> Bool {
@@ -19,7 +11,7 @@ public func topClasses(_ logits: [Double], count: Int) -> [Int] {
 /// What the logits amount to as probabilities (softmax).
 public func probabilities(_ logits: [Double]) -> [Double] {
   let largest = logits.max() ?? 0
-  let powers = logits.map { exp($0 - largest) }
+  let powers = logits.map { exponential($0 - largest) }
   let sum = powers.reduce(0, +)
   return powers.map { $0 / sum }
 }

@@ -28,16 +28,6 @@ public struct ImageSelection: Sendable {
   /// The right class of each.
   public var labels: [Int]?
 
-  /// - Parameter convention: what pixels become; nil if it is not known.
-  /// - Throws: `InferenceError.noImages`, `ReadError`.
-  public init(arrays path: String, _ convention: InputConvention?) throws {
-    let arrays = try InputArrays(path: path)
-    input = NetworkInput(try arrays.batch(convention))
-    source = .array(path: path, name: arrays.name)
-    if arrays.arePixels { self.convention = convention }
-    labels = arrays.labels
-  }
-
   /// - Throws: `InferenceError.noImages` if there is no picture in the folder.
   public init(
     _ folder: ImageFolder, _ preparation: ImagePreparation, _ convention: InputConvention
@@ -47,11 +37,9 @@ public struct ImageSelection: Sendable {
         path: folder.path, reason: "there is no picture in the folder",
         remedy: "Pictures are files that end in \(ImageFolder.extensions.joined(separator: ", ")).")
     }
-    input = NetworkInput(pictures: folder.images, preparation, convention)
-    source = .pictures(path: folder.path, otherFiles: folder.otherFiles)
-    paths = folder.images
-    self.convention = convention
-    self.preparation = preparation
+    self.init(
+      folder.images, .pictures(path: folder.path, otherFiles: folder.otherFiles), preparation,
+      convention)
   }
 
   /// Pictures of known classes.
@@ -61,13 +49,21 @@ public struct ImageSelection: Sendable {
     _ folders: ClassFolders, classes: [Int], _ preparation: ImagePreparation,
     _ convention: InputConvention
   ) {
-    let paths = folders.images.map(\.path)
+    self.init(
+      folders.images.map(\.path), .pictures(path: folders.path, otherFiles: folders.otherFiles),
+      preparation, convention)
+    labels = folders.images.map { classes[$0.classIndex] }
+  }
+
+  private init(
+    _ paths: [String], _ source: Source, _ preparation: ImagePreparation,
+    _ convention: InputConvention
+  ) {
     input = NetworkInput(pictures: paths, preparation, convention)
-    source = .pictures(path: folders.path, otherFiles: folders.otherFiles)
+    self.source = source
     self.paths = paths
     self.convention = convention
     self.preparation = preparation
-    labels = folders.images.map { classes[$0.classIndex] }
   }
 
   /// Random numbers instead of images.

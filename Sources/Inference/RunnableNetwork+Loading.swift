@@ -19,27 +19,18 @@ extension RunnableNetwork {
     epsilon: Double? = nil
   ) throws -> RunnableNetwork {
     let checkpoint = try openCheckpoint(path, family: options.family)
-    if checkpoint.model?.graph != nil {
+    guard var model = checkpoint.model, model.graph != nil else {
+      let network = try Network(recognising: checkpoint, options)
       try checkpoint.verifyWhole?()
-      return try RunnableNetwork(checkpoint, arithmetic: arithmetic)
+      return try RunnableNetwork(
+        network, describedBy: checkpoint.model, arithmetic: arithmetic, epsilon: epsilon)
     }
-    let network = try Network(recognising: checkpoint, options)
     try checkpoint.verifyWhole?()
-    return try RunnableNetwork(
-      network, describedBy: checkpoint.model, arithmetic: arithmetic, epsilon: epsilon)
-  }
-
-  /// The network of a file that describes it, as its graph has it. The file is not verified.
-  ///
-  /// - Throws: `InferenceError.notANetwork` if the file has no graph; `ReadError`.
-  public init(_ checkpoint: Checkpoint, arithmetic: Arithmetic = .float32) throws {
-    var model = checkpoint.model ?? ModelDescription()
     if model.architecture == nil {
-      model.architecture =
-        (try? Network(recognising: checkpoint))
-        .flatMap { try? Structure(of: $0) }?.description
+      let network = try? Network(recognising: checkpoint)
+      model.architecture = network.flatMap { try? Structure(of: $0) }?.description
     }
-    try self.init(
+    return try RunnableNetwork(
       model, tensors: checkpoint.stateDicts.first?.tensors.map(\.tensor) ?? [],
       path: checkpoint.path, arithmetic: arithmetic)
   }
@@ -59,7 +50,7 @@ extension RunnableNetwork {
     }
     try self.init(
       form: .deploy, arithmetic: arithmetic, input: model.input, architecture: model.architecture,
-      labels: model.metadata.labels, graph, TensorProvider(tensors))
+      labels: model.metadata.labels, graph, Parameters(tensors))
   }
 
   /// A network in deploy form.
@@ -71,7 +62,7 @@ extension RunnableNetwork {
     arithmetic: Arithmetic = .float32
   ) throws {
     try self.init(
-      form: .deploy, arithmetic: arithmetic, input: input, graph, TensorProvider(tensors))
+      form: .deploy, arithmetic: arithmetic, input: input, graph, Parameters(tensors))
   }
 
   /// The network of a checkpoint in training or deploy form, or partly fused: blocks that have branches
@@ -88,20 +79,15 @@ extension RunnableNetwork {
   ) throws {
     try network.requireKnownBlocks()
     let structure = try Structure(runnable: network)
-    var sources: [Role: ParameterSource] = [:]
+    var sources: [Role: Parameters.Source] = [:]
     for parameter in network.parameters { sources[parameter.role] = .tensor(parameter.tensor) }
-    var branches: [BlockAddress: Branch] = [:]
     for block in network.blocks where block.hasBranches {
-      branches[block.address] = try FusedBlock(
-        block, of: network, epsilon: epsilon ?? network.dialect.epsilon
-      ).branch
+      sources[.block(block.address, .fused(.weight))] = .branch(
+        try FusedBlock(block, of: network, epsilon: epsilon ?? network.dialect.epsilon).branch)
     }
     try self.init(
-      form: branches.isEmpty ? .deploy : .train,
-      arithmetic: arithmetic, input: model?.input ?? network.dialect.input,
-      architecture: structure.description, labels: model?.metadata.labels ?? [],
-      notes: network.notes, structure.graph,
-      StructureProvider(path: network.path, structure, sources, branches))
+      form: network.blocks.contains(where: \.hasBranches) ? .train : .deploy, network, structure,
+      sources, arithmetic, describedBy: model, notes: network.notes)
   }
 
   /// The deploy form that a plan would write, with kernels as they are computed: in float64 not rounded
@@ -110,7 +96,7 @@ extension RunnableNetwork {
   /// - Throws: `InferenceError.notANetwork` if how it is put together is not known; `ReadError`.
   public init(fusing plan: FusionPlan, arithmetic: Arithmetic = .float32) throws {
     let structure = try Structure(runnable: plan.network)
-    var sources: [Role: ParameterSource] = [:]
+    var sources: [Role: Parameters.Source] = [:]
     for step in plan.steps {
       switch step {
       case .fuse(let block):
@@ -119,10 +105,22 @@ extension RunnableNetwork {
       case .pass(let parameter): sources[parameter.role] = .tensor(parameter.tensor)
       }
     }
+    try self.init(form: .deploy, plan.network, structure, sources, arithmetic)
+  }
+
+  private init(
+    form: Form, _ network: Network, _ structure: Structure, _ sources: [Role: Parameters.Source],
+    _ arithmetic: Arithmetic, describedBy model: ModelDescription? = nil, notes: [String] = []
+  ) throws {
+    let parameters = structure.deployParameters
     try self.init(
-      form: .deploy, arithmetic: arithmetic, input: plan.network.dialect.input,
-      architecture: structure.description, structure.graph,
-      StructureProvider(path: plan.network.path, structure, sources))
+      form: form, arithmetic: arithmetic, input: model?.input ?? network.dialect.input,
+      architecture: structure.description, labels: model?.metadata.labels ?? [], notes: notes,
+      structure.graph,
+      Parameters(
+        // Of whatever type the tensors are: naming has seen to it that they are numbers.
+        types: parameters.map { TensorType(.float32, $0.shape) },
+        sources: parameters.map { sources[$0.role] ?? .missing($0.role, path: network.path) }))
   }
 }
 
@@ -134,41 +132,5 @@ extension Structure {
     } catch {
       throw .notANetwork(path: network.path, reason: error.reason)
     }
-  }
-}
-
-/// The parameters of a whole network, by their roles.
-private struct StructureProvider: ParameterProvider {
-  /// The file, for errors.
-  let path: String
-  let tensors: [TensorType]
-  private let roles: [Role]
-  private let sources: [Role: ParameterSource]
-  private let branches: [BlockAddress: Branch]
-
-  init(
-    path: String, _ structure: Structure, _ sources: [Role: ParameterSource],
-    _ branches: [BlockAddress: Branch] = [:]
-  ) {
-    self.path = path
-    let parameters = structure.deployParameters
-    // Of whatever type the tensors are: naming has seen to it that they are numbers.
-    tensors = parameters.map { TensorType(.float32, $0.shape) }
-    roles = parameters.map(\.role)
-    self.sources = sources
-    self.branches = branches
-  }
-
-  func parameter(_ tensor: Int) throws -> ParameterSource {
-    let role = roles[tensor]
-    if let source = sources[role] { return source }
-    // Of a block with branches, the convolution is not computed.
-    let family = role.family.map { [$0] } ?? []
-    let name = Dialect.first(naming: family)?.label(of: role) ?? "a parameter"
-    throw InferenceError.notANetwork(path: path, reason: "'\(name)' is missing")
-  }
-
-  func branch(fusedInto weight: Int) throws -> Branch? {
-    if case .block(let block, .fused(.weight)) = roles[weight] { branches[block] } else { nil }
   }
 }

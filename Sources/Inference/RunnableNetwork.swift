@@ -38,63 +38,45 @@ public struct RunnableNetwork: Sendable {
   public let labels: [String]?
   /// What should be said of the file it comes from.
   public let notes: [String]
+  /// The names of the blocks that the graph has, in order: `stage0`, `stage1.0`.
+  public let blocks: [String]
+  /// Channels of the images it takes; nil where the network does not say it.
+  public let inputChannels: Int?
+  /// Numbers it gives for each image: one for each class.
+  public let classes: Int
   private let engine: Engine
 
   private enum Engine: Sendable {
     case float32(Program<Float>)
     case float64(Program<Double>)
-
-    var classes: Int {
-      switch self {
-      case .float32(let program): program.outputChannels
-      case .float64(let program): program.outputChannels
-      }
-    }
   }
 
   init(
     form: Form, arithmetic: Arithmetic, input: InputConvention?, architecture: String? = nil,
-    labels: [String] = [], notes: [String] = [], _ graph: Graph, _ source: some ParameterProvider
+    labels: [String] = [], notes: [String] = [], _ graph: Graph, _ parameters: Parameters
   ) throws {
     try BLAS.load()
     self.form = form
     self.arithmetic = arithmetic
     self.input = input
     self.architecture = architecture
-    let engine: Engine =
-      switch arithmetic {
-      case .float32: .float32(try Program(graph, source, channels: input?.mean.count))
-      case .float64: .float64(try Program(graph, source, channels: input?.mean.count))
-      }
-    self.engine = engine
-    let areFitting = labels.count == engine.classes
+    blocks = graph.blocks
+    inputChannels = input?.mean.count ?? graph.inputChannels(tensors: parameters.types)
+    switch arithmetic {
+    case .float32:
+      let program = try Program<Float>(graph, parameters, channels: inputChannels)
+      (engine, classes) = (.float32(program), program.outputChannels)
+    case .float64:
+      let program = try Program<Double>(graph, parameters, channels: inputChannels)
+      (engine, classes) = (.float64(program), program.outputChannels)
+    }
+    let areFitting = labels.count == classes
     self.labels = areFitting ? labels : nil
     self.notes =
       labels.isEmpty || areFitting
       ? notes
-      : notes + [
-        "the file names \(labels.count) classes, of \(engine.classes); the names are not used"
-      ]
+      : notes + ["the file names \(labels.count) classes, of \(classes); the names are not used"]
   }
-
-  /// The names of the blocks that the graph has, in order: `stage0`, `stage1.0`.
-  public var blocks: [String] {
-    switch engine {
-    case .float32(let program): program.blocks
-    case .float64(let program): program.blocks
-    }
-  }
-
-  /// Channels of the images it takes; nil where the network does not say it.
-  public var inputChannels: Int? {
-    switch engine {
-    case .float32(let program): program.inputChannels
-    case .float64(let program): program.inputChannels
-    }
-  }
-
-  /// Numbers it gives for each image: one for each class.
-  public var classes: Int { engine.classes }
 }
 
 /// What a network makes of images.
@@ -141,7 +123,7 @@ extension RunnableNetwork {
     if let unknown = kept.subtracting(blocks).min() {
       throw .noSuchBlock(name: unknown, nearest: nearestNames(to: unknown, in: blocks))
     }
-    if let expected = program.inputChannels, images.channels != expected {
+    if let expected = inputChannels, images.channels != expected {
       throw .wrongChannels(expected: expected, found: images.channels)
     }
     guard images.height > 0, images.width > 0 else {
@@ -156,12 +138,9 @@ extension RunnableNetwork {
     for start in stride(from: 0, to: images.count, by: batch) {
       let range = start..<min(start + batch, images.count)
       let output = try program.run(images.map(range, pool), pool, keeping: kept) { name, map in
-        var block =
-          result.blocks[name]
-          ?? BlockResult(
-            shape: [images.count, map.channels, map.height, map.width], numbers: [])
-        block.numbers += map.numbers()
-        result.blocks[name] = block
+        let shape: Shape = [images.count, map.channels, map.height, map.width]
+        result.blocks[name, default: BlockResult(shape: shape, numbers: [])].numbers +=
+          map.numbers()
       }
       let numbers = output.numbers()
       let perImage = numbers.count / range.count

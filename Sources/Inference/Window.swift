@@ -1,5 +1,5 @@
 /// How the kernel of a convolution moves over an image. Pairs are vertical and horizontal.
-struct Window: Equatable, Sendable {
+struct Window: Sendable {
   var kernel: (height: Int, width: Int)
   var stride: (y: Int, x: Int)
   /// Zeros on both sides each.
@@ -20,9 +20,11 @@ struct Window: Equatable, Sendable {
     return first..<max(first, min(last, count))
   }
 
-  static func == (a: Window, b: Window) -> Bool {
-    a.kernel == b.kernel && a.stride == b.stride && a.padding == b.padding
-      && a.dilation == b.dilation
+  /// Height and width of what comes out.
+  func output<Number>(of input: FeatureMap<Number>) -> (height: Int, width: Int) {
+    let height = input.height + 2 * padding.y - (kernel.height - 1) * dilation.y - 1
+    let width = input.width + 2 * padding.x - (kernel.width - 1) * dilation.x - 1
+    return (height / stride.y + 1, width / stride.x + 1)
   }
 }
 

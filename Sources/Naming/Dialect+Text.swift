@@ -36,8 +36,7 @@ extension Dialect {
     var table = try Table(text, place: place)
     while let (name, line) = table.take("like") {
       guard let text = base(name.lowercased()) else {
-        throw .badDialect(
-          place: place, line: line, reason: "there is no dialect '\(name)' to be like")
+        throw table.problem("there is no dialect '\(name)' to be like", line)
       }
       table.fill(from: try Table(text, place: place))
     }
@@ -52,15 +51,11 @@ extension Dialect {
     separator = table.optional("separator") ?? "."
     parts = [
       .weight: table.optional("weight") ?? "weight", .bias: table.optional("bias") ?? "bias",
+      .gamma: try table.required("batchnorm gamma"), .beta: try table.required("batchnorm beta"),
+      .runningMean: try table.required("batchnorm mean"),
+      .runningVariance: try table.required("batchnorm variance"),
     ]
-    let statistics: [(String, Part)] = [
-      ("gamma", .gamma), ("beta", .beta), ("mean", .runningMean), ("variance", .runningVariance),
-      ("counter", .batchesTracked),
-    ]
-    for (key, part) in statistics { parts[part] = table.optional("batchnorm \(key)") }
-    for (key, part) in statistics where part != .batchesTracked && parts[part] == nil {
-      throw .badDialect(place: place, line: nil, reason: "'batchnorm \(key)' is missing")
-    }
+    parts[.batchesTracked] = table.optional("batchnorm counter")
     classifier = table.optional("classifier")
     layouts = Layouts()
     layouts.kernel = try table.choice("kernel layout", default: .oihw)
@@ -79,9 +74,7 @@ extension Dialect {
           layers: try part.layers(of: family)))
       try part.finish()
     }
-    guard !tables.isEmpty else {
-      throw .badDialect(place: place, line: nil, reason: "'family' is missing")
-    }
+    guard !tables.isEmpty else { throw table.missing("family") }
   }
 
   private func requireNamesOfTheirOwn(_ table: BlockTable, place: String) throws(NamingError) {
@@ -94,8 +87,8 @@ extension Dialect {
       for part in layer.parts {
         guard let suffix = suffix(of: ParameterAddress(address, part), in: table) else { continue }
         guard suffixes.insert(suffix).inserted else {
-          throw .badDialect(
-            place: place, line: nil, reason: "two parameters of a block are called '\(suffix)'")
+          let reason = "two parameters of a block are called '\(suffix)'"
+          throw .badDialect(place: place, line: nil, reason: reason)
         }
       }
     }
@@ -112,22 +105,19 @@ private struct Table {
   /// Parts begin with `family`.
   private(set) var parts: [Table] = []
 
-  private init(place: String, familyName: String) {
+  private init(place: String, familyName: String?) {
     self.place = place
     self.familyName = familyName
   }
 
   init(_ text: String, place: String) throws(NamingError) {
-    self.place = place
-    familyName = nil
+    self.init(place: place, familyName: nil)
     let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, raw) in lines.enumerated() {
       let line = Table.trimmed(raw.prefix { $0 != UInt8(ascii: "#") })
       if line.isEmpty { continue }
       guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
-        throw .badDialect(
-          place: place, line: index + 1, reason: "expected 'key: value', found '\(Substring(line))'"
-        )
+        throw problem("expected 'key: value', found '\(Substring(line))'", index + 1)
       }
       let key = String(Substring(Table.trimmed(line[..<colon]))).lowercased()
       let value = String(Substring(Table.trimmed(line[line.index(after: colon)...])))
@@ -139,7 +129,7 @@ private struct Table {
 
   private mutating func append(_ entry: Entry) throws(NamingError) {
     if entry.key != "block", entries.contains(where: { $0.key == entry.key }) {
-      throw .badDialect(place: place, line: entry.line, reason: "'\(entry.key)' is there twice")
+      throw problem("'\(entry.key)' is there twice", entry.line)
     }
     entries.append(entry)
   }
@@ -150,27 +140,24 @@ private struct Table {
     entries += base.entries.filter { !keys.contains($0.key) }
     // In the order of the base: its first family is the one that networks are known by.
     var own = parts
-    parts = []
-    for base in base.parts {
-      guard
-        let index = own.firstIndex(where: {
-          $0.familyName?.lowercased() == base.familyName?.lowercased()
-        })
-      else {
-        parts.append(base)
-        continue
+    parts = base.parts.map { base in
+      let name = base.familyName?.lowercased()
+      guard let index = own.firstIndex(where: { $0.familyName?.lowercased() == name }) else {
+        return base
       }
       var part = own.remove(at: index)
       part.fill(from: base)
-      parts.append(part)
+      return part
     }
     parts += own
   }
 
-  private func missing(_ key: String) -> NamingError {
-    .badDialect(
-      place: place, line: nil,
-      reason: "'\(key)' is missing" + (familyName.map { " from the part on \($0)" } ?? ""))
+  func problem(_ reason: String, _ line: Int? = nil) -> NamingError {
+    .badDialect(place: place, line: line, reason: reason)
+  }
+
+  func missing(_ key: String) -> NamingError {
+    problem("'\(key)' is missing" + (familyName.map { " from the part on \($0)" } ?? ""))
   }
 
   private static func trimmed(_ text: Substring.UTF8View) -> Substring.UTF8View {
@@ -196,19 +183,14 @@ private struct Table {
   }
 
   mutating func required(_ key: String) throws(NamingError) -> String {
-    guard let value = optional(key) else {
-      throw missing(key)
-    }
+    guard let value = optional(key) else { throw missing(key) }
     return value
   }
 
   mutating func number(_ key: String) throws(NamingError) -> Double {
-    guard let (value, line) = take(key) else {
-      throw missing(key)
-    }
+    guard let (value, line) = take(key) else { throw missing(key) }
     guard let number = Double(value), number.isFinite, number >= 0 else {
-      throw .badDialect(
-        place: place, line: line, reason: "'\(key)' is a number of at least 0, not '\(value)'")
+      throw problem("'\(key)' is a number of at least 0, not '\(value)'", line)
     }
     return number
   }
@@ -219,8 +201,7 @@ private struct Table {
       return family
     }
     let known = families.map(\.name).joined(separator: ", ")
-    throw .badDialect(
-      place: place, line: line, reason: "'family' is one of \(known), not '\(name)'")
+    throw problem("'family' is one of \(known), not '\(name)'", line)
   }
 
   /// The names of a family's layers: `dense convolution`, `dense batchnorm`; those of layers that all
@@ -228,33 +209,26 @@ private struct Table {
   mutating func layers(of family: BlockFamily) throws(NamingError) -> [BlockTable.LayerName] {
     var result: [BlockTable.LayerName] = []
     for layer in family.allLayers {
-      let isCommon = !family.isOwn(LayerAddress(layer.name))
-      func add(_ kind: String, _ name: String?, isBatchNorm: Bool) throws(NamingError) {
-        guard let name else {
-          if layer.isOptional { return }
-          throw missing("\(layer.name) \(kind)")
+      var keys: [(key: String, isBatchNorm: Bool)] = []
+      if !family.isOwn(LayerAddress(layer.name)) {
+        keys.append((layer.name, false))
+      } else {
+        if let form = layer.weightForm {
+          keys.append(("\(layer.name) \(form == .matrix ? "linear" : "convolution")", false))
         }
-        if layer.isRepeated && !name.contains("{n}") {
-          throw .badDialect(
-            place: place, line: nil,
-            reason: "'\(layer.name) \(kind)' has no {n}, the number of the layer")
+        if layer.hasBatchNorm { keys.append(("\(layer.name) batchnorm", true)) }
+      }
+      for (key, isBatchNorm) in keys {
+        // The deploy convolution may be called nothing: then it is the block itself.
+        let name = key == LayerAddress.fused.name ? take(key)?.value ?? "" : optional(key)
+        guard let name else {
+          if layer.isOptional { continue }
+          throw missing(key)
+        }
+        guard !layer.isRepeated || name.contains("{n}") else {
+          throw problem("'\(key)' has no {n}, the number of the layer")
         }
         result.append(.init(layer: layer.name, isBatchNorm: isBatchNorm, name: name))
-      }
-      if isCommon {
-        // The deploy convolution may be called nothing: then it is the block itself.
-        let name =
-          layer.name == LayerAddress.fused.name
-          ? take(layer.name)?.value ?? "" : optional(layer.name)
-        try add("", name, isBatchNorm: false)
-        continue
-      }
-      if let form = layer.weightForm {
-        let kind = form == .matrix ? "linear" : "convolution"
-        try add(kind, optional("\(layer.name) \(kind)"), isBatchNorm: false)
-      }
-      if layer.hasBatchNorm {
-        try add("batchnorm", optional("\(layer.name) batchnorm"), isBatchNorm: true)
       }
     }
     if family.isForTrainingOnly { result.removeAll { $0.layer == LayerAddress.fused.name } }
@@ -267,12 +241,10 @@ private struct Table {
       do throws(Template.Malformed) {
         result.append(try Correspondence(value))
       } catch {
-        throw .badDialect(place: place, line: line, reason: error.reason)
+        throw problem(error.reason, line)
       }
     }
-    guard !result.isEmpty else {
-      throw missing(key)
-    }
+    guard !result.isEmpty else { throw missing(key) }
     return result
   }
 
@@ -282,8 +254,7 @@ private struct Table {
     guard let (value, line) = take(key) else { return fallback }
     guard let choice = Choice(rawValue: value) else {
       let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-      throw .badDialect(
-        place: place, line: line, reason: "'\(key)' is one of \(known), not '\(value)'")
+      throw problem("'\(key)' is one of \(known), not '\(value)'", line)
     }
     return choice
   }
@@ -291,22 +262,18 @@ private struct Table {
   /// `input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225`: channel order and value of white, mean,
   /// deviation.
   mutating func input() throws(NamingError) -> InputConvention {
-    guard let (value, line) = take("input") else {
-      throw missing("input")
-    }
+    guard let (value, line) = take("input") else { throw missing("input") }
     let parts = value.split(separator: "/").map { $0.split(separator: " ") }
     guard parts.count == 3, parts[0].count == 2,
       let order = InputConvention.ChannelOrder(rawValue: String(parts[0][0])),
       let white = Double(parts[0][1])
     else {
-      throw .badDialect(
-        place: place, line: line,
-        reason: "'input' is as in 'RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225', not '\(value)'")
+      throw problem(
+        "'input' is as in 'RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225', not '\(value)'", line)
     }
     let (mean, deviation) = (parts[1].compactMap { Double($0) }, parts[2].compactMap { Double($0) })
     guard mean.count == 3, deviation.count == 3, deviation.allSatisfy({ $0 > 0 }) else {
-      throw .badDialect(
-        place: place, line: line, reason: "'input' has three means and three deviations")
+      throw problem("'input' has three means and three deviations", line)
     }
     return InputConvention(
       channelOrder: order, scale: white, mean: mean, standardDeviation: deviation)
@@ -314,11 +281,8 @@ private struct Table {
 
   /// Throws if a line was not used.
   func finish() throws(NamingError) {
-    if let (key, _, line) = entries.first {
-      throw .badDialect(
-        place: place, line: line,
-        reason: "'\(key)' is no key "
-          + (familyName.map { "of the part on \($0)" } ?? "that stands before the first 'family'"))
-    }
+    guard let (key, _, line) = entries.first else { return }
+    let place = familyName.map { "of the part on \($0)" } ?? "that stands before the first 'family'"
+    throw problem("'\(key)' is no key \(place)", line)
   }
 }

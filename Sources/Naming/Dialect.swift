@@ -92,25 +92,14 @@ public struct BlockTable: Equatable, Sendable {
     return layers.first { $0.layer == layer && $0.isBatchNorm == isBatchNorm }?.name
   }
 
-  /// The name of the module that has a parameter.
-  func layerName(of address: ParameterAddress) -> String? {
-    guard let name = pattern(of: address.layer.name, address.part),
-      let place = name.firstRange(of: "{n}")
-    else { return pattern(of: address.layer.name, address.part) }
-    return address.layer.index.map {
-      name[..<place.lowerBound] + "\($0)" + name[place.upperBound...]
-    }
-  }
-
   /// The layer whose convolution becomes the deploy convolution in its own place, if that is so: then
   /// names alone do not tell one from the other.
   var layerInPlace: LayerAddress? {
-    guard let fused = layers.first(where: { $0.layer == LayerAddress.fused.name }) else {
-      return nil
+    let fused = layers.first { $0.layer == LayerAddress.fused.name }
+    let inPlace = layers.first {
+      $0.layer != fused?.layer && !$0.isBatchNorm && $0.name == fused?.name
     }
-    return layers.first {
-      $0.layer != fused.layer && !$0.isBatchNorm && $0.name == fused.name
-    }.map { LayerAddress($0.layer) }
+    return inPlace.map { LayerAddress($0.layer) }
   }
 
   /// Whether blocks may stand anywhere, and so also be the whole network.
@@ -141,18 +130,20 @@ extension Dialect {
     parts.filter { !$0.isEmpty }.joined(separator: ".")
   }
 
-  /// What a block's parameter is called below its path; nil if this project has no such parameter.
-  func suffix(of address: ParameterAddress, in table: BlockTable) -> String? {
-    guard let layer = table.layerName(of: address), let part = parts[address.part] else {
-      return nil
-    }
-    return join(layer, part)
-  }
-
-  /// The same with `{n}` where layers are counted.
+  /// What a block's parameter is called below its path, with `{n}` where layers are counted; nil if this
+  /// project has no such parameter.
   func pattern(of layer: String, _ part: Part, in table: BlockTable) -> String? {
     guard let name = table.pattern(of: layer, part), let part = parts[part] else { return nil }
     return join(name, part)
+  }
+
+  /// The same with the layer's number.
+  func suffix(of address: ParameterAddress, in table: BlockTable) -> String? {
+    let pattern = pattern(of: address.layer.name, address.part, in: table)
+    guard let pattern, let place = pattern.firstRange(of: "{n}") else { return pattern }
+    return address.layer.index.map {
+      pattern[..<place.lowerBound] + "\($0)" + pattern[place.upperBound...]
+    }
   }
 
   /// The name of a tensor with this role; nil if this project has no such parameter.

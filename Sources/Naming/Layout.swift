@@ -85,33 +85,33 @@ enum ShapeForm {
 }
 
 extension Layouts {
+  /// The axes of this program's kernels or matrices as files of this project have them; nil where that is
+  /// the same.
+  private func order(_ form: ShapeForm) -> [Int]? {
+    if form == .matrix { return linear == .inOut ? [1, 0] : nil }
+    return kernel == .hwio ? [2, 3, 1, 0] : nil
+  }
+
   /// A tensor of a file in the shape used in this program; nil if it cannot have this role.
   ///
   /// Vectors are accepted in any of the shapes of `Vector`, and kernels of five axes everywhere, since
   /// the same project's files differ in these between versions.
   func canonical(_ tensor: Tensor, as form: ShapeForm) -> Tensor? {
-    func transposed(_ order: [Int]) -> Tensor? {
-      tensor.isReshaped ? nil : tensor.transposed(order)
-    }
     let sizes = tensor.shape.dimensions
     if form != .any && sizes.contains(0) { return nil }
-    switch form {
-    case .any:
-      return tensor
-    case .batchNorm, .convolutionBias, .linearBias:
-      guard sizes.count >= 1, sizes.count(where: { $0 > 1 }) <= 1 else { return nil }
+    switch (form, sizes.count) {
+    case (.any, _): return tensor
+    case (.batchNorm, 1...), (.convolutionBias, 1...), (.linearBias, 1...):
+      guard sizes.count(where: { $0 > 1 }) <= 1 else { return nil }
       return tensor.reshaped(to: [tensor.shape.elementCount])
-    case .matrix:
-      guard sizes.count == 2 else { return nil }
-      return linear == .outIn ? tensor : transposed([1, 0])
-    case .squeezeExcitation where sizes.count == 2:
-      return tensor.reshaped(to: Shape(sizes + [1, 1]))
-    case .kernel, .squeezeExcitation:
-      switch sizes.count {
-      case 4: return kernel == .hwio ? transposed([3, 2, 0, 1]) : tensor
-      case 5: return tensor.reshaped(to: Shape([sizes[0] * sizes[1]] + sizes[2...]))
-      default: return nil
-      }
+    case (.squeezeExcitation, 2): return tensor.reshaped(to: Shape(sizes + [1, 1]))
+    case (.matrix, 2), (.kernel, 4), (.squeezeExcitation, 4):
+      guard let order = order(form) else { return tensor }
+      let inverse = order.indices.map { order.firstIndex(of: $0)! }
+      return tensor.isReshaped ? nil : tensor.transposed(inverse)
+    case (.kernel, 5), (.squeezeExcitation, 5):
+      return tensor.reshaped(to: Shape([sizes[0] * sizes[1]] + sizes[2...]))
+    default: return nil
     }
   }
 
@@ -128,31 +128,32 @@ extension Layouts {
     }
   }
 
+  /// The shape of a weight in a file of this project, of one group.
+  func stored(_ outputs: Int, _ inputs: Int, size: Int, as form: ShapeForm) -> Shape {
+    if form == .squeezeExcitation && squeezeExcitation == .outIn { return [outputs, inputs] }
+    let sizes = form == .matrix ? [outputs, inputs] : [outputs, inputs, size, size]
+    return Shape(order(form)?.map { sizes[$0] } ?? sizes)
+  }
+
   /// A tensor of the shape used in this program, as a file of this project holds it.
   ///
   /// - Parameter groups: of the convolution the tensor belongs to; nil if that is not known.
   /// - Returns: nil if `groups` is needed, but not known.
   func stored(_ tensor: OutputTensor, as form: ShapeForm, groups: Int?) -> OutputTensor? {
+    let sizes = tensor.shape.dimensions
     switch form {
     case .any, .linearBias: return tensor
     case .batchNorm: return tensor.reshaped(to: batchNorm.shape(tensor.shape.elementCount))
     case .convolutionBias:
       return tensor.reshaped(to: convolutionBias.shape(tensor.shape.elementCount))
-    case .matrix: return linear == .outIn ? tensor : tensor.transposed([1, 0])
     case .squeezeExcitation where squeezeExcitation == .outIn:
-      return tensor.reshaped(to: Shape(Array(tensor.shape.dimensions[..<2])))
-    case .squeezeExcitation:
-      return kernel == .hwio ? tensor.transposed([2, 3, 1, 0]) : tensor
-    case .kernel:
-      switch kernel {
-      case .oihw: return tensor
-      case .hwio: return tensor.transposed([2, 3, 1, 0])
-      case .goihw:
-        guard let groups else { return nil }
-        guard groups > 1 else { return tensor }
-        let sizes = tensor.shape.dimensions
-        return tensor.reshaped(to: Shape([groups, sizes[0] / groups] + sizes[1...]))
-      }
+      return tensor.reshaped(to: Shape(Array(sizes[..<2])))
+    case .kernel where kernel == .goihw:
+      guard let groups else { return nil }
+      guard groups > 1 else { return tensor }
+      return tensor.reshaped(to: Shape([groups, sizes[0] / groups] + sizes[1...]))
+    case .matrix, .squeezeExcitation, .kernel:
+      return order(form).map { tensor.transposed($0) } ?? tensor
     }
   }
 }

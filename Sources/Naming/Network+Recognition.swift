@@ -25,7 +25,7 @@ extension Network {
         throw .noSuchKey(path: path, key: key, candidates: checkpoint.stateDicts.map(describe))
       }
     }
-    let renamed = try RenamingRules(renames).apply(to: candidates, path: path)
+    let renamed = try renames.renaming(candidates, path: path)
     let recognitions = zip(candidates, renamed).compactMap { stateDict, names in
       Recognition(of: stateDict, names: names, container: checkpoint.family, dialects: dialects)
     }
@@ -65,6 +65,7 @@ extension Network {
     var wrapperCounters: [String] = []
     var parameters: [Parameter] = []
     var seen: [Role: String] = [:]
+    var unknown: [String: [String]] = [:]
     var blocks = Dictionary(
       recognition.blocks.values.map { ($0.path, Block(address: $0)) },
       uniquingKeysWith: { first, _ in first })
@@ -94,75 +95,54 @@ extension Network {
       }
       let parameter = Parameter(role: role, originalName: named.name, tensor: tensor)
       parameters.append(parameter)
-      if case .block(let block, let address) = role {
-        blocks[block.path]!.parameters[address] = parameter
+      switch role {
+      case .block(let block, let address): blocks[block.path]!.parameters[address] = parameter
+      case .other(let name):
+        if let block = recognition.block(around: name) {
+          unknown[block, default: []].append(named.name)
+        }
+      case .classifier: break
       }
     }
-
-    var unknown: [String: [String]] = [:]
-    for (named, role) in zip(recognition.stateDict.tensors, recognition.roles) {
-      guard case .other(let name) = role, let block = recognition.block(around: name) else {
-        continue
-      }
-      unknown[block, default: []].append(named.name)
+    self.path = path
+    stateDict = recognition.stateDict
+    dialect = recognition.dialect
+    self.prefix = prefix
+    self.parameters = Network.sortedCanonically(parameters)
+    let sorted = blocks.values.sorted { naturallyPrecedes($0.path, $1.path) }
+    self.blocks = sorted.filter { !$0.family.isForTrainingOnly }
+    trainingBlocks = sorted.filter { $0.family.isForTrainingOnly }
+    self.wrapperCounters = wrapperCounters
+    unknownInBlocks = unknown.sorted { naturallyPrecedes($0.key, $1.key) }.map {
+      (blocks[$0.key]!.address, $0.value)
     }
-    self.init(
-      path: path, stateDict: recognition.stateDict, dialect: recognition.dialect, prefix: prefix,
-      parameters: Network.sortedCanonically(parameters),
-      blocks: blocks.values.sorted { naturallyPrecedes($0.path, $1.path) },
-      wrapperCounters: wrapperCounters,
-      unknownInBlocks: unknown.sorted { naturallyPrecedes($0.key, $1.key) }.map {
-        (blocks[$0.key]!.address, $0.value)
-      },
-      notes: notes)
+    self.notes = notes
+    indexOfRole = Dictionary(
+      self.parameters.enumerated().map { ($1.role, $0) }, uniquingKeysWith: { first, _ in first })
+    indexOfBlock = Dictionary(
+      self.blocks.enumerated().map { ($1.path, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// The order of the family's first project if every parameter has a known role, else as they are.
   private static func sortedCanonically(_ parameters: [Parameter]) -> [Parameter] {
-    var keyed: [(group: Int, path: String, index: Int, number: Int, parameter: Parameter)] = []
-    var orders: [String: [ParameterPlace: Int]] = [:]
+    var places: [(group: Int, path: String, inBlock: (Int, Int, Int), parameter: Parameter)] = []
     for parameter in parameters {
       switch parameter.role {
       case .block(let block, let address):
-        let order = orders[block.family.name] ?? ParameterPlace.order(of: block.family)
-        orders[block.family.name] = order
-        let place = ParameterPlace(layer: address.layer.name, part: address.part)
-        keyed.append(
-          (
-            block.family.isForTrainingOnly ? 2 : 0, block.path, order[place]!,
-            address.layer.index ?? 0, parameter
-          ))
-      case .classifier(let part): keyed.append((1, "", part == .weight ? 0 : 1, 0, parameter))
+        let layer = block.family.allLayers.firstIndex { $0.name == address.layer.name }!
+        let part = Part.allCases.firstIndex(of: address.part)!
+        // Counted layers stand one after the other, each whole.
+        let inBlock = (layer, address.layer.index ?? 0, part)
+        places.append((block.family.isForTrainingOnly ? 2 : 0, block.path, inBlock, parameter))
+      case .classifier(let part): places.append((1, "", (0, 0, part == .weight ? 0 : 1), parameter))
       case .other: return parameters
       }
     }
-    // Counted layers stand one after the other, each whole.
-    keyed.sort { a, b in
+    places.sort { a, b in
       if a.group != b.group { return a.group < b.group }
-      if a.path != b.path { return naturallyPrecedes(a.path, b.path) }
-      let (first, second) = (a.index / ParameterPlace.stride, b.index / ParameterPlace.stride)
-      return (first, a.number, a.index) < (second, b.number, b.index)
+      return a.path == b.path ? a.inBlock < b.inBlock : naturallyPrecedes(a.path, b.path)
     }
-    return keyed.map(\.parameter)
-  }
-}
-
-/// A parameter's place in a block, whatever its layer's number.
-private struct ParameterPlace: Hashable {
-  var layer: String
-  var part: Part
-
-  /// More than a layer has parts.
-  static let stride = 16
-
-  static func order(of family: BlockFamily) -> [ParameterPlace: Int] {
-    var order: [ParameterPlace: Int] = [:]
-    for (index, layer) in family.allLayers.enumerated() {
-      for (number, part) in layer.parts.enumerated() {
-        order[ParameterPlace(layer: layer.name, part: part)] = index * stride + number
-      }
-    }
-    return order
+    return places.map(\.parameter)
   }
 }
 
@@ -192,11 +172,9 @@ private struct Recognition {
     /// Whether the dialect is usual in such containers.
     var isUsual = false
 
-    static func < (a: Score, b: Score) -> Bool {
-      if a.tensors != b.tensors { return a.tensors < b.tensors }
-      if a.isMarked != b.isMarked { return b.isMarked }
-      if a.fittingKernels != b.fittingKernels { return a.fittingKernels < b.fittingKernels }
-      return !a.isUsual && b.isUsual
+    static func < (a: Score, b: Score) -> Bool { a.order < b.order }
+    private var order: (Int, Int, Int, Int) {
+      (tensors, isMarked ? 1 : 0, fittingKernels, isUsual ? 1 : 0)
     }
   }
 
@@ -338,30 +316,14 @@ private struct Recognition {
   /// has deploy kernels of one size only.
   func withShape(_ tensor: Tensor, as role: Role) -> Tensor {
     let form = ShapeForm(role)
-    guard tensor.shape.rank == 1, form == .kernel || form == .squeezeExcitation || form == .matrix,
-      let biasRole = role.biasBeside, let outputs = biasCounts[biasRole], outputs > 0
+    guard tensor.shape.rank == 1, [.kernel, .squeezeExcitation, .matrix].contains(form),
+      let biasRole = role.biasBeside, let outputs = biasCounts[biasRole], outputs > 0,
+      let size = form == .kernel ? role.family?.deployKernels.usualSize : 1
     else { return tensor }
-    var size = 1
-    if form == .kernel {
-      guard let only = role.family?.deployKernels.usualSize else { return tensor }
-      size = only
-    }
-    let area = size * size
-    let count = tensor.shape.elementCount
-    guard count > 0, count.isMultiple(of: outputs * area) else { return tensor }
-    let inputs = count / (outputs * area)
-    let isHWIO = layouts.kernel == .hwio
-    switch form {
-    case .kernel:
-      return tensor.reshaped(
-        to: isHWIO ? [size, size, inputs, outputs] : [outputs, inputs, size, size])
-    case .squeezeExcitation where layouts.squeezeExcitation == .outIn:
-      return tensor.reshaped(to: [outputs, inputs])
-    case .squeezeExcitation:
-      return tensor.reshaped(to: isHWIO ? [1, 1, inputs, outputs] : [outputs, inputs, 1, 1])
-    default:
-      return tensor.reshaped(to: layouts.linear == .inOut ? [inputs, outputs] : [outputs, inputs])
-    }
+    let (inputs, rest) = tensor.shape.elementCount.quotientAndRemainder(
+      dividingBy: outputs * size * size)
+    guard inputs > 0, rest == 0 else { return tensor }
+    return tensor.reshaped(to: layouts.stored(outputs, inputs, size: size, as: form))
   }
 
   /// The canonical path of the block with branches that a name lies inside of.

@@ -77,29 +77,8 @@ public struct Network: Sendable {
   public var unknownInBlocks: [(block: BlockAddress, names: [String])]
   /// What was taken off or chosen, in words.
   public var notes: [String]
-  private var indexOfRole: [Role: Int]
-  private var indexOfBlock: [String: Int]
-
-  init(
-    path: String, stateDict: StateDict, dialect: Dialect, prefix: String, parameters: [Parameter],
-    blocks: [Block], wrapperCounters: [String],
-    unknownInBlocks: [(block: BlockAddress, names: [String])], notes: [String]
-  ) {
-    self.path = path
-    self.stateDict = stateDict
-    self.dialect = dialect
-    self.prefix = prefix
-    self.parameters = parameters
-    self.blocks = blocks.filter { !$0.family.isForTrainingOnly }
-    trainingBlocks = blocks.filter { $0.family.isForTrainingOnly }
-    self.wrapperCounters = wrapperCounters
-    self.unknownInBlocks = unknownInBlocks
-    self.notes = notes
-    indexOfRole = Dictionary(
-      parameters.enumerated().map { ($1.role, $0) }, uniquingKeysWith: { first, _ in first })
-    indexOfBlock = Dictionary(
-      self.blocks.enumerated().map { ($1.path, $0) }, uniquingKeysWith: { first, _ in first })
-  }
+  let indexOfRole: [Role: Int]
+  let indexOfBlock: [String: Int]
 
   /// How far the training form has become the deploy form.
   public enum Form: String, Sendable {

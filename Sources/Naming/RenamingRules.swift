@@ -1,34 +1,25 @@
 internal import Checkpoints
 internal import Tensors
 
-/// Rules that a user gives for names, tried in order; the first that matches a name changes it.
-struct RenamingRules {
-  private let rules: [Correspondence]
-
-  init(_ rules: [Correspondence]) {
-    self.rules = rules
-  }
-
-  /// The names of the tensors of each state dict after the rules.
+extension [Correspondence] {
+  /// The names of the tensors of each state dict after these rules, which a user gives and which are tried
+  /// in order: the first that matches a name changes it.
   ///
   /// - Throws: `NamingError` if a rule matches no name at all, or two tensors of one state dict get the
   ///   same name.
-  func apply(to stateDicts: [StateDict], path: String) throws(NamingError) -> [[String]] {
-    guard !rules.isEmpty else { return stateDicts.map { $0.tensors.map(\.name) } }
+  func renaming(_ stateDicts: [StateDict], path: String) throws(NamingError) -> [[String]] {
+    guard !isEmpty else { return stateDicts.map { $0.tensors.map(\.name) } }
     var used = Set<Int>()
     var result: [[String]] = []
     for stateDict in stateDicts {
       var names: [String] = []
       var originals: [String: String] = [:]
       for tensor in stateDict.tensors {
-        var name = tensor.name
-        for (index, rule) in rules.enumerated() {
-          if let renamed = rule.forward(tensor.name) {
-            used.insert(index)
-            name = renamed
-            break
-          }
-        }
+        let renamed = enumerated().lazy.compactMap { index, rule in
+          rule.forward(tensor.name).map { (name: $0, rule: index) }
+        }.first
+        if let renamed { used.insert(renamed.rule) }
+        let name = renamed?.name ?? tensor.name
         if let other = originals.updateValue(tensor.name, forKey: name) {
           throw .renamedAlike(path: path, first: other, second: tensor.name, name: name)
         }
@@ -36,10 +27,9 @@ struct RenamingRules {
       }
       result.append(names)
     }
-    if let index = rules.indices.first(where: { !used.contains($0) }) {
-      let rule = rules[index]
+    if let index = indices.first(where: { !used.contains($0) }) {
       throw .badRule(
-        rule: "\(rule.first)=\(rule.second)",
+        rule: "\(self[index].first)=\(self[index].second)",
         reason: "it matches no name, or an earlier rule matches all that it would")
     }
     return result

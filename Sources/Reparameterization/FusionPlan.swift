@@ -70,28 +70,24 @@ public struct FusionPlan: Sendable {
     var done: Set<String> = []
     for name in network.wrapperCounters { dropped.append((name, "a counter of the wrapper")) }
     for parameter in network.parameters {
-      guard case .block(let address, let place) = parameter.role else {
-        steps.append(.pass(parameter))
-        continue
-      }
-      if address.family.isForTrainingOnly {
-        dropped.append((parameter.originalName, "an auxiliary head, for training only"))
-        continue
-      }
-      guard let block = blocks[address.path] else {
-        steps.append(.pass(parameter))
-        continue
-      }
-      if place.layer == .fused {
-        dropped.append((parameter.originalName, "a deploy kernel beside live branches"))
-      } else if !address.family.isOwn(place.layer) {
-        steps.append(.pass(parameter))
-      } else {
-        if place.part == .batchesTracked {
-          dropped.append((parameter.originalName, "BatchNorm's step counter"))
+      let name = parameter.originalName
+      if case .block(let address, let place) = parameter.role {
+        if address.family.isForTrainingOnly {
+          dropped.append((name, "an auxiliary head, for training only"))
+          continue
         }
-        if done.insert(address.path).inserted { steps.append(.fuse(block)) }
+        let block = blocks[address.path]
+        if block != nil, place.layer == .fused {
+          dropped.append((name, "a deploy kernel beside live branches"))
+          continue
+        }
+        if let block, address.family.isOwn(place.layer) {
+          if place.part == .batchesTracked { dropped.append((name, "BatchNorm's step counter")) }
+          if done.insert(address.path).inserted { steps.append(.fuse(block)) }
+          continue
+        }
       }
+      steps.append(.pass(parameter))
     }
     for (name, what) in network.stateDict.ignored { dropped.append((name, what)) }
     self.dropped = dropped
@@ -142,9 +138,6 @@ public struct FusionPlan: Sendable {
     let classes = network[.classifier(.weight)]?.tensor.shape.dimensions.first ?? 1000
     let expected = architecture.structure(classes: classes)
     var differences: [String] = []
-    var roles: Set<Role> = []
-    var shapes: [Role: Shape] = [:]
-    for parameter in network.parameters { shapes[parameter.role] = parameter.tensor.shape }
     let names = network.parameters.map { network.dialect.label(of: $0.role) }
     // Blocks already in deploy form are held to the deploy form's shapes.
     let deployed = Set(network.blocks.filter { !$0.hasBranches }.map(\.path))
@@ -155,9 +148,8 @@ public struct FusionPlan: Sendable {
       expected.trainParameters.filter { !isDeployed($0.role) }
       + expected.deployParameters.filter { isDeployed($0.role) }
     for (role, shape) in wanted.map({ ($0.role, $0.shape) }) {
-      roles.insert(role)
       let name = network.dialect.label(of: role)
-      if let found = shapes[role] {
+      if let found = network[role]?.tensor.shape {
         if found != shape { differences.append("'\(name)' is \(found), not \(shape)") }
       } else {
         let nearest = differences.count < 6 ? nearestNames(to: name, in: names, limit: 1) : []
@@ -165,6 +157,7 @@ public struct FusionPlan: Sendable {
           "'\(name)' is missing" + (nearest.first.map { " (nearest: '\($0)')" } ?? ""))
       }
     }
+    let roles = Set(wanted.map(\.role))
     for parameter in network.parameters where !roles.contains(parameter.role) {
       if case .block(let block, let place) = parameter.role {
         if block.family.isForTrainingOnly, expected.hasAuxiliaryHeads { continue }

@@ -15,7 +15,7 @@ public import Tensors
 ///     let fused = dense + pointwise + identity
 public struct Kernel: Sendable {
   /// `[O, I/groups, height, width]`.
-  public let shape: Shape
+  public private(set) var shape: Shape
   private var biases: Biases
   private var terms: [Term]
 
@@ -32,7 +32,9 @@ public struct Kernel: Sendable {
     /// One factor for each output channel.
     var scale: [Double]
     /// Rows and columns of the source, and where its first one lies in the whole kernel.
-    var height, width, top, left: Int
+    var height, width: Int
+    var top = 0
+    var left = 0
     /// Rows and columns of the kernel from one of the source to the next.
     var step = 1
   }
@@ -68,19 +70,12 @@ public struct Kernel: Sendable {
     self.init(.diagonal(1 / Double(size * size)), [channels, channels / groups, size, size])
   }
 
+  /// Of one term.
   private init(_ source: Term.Source, _ shape: Shape, bias: [Double]? = nil) {
-    let ones = [Double](repeating: 1, count: shape[0])
-    self.init(
-      shape: shape, biases: Biases(constant: bias ?? [Double](repeating: 0, count: shape[0])),
-      terms: [
-        Term(source: source, scale: ones, height: shape[2], width: shape[3], top: 0, left: 0)
-      ])
-  }
-
-  private init(shape: Shape, biases: Biases, terms: [Term]) {
     self.shape = shape
-    self.biases = biases
-    self.terms = terms
+    biases = Biases(constant: bias ?? [Double](repeating: 0, count: shape[0]))
+    let ones = [Double](repeating: 1, count: shape[0])
+    terms = [Term(source: source, scale: ones, height: shape[2], width: shape[3])]
   }
 
   /// The convolution with batch normalisation after it: `K' = scale K`, `b' = shift + scale b` with
@@ -118,7 +113,8 @@ public struct Kernel: Sendable {
   public func padded(to height: Int, _ width: Int) -> Kernel {
     let (rows, columns) = (height - shape[2], width - shape[3])
     precondition(rows >= 0 && columns >= 0 && rows.isMultiple(of: 2) && columns.isMultiple(of: 2))
-    var result = Kernel(shape: [shape[0], shape[1], height, width], biases: biases, terms: terms)
+    var result = self
+    result.shape = [shape[0], shape[1], height, width]
     for term in terms.indices {
       result.terms[term].top += rows / 2
       result.terms[term].left += columns / 2
@@ -129,9 +125,8 @@ public struct Kernel: Sendable {
   /// The kernel whose taps are `rate` apart, with zeros between.
   public func dilated(by rate: Int) -> Kernel {
     precondition(rate > 0)
-    var result = Kernel(
-      shape: [shape[0], shape[1], (shape[2] - 1) * rate + 1, (shape[3] - 1) * rate + 1],
-      biases: biases, terms: terms)
+    var result = self
+    result.shape = [shape[0], shape[1], (shape[2] - 1) * rate + 1, (shape[3] - 1) * rate + 1]
     for term in terms.indices {
       result.terms[term].top *= rate
       result.terms[term].left *= rate
@@ -143,11 +138,11 @@ public struct Kernel: Sendable {
   /// The convolution whose output is the sum of both outputs.
   public static func + (a: Kernel, b: Kernel) -> Kernel {
     precondition(a.shape == b.shape)
-    return Kernel(
-      shape: a.shape,
-      biases: Biases(
-        constant: zip(a.biases.constant, b.biases.constant).map { $0 + $1 },
-        passed: a.biases.passed + b.biases.passed), terms: a.terms + b.terms)
+    var sum = a
+    sum.biases.constant = zip(a.biases.constant, b.biases.constant).map { $0 + $1 }
+    sum.biases.passed += b.biases.passed
+    sum.terms += b.terms
+    return sum
   }
 
   /// One convolution after the other, where the second sees the first's bias beyond the edge:
@@ -160,16 +155,11 @@ public struct Kernel: Sendable {
   ///   of one group of the first.
   public func then(_ second: Kernel) -> Kernel {
     let product = Product(first: self, second: second)
-    let (height, width) = (product.height, product.width)
-    let ones = [Double](repeating: 1, count: second.shape[0])
-    var biases = second.biases
-    biases.passed.append((product, ones))
-    return Kernel(
-      shape: [second.shape[0], shape[1], height, width], biases: biases,
-      terms: [
-        Term(
-          source: .product(product), scale: ones, height: height, width: width, top: 0, left: 0)
-      ])
+    var result = Kernel(
+      .product(product), [second.shape[0], shape[1], product.height, product.width])
+    result.biases = second.biases
+    result.biases.passed.append((product, result.terms[0].scale))
+    return result
   }
 
   /// The biases of some output channels, in float64. Where one convolution follows another, all weights
@@ -222,14 +212,10 @@ public struct Kernel: Sendable {
       first.height * first.width == area, covered.count < area
     {
       taps = taps.filter { covered.contains($0) }
-      let range = rows.lowerBound * rowLength..<rows.upperBound * rowLength
+      try workspace.read(rows, ofLength: rowLength, from: weight)
       if weight.fitsFloat {
-        workspace.floats.grow(to: range.count)
-        try weight.readNumbers(range, into: &workspace.floats)
         unsafe round(workspace.floats.span, times: first.scale, rows, into: result)
       } else {
-        workspace.doubles.grow(to: range.count)
-        try weight.readNumbers(range, into: &workspace.doubles)
         unsafe round(workspace.doubles.span, times: first.scale, rows, into: result)
       }
       guard !taps.isEmpty else { return }
@@ -292,19 +278,13 @@ public struct Kernel: Sendable {
       let overlay = overlay(of: term).compactMap { from, tap in slots[tap].map { (from, $0) } }
       switch term.source {
       case .stored(let weight):
-        let length = shape[1] * term.height * term.width
-        let range = rows.lowerBound * length..<rows.upperBound * length
+        if !(index == 0 && firstIsRead) {
+          try workspace.read(
+            rows, ofLength: shape[1] * term.height * term.width, from: weight)
+        }
         if weight.fitsFloat {
-          if !(index == 0 && firstIsRead) {
-            workspace.floats.grow(to: range.count)
-            try weight.readNumbers(range, into: &workspace.floats)
-          }
           add(term, workspace.floats.span, rows, overlay, &sums, taps.count)
         } else {
-          if !(index == 0 && firstIsRead) {
-            workspace.doubles.grow(to: range.count)
-            try weight.readNumbers(range, into: &workspace.doubles)
-          }
           add(term, workspace.doubles.span, rows, overlay, &sums, taps.count)
         }
       case .diagonal(let weight):
@@ -340,6 +320,22 @@ public struct Kernel: Sendable {
           target &+= tapCount
         }
       }
+    }
+  }
+}
+
+extension Workspace {
+  /// Fills `floats` with rows of a stored kernel, or `doubles` where these are more than floats hold.
+  fileprivate mutating func read(
+    _ rows: Range<Int>, ofLength length: Int, from weight: Tensor
+  ) throws(ReadError) {
+    let range = rows.lowerBound * length..<rows.upperBound * length
+    if weight.fitsFloat {
+      floats.grow(to: range.count)
+      try weight.readNumbers(range, into: &floats)
+    } else {
+      doubles.grow(to: range.count)
+      try weight.readNumbers(range, into: &doubles)
     }
   }
 }

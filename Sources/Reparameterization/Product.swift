@@ -41,9 +41,8 @@ final class Product: Sendable {
     let needed =
       channels(of: rows.lowerBound).lowerBound..<channels(of: rows.upperBound - 1).upperBound
     let step = max(1, Self.pieceLength / max(1, inputs * firstTaps))
-    var next = needed.lowerBound
-    while next < needed.upperBound {
-      let piece = next..<min(next + step, needed.upperBound)
+    for start in stride(from: needed.lowerBound, to: needed.upperBound, by: step) {
+      let piece = start..<min(start + step, needed.upperBound)
       let weights = transposed(
         try first.weights(ofRows: piece), count: piece.count, rows: inputs, columns: firstTaps)
       for (index, row) in rows.enumerated() {
@@ -64,7 +63,6 @@ final class Product: Sendable {
           }
         }
       }
-      next = piece.upperBound
     }
     return transposed(sums, count: rows.count, rows: area, columns: inputs)
   }
@@ -77,9 +75,8 @@ final class Product: Sendable {
     result.reserveCapacity(rows.count)
     // As many rows of the second at a time as fit a piece.
     let step = max(1, Self.pieceLength / max(1, taken * taps))
-    var next = rows.lowerBound
-    while next < rows.upperBound {
-      let piece = next..<min(next + step, rows.upperBound)
+    for start in stride(from: rows.lowerBound, to: rows.upperBound, by: step) {
+      let piece = start..<min(start + step, rows.upperBound)
       let weights = try second.weights(ofRows: piece)
       for (index, row) in piece.enumerated() {
         var sum = 0.0
@@ -90,7 +87,6 @@ final class Product: Sendable {
         }
         result.append(sum)
       }
-      next = piece.upperBound
     }
     return result
   }

@@ -69,19 +69,12 @@ import Testing
   @Test func `a convolution without bias sees zeros, however wide the padding`() {
     let image = ImageBatch([1, 2, 3, 4] as [Double], shape: [1, 1, 2, 2])
     let workers = WorkerPool<Double>(.all)
-    let window = Window(kernel: (2, 2), stride: (1, 2), padding: (2, 3), dilation: (1, 1))
-    let layers: [any Layer<Double>] = [
-      ConvolutionLayer(
-        convolution: MatrixConvolution(
-          window: window, inputChannels: 1, outputChannels: 1, groups: 1,
-          weights: [1, 10, 100, 1000])),
-      DepthwiseLayer(window: window, multiplier: 1, weights: [1, 10, 100, 1000]),
-    ]
-    for layer in layers {
-      let result = layer.apply(
-        LayerCall(
-          inputs: [image.map(0..<1, workers)], isSpare: [true], channels: 1, height: 5, width: 4,
-          pool: workers))
+    let convolution = Convolution<Double>(
+      shape: [1, 1, 2, 2], groups: 1, stride: (1, 2), padding: (2, 3), dilation: (1, 1),
+      weights: [1, 10, 100, 1000])
+    for convolve in [convolution.multiply, convolution.convolveDepthwise] {
+      let result = workers.map(channels: 1, images: 1, height: 5, width: 4)
+      convolve(image.map(0..<1, workers), result, false, workers)
       // Rows begin at -2 to 2, columns at -3, -1, 1 and 3.
       #expect(
         result.numbers() == [

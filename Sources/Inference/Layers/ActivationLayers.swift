@@ -1,30 +1,22 @@
 internal import Graphs
 internal import Tensors
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 // Functions of one number, with the formulas of `formats/rvd.md`. Those that need more than arithmetic are
 // computed in float64.
 extension LayerKind {
   static var relu: LayerKind { elementwise(.relu) { $0.rectified } }
   static var relu6: LayerKind { elementwise(.relu6) { clampedToSix($0) } }
   static var sigmoid: LayerKind {
-    elementwise(.sigmoid) { Number(1 / (1 + exp(-Double($0)))) }
+    elementwise(.sigmoid) { Number(1 / (1 + exponential(-Double($0)))) }
   }
   static var silu: LayerKind {
-    elementwise(.silu) { Number(Double($0) / (1 + exp(-Double($0)))) }
+    elementwise(.silu) { Number(Double($0) / (1 + exponential(-Double($0)))) }
   }
   static var tanh: LayerKind { elementwise(.tanh) { Number(hyperbolicTangent(Double($0))) } }
   static var gelu: LayerKind {
     elementwise(.gelu) { number in
       let x = Double(number)
-      return Number(x * 0.5 * erfc(-x * 0.5.squareRoot()))
+      return Number(x * 0.5 * complementaryError(-x * 0.5.squareRoot()))
     }
   }
   static var geluTanh: LayerKind {
@@ -42,10 +34,12 @@ extension LayerKind {
   private static func elementwise(
     _ kind: NodeKind, _ function: @escaping @Sendable (Number) -> Number
   ) -> LayerKind {
-    LayerKind(kind) { _ in
-      unsafe ElementwiseLayer<Number> { numbers in
+    LayerKind(kind) { call in
+      let output = call.changeable()
+      unsafe output.forEachChannel(call.pool) { _, numbers in
         for index in 0..<numbers.count { unsafe numbers[index] = function(numbers[index]) }
       }
+      return output
     }
   }
 
@@ -56,77 +50,53 @@ extension LayerKind {
   }
 
   static var prelu: LayerKind {
-    LayerKind(.prelu) { node in ParametricReLU<Number>(slopes: try node.numbers("slope")) }
-  }
-
-  static var softmax: LayerKind { LayerKind(.softmax) { _ in Softmax<Number>() } }
-}
-
-/// The C library's function, which a member of the same name would hide.
-private func hyperbolicTangent(_ x: Double) -> Double { tanh(x) }
-
-@safe private struct ElementwiseLayer<Number: NetworkNumber>: Layer {
-  /// Changes all the numbers that it is given.
-  let change: @Sendable (UnsafeMutableBufferPointer<Number>) -> Void
-
-  init(change: @escaping @Sendable (UnsafeMutableBufferPointer<Number>) -> Void) {
-    // Safe: it keeps to the numbers that it is given.
-    unsafe self.change = change
-  }
-
-  func apply(_ call: LayerCall<Number>) -> FeatureMap<Number> {
-    let output = call.changeable()
-    unsafe output.forEachChannel(call.pool) { _, numbers in unsafe change(numbers) }
-    return output
-  }
-}
-
-private struct ParametricReLU<Number: NetworkNumber>: Layer {
-  var slopes: [Number]
-
-  func apply(_ call: LayerCall<Number>) -> FeatureMap<Number> {
-    let output = call.changeable()
-    unsafe output.forEachChannel(call.pool) { channel, numbers in
-      let slope = slopes[slopes.count == 1 ? 0 : channel]
-      for index in 0..<numbers.count {
-        let number = unsafe numbers[index]
-        unsafe numbers[index] = number < 0 ? number * slope : number
+    LayerKind(.prelu) { node in
+      let slopes = try node.numbers("slope")
+      return Layer { call in
+        let output = call.changeable()
+        unsafe output.forEachChannel(call.pool) { channel, numbers in
+          let slope = slopes[slopes.count == 1 ? 0 : channel]
+          for index in 0..<numbers.count {
+            let number = unsafe numbers[index]
+            unsafe numbers[index] = number < 0 ? number * slope : number
+          }
+        }
+        return output
       }
     }
-    return output
   }
-}
 
-/// Over the channels, at each position by itself.
-private struct Softmax<Number: NetworkNumber>: Layer {
-  func apply(_ call: LayerCall<Number>) -> FeatureMap<Number> {
-    let output = call.changeable()
-    let bands = Bands(positions: output.columns, widest: 1024)
-    unsafe call.pool.forEachTask(below: bands.count) { task, _ in
-      let positions = bands[task]
-      // Safe: positions that no other task works on.
-      func row(_ channel: Int) -> UnsafeMutablePointer<Number> {
-        unsafe output.plane(channel) + positions.lowerBound
-      }
-      var largest = [Number](repeating: -.infinity, count: positions.count)
-      for channel in 0..<output.channels {
-        let row = unsafe row(channel)
-        for index in largest.indices { unsafe largest[index] = max(largest[index], row[index]) }
-      }
-      var sums = [Double](repeating: 0, count: positions.count)
-      for channel in 0..<output.channels {
-        let row = unsafe row(channel)
-        for index in sums.indices {
-          let power = unsafe exp(Double(row[index] - largest[index]))
-          sums[index] += power
-          unsafe row[index] = Number(power)
+  /// Over the channels, at each position by itself.
+  static var softmax: LayerKind {
+    LayerKind(.softmax) { call in
+      let output = call.changeable()
+      let bands = Bands(positions: output.columns, widest: 1024)
+      unsafe call.pool.forEachTask(below: bands.count) { task, _ in
+        let positions = bands[task]
+        // Safe: positions that no other task works on.
+        func row(_ channel: Int) -> UnsafeMutablePointer<Number> {
+          unsafe output.plane(channel) + positions.lowerBound
+        }
+        var largest = [Number](repeating: -.infinity, count: positions.count)
+        for channel in 0..<output.channels {
+          let row = unsafe row(channel)
+          for index in largest.indices { unsafe largest[index] = max(largest[index], row[index]) }
+        }
+        var sums = [Double](repeating: 0, count: positions.count)
+        for channel in 0..<output.channels {
+          let row = unsafe row(channel)
+          for index in sums.indices {
+            let power = unsafe exponential(Double(row[index] - largest[index]))
+            sums[index] += power
+            unsafe row[index] = Number(power)
+          }
+        }
+        for channel in 0..<output.channels {
+          let row = unsafe row(channel)
+          for index in sums.indices { unsafe row[index] = Number(Double(row[index]) / sums[index]) }
         }
       }
-      for channel in 0..<output.channels {
-        let row = unsafe row(channel)
-        for index in sums.indices { unsafe row[index] = Number(Double(row[index]) / sums[index]) }
-      }
+      return output
     }
-    return output
   }
 }

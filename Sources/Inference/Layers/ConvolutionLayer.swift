@@ -2,80 +2,67 @@ internal import Graphs
 internal import Tensors
 
 extension LayerKind {
+  /// Of a block that has branches, those instead.
   static var convolution: LayerKind {
-    LayerKind(
-      .convolution,
-      choosing: { node in
-        if let branch = try node.source.branch(fusedInto: node.node.operand("weight")!) {
-          return AnyLayer(try BranchLayer<Number>(branch, like: node))
-        }
-        let shape = node.shape("weight")
-        let groups = node.node.attribute("groups")[0]
-        let window = Window(
-          kernel: (shape[2], shape[3]), stride: node.pair("stride"), padding: node.pair("padding"),
-          dilation: node.pair("dilation"))
-        let weights = try node.numbers("weight")
-        let bias = try node.numbers(ifPresent: "bias")
-        if groups > 1 && shape[1] == 1 {
-          return AnyLayer(
-            DepthwiseLayer<Number>(
-              window: window, multiplier: shape[0] / groups, weights: weights, bias: bias))
-        }
-        return AnyLayer(
-          ConvolutionLayer<Number>(
-            convolution: MatrixConvolution(
-              window: window, inputChannels: shape[1] * groups, outputChannels: shape[0],
-              groups: groups, weights: weights), bias: bias))
-      })
+    LayerKind(.convolution) { node in
+      let (stride, padding) = (node.pair("stride"), node.pair("padding"))
+      let groups = node.node.attribute("groups")[0]
+      let weight = node.node.operand("weight")!
+      if case .branch(let branch) = node.parameters.sources[weight] {
+        let trained = try TrainedBranch<Number>(
+          branch, inputs: node.shape("weight")[1] * groups, stride: stride, padding: padding)
+        return Layer(
+          apply: { call in
+            let result = trained.apply(call.inputs[0], call.pool)
+            if call.hasReLU { result.rectify(call.pool) }
+            return result
+          }, takesReLU: true)
+      }
+      let convolution = Convolution(
+        shape: node.shape("weight"), groups: groups, stride: stride, padding: padding,
+        dilation: node.pair("dilation"), weights: try node.numbers("weight"),
+        bias: try node.numbers(ifPresent: "bias"))
+      return Layer(
+        apply: { convolution.apply($0.inputs[0], hasReLU: $0.hasReLU, $0.pool) }, takesReLU: true)
+    }
   }
 }
 
-/// A convolution as matrix products, with what follows it.
-struct ConvolutionLayer<Number: NetworkNumber>: Layer {
-  var convolution: MatrixConvolution<Number>
+/// A convolution with its parameters in memory.
+struct Convolution<Number: NetworkNumber>: Sendable {
+  let window: Window
+  let inputChannels, outputChannels, groups: Int
+  /// `[outputChannels, inputChannels / groups, taps]`.
+  let weights: [Number]
   /// One for each output channel; nil for none.
-  var bias: [Number]?
-  var hasReLU = false
+  let bias: [Number]?
 
-  func withReLU() -> Self? {
-    var layer = self
-    layer.hasReLU = true
-    return hasReLU ? nil : layer
+  /// - Parameter shape: of the weights, OIHW.
+  init(
+    shape: Shape, groups: Int, stride: (y: Int, x: Int), padding: (y: Int, x: Int),
+    dilation: (y: Int, x: Int), weights: [Number], bias: [Number]? = nil
+  ) {
+    window = Window(
+      kernel: (shape[2], shape[3]), stride: stride, padding: padding, dilation: dilation)
+    inputChannels = shape[1] * groups
+    outputChannels = shape[0]
+    self.groups = groups
+    self.weights = weights
+    self.bias = bias
   }
 
-  func apply(_ call: LayerCall<Number>) -> FeatureMap<Number> {
-    let (input, output) = (call.inputs[0], call.result())
-    let size = (height: call.height, width: call.width)
-    let bands = Bands(positions: output.columns, widest: convolution.bandWidth)
-    let rows = convolution.outputChannels / convolution.groups
-    unsafe call.pool.forEachTask(
-      below: bands.count * convolution.groups,
-      needing: convolution.memory(forBandOf: bands.width)
-    ) { task, memory in
-      let (group, band) = task.quotientAndRemainder(dividingBy: bands.count)
-      let positions = bands[band]
-      unsafe convolution.multiply(
-        input, group: group, positions: positions, output: size, memory: memory,
-        into: output.plane(group * rows) + positions.lowerBound, rowStride: output.columns)
-      for channel in group * rows..<(group + 1) * rows {
-        // Safe: the positions of one channel, which no other task works on.
-        unsafe finish(
-          UnsafeMutableBufferPointer(
-            start: output.plane(channel) + positions.lowerBound, count: positions.count),
-          bias: bias?[channel])
-      }
+  /// - Parameter hasReLU: whether a ReLU follows.
+  func apply(
+    _ input: FeatureMap<Number>, hasReLU: Bool = false, _ pool: WorkerPool<Number>
+  ) -> FeatureMap<Number> {
+    let (height, width) = window.output(of: input)
+    let output = pool.map(
+      channels: outputChannels, images: input.images, height: height, width: width)
+    if groups > 1 && groups == inputChannels {
+      convolveDepthwise(input, into: output, hasReLU, pool)
+    } else {
+      multiply(input, into: output, hasReLU, pool)
     }
     return output
-  }
-
-  private func finish(_ numbers: UnsafeMutableBufferPointer<Number>, bias: Number?) {
-    if hasReLU {
-      let bias = bias ?? 0
-      for index in 0..<numbers.count {
-        unsafe numbers[index] = (numbers[index] + bias).rectified
-      }
-    } else if let bias {
-      for index in 0..<numbers.count { unsafe numbers[index] += bias }
-    }
   }
 }

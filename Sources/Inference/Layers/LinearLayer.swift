@@ -2,41 +2,32 @@ internal import Graphs
 internal import Tensors
 
 extension LayerKind {
+  /// Over columns of numbers.
   static var linear: LayerKind {
     LayerKind(.linear) { node in
-      LinearLayer<Number>(
-        outputs: node.shape("weight")[0], inputs: node.shape("weight")[1],
-        weights: try node.numbers("weight"), bias: try node.numbers(ifPresent: "bias"))
-    }
-  }
-}
-
-/// A linear layer over columns of numbers.
-struct LinearLayer<Number: NetworkNumber>: Layer {
-  var outputs, inputs: Int
-  /// `[outputs, inputs]`.
-  var weights: [Number]
-  var bias: [Number]?
-
-  func apply(_ call: LayerCall<Number>) -> FeatureMap<Number> {
-    let (input, output) = (call.inputs[0], call.result())
-    // Enough rows for a product to be efficient.
-    let rowsPerTask = 256
-    unsafe call.pool.forEachTask(below: (outputs + rowsPerTask - 1) / rowsPerTask) { task, _ in
-      let rows = task * rowsPerTask..<min((task + 1) * rowsPerTask, outputs)
-      // Safe: the rows of the result that no other task works on.
-      unsafe weights.withUnsafeBufferPointer { weights in
-        unsafe Number.multiply(
-          rows: rows.count, columns: input.images, depth: inputs,
-          weights.baseAddress! + rows.lowerBound * inputs, inputs, input.plane(0), input.images,
-          into: output.plane(rows.lowerBound), input.images)
-      }
-      guard let bias else { return }
-      for row in rows {
-        let numbers = unsafe output.plane(row)
-        for image in 0..<input.images { unsafe numbers[image] += bias[row] }
+      let (outputs, inputs) = (node.shape("weight")[0], node.shape("weight")[1])
+      let (weights, bias) = (try node.numbers("weight"), try node.numbers(ifPresent: "bias"))
+      return Layer { call in
+        let (input, output) = (call.inputs[0], call.result())
+        // Enough rows for a product to be efficient.
+        let rowsPerTask = 256
+        unsafe call.pool.forEachTask(below: (outputs + rowsPerTask - 1) / rowsPerTask) { task, _ in
+          let rows = task * rowsPerTask..<min((task + 1) * rowsPerTask, outputs)
+          // Safe: the rows of the result that no other task works on.
+          unsafe weights.withUnsafeBufferPointer { weights in
+            unsafe Number.multiply(
+              rows: rows.count, columns: input.images, depth: inputs,
+              weights.baseAddress! + rows.lowerBound * inputs, inputs, input.plane(0),
+              input.images, into: output.plane(rows.lowerBound), input.images)
+          }
+          guard let bias else { return }
+          for row in rows {
+            let numbers = unsafe output.plane(row)
+            for image in 0..<input.images { unsafe numbers[image] += bias[row] }
+          }
+        }
+        return output
       }
     }
-    return output
   }
 }

@@ -44,7 +44,6 @@ extension Dialect {
       skip batchnorm: identity
       squeeze before: attn.fc1
       excite before: attn.fc2
-      fused: reparam_conv
       """, like: mobileOne.text)
 
   /// With the backbone's and the head's names before all.

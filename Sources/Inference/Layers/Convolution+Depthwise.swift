@@ -1,27 +1,15 @@
 internal import Tensors
 
-/// A convolution in which each input channel has output channels of its own. There is nothing to sum over
-/// channels, so a product of matrices would be one row high; instead each tap's weight is multiplied with a
-/// whole row of the image at once.
-struct DepthwiseLayer<Number: NetworkNumber>: Layer {
-  var window: Window
-  /// Output channels for each input channel.
-  var multiplier: Int
-  /// `[outputs, taps]`.
-  var weights: [Number]
-  /// One for each output channel; nil for none.
-  var bias: [Number]?
-  var hasReLU = false
-
-  func withReLU() -> Self? {
-    var layer = self
-    layer.hasReLU = true
-    return hasReLU ? nil : layer
-  }
-
-  func apply(_ call: LayerCall<Number>) -> FeatureMap<Number> {
-    let (input, output) = (call.inputs[0], call.result())
-    unsafe call.pool.forEachTask(below: output.channels) { channel, _ in
+extension Convolution {
+  /// A convolution in which each input channel has output channels of its own. There is nothing to sum
+  /// over channels, so a product of matrices would be one row high; instead each tap's weight is
+  /// multiplied with a whole row of the image at once.
+  func convolveDepthwise(
+    _ input: FeatureMap<Number>, into output: FeatureMap<Number>, _ hasReLU: Bool,
+    _ pool: WorkerPool<Number>
+  ) {
+    let multiplier = outputChannels / inputChannels
+    unsafe pool.forEachTask(below: output.channels) { channel, _ in
       let source = unsafe UnsafePointer(input.plane(channel / multiplier))
       let target = unsafe output.plane(channel)
       let bias = bias?[channel] ?? 0
@@ -30,16 +18,15 @@ struct DepthwiseLayer<Number: NetworkNumber>: Layer {
         unsafe convolve(
           source + image * input.height * input.width, input.height, input.width,
           into: target + image * output.height * output.width, output.height, output.width,
-          channel, bias)
+          channel, bias, hasReLU)
       }
     }
-    return output
   }
 
   private func convolve(
     _ input: UnsafePointer<Number>, _ height: Int, _ width: Int,
     into output: UnsafeMutablePointer<Number>, _ rows: Int, _ columns: Int, _ channel: Int,
-    _ bias: Number
+    _ bias: Number, _ hasReLU: Bool
   ) {
     unsafe weights.withUnsafeBufferPointer { weights in
       let weights = unsafe weights.baseAddress! + channel * window.taps

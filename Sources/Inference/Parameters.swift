@@ -1,0 +1,56 @@
+internal import Blocks
+internal import Graphs
+internal import Naming
+internal import Reparameterization
+internal import Tensors
+
+/// The parameters of a network, as the graph's operands count them.
+struct Parameters: Sendable {
+  let types: [TensorType]
+  let sources: [Source]
+
+  /// The numbers of one parameter, still to be fetched or computed.
+  enum Source: Sendable {
+    case tensor(Tensor)
+    /// The weights that a composition of kernels amounts to, in float64: not rounded as a file would.
+    case weights(Kernel)
+    case bias(Kernel)
+    /// What a block computes in training, instead of the deploy kernel that this would be.
+    case branch(Branch)
+    case missing(Role, path: String)
+  }
+
+  init(types: [TensorType], sources: [Source]) {
+    self.types = types
+    self.sources = sources
+  }
+
+  /// Those of a network in deploy form.
+  init(_ tensors: [Tensor]) {
+    self.init(types: tensors.map { TensorType($0) }, sources: tensors.map { .tensor($0) })
+  }
+
+  /// - Precondition: it is no branch.
+  func numbers<Number: NetworkNumber>(of tensor: Int) throws -> [Number] {
+    switch sources[tensor] {
+    case .tensor(let tensor): return try tensor.numbers()
+    case .weights(let kernel):
+      return try kernel.weights(ofRows: 0..<kernel.shape[0]).map { Number($0) }
+    case .bias(let kernel): return try kernel.bias().map { Number($0) }
+    case .branch: preconditionFailure("a branch is run, not read")
+    case .missing(let role, let path):
+      let family = role.family.map { [$0] } ?? []
+      let name = Dialect.first(naming: family)?.label(of: role) ?? "a parameter"
+      throw InferenceError.notANetwork(path: path, reason: "'\(name)' is missing")
+    }
+  }
+}
+
+extension Tensor {
+  func numbers<Number: NetworkNumber>() throws -> [Number] {
+    guard fitsFloat || Number.self == Double.self else { return try doubles().map { Number($0) } }
+    var numbers = [Number](repeating: 0, count: shape.elementCount)
+    try readNumbers(0..<numbers.count, into: &numbers)
+    return numbers
+  }
+}
