@@ -53,7 +53,8 @@ extension RVDFile {
     let tensor = try tensor(named: name).tensor
     guard tensor.isWeight else {
       throw .unsupported(
-        tensor.source.location, what: "elements of type \(tensor.elementType.rawValue) are no weights",
+        tensor.source.location,
+        what: "elements of type \(tensor.elementType.rawValue) are no weights",
         remedy: "Decode the bytes.")
     }
     precondition(numbers.count == tensor.shape.elementCount)

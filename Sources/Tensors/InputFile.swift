@@ -86,7 +86,9 @@ extension InputFile {
     _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
     try check(range.lowerBound, range.count, field: "a mapping")
-    guard !range.isEmpty else { return try unsafe body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+    guard !range.isEmpty else {
+      return try unsafe body(UnsafeRawBufferPointer(start: nil, count: 0))
+    }
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0, Int(status.st_size) >= range.upperBound else {
       throw ReadError.truncated(

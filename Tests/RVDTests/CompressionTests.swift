@@ -26,7 +26,9 @@ func weightLike(
 }
 
 /// All elements of a tensor to be written.
-func elements(of tensor: OutputTensor) throws -> [UInt8] { try (tensor.contents as! Tensor).bytes() }
+func elements(of tensor: OutputTensor) throws -> [UInt8] {
+  try (tensor.contents as! Tensor).bytes()
+}
 
 @Suite struct CompressionTests {
   @Test(arguments: ElementType.allCases)
@@ -62,11 +64,13 @@ func elements(of tensor: OutputTensor) throws -> [UInt8] { try (tensor.contents 
     let count = 3 * frameBytes / type.byteCount + 100
     let given = try weightLike("a", type, count: count)
     let expected = try elements(of: given)
-    let file = try open(write(DeployModel(tensors: [given], someDescription), compression: .fast).bytes)
+    let file = try open(
+      write(DeployModel(tensors: [given], someDescription), compression: .fast).bytes)
     let source = file.tensors[0].tensor.source
     func check(_ range: Range<Int>) throws {
       #expect(
-        try source.bytes(range, field: "a range") == Array(expected[range]), "\(range), seed \(seed)")
+        try source.bytes(range, field: "a range") == Array(expected[range]),
+        "\(range), seed \(seed)")
     }
     for edge in [0, frameBytes, 2 * frameBytes, 3 * frameBytes, expected.count] {
       for start in [edge - 1, edge] where start >= 0 {
@@ -81,13 +85,16 @@ func elements(of tensor: OutputTensor) throws -> [UInt8] { try (tensor.contents 
       try check(ends[0]..<ends[1])
     }
     try source.verify()
-    #expect(throws: ReadError.self) { try source.bytes(expected.count..<expected.count + 1, field: "") }
+    #expect(throws: ReadError.self) {
+      try source.bytes(expected.count..<expected.count + 1, field: "")
+    }
   }
 
   @Test func `threads read a compressed tensor side by side`() throws {
     let given = try weightLike("a", .float16, count: 1_000_000)
     let expected = try elements(of: given)
-    let file = try open(write(DeployModel(tensors: [given], someDescription), compression: .fast).bytes)
+    let file = try open(
+      write(DeployModel(tensors: [given], someDescription), compression: .fast).bytes)
     let source = file.tensors[0].tensor.source
     let piece = 100_000
     try forEachIndex(below: 60, threads: Threads(4)) { index, _ in
@@ -126,7 +133,8 @@ func elements(of tensor: OutputTensor) throws -> [UInt8] { try (tensor.contents 
     #expect(try expected.summary.contentSHA256 == write(model).summary.contentSHA256)
     for threads in 1...4 {
       #expect(
-        try write(model, compression: compression, threads: Threads(threads)).bytes == expected.bytes)
+        try write(model, compression: compression, threads: Threads(threads)).bytes
+          == expected.bytes)
     }
   }
 
@@ -139,7 +147,8 @@ func elements(of tensor: OutputTensor) throws -> [UInt8] { try (tensor.contents 
         Array(noise[..<(noise.count / type.byteCount * type.byteCount)]))
     }
     let model = DeployModel(
-      tensors: tensors + [try zeros("zeros", [300_000]), tensors[0].named("again")], someDescription)
+      tensors: tensors + [try zeros("zeros", [300_000]), tensors[0].named("again")], someDescription
+    )
     let (bytes, _) = try write(model, compression: .fast)
     let file = try open(bytes)
     #expect(
@@ -210,7 +219,8 @@ private enum Variant: String, CaseIterable {
     case .malformed(let location, let expected, _, _):
       if expected.contains("padding") { return "padding" }
       place = location
-    case .checksumMismatch(let location, _, _), .notACheckpoint(let location, _, _): place = location
+    case .checksumMismatch(let location, _, _), .notACheckpoint(let location, _, _):
+      place = location
     default: return "\(error)"
     }
     return place.member ?? (place.offset! < 64 ? "header" : "manifest")
@@ -278,7 +288,8 @@ private enum Variant: String, CaseIterable {
     return [0, 8, 16].map { UInt8(truncatingIfNeeded: header >> $0) } + [7]
   }
 
-  @Test func `what is not one Zstandard frame of its size is refused, and its tensor named`() throws {
+  @Test func `what is not one Zstandard frame of its size is refused, and its tensor named`() throws
+  {
     let (magic, block) = (Self.magic, Self.repeated(200))
     let good = magic + [0x20, 200] + block
     try open(sevens(stored: good))

@@ -47,7 +47,9 @@ import Testing
   }
 
   @Test func `the content digest covers the link to the scales`() throws {
-    func u64(_ number: Int) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
+    func u64(_ number: Int) -> [UInt8] {
+      (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+    }
     func text(_ text: String) -> [UInt8] { u64(text.utf8.count) + text.utf8 }
     func digest(_ bytes: [UInt8]) -> [UInt8] {
       var hash = SHA256()
@@ -59,12 +61,18 @@ import Testing
     let found = try write(DeployModel(tensors: [weight], someDescription)).summary.contentSHA256
     let parts =
       digest(text("w") + text("int8") + u64(2) + u64(2) + u64(2) + [1, 2, 3, 4] + text("w_scale"))
-      + digest(text("w_scale") + text("float32") + u64(1) + u64(2) + [0, 0, 0x80, 0x3F, 0, 0, 0, 0x40])
+      + digest(
+        text("w_scale") + text("float32") + u64(1) + u64(2) + [0, 0, 0x80, 0x3F, 0, 0, 0, 0x40])
     #expect(found == digest(parts).hexadecimal)
     weight.scales = nil
     #expect(
-      try write(DeployModel(tensors: [weight, try tensor("w_scale", .float32, [2], [0, 0, 0x80, 0x3F, 0, 0, 0, 0x40])], someDescription))
-        .summary.contentSHA256 != found)
+      try write(
+        DeployModel(
+          tensors: [
+            weight, try tensor("w_scale", .float32, [2], [0, 0, 0x80, 0x3F, 0, 0, 0, 0x40]),
+          ], someDescription)
+      )
+      .summary.contentSHA256 != found)
   }
 
   @Test func `scales that cannot be stored are refused`() throws {
@@ -152,7 +160,9 @@ import Testing
       }
       #expect(throws: ReadError.self) { try file.withMappedBytes(of: "other") { _ in } }
     }
-    let bytes = try write(DeployModel(tensors: [zeros("a", [3]), zeros("b", [0])], someDescription)).bytes
+    let bytes = try write(
+      DeployModel(tensors: [zeros("a", [3]), zeros("b", [0])], someDescription)
+    ).bytes
     let file = try open(bytes)
     #expect(try file.withMappedBytes(of: "a") { $0.byteCount } == 12)
     #expect(try file.withMappedBytes(of: "b") { $0.byteCount } == 0)
@@ -163,7 +173,8 @@ import Testing
       let error = #expect(throws: ReadError.self) {
         try file.withMappedBytes(of: "float32") { _ in }
       }
-      #expect(error?.description.contains("(float32): a compressed tensor cannot be mapped") == true)
+      #expect(
+        error?.description.contains("(float32): a compressed tensor cannot be mapped") == true)
     }
   }
 
@@ -185,7 +196,8 @@ import Testing
           }
           try file.decode(given.name, into: &floats, threads: Threads(threads))
           let doubles = try file.tensor(named: given.name).tensor.doubles()
-          #expect(zip(numbers, doubles).allSatisfy { $0.bitPattern == Float($1).bitPattern || $1.isNaN })
+          #expect(
+            zip(numbers, doubles).allSatisfy { $0.bitPattern == Float($1).bitPattern || $1.isNaN })
         }
       }
     }
