@@ -99,7 +99,7 @@ for type in [ElementType.float16, .bfloat16, .float64] {
 }
 
 /// Writing a compressed file, hashes included, and decoding a tensor of it.
-func measureCompression(_ type: ElementType) throws {
+func measureCompression(_ type: ElementType, _ weights: inout Weights) throws {
   let count = 16 * channels * channels
   var bytes: [UInt8] = []
   bytes.reserveCapacity(count * type.byteCount)
@@ -141,4 +141,6 @@ func measureCompression(_ type: ElementType) throws {
   print("  to \((ratio * 1000).rounded() / 10) %")
 }
 
-for type in [ElementType.float32, .float16, .bfloat16, .int8] { try measureCompression(type) }
+for type in [ElementType.float32, .float16, .bfloat16, .int8] {
+  try measureCompression(type, &weights)
+}

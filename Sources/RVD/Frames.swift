@@ -63,7 +63,7 @@ enum Frames {
   ) {
     let (size, count) = unsafe (planes.count, planes[0].count)
     precondition(elements.count == size * count)
-    precondition(unsafe planes.allSatisfy { unsafe $0.count == count })
+    precondition(unsafe planes.allSatisfy { $0.count == count })
     guard let to = elements.baseAddress else { return }
     // Safe, in both loops: each plane has `count` bytes, and there is room for as many elements. The
     // compiler makes vectors of them: 13 GB of float32 a second.

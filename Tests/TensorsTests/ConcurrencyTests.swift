@@ -111,7 +111,8 @@ import Testing
     }
     forEachIndex(below: 1000, threads: Threads(2)) { _, _ in
       pool.withObject { object in
-        #expect(!object.isUsed.exchange(true, ordering: .relaxed))
+        let wasUsed = object.isUsed.exchange(true, ordering: .relaxed)
+        #expect(!wasUsed)
         object.isUsed.store(false, ordering: .relaxed)
       }
     }
