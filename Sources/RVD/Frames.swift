@@ -74,7 +74,8 @@ enum Frames {
       for index in 0..<count {
         let bits = unsafe (
           UInt16(low.load(fromByteOffset: index, as: UInt8.self)),
-          UInt16(high.load(fromByteOffset: index, as: UInt8.self)))
+          UInt16(high.load(fromByteOffset: index, as: UInt8.self))
+        )
         unsafe to.storeBytes(
           of: bits.0 | bits.1 &<< 8, toByteOffset: index &* 2, as: UInt16.self)
       }
@@ -84,10 +85,12 @@ enum Frames {
       for index in 0..<count {
         let low = unsafe (
           UInt32(first.0.load(fromByteOffset: index, as: UInt8.self)),
-          UInt32(first.1.load(fromByteOffset: index, as: UInt8.self)))
+          UInt32(first.1.load(fromByteOffset: index, as: UInt8.self))
+        )
         let high = unsafe (
           UInt32(last.0.load(fromByteOffset: index, as: UInt8.self)),
-          UInt32(last.1.load(fromByteOffset: index, as: UInt8.self)))
+          UInt32(last.1.load(fromByteOffset: index, as: UInt8.self))
+        )
         unsafe to.storeBytes(
           of: low.0 | low.1 &<< 8 | high.0 &<< 16 | high.1 &<< 24, toByteOffset: index &* 4,
           as: UInt32.self)
