@@ -131,7 +131,8 @@ let package = Package(
 
     // A measuring program, not a product; see Benchmarks/README.md.
     .executableTarget(
-      name: "throughput", dependencies: ["Blocks", "Reparameterization", "Tensors"],
+      name: "throughput",
+      dependencies: ["Blocks", "Checkpoints", "RVD", "Reparameterization", "Tensors"],
       path: "Benchmarks/Throughput", swiftSettings: settings),
 
     .target(

@@ -40,6 +40,7 @@ MEMORY = 56
 BUDGETS = {f"fuse to .{output}": (1.3, MEMORY) for output in OUTPUTS} | {
     "fuse to .rvd": (None, MEMORY),
     "fuse to .rvd --no-source-digest": (2.0, MEMORY),
+    "fuse to .rvd --compress": (3.0, 64),
     "fuse to .wts": (None, MEMORY),
     "import": (1.3, MEMORY),
     "inspect --json": (None, 36),
@@ -107,6 +108,8 @@ def commands_for(repconv, source, folder, outputs):
         if output == "rvd":
             commands["fuse to .rvd --no-source-digest"] = writing(
                 [repconv, "fuse", "-q", "--no-source-digest", source], "bare.rvd")
+            commands["fuse to .rvd --compress"] = writing(
+                [repconv, "fuse", "-q", "--compress", source], "small.rvd")
     commands["import"] = writing([repconv, "import", "-q", source, "-o"], "imported.pth")
     commands["inspect --json"] = ([repconv, "inspect", "--json", source], None)
     return commands

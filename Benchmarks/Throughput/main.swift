@@ -1,9 +1,12 @@
 import Blocks
+import Checkpoints
+import RVD
 import Reparameterization
 import Tensors
 
 // Prints how many gigabytes of input each kernel of fusion takes in a second, on one core, from
-// memory that fits its caches: `swift run --configuration release throughput`.
+// memory that fits its caches, and how many of elements are compressed and decoded:
+// `swift run --configuration release throughput`.
 
 /// As in RepVGG-B3's third stage.
 let channels = 384
@@ -17,6 +20,11 @@ struct Weights {
   mutating func next() -> Float {
     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
     return Float(Int32(truncatingIfNeeded: state >> 32)) * 0x1p-36
+  }
+
+  /// The same of the normal distribution, nearly: a sum of twelve.
+  mutating func nextNormal() -> Float {
+    (0..<12).reduce(Float(0)) { sum, _ in sum + next() } * 0.5
   }
 
   /// A tensor in memory.
@@ -41,13 +49,13 @@ struct Weights {
       bytes.append(UInt8(truncatingIfNeeded: value >> shift))
     }
   }
+}
 
-  /// Some float16 of about that value; which, does not matter here.
-  private func halfBits(_ value: Float) -> UInt16 {
-    let bits = value.bitPattern
-    let exponent = max(0, Int(bits >> 23 & 0xFF) - 112)
-    return UInt16(bits >> 16 & 0x8000) | UInt16(exponent << 10) | UInt16(bits >> 13 & 0x3FF)
-  }
+/// Some float16 of about that value; which, does not matter here.
+func halfBits(_ value: Float) -> UInt16 {
+  let bits = value.bitPattern
+  let exponent = max(0, Int(bits >> 23 & 0xFF) - 112)
+  return UInt16(bits >> 16 & 0x8000) | UInt16(exponent << 10) | UInt16(bits >> 13 & 0x3FF)
 }
 
 /// The best of several runs, in gigabytes of input a second.
@@ -88,4 +96,51 @@ for type in [ElementType.float32, .float16, .bfloat16, .float64] {
 for type in [ElementType.float16, .bfloat16, .float64] {
   let tensor = try weights.tensor(type, [channels, channels, 3, 3])
   try measure("to float32, \(type.rawValue)", [tensor], RoundedContents(tensor, to: .float32), elements: tensor.shape.elementCount)
+}
+
+/// Writing a compressed file, hashes included, and decoding a tensor of it.
+func measureCompression(_ type: ElementType, _ weights: inout Weights) throws {
+  let count = 16 * channels * channels
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(count * type.byteCount)
+  for _ in 0..<count {
+    let value = weights.nextNormal()
+    let (bits, size) =
+      switch type {
+      case .bfloat16: (value.bitPattern >> 16, 2)
+      case .float16: (UInt32(halfBits(value)), 2)
+      // Steps of a hundred and twenty-seventh of the largest weight, four deviations.
+      case .int8: (UInt32(UInt8(bitPattern: Int8(max(-127, min(127, value / 0.5 * 127))))), 1)
+      default: (value.bitPattern, 4)
+      }
+    for byte in 0..<size { bytes.append(UInt8(truncatingIfNeeded: bits >> (8 * byte))) }
+  }
+  let tensor = try Tensor(
+    type, shape: [count], in: MemoryBytes(bytes, location: Location(path: "memory")), name: "weights")
+  let model = DeployModel(tensors: [OutputTensor(name: "weights", tensor)], ModelDescription())
+  let path = "/tmp/repconv-throughput.rvd"
+  func write(_ compression: Compression) throws -> RVDSummary {
+    let output = try OutputFile(path: path, replace: true)
+    defer { try? output.commit() }
+    return try RVDWriter.write(model, to: output, compression: compression, threads: Threads(1))
+  }
+  var ratio = 0.0
+  try measure("compress, \(type.rawValue)", inputBytes: bytes.count) {
+    let written = try write(.fast)
+    ratio = Double(written.storedByteCount) / Double(written.elementByteCount)
+  }
+  let stored = try InputFile(path: path)
+  let file = try RVDFile(
+    source: MemoryBytes(
+      stored.bytes(0..<stored.count, field: "the file"), location: Location(path: "memory")))
+  try measure("decode, \(type.rawValue)", inputBytes: bytes.count) {
+    var span = bytes.mutableSpan
+    var raw = unsafe span.mutableBytes
+    try file.decode("weights", into: &raw, threads: Threads(1))
+  }
+  print("  to \((ratio * 1000).rounded() / 10) %")
+}
+
+for type in [ElementType.float32, .float16, .bfloat16, .int8] {
+  try measureCompression(type, &weights)
 }

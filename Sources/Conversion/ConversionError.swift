@@ -27,6 +27,8 @@ public enum ConversionError: Error, Equatable, Sendable {
   case noLayer(path: String, name: String, nearest: [String])
   /// The format has no place for weights in steps of scales.
   case noSteps(path: String, format: String, known: [String])
+  /// The format cannot be compressed.
+  case notCompressible(path: String, format: String, known: [String])
   /// What was written is not the training checkpoint, fused: blocks, and names of other tensors, that
   /// differ.
   case notProven(path: String, blocks: [String], others: [String])
@@ -73,6 +75,8 @@ extension ConversionError: CustomStringConvertible {
       "\(path): no convolution or linear layer is called '\(name)'.\n  \(nearest.isEmpty ? "Name one by its block or its weight." : "Nearest: \(nearest.joined(separator: ", ")).")"
     case .noSteps(let path, let format, let known):
       "\(path): \(format) has no place for int8 weights and their scales.\n  Formats that have: \(known.joined(separator: ", "))."
+    case .notCompressible(let path, let format, let known):
+      "\(path): \(format) is not compressed.\n  Formats that can be: \(known.joined(separator: ", "))."
     case .notProven(let path, let blocks, let others):
       """
       \(path): what was written is not the training checkpoint, fused: \((blocks.prefix(3).map { "block '\($0)'" } + others.prefix(3).map { "'\($0)'" }).joined(separator: ", ")) \(blocks.count + others.count == 1 ? "differs" : "differ").

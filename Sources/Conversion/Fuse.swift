@@ -41,7 +41,7 @@ public func fuse(
   let format = try OutputFormat.forPath(output, named: options.writing.format)
   let checkpoint = try openCheckpoint(source, family: options.reading.family)
   let type = options.writing.weightType ?? .float32
-  try format.require(type, path: output)
+  try format.require(options.writing, path: output)
   let network = try Network(recognising: checkpoint, options.reading)
   let plan = try FusionPlan(
     network, architecture: options.architecture, epsilon: options.epsilon)
@@ -105,9 +105,9 @@ public func fuse(
   if options.isDryRun { return report }
 
   let file = try OutputFile(path: output, from: source, options.writing)
-  report.output.contentDigest = try format.write(
-    model, of: options.writing.recordsSourceDigest ? source : nil, to: file,
-    threads: options.writing.threads)
+  let written = try format.write(
+    model, of: options.writing.recordsSourceDigest ? source : nil, to: file, options.writing)
+  report.output.take(written, options.writing)
   try verifySources(of: network.parameters.map(\.tensor))
   try watch.requireValues(as: type.format, path: source)
   if options.isVerified {

@@ -1,5 +1,6 @@
 package import Checkpoints
 public import Naming
+public import RVD
 public import Tensors
 
 /// How an input is read.
@@ -26,6 +27,8 @@ public struct WritingOptions: Sendable {
   public var weightType: WeightType?
   /// How they become int8.
   public var quantization = QuantizationOptions()
+  /// How small an `.rvd` is made; nil to store its tensors as they are.
+  public var compression: Compression?
   /// Whether an existing file may be replaced.
   public var replace = false
   /// Files beside the input that are read, and so must not be the output.

@@ -19,6 +19,8 @@ public struct OutputFormat: Sendable {
   public var isForDeploy = false
   /// Whether it holds weights in steps of scales.
   var hasSteps = false
+  /// Whether it can be compressed.
+  var isCompressible = false
   /// What of the tensors it has no place for.
   var omissions: String?
   let writer: Writer
@@ -28,12 +30,12 @@ public struct OutputFormat: Sendable {
     case tensors(@Sendable ([OutputTensor], OutputFile, Threads) throws -> Void)
     /// Likewise, and what is known of the network beside its graph.
     case describedTensors(@Sendable (DeployModel, OutputFile, Threads) throws -> Void)
-    /// Holds a deploy model. Computes the source's SHA-256 meanwhile, if it is to; returns the one over
-    /// the tensors. Both in hexadecimal.
+    /// Holds a deploy model. Computes the source's SHA-256, in hexadecimal, meanwhile, if it is to.
     case deployModel(
       @Sendable (
-        DeployModel, OutputFile, Threads, _ sourceSHA256: (@Sendable () throws -> String)?
-      ) throws -> String)
+        DeployModel, OutputFile, Compression?, Threads,
+        _ sourceSHA256: (@Sendable () throws -> String)?
+      ) throws -> RVDSummary)
   }
 
   /// Every format that can be written. To add one, write its writer and name it here.
@@ -43,9 +45,9 @@ public struct OutputFormat: Sendable {
 
   /// The deploy format of this project.
   public static let rvd = OutputFormat(
-    fileExtension: ".rvd", title: "RVD 1", isForDeploy: true, hasSteps: true,
+    fileExtension: ".rvd", title: "RVD 1", isForDeploy: true, hasSteps: true, isCompressible: true,
     writer: .deployModel {
-      try RVDWriter.write($0, to: $1, threads: $2, sourceSHA256: $3).contentSHA256
+      try RVDWriter.write($0, to: $1, compression: $2, threads: $3, sourceSHA256: $4)
     })
 
   /// A plain state dict.
@@ -122,32 +124,39 @@ public struct OutputFormat: Sendable {
     return format
   }
 
-  /// - Throws: `ConversionError.noSteps` if it has no place for weights of this type.
-  func require(_ type: WeightType?, path: String) throws(ConversionError) {
-    guard type == .int8, !hasSteps else { return }
-    throw .noSteps(
-      path: path, format: title,
-      known: OutputFormat.all.filter(\.hasSteps).map(\.fileExtension))
+  /// - Throws: `ConversionError.noSteps` if it has no place for weights of the type asked for,
+  ///   `notCompressible` if it cannot be compressed and is to be.
+  func require(_ options: WritingOptions, path: String) throws(ConversionError) {
+    if options.weightType == .int8, !hasSteps {
+      throw .noSteps(
+        path: path, format: title,
+        known: OutputFormat.all.filter(\.hasSteps).map(\.fileExtension))
+    }
+    if options.compression != nil, !isCompressible {
+      throw .notCompressible(
+        path: path, format: title,
+        known: OutputFormat.all.filter(\.isCompressible).map(\.fileExtension))
+    }
   }
 
-  /// Writes the model, or as much of it as the format holds, and returns the digest of its tensors if
-  /// the format stores it.
+  /// Writes the model, or as much of it as the format holds, and returns what is known of the file, if
+  /// the format tells it.
   ///
   /// - Parameter source: the file whose digest is to be stored, if the format does that; read once more
   ///   for it, at the same time.
   func write(
-    _ model: DeployModel, of source: String?, to file: OutputFile, threads: Threads
-  ) throws -> String? {
+    _ model: DeployModel, of source: String?, to file: OutputFile, _ options: WritingOptions
+  ) throws -> RVDSummary? {
     switch writer {
     case .tensors(let write):
-      try write(model.tensors, file, threads)
+      try write(model.tensors, file, options.threads)
       return nil
     case .describedTensors(let write):
-      try write(model, file, threads)
+      try write(model, file, options.threads)
       return nil
     case .deployModel(let write):
-      guard let source else { return try write(model, file, threads, nil) }
-      return try write(model, file, threads) { try fileDigest(source) }
+      let sourceSHA256 = source.map { source in { @Sendable in try fileDigest(source) } }
+      return try write(model, file, options.compression, options.threads, sourceSHA256)
     }
   }
 }

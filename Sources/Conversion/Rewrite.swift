@@ -43,7 +43,7 @@ public func rewrite(
 ) throws -> RewriteReport {
   let format = try OutputFormat.forPath(output, named: options.writing.format)
   let checkpoint = try openCheckpoint(source, family: options.reading.family)
-  try format.require(options.writing.weightType, path: output)
+  try format.require(options.writing, path: output)
   let network: Network
   do throws(NamingError) {
     network = try Network(recognising: checkpoint, options.reading)
@@ -206,9 +206,10 @@ private func write(
       epsilons: [], arithmetic: "none: fused elsewhere", tool: "repconv \(repconvVersion)")
   }
   let file = try OutputFile(path: report.output.path, from: checkpoint.path, options.writing)
-  report.output.contentDigest = try format.write(
+  let written = try format.write(
     model, of: options.writing.recordsSourceDigest && !isKnown ? checkpoint.path : nil, to: file,
-    threads: options.writing.threads)
+    options.writing)
+  report.output.take(written, options.writing)
   try verifySources(of: sources)
   try watch.requireValues(
     as: (options.writing.weightType ?? .float32).format, path: checkpoint.path)

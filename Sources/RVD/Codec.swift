@@ -1,7 +1,7 @@
 internal import Tensors
 
 /// How small the tensors of a file are made, without any loss.
-public enum Compression: String, CaseIterable, Sendable {
+public enum Compression: String, CaseIterable, Encodable, Sendable {
   /// As fast as a disk.
   case fast
   /// Some hundredths smaller, a hundred times slower. Reading is as fast.

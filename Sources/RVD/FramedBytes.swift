@@ -3,8 +3,8 @@ internal import Tensors
 
 /// The elements of a tensor that is stored in frames, any range of which can be read.
 ///
-/// A frame that a range covers is decoded where it is wanted; of one that it cuts, the rest is kept until
-/// another is cut.
+/// A frame that a range covers is decoded where it is wanted; one that it cuts is kept until its end is
+/// read, or another is cut.
 final class FramedBytes: ByteSource {
   let count: Int
   /// The tensor's name and the file's.
@@ -15,7 +15,13 @@ final class FramedBytes: ByteSource {
   /// Where each frame begins in `stored`; and where the last ends.
   private let starts: [Int]
   private let decoders: Pool<FrameDecoder>
-  private let cut = Mutex((frame: -1, bytes: [UInt8]()))
+  private let cut = Mutex(Cut())
+
+  /// A frame of which a part was read.
+  private struct Cut {
+    var frame: Int?
+    var bytes: [UInt8] = []
+  }
 
   /// - Parameters:
   ///   - stored: just the bytes of the frames.
@@ -95,7 +101,7 @@ final class FramedBytes: ByteSource {
       } else {
         try cut.withLock { (cut) throws(ReadError) in
           if cut.frame != frame {
-            cut.frame = -1
+            cut.frame = nil
             if cut.bytes.count != whole.count {
               cut.bytes = [UInt8](repeating: 0, count: whole.count)
             }
@@ -104,6 +110,8 @@ final class FramedBytes: ByteSource {
             }
             cut.frame = frame
           }
+          // So that of a tensor that was read from front to back no memory is kept.
+          defer { if wanted.upperBound == whole.upperBound { cut = Cut() } }
           unsafe cut.bytes.withBytes { bytes in
             unsafe part.copyMemory(
               from: .init(

@@ -33,7 +33,7 @@ public struct RVDFile: Sendable {
   /// Bytes of the file.
   public var byteCount: Int { source.count }
 
-  private let source: any ByteSource
+  let source: any ByteSource
   /// In the order of `storedTensors`.
   private let opened: [OpenedTensor]
 

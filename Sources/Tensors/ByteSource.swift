@@ -12,6 +12,13 @@ public protocol ByteSource: AnyObject, Sendable {
   /// - Throws: `ReadError.truncated` if there are not that many, or what the medium reports.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(ReadError)
 
+  /// Runs `body` with the bytes of `range`, which are valid only during the call: mapped into memory
+  /// instead of copied, where the medium allows it.
+  ///
+  /// - Throws: `ReadError.truncated` if there are not that many, what the medium reports, and what `body`
+  ///   throws.
+  func withMappedBytes(_ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void) throws
+
   /// Compares all the bytes with the checksum recorded for them, if there is one; what has been read
   /// in order already is not read again.
   ///
@@ -20,6 +27,13 @@ public protocol ByteSource: AnyObject, Sendable {
 }
 
 extension ByteSource {
+  /// With a copy.
+  public func withMappedBytes(
+    _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    try unsafe bytes(range, field: "a read").withBytes(body)
+  }
+
   /// Nothing: no checksum is recorded.
   public func verify() throws(ReadError) {}
 

@@ -79,6 +79,41 @@ public final class InputFile: ByteSource {
   }
 }
 
+extension InputFile {
+  /// The file's own pages, read-only. While they are mapped nobody may cut the file short: the system ends
+  /// a program that touches what is not there any more.
+  public func withMappedBytes(
+    _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    try check(range.lowerBound, range.count, field: "a mapping")
+    guard !range.isEmpty else {
+      return try unsafe body(UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, Int(status.st_size) >= range.upperBound else {
+      throw ReadError.truncated(
+        location.at(range.lowerBound), field: "a mapping (the file shrank while it was open)",
+        needed: range.count, available: max(0, Int(status.st_size) - range.lowerBound))
+    }
+    // Mappings begin at pages.
+    let page = Int(sysconf(CInt(_SC_PAGESIZE)))
+    let start = range.lowerBound / page * page
+    let count = range.upperBound - start
+    guard
+      let mapped = unsafe mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, off_t(start)),
+      unsafe mapped != MAP_FAILED
+    else {
+      throw ReadError.inaccessible(
+        path: path, reason: "mapping it failed: \(lowercasedReason(errno))",
+        remedy: "Read the tensor instead.")
+    }
+    defer { unsafe munmap(mapped, count) }
+    // Safe: all of these bytes are mapped until the call returns.
+    let bytes = unsafe UnsafeRawBufferPointer(start: mapped, count: count)
+    try unsafe body(UnsafeRawBufferPointer(rebasing: bytes[(range.lowerBound - start)...]))
+  }
+}
+
 /// A part of another source, with a checksum if one is recorded for it.
 ///
 /// The checksum is computed while the bytes are read, as long as they are read in order; `verify`
@@ -116,6 +151,13 @@ public final class ByteRegion: ByteSource {
       unsafe progress.crc.update(UnsafeRawBufferPointer(buffer))
       progress.covered += buffer.count
     }
+  }
+
+  public func withMappedBytes(
+    _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    try check(range.lowerBound, range.count, field: "a mapping")
+    try unsafe parent.withMappedBytes(start + range.lowerBound..<start + range.upperBound, body)
   }
 
   public func verify() throws(ReadError) {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Conversion
 import Naming
+import RVD
 import Reparameterization
 import Tensors
 import Topologies
@@ -103,6 +104,13 @@ struct OutputOptions: ParsableArguments {
       "With int8: leave biases as they are, instead of making up for what int8 adds to the means.")
   var leavesOutBiasCorrection = false
 
+  @Option(
+    defaultAsFlag: Compression.fast, parsing: .next,
+    help: ArgumentHelp(
+      "Compress an .rvd, without loss; --compress=max makes it a little smaller, and takes a hundred times as long.",
+      valueName: "max"), completion: .list(["max"]), transform: Compression.argument)
+  var compress: Compression?
+
   @Flag(help: "Replace the output if it exists.")
   var force = false
 
@@ -134,6 +142,9 @@ struct OutputOptions: ParsableArguments {
     options.quantization.correctsBiases = !leavesOutBiasCorrection
     options.quantization.keptLayers = keepFloat.filter { Int($0) == nil }
     options.quantization.keptCount = keepFloat.compactMap { Int($0) }.reduce(0, +)
+    options.compression = compress
+    // What takes most of the time is done on all processors.
+    if compress == .max { options.threads = .all }
     options.replace = force
     options.sync = sync
     options.recordsSourceDigest = !leavesOutSourceDigest
@@ -143,6 +154,11 @@ struct OutputOptions: ParsableArguments {
   }
 
   func validate() throws {
+    // The parser takes what is no value for the next argument, also where it cannot be.
+    let name = "--compress="
+    for argument in CommandLine.arguments where argument.hasPrefix(name) {
+      _ = try Compression.argument(String(argument.dropFirst(name.count)))
+    }
     if let threads, threads < 1 {
       throw ValidationError("--threads takes a number of at least 1, not \(threads).")
     }
@@ -291,6 +307,16 @@ extension Architecture {
     } catch {
       throw ValidationError(message(of: error))
     }
+  }
+}
+
+extension Compression {
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> Compression {
+    guard let compression = Compression(rawValue: text) else {
+      throw ValidationError("--compress takes max or nothing, not '\(text)'.")
+    }
+    return compression
   }
 }
 

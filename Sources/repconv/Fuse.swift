@@ -123,7 +123,8 @@ extension FuseReport {
     lines.append(
       row(
         "wrote",
-        "\(output.format), \(size(output.byteCount ?? 0)), \(count(output.tensors, "tensor"))"))
+        "\(output.format), \(size(output.byteCount ?? 0)), \(count(output.tensors, "tensor"))\(output.gain)"
+      ))
     if let proof = verification { lines.append(row("verified", proof.blocksSummary)) }
     if let digest = output.contentDigest { lines.append(row("content", "sha256 \(digest)")) }
     return lines.joined(separator: "\n")

@@ -202,15 +202,19 @@ private struct InspectionText {
     let bytes = tensors.reduce(0) { $0 + $1.bytes }
     let types = Set(tensors.map(\.dtype.rawValue)).sorted().joined(separator: ", ")
     lines.append("")
+    let stored = tensors.reduce(0) { $0 + ($1.storedBytes ?? $1.bytes) }
+    let gain = stored < bytes ? ", compressed to \(size(stored))" : ""
     lines.append(
-      "  \(count(tensors.count, "tensor")), \(size(bytes)), \(types)\(all || tensors.isEmpty ? "" : "; --all lists them")"
+      "  \(count(tensors.count, "tensor")), \(size(bytes)), \(types)\(gain)\(all || tensors.isEmpty ? "" : "; --all lists them")"
     )
     guard all, !tensors.isEmpty else { return }
+    let saysStorage = tensors.contains { $0.codec != nil }
     lines.append(
       table(
-        ["name", "shape", "type", "bytes"],
+        ["name", "shape", "type", "bytes"] + (saysStorage ? ["stored", "codec"] : []),
         tensors.map {
           [$0.name, $0.shape.description, $0.dtype.rawValue, grouped($0.bytes)]
-        }, numeric: [3]))
+            + (saysStorage ? [$0.storedBytes.map(grouped) ?? "", $0.codec ?? ""] : [])
+        }, numeric: [3, 4]))
   }
 }

@@ -106,6 +106,13 @@ extension FileSummary {
   }
 }
 
+extension OutputSummary {
+  /// `, tensors compressed to 82.77 %`
+  var gain: String {
+    compressionRatio.map { ", tensors compressed to \(percent($0))" } ?? ""
+  }
+}
+
 extension EpsilonSource {
   /// `1e-05, the default of official`
   func summary(_ epsilons: [Double], dialect: String?) -> String {

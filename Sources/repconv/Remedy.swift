@@ -38,6 +38,8 @@ private func remedy(for error: any Error) -> String? {
   case ConversionError.noStem: "Use --channels keep."
   case ConversionError.labelsDiffer:
     "Give a name to each class, in their order, with --labels FILE."
+  case ConversionError.notCompressible(_, _, let known):
+    "--compress is for \(known.joined(separator: ", ")): leave it out."
   case ConversionError.notComparable(_, .exchanged):
     "Name the training checkpoint first: repconv verify TRAIN DEPLOY."
   case ConversionError.notComparable(_, .nothingToFuse):

@@ -56,7 +56,7 @@ extension RewriteReport {
     lines += metadata?.rows ?? []
     lines += mapping.droppedRows
     for note in source.notes + notes { lines.append(row("note", note.advised)) }
-    lines.append(row("wrote", "\(output.format), \(size(output.byteCount ?? 0))"))
+    lines.append(row("wrote", "\(output.format), \(size(output.byteCount ?? 0))\(output.gain)"))
     if let digest = output.contentDigest { lines.append(row("content", "sha256 \(digest)")) }
     return lines.joined(separator: "\n")
   }

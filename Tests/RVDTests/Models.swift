@@ -28,12 +28,15 @@ let someProvenance = Provenance(
 let someDescription = ModelDescription(provenance: someProvenance)
 
 /// The bytes of the file that `RVDWriter` makes of a model, and what it says of it.
-func write(_ model: DeployModel) throws -> (bytes: [UInt8], summary: RVDSummary) {
+func write(
+  _ model: DeployModel, compression: Compression? = nil, threads: Threads = .all
+) throws -> (bytes: [UInt8], summary: RVDSummary) {
   let path = FileManager.default.temporaryDirectory
     .appending(path: "repconv-\(UUID().uuidString).rvd").path
   defer { try? FileManager.default.removeItem(atPath: path) }
   let file = try OutputFile(path: path, replace: false)
-  let summary = try RVDWriter.write(model, to: file)
+  let summary = try RVDWriter.write(
+    model, to: file, compression: compression, threads: threads)
   try file.commit()
   return ([UInt8](try Data(contentsOf: URL(filePath: path))), summary)
 }

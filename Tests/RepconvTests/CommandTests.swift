@@ -34,6 +34,44 @@ import Testing
     #expect(result.status == 0 && result.output == "" && result.errors == "")
   }
 
+  @Test func `a compressed file says what it gained, and becomes the raw one again`() throws {
+    let train = fixture("MegEngine/plain-basecls.pkl")
+    func bytes(_ name: String) throws -> Data {
+      try Data(contentsOf: URL(filePath: folder.path + "/" + name))
+    }
+    #expect(try run("fuse", "-q", train, "raw.rvd").status == 0)
+    // An option without a value takes none of the arguments behind it.
+    let fused = try run("fuse", "--compress", train, "small.rvd")
+    #expect(fused.status == 0 && fused.errors == "")
+    let gain = try #require(fused.output.firstMatch(of: /tensors compressed to (\d+\.\d\d) %\n/)?.1)
+    #expect(try #require(Double(gain)) < 95)
+    #expect(try bytes("small.rvd").count < bytes("raw.rvd").count)
+    #expect(try run("inspect", "small.rvd").output.contains(", compressed to "))
+    let listed = try run("inspect", "small.rvd", "--all").output
+    #expect(listed.contains("  bytes") && listed.contains("planes-zstd\n"))
+    #expect(try run("inspect", "raw.rvd", "--all").output.contains("  raw\n"))
+
+    #expect(try run("export", "-q", "small.rvd", "again.rvd").status == 0)
+    #expect(try bytes("again.rvd") == bytes("raw.rvd"))
+    #expect(try run("export", "raw.rvd", "-q", "again.rvd", "--force", "--compress").status == 0)
+    #expect(try bytes("again.rvd") == bytes("small.rvd"))
+    #expect(try run("export", "-q", "--compress=max", "raw.rvd", "max.rvd").status == 0)
+    #expect(try bytes("max.rvd").count <= bytes("small.rvd").count)
+    #expect(try run("diff", "max.rvd", "raw.rvd").status == 0)
+    #expect(try run("verify", train, "small.rvd").status == 0)
+
+    let wrong = try run("export", "raw.rvd", "out.pth", "--compress")
+    #expect(wrong.status == 2)
+    #expect(
+      wrong.errors
+        == "repconv: error: out.pth: PyTorch zip is not compressed.\n  --compress is for .rvd: leave it out.\n"
+    )
+    let unknown = try run("export", "raw.rvd", "out.rvd", "--compress=9")
+    #expect(
+      unknown.status == 64 && unknown.errors.contains("--compress takes max or nothing, not '9'."))
+    #expect(try folder.names() == ["again.rvd", "max.rvd", "raw.rvd", "small.rvd"])
+  }
+
   // MARK: What is wrong with a file
 
   struct Refusal: Sendable, CustomTestStringConvertible {

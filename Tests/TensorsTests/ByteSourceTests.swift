@@ -88,3 +88,36 @@ import Testing
         """)
   }
 }
+
+@Suite struct MappingTests {
+  @Test func `a file's bytes are mapped wherever they begin`() throws {
+    let bytes = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    let path = FileManager.default.temporaryDirectory
+      .appending(path: "repconv-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try Data(bytes).write(to: URL(filePath: path))
+    let file = try InputFile(path: path)
+    let region = try ByteRegion(of: file, start: 100, count: 19_000, field: "a region")
+    let memory = MemoryBytes(bytes, location: Location(path: "memory"))
+    for range in [0..<0, 0..<1, 0..<19_000, 4095..<4097, 4096..<8192, 18_999..<19_000, 7..<12_345] {
+      func check(_ source: any ByteSource, from start: Int) throws {
+        try unsafe source.withMappedBytes(range) { found in
+          let expected = bytes[start + range.lowerBound..<start + range.upperBound]
+          #expect(unsafe found.elementsEqual(expected), "\(range)")
+        }
+      }
+      try check(file, from: 0)
+      try check(region, from: 100)
+      try check(memory, from: 0)
+    }
+    #expect(throws: ReadError.self) { try unsafe file.withMappedBytes(0..<20_001) { _ in } }
+    #expect(throws: ReadError.self) { try unsafe region.withMappedBytes(0..<19_001) { _ in } }
+    // Cut short while it is open.
+    try Data(bytes[..<5000]).write(to: URL(filePath: path), options: [])
+    let handle = try #require(FileHandle(forWritingAtPath: path))
+    try handle.truncate(atOffset: 10)
+    let other = try InputFile(path: path)
+    try handle.truncate(atOffset: 5)
+    #expect(throws: ReadError.self) { try unsafe other.withMappedBytes(0..<10) { _ in } }
+  }
+}

@@ -76,3 +76,46 @@ import Testing
     #expect(last.withLock { $0 } < 99_999)
   }
 }
+
+@Suite struct InTurnTests {
+  @Test(arguments: [1, 2])
+  func `threads take their turns in the order of their numbers`(threads: Int) throws {
+    let taken = InTurn([Int]())
+    forEachIndex(below: 1000, threads: Threads(threads)) { index, _ in
+      taken.take(index) { $0.append(index) }
+    }
+    #expect(taken.final == Array(0..<1000))
+  }
+
+  @Test(arguments: [1, 2])
+  func `a turn that ends with an error is over`(threads: Int) {
+    let taken = InTurn([Int]())
+    #expect(throws: ConcurrencyTests.Failure(index: 7)) {
+      try forEachIndex(below: 100, threads: Threads(threads)) {
+        (index, _) throws(ConcurrencyTests.Failure) in
+        try taken.take(index) { (numbers) throws(ConcurrencyTests.Failure) in
+          if index >= 7 { throw ConcurrencyTests.Failure(index: index) }
+          numbers.append(index)
+        }
+      }
+    }
+    #expect(taken.final == Array(0..<7))
+  }
+
+  @Test func `objects of a pool are used by one at a time, and again`() {
+    final class Object: Sendable { let isUsed = Atomic(false) }
+    let made = Mutex(0)
+    let pool = Pool {
+      made.withLock { $0 += 1 }
+      return Object()
+    }
+    forEachIndex(below: 1000, threads: Threads(2)) { _, _ in
+      pool.withObject { object in
+        let wasUsed = object.isUsed.exchange(true, ordering: .relaxed)
+        #expect(!wasUsed)
+        object.isUsed.store(false, ordering: .relaxed)
+      }
+    }
+    #expect((1...2).contains(made.withLock { $0 }))
+  }
+}

@@ -1,6 +1,7 @@
 internal import Blocks
 package import Checkpoints
 public import Naming
+public import RVD
 internal import Reparameterization
 public import Tensors
 internal import Topologies
@@ -107,11 +108,27 @@ public struct OutputSummary: Encodable, Sendable {
   public var byteCount: Int?
   /// SHA-256 over the tensors, in hexadecimal, if the format stores it.
   public var contentDigest: String?
+  /// How tensors were compressed; nil if they were not.
+  public var compression: Compression?
+  /// What the tensors take in a compressed file, of what they take as they are.
+  public var compressionRatio: Double?
 
   private enum CodingKeys: String, CodingKey {
     case path = "file"
     case format, dialect, tensors
     case byteCount = "bytes"
     case contentDigest = "content"
+    case compression, compressionRatio
+  }
+
+  /// Takes over what is known of the file, if its format tells it.
+  mutating func take(_ written: RVDSummary?, _ options: WritingOptions) {
+    guard let written else { return }
+    contentDigest = written.contentSHA256
+    compression = options.compression
+    if compression != nil {
+      compressionRatio =
+        Double(written.storedByteCount) / Double(max(1, written.elementByteCount))
+    }
   }
 }

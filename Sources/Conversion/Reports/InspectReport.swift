@@ -17,6 +17,10 @@ public struct InspectReport: Encodable, Sendable {
     public var dtype: ElementType
     /// Of its elements, packed.
     public var bytes: Int
+    /// How the file stores it, if it says so: `raw` or a compression.
+    public var codec: String?
+    /// Bytes in the file, likewise.
+    public var storedBytes: Int?
   }
 
   /// A mapping from names to tensors.
@@ -140,7 +144,7 @@ extension InspectReport {
     tensors = (stateDict?.tensors ?? []).map {
       TensorSummary(
         name: $0.name, shape: $0.tensor.shape, dtype: $0.tensor.elementType,
-        bytes: $0.tensor.byteCount)
+        bytes: $0.tensor.byteCount, codec: $0.storage?.codec, storedBytes: $0.storage?.byteCount)
     }
   }
 }
