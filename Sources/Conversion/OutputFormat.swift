@@ -50,9 +50,12 @@ public struct OutputFormat: Sendable {
       try RVDWriter.write($0, to: $1, compression: $2, threads: $3, sourceSHA256: $4)
     })
 
-  /// A plain state dict.
+  /// A plain state dict, and beside it what PyTorch takes no notice of.
   public static let pyTorch = OutputFormat(
-    fileExtension: ".pth", title: "PyTorch zip", writer: .tensors(PyTorchZipWriter.write))
+    fileExtension: ".pth", title: "PyTorch zip",
+    writer: .describedTensors {
+      try PyTorchZipWriter.write($0.tensors, to: $1, threads: $2, description: $0.description)
+    })
 
   /// As its own library writes it.
   public static let safetensors = OutputFormat(

@@ -10,33 +10,40 @@ internal import Tensors
 package struct DescriptionProblem: Error, Equatable {
   /// In words.
   package var reason: String
+
+  package init(reason: String) {
+    self.reason = reason
+  }
 }
 
 extension ModelDescription {
+  /// Bytes of such a text: as many as of a manifest, of which it is a part.
+  package static let maximumPortableLength = Header.maximumManifestLength
+
   /// What it says beside the graph and the digest of the tensors, as canonical JSON; nil if that is nothing.
   ///
-  /// - Throws: if it breaks a rule of the manifest.
+  /// - Throws: if it breaks a rule of the manifest, or is too long.
   package func portableText() throws(DescriptionProblem) -> String? {
     let members = members
     guard !members.isEmpty else { return nil }
     try check()
+    let text: [UInt8]
     do {
-      let text = try JSONValue.object(
+      text = try JSONValue.object(
         members + [.init("version", .integer(Int(Header.version)))]
       ).canonical()
-      return String(decoding: text, as: UTF8.self)
     } catch {
       throw DescriptionProblem(reason: error.description)
     }
+    try Self.checkLength(text.count)
+    return String(decoding: text, as: UTF8.self)
   }
 
   /// Reads what `portableText` has written, or a later version that this one understands.
   ///
   /// - Throws: if it is something else, or breaks a rule of the manifest.
   package init(portableText text: String) throws(DescriptionProblem) {
-    guard text.utf8.count <= Header.maximumManifestLength else {
-      throw DescriptionProblem(reason: "it takes more than \(Header.maximumManifestLength) bytes")
-    }
+    try Self.checkLength(text.utf8.count)
     do {
       let json = try JSONValue(
         Array(text.utf8), at: Location(path: "its text"), maximumDepth: JSONValue.maximumDepth)
@@ -54,6 +61,13 @@ extension ModelDescription {
       throw DescriptionProblem(reason: "it is not JSON")
     }
     try check()
+  }
+
+  /// - Throws: if a text of so many bytes is too long to be read; before it is, if they are known.
+  package static func checkLength(_ count: Int) throws(DescriptionProblem) {
+    guard count <= maximumPortableLength else {
+      throw DescriptionProblem(reason: "it takes more than \(maximumPortableLength) bytes")
+    }
   }
 
   /// Holds it to the rules of the manifest, as far as they do not ask for tensors.

@@ -96,20 +96,55 @@ import Testing
     #expect(try folder.read("a.rvd") == folder.read("b.rvd"))
   }
 
-  @Test func `a training checkpoint keeps it on the way to its deploy form`() throws {
+  @Test func `a pth says the same in a member of its own, and it comes back`() throws {
+    _ = try fuse(train, "a.rvd", given())
+    let report = try rewrite(folder.file("a.rvd"), "a.pth")
+    #expect(report.notes == [.leftOut(format: "PyTorch zip", parts: ["graph"])])
+    #expect(try model("a.pth").metadata == report.metadata)
+    try rewrite(folder.file("a.rvd"), "a.safetensors")
+    #expect(try model("a.pth") == model("a.safetensors"))
+    #expect(try model("a.pth").input?.size == 32)
+
+    try rewrite(folder.file("a.pth"), "b.rvd")
+    #expect(try folder.read("a.rvd") == folder.read("b.rvd"))
+  }
+
+  @Test func `a pth of which nothing is known says nothing`() throws {
+    let source = Fixtures.path("Cases/larger-network.pth")
+    try rewrite(source, "plain.pth")
+    #expect(try openCheckpoint(folder.file("plain.pth")).model == nil)
+    let member = Array("extra/".utf8)
+    let plain = try folder.read("plain.pth")
+    #expect(!plain.indices.contains { plain[$0...].starts(with: member) })
+
+    // What was said and is taken back leaves nothing behind.
+    var change = GivenMetadata()
+    change.metadata.license = "MIT"
+    try rewrite(source, "said.pth", change)
+    #expect(try model("said.pth") == ModelDescription(metadata: change.metadata))
+    change = GivenMetadata()
+    change.removed = ["license"]
+    try rewrite(folder.file("said.pth"), "unsaid.pth", change)
+    #expect(try folder.read("unsaid.pth") == plain)
+  }
+
+  @Test(arguments: [("pth", "PyTorch zip"), ("safetensors", "safetensors")])
+  func `a training checkpoint keeps it on the way to its deploy form`(
+    format: String, container: String
+  ) throws {
     var options = RewriteOptions()
     options.metadata = try given()
     options.input.channelOrder = .bgr
     options.input.size = 48
     let report = try Conversion.rewrite(
-      train, to: folder.file("train.safetensors"), options: options)
+      train, to: folder.file("train.\(format)"), options: options)
     #expect(report.source.form == .train)
-    #expect(try model("train.safetensors").provenance == nil)
-    let fused = try fuse(folder.file("train.safetensors"), "a.rvd", GivenMetadata())
+    #expect(try model("train.\(format)").provenance == nil)
+    let fused = try fuse(folder.file("train.\(format)"), "a.rvd", GivenMetadata())
     #expect(fused.input?.sources[.channelOrder] == .file)
     let model = try model("a.rvd")
     #expect(model.metadata.labels == Self.digits && model.input?.channelOrder == .bgr)
-    #expect(model.provenance?.container == "safetensors")
+    #expect(model.provenance?.container == container)
   }
 
   @Test func `labels that are not one for each class are refused, and nothing is written`() throws {
@@ -126,7 +161,7 @@ import Testing
     #expect(try folder.names() == ["b.rvd", "labels.txt"])
   }
 
-  @Test(arguments: ["a.pth", "a.npz", "a.h5", "a.pkl", "a.wts"])
+  @Test(arguments: ["a.npz", "a.h5", "a.pkl", "a.wts"])
   func `formats without a place for it say so`(output: String) throws {
     let report = try fuse(train, output, given())
     #expect(report.metadata == nil)

@@ -153,9 +153,9 @@ import Testing
       try rewrite(Self.otherNetwork, to: folder.file("b.rvd"), options: options)
     }
     // Without a description the names say nothing.
-    _ = try rewrite(Self.otherNetwork, to: folder.file("x.pth"))
+    _ = try rewrite(Self.otherNetwork, to: folder.file("x.npz"))
     #expect(throws: NamingError.self) {
-      try rewrite(folder.file("x.pth"), to: folder.file("y.npz"))
+      try rewrite(folder.file("x.npz"), to: folder.file("y.h5"))
     }
   }
 
@@ -247,11 +247,15 @@ import Testing
       ("deploy.rvd", "official", "a.rvd", []),
       (
         "deploy.rvd", "timm", "a.pth",
-        ["left out, which PyTorch zip has no place for: graph, input, origin"]
+        ["left out, which PyTorch zip has no place for: graph"]
       ),
       (
         "deploy.rvd", "timm", "a.safetensors",
         ["left out, which safetensors has no place for: graph"]
+      ),
+      (
+        "deploy.rvd", "timm", "a.npz",
+        ["left out, which NumPy archive has no place for: graph, input, origin"]
       ),
       (
         "deploy.rvd", "official", "a.wts",

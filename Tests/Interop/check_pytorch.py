@@ -2,7 +2,9 @@
 
 usage: check_pytorch.py REPCONV
 """
+import json
 import types
+import zipfile
 
 import numpy as np
 import torch
@@ -87,6 +89,39 @@ def check_channels(checks, fixture):
     expect_logits(run(m, np.ascontiguousarray(images[:, ::-1])), logits)
 
 
+def check_description(checks, fixture):
+    """What a file says of its network is a member that PyTorch takes no notice of, in either form."""
+    said = ["--license", "MIT", "--meta", "authors=Jane Döe", "--size", "32"]
+    for command in (["import", fixture.path, "-o"], ["fuse", fixture.path]):
+        path = checks.output(f"{command[0]}.described.pth")
+        checks.repconv(*command, path, *fixture.options, *said)
+        with zipfile.ZipFile(path) as archive:
+            expect(archive.testzip() is None, "a member has a wrong CRC")
+            [member] = [m for m in archive.infolist() if "/extra/" in m.filename]
+            expect(member.filename == "archive/extra/repconv.json", f"it is called {member.filename}")
+            expect(member.compress_type == zipfile.ZIP_STORED, "it is compressed")
+            about = json.loads(archive.read(member))
+        expect(about["metadata"] == {"authors": ["Jane Döe"], "license": "MIT"}, f"it says {about['metadata']}")
+        expect(about["version"] == 1 and about["input"]["size"] == 32, f"it says {about}")
+        record = torch._C.PyTorchFileReader(path).get_record("extra/repconv.json")
+        expect(json.loads(record) == about, "PyTorch's own reader finds something else")
+
+        tensors = load(path)
+        expect(not any("extra" in k for k in tensors), "it is among the tensors")
+        if command[0] == "import":
+            expect_equal(arrays(tensors), fixture.state)
+            network(fixture.model, tensors)
+            if torch.__version__ >= "2.1":
+                network(fixture.model, torch.load(path, weights_only=True, mmap=True))
+        else:
+            expect_rounded(arrays(tensors), fixture.fused())
+        # Saved by PyTorch again, it says nothing, and holds the same.
+        again = checks.output("again.pth")
+        torch.save(tensors, again)
+        expect(checks.repconv("digest", again).split()[0] == checks.repconv("digest", path).split()[0],
+               "the digest is not that of what PyTorch read")
+
+
 def check_digits(checks):
     digits = Fixture(f"{EXAMPLES}/digits_repvgg.pkl", model="plain")
     validation = load_npz(f"{FIXTURES}/Expected/digits-validation.npz")
@@ -109,6 +144,9 @@ def main():
         if fixture.name == "plain-basecls.pkl":
             with checks.check(f"{fixture.name}, imported with --channels rgb, takes RGB images"):
                 check_channels(checks, fixture)
+        if fixture.name == "plain-train.pth":
+            with checks.check(f"{fixture.name}, described, is to PyTorch what it is without"):
+                check_description(checks, fixture)
     with checks.check("the network of examples/, fused, reads the validation digits"):
         check_digits(checks)
     checks.finish()

@@ -13,7 +13,7 @@ import Testing
     try Program.run(arguments, in: folder.path)
   }
 
-  /// The input that an `.rvd` file says, as its reader for Python would find it.
+  /// The input that a file says, an `.rvd` or a `.pth`, as its reader for Python would find it.
   func input(of file: String) throws -> [String: Any]? {
     let text = String(decoding: try folder.read(file), as: UTF8.self)
     let start = try #require(text.range(of: #""input":{"#)?.upperBound)
@@ -136,7 +136,11 @@ import Testing
       "import", source, "-o", "a.pth", "--input-order", "rgb", "--channels", "rgb")
     #expect(known.output.contains("  channels      RGB\n"))
     #expect(!known.output.contains("  note  "), "it is what official names stand for")
-    #expect(try folder.read("a.pth") == folder.read("kept.pth"))
+    // The same tensors, of which the one file says something else.
+    let digests = try run("digest", "a.pth", "kept.pth").output.split(separator: "\n")
+    #expect(digests.count == 2 && digests[0].prefix(64) == digests[1].prefix(64))
+    #expect(try input(of: "a.pth")?["channelOrder"] as? String == "RGB")
+    #expect(try input(of: "kept.pth")?["channelOrder"] as? String == "BGR")
     let turned = try run(
       "import", source, "-o", "b.pth", "--input-order", "rgb", "--channels", "bgr")
     #expect(turned.output.contains("  channels      BGR, reversed in the first block\n"))
@@ -147,7 +151,12 @@ import Testing
 
   @Test func `an input that the output cannot say is a note`() throws {
     let plain = Fixtures.path("PyTorch/plain-train.pth")
-    let result = try run("fuse", plain, "a.pth", "--mean", "0.5,0.5,0.5")
+    let said = try run("fuse", plain, "a.pth", "--mean", "0.5,0.5,0.5")
+    #expect(!said.output.contains("  note  "), "\(said.output)")
+    #expect(
+      try run("inspect", "a.pth").output.contains(
+        "  input         RGB, values 0…1, mean 0.5 0.5 0.5,"))
+    let result = try run("fuse", plain, "a.npz", "--mean", "0.5,0.5,0.5")
     #expect(
       result.output.contains(
         "  note          the input (RGB, values 0…1, mean 0.5 0.5 0.5, deviation 0.229 0.224 0.225) is not in the output, and names of official stand for RGB, values 0…1, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225: fuse it with --input-order rgb, --range, --mean and --std\n"

@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import Pickle
+internal import RVD
 internal import Tensors
 
 /// Files that `torch.save` writes since PyTorch 1.6.
@@ -9,12 +10,16 @@ internal import Tensors
 ///     data.pkl     the object as one pickle, in which storages are persistent ids (see `TorchStorage`)
 ///     data/<key>   the bytes of a storage; keys are opaque (`0`, or a memory address in 1.6)
 ///     byteorder    `little` or `big`; little if absent
+///     extra/repconv.json    what this program knows of the network (`formats/pytorch.md`)
 ///     version, .data/serialization_id, .format_version, .storage_alignment    of no interest
 ///
 /// Members are stored and hold their bytes in place, unless a zip program made the archive again.
 enum PyTorchZip {
   /// A pickle with the keys of a large network has 200 KB; a training state with long lists, megabytes.
   static let maximumPickleSize = 512 << 20
+  /// The member below the top folder that says what is known of the network. `extra/` is where archives of
+  /// `torch.jit` have the files of their users; other programs' are not looked at.
+  static let descriptionMember = "extra/repconv.json"
 
   static func read(_ archive: ZipArchive) throws(ReadError) -> Checkpoint {
     let file = archive.file
@@ -69,9 +74,44 @@ enum PyTorchZip {
     }
     var container = "PyTorch zip"
     if graph.pickleProtocol != 2 { container += " (protocol \(graph.pickleProtocol))" }
-    return try torchCheckpoint(
+    let model = takeDescription(from: archive, root: root, &notes)
+    var checkpoint = try torchCheckpoint(
       graph, tensors, path: file.location.path, container: container, byteCount: file.count,
       notes: notes)
+    checkpoint.model = model
+    return checkpoint
+  }
+
+  /// What the archive says of its network.
+  private static func takeDescription(
+    from archive: ZipArchive, root: String, _ notes: inout [String]
+  ) -> ModelDescription? {
+    guard let member = archive.member(root + descriptionMember) else { return nil }
+    do {
+      return try ModelDescription(portableText: text(of: member, in: archive))
+    } catch {
+      notes.append(error.note(on: "'\(printable(member.name))'"))
+      return nil
+    }
+  }
+
+  /// The whole of a member that nothing depends on, so that its damage is no error.
+  private static func text(
+    of member: ZipArchive.Member, in archive: ZipArchive
+  ) throws(DescriptionProblem) -> String {
+    try ModelDescription.checkLength(member.size)
+    let bytes: [UInt8]
+    do {
+      let source = try archive.contents(of: member)
+      try source.verify()
+      bytes = try source.bytes(0..<source.count, field: "what is known of the network")
+    } catch {
+      throw DescriptionProblem(reason: "it is damaged")
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw DescriptionProblem(reason: "it is not UTF-8")
+    }
+    return text
   }
 
   /// Members `data/<key>` whose key no persistent id has.

@@ -1,3 +1,4 @@
+public import Checkpoints
 public import Tensors
 
 /// Writes tensors as the file that `torch.save` makes of an `OrderedDict` since PyTorch 1.6.
@@ -8,16 +9,21 @@ public import Tensors
 ///                  torch._utils._rebuild_tensor_v2 on a storage, its offset, sizes and strides
 ///     byteorder    little
 ///     data/<n>     the bytes of storage n, row-major; one for each tensor
+///     extra/repconv.json    what is known of the network (`formats/pytorch.md`), unless that is nothing
 ///     version      3
 ///
-/// Loads in PyTorch 1.6 and later, under `weights_only=True` too. The order of the members and of the
-/// dict is that of `tensors`.
+/// Loads in PyTorch 1.6 and later, under `weights_only=True` too; it looks at no member that it does not
+/// know. The order of the members and of the dict is that of `tensors`.
 public enum PyTorchZipWriter {
-  /// - Parameter file: empty so far; it is left for the caller to commit.
-  /// - Throws: `WriteError.cannotExpress` for element types that PyTorch 1.6 has no storage for, and for
-  ///   repeated names; whatever reading the tensors throws.
+  /// - Parameters:
+  ///   - file: empty so far; it is left for the caller to commit.
+  ///   - description: of the network; its graph and content digest have no place in the file.
+  /// - Throws: `WriteError.cannotExpress` for element types that PyTorch 1.6 has no storage for, for
+  ///   repeated names, and for a description that breaks a rule of `.rvd`; whatever reading the tensors
+  ///   throws.
   public static func write(
-    _ tensors: [OutputTensor], to file: OutputFile, threads: Threads = .all
+    _ tensors: [OutputTensor], to file: OutputFile, threads: Threads = .all,
+    description: ModelDescription = ModelDescription()
   ) throws {
     try tensors.requireUniqueNames(path: file.path)
     for tensor in tensors where TorchStorageClass.name(of: tensor.elementType) == nil {
@@ -32,6 +38,10 @@ public enum PyTorchZipWriter {
     archive.add("archive/byteorder", Array("little".utf8))
     for (index, tensor) in tensors.enumerated() {
       archive.add("archive/data/\(index)", tensor: tensor)
+    }
+    // Behind the tensors, which are where they would be without it.
+    if let text = try description.portableText(path: file.path) {
+      archive.add("archive/\(PyTorchZip.descriptionMember)", Array(text.utf8))
     }
     archive.add("archive/version", Array("3\n".utf8))
     try archive.finish(threads: threads)

@@ -92,8 +92,7 @@ enum SafetensorsFile {
       model: model)
   }
 
-  /// Takes what the file says of its network out of the metadata. Tensors are right whatever it says, so
-  /// what is not understood is left alone.
+  /// Takes what the file says of its network out of the metadata.
   private static func takeDescription(
     from metadata: inout [(key: String, value: String)], _ notes: inout [String]
   ) -> ModelDescription? {
@@ -103,9 +102,7 @@ enum SafetensorsFile {
       metadata.remove(at: index)
       return model
     } catch {
-      notes.append(
-        "What '\(descriptionKey)' in the metadata says of the network was left alone: \(printable(error.reason))."
-      )
+      notes.append(error.note(on: "'\(descriptionKey)' in the metadata"))
       return nil
     }
   }

@@ -1,6 +1,5 @@
 public import Checkpoints
 internal import JSON
-internal import RVD
 public import Tensors
 
 /// Writes tensors as a safetensors file (see `SafetensorsFile`), the same bytes as the format's own
@@ -23,7 +22,7 @@ public enum SafetensorsWriter {
     precondition(file.count == 0)
     let sorted = try sorted(tensors, path: file.path)
     var header = Array("{\"__metadata__\":{\"format\":\"pt\"".utf8)
-    if let text = try text(of: description, path: file.path) {
+    if let text = try description.portableText(path: file.path) {
       header += ",\"\(SafetensorsFile.descriptionKey)\":".utf8
       JSONValue.append(text, to: &header)
     }
@@ -50,18 +49,6 @@ public enum SafetensorsWriter {
     try file.reserve(bytes.count + end)
     try file.overwrite(bytes, at: 0)
     try file.write(sorted.map(\.output), at: offsets.map { bytes.count + $0 }, threads: threads)
-  }
-
-  private static func text(
-    of description: ModelDescription, path: String
-  ) throws(WriteError) -> String? {
-    do {
-      return try description.portableText()
-    } catch {
-      throw .cannotExpress(
-        path: path, what: "what is said of the network is no use: \(printable(error.reason))",
-        remedy: "Correct what is said of it, or leave it out.")
-    }
   }
 
   private static func sorted(

@@ -72,6 +72,73 @@ import Testing
     #expect(try version.allBytes() == Array("3\n".utf8))
   }
 
+  private static let description: ModelDescription = {
+    var metadata = ModelMetadata()
+    metadata.license = "MIT"
+    metadata.labels = ["zéro", "one"]
+    return ModelDescription(classes: 2, metadata: metadata)
+  }()
+
+  @Test func `what is known of the network is one more member`() throws {
+    let samples = try Self.samples()
+    let plain = try TemporaryFile { try PyTorchZipWriter.write(samples, to: $0) }
+    let written = try TemporaryFile {
+      try PyTorchZipWriter.write(samples, to: $0, description: Self.description)
+    }
+    let (without, with) = (
+      try ZipArchive(try InputFile(path: plain.path)),
+      try ZipArchive(try InputFile(path: written.path))
+    )
+    // Before the version and behind everything else, which is where it was.
+    let count = without.members.count
+    #expect(
+      with.members.map(\.name)
+        == without.members.dropLast().map(\.name) + [
+          "archive/extra/repconv.json", "archive/version",
+        ])
+    #expect(
+      with.members.prefix(count - 1).map(\.payloadOffset)
+        == without.members.prefix(count - 1).map(\.payloadOffset))
+    let member = with.members[count - 1]
+    #expect(!member.isDeflated && member.crc != nil && member.payloadOffset.isMultiple(of: 64))
+    let text = try with.contents(of: member).allBytes()
+    #expect(
+      String(decoding: text, as: UTF8.self)
+        == #"{"classes":2,"metadata":{"labels":["zéro","one"],"license":"MIT"},"version":1}"#)
+
+    let checkpoint = try readCheckpoint(path: written.path)
+    #expect(checkpoint.model == Self.description && checkpoint.notes == [])
+    #expect(checkpoint.stateDicts[0].tensors.map(\.name) == samples.map(\.name))
+    let again = try TemporaryFile {
+      try PyTorchZipWriter.write(samples, to: $0, description: Self.description)
+    }
+    #expect(
+      try InputFile(path: again.path).allBytes() == InputFile(path: written.path).allBytes())
+  }
+
+  @Test func `a description that says nothing which the file could carry leaves no trace`() throws {
+    let samples = try Self.samples()
+    let plain = try TemporaryFile { try PyTorchZipWriter.write(samples, to: $0) }
+    let digest = String(repeating: "0", count: 64)
+    let written = try TemporaryFile {
+      try PyTorchZipWriter.write(
+        samples, to: $0, description: ModelDescription(contentSHA256: digest))
+    }
+    #expect(
+      try InputFile(path: plain.path).allBytes() == InputFile(path: written.path).allBytes())
+  }
+
+  @Test func `a description that breaks a rule is refused`() throws {
+    let error = #expect(throws: WriteError.self) {
+      _ = try TemporaryFile {
+        try PyTorchZipWriter.write([], to: $0, description: ModelDescription(classes: 0))
+      }
+    }
+    guard case .cannotExpress(_, let what, _) = error else { return }
+    #expect(
+      what == "what is said of the network is no use: classes: expected at least 1, found 0")
+  }
+
   @Test func `more tensors than Python sets in one go are written`() throws {
     let one = try Self.tensor(.int8, [1])
     let samples = (0..<2500).map { OutputTensor(name: "t\($0)", one) }
