@@ -168,7 +168,8 @@ public final class BlockFamily: Sendable {
 
   /// Every family there is.
   public static let all: [BlockFamily] = [
-    .repVGG, .mobileOne, .dbb, .convolutionBatchNorm, .auxiliaryHead,
+    .repVGG, .mobileOne, .dbb,
+    .convolutionBatchNorm, .auxiliaryHead,
   ]
 
   /// Layers that blocks of all families may have beside their own.

@@ -103,7 +103,9 @@ public struct BlockTable: Equatable, Sendable {
   }
 
   /// Whether blocks may stand anywhere, and so also be the whole network.
-  private var takesAnyPath: Bool { blocks.contains { $0.first.description == "*" } }
+  private var takesAnyPath: Bool {
+    blocks.contains { $0.first.description == "*" && $0.second.description == "*" }
+  }
 
   /// What this project calls the block at a canonical path; nil if it has no block there.
   func path(ofBlock canonical: String) -> String? {

@@ -432,7 +432,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       ),
       (
         "family: ResNet\n", 0,
-        "'family' is one of RepVGG, MobileOne, DBB, ConvBN, AuxiliaryHead, not 'ResNet'"
+        "'family' is one of \(BlockFamily.all.map(\.name).joined(separator: ", ")), not 'ResNet'"
       ),
     ] {
       let broken = text.replacing("family: RepVGG\n", with: change)
