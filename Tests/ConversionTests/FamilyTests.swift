@@ -49,6 +49,12 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     FamilyCase(
       folder: "repvgg-larger/detector-prefix", file: "checkpoint.pth", dialect: .official,
       blocks: 10, key: "model"),
+    FamilyCase(folder: "acnet/blocks-odd", file: "train.hdf5", dialect: .acnet, blocks: 6),
+    FamilyCase(folder: "acnet/blocks-odd", file: "iter-40000.pth", dialect: .acnet, blocks: 6),
+    FamilyCase(folder: "acnet/cfqk-5x5", file: "train.hdf5", dialect: .acnet, blocks: 3),
+    FamilyCase(folder: "acnet/cfqk-5x5", file: "iter-40000.pth", dialect: .acnet, blocks: 3),
+    FamilyCase(folder: "acnet/src-resnet", file: "train.hdf5", dialect: .acnet, blocks: 19),
+    FamilyCase(folder: "acnet/wrn-preactivation", file: "train.hdf5", dialect: .acnet, blocks: 7),
   ]
 }
 

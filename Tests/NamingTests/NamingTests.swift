@@ -308,6 +308,13 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       ]
     ),
     ("dbb-hdf5", ["origin": .weight], ["stage2.2.dbb_origin.conv.weight"]),
+    (
+      "acnet", ["square": .weight, "vertical": .runningVariance, "horizontal": .beta, "fused": .bias],
+      [
+        "stage2.2.square_conv.weight", "stage2.2.ver_bn.running_var", "stage2.2.hor_bn.bias",
+        "stage2.2.fused_conv.bias",
+      ]
+    ),
   ]
 
   @Test(arguments: namesOfFamilies)
