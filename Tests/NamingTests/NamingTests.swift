@@ -315,6 +315,13 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
         "stage2.2.fused_conv.bias",
       ]
     ),
+    (
+      "replknet", ["large": .weight, "small": .runningMean, "fused": .weight],
+      [
+        "stage2.2.lkb_origin.conv.weight", "stage2.2.small_conv.bn.running_mean",
+        "stage2.2.lkb_reparam.weight",
+      ]
+    ),
   ]
 
   @Test(arguments: namesOfFamilies)
