@@ -24,7 +24,6 @@ struct ForeignFamily: Sendable {
     ForeignFamily(name: "ResRep", markers: [".compactor.pwc."]),
     ForeignFamily(name: "SPAN", markers: [".eval_conv."]),
     ForeignFamily(name: "ECBSR", markers: [".conv1x1_sbx."]),
-    ForeignFamily(name: "RepGhost", markers: [".fusion_bn."]),
     ForeignFamily(
       name: "YOLOv9, YOLOv10 or Ultralytics", markers: [".cv2.0.m.", ".cv1.conv1.conv."]),
     ForeignFamily(

@@ -60,6 +60,10 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     FamilyCase(
       folder: "replknet/xl-no-small-kernel", file: "checkpoint-best.pth", dialect: .repLKNet,
       blocks: 4),
+    FamilyCase(
+      folder: "repghost/bn", file: "model_best.pth.tar", dialect: .repGhost, blocks: 4),
+    FamilyCase(
+      folder: "repghost/timm-repghost", file: "pytorch_model.bin", dialect: .repGhost, blocks: 6),
   ]
 }
 

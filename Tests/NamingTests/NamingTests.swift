@@ -322,6 +322,13 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
         "stage2.2.lkb_reparam.weight",
       ]
     ),
+    (
+      "repghost", ["cheap": .weight, "identity": .gamma, "fused": .weight],
+      [
+        "stage2.2.cheap_operation.0.weight", "stage2.2.fusion_bn.0.weight",
+        "stage2.2.cheap_operation.weight",
+      ]
+    ),
   ]
 
   @Test(arguments: namesOfFamilies)
