@@ -168,7 +168,7 @@ public final class BlockFamily: Sendable {
 
   /// Every family there is.
   public static let all: [BlockFamily] = [
-    .repVGG, .mobileOne, .dbb, .acb, .repLKNet, .repGhost,
+    .repVGG, .insertedBatchNorm, .mobileOne, .dbb, .acb, .repLKNet, .repGhost,
     .convolutionBatchNorm, .auxiliaryHead,
   ]
 

@@ -329,6 +329,10 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
         "stage2.2.cheap_operation.weight",
       ]
     ),
+    (
+      "repvgg-bn", ["conv": .gamma, "fused": .weight],
+      ["stage2.2.rbr_reparam.bn.weight", "stage2.2.rbr_reparam.weight"]
+    ),
   ]
 
   @Test(arguments: namesOfFamilies)
