@@ -19,7 +19,6 @@ struct ForeignFamily: Sendable {
     ForeignFamily(name: "RepViT", markers: [".token_mixer.0.conv", ".token_mixer.conv.c."]),
     ForeignFamily(name: "YOLOv7", markers: [".rbr_dense.0."]),
     ForeignFamily(name: "RepOptimizers", markers: [".scale_conv.", ".scale_identity."]),
-    ForeignFamily(name: "UniRepLKNet", markers: [".lk_origin.", ".dil_conv_"]),
     ForeignFamily(name: "RepMLPNet", markers: [".fc3_bn.", ".repconv1."]),
     ForeignFamily(name: "ResRep", markers: [".compactor.pwc."]),
     ForeignFamily(name: "SPAN", markers: [".eval_conv."]),
