@@ -21,12 +21,18 @@ public struct ParameterAddress: Hashable, Sendable {
 public struct LayerAddress: Hashable, Sendable {
   /// Its family's name for it: `dense`.
   public var name: String
-  /// Which of several alike, from 0; nil of a layer that there is once.
-  public var index: Int?
+  /// Which of several alike: a count from 0, or what else tells them apart; none of a layer that there is
+  /// once.
+  public var numbers: [Int]
 
-  public init(_ name: String, index: Int? = nil) {
+  public init(_ name: String, numbers: [Int] = []) {
     self.name = name
-    self.index = index
+    self.numbers = numbers
+  }
+
+  /// - Parameter index: which of several that are counted.
+  public init(_ name: String, index: Int?) {
+    self.init(name, numbers: index.map { [$0] } ?? [])
   }
 }
 
@@ -34,20 +40,21 @@ extension LayerAddress: ExpressibleByStringLiteral, CustomStringConvertible {
   /// From `dense` or `conv.2`.
   public init(stringLiteral text: String) {
     if let dot = text.utf8.firstIndex(of: UInt8(ascii: ".")) {
-      self.init(String(text[..<dot]), index: Int(text[text.utf8.index(after: dot)...]))
+      let numbers = text[text.utf8.index(after: dot)...].split(separator: ".")
+      self.init(String(text[..<dot]), numbers: numbers.compactMap { Int($0) })
     } else {
       self.init(text)
     }
   }
 
   /// `dense`, `conv.2`.
-  public var description: String { index.map { "\(name).\($0)" } ?? name }
+  public var description: String { numbers.reduce(name) { "\($0).\($1)" } }
 }
 
 extension LayerAddress: Comparable {
   /// By number; layers of other names in the order of the names.
   public static func < (a: LayerAddress, b: LayerAddress) -> Bool {
-    (a.name, a.index ?? -1) < (b.name, b.index ?? -1)
+    a.name == b.name ? a.numbers.lexicographicallyPrecedes(b.numbers) : a.name < b.name
   }
 }
 

@@ -21,8 +21,8 @@ public struct Layer: Sendable {
   public let hasBatchNorm: Bool
   /// Whether there can be blocks without it.
   public private(set) var isOptional: Bool
-  /// Whether there are several, counted from 0.
-  public private(set) var isRepeated: Bool
+  /// What the numbers are called that tell several alike apart: `n` of those that are counted from 0.
+  public private(set) var places: [String]
   /// Layers that have to be there if this one is.
   public private(set) var partners: [String] = []
 
@@ -32,32 +32,32 @@ public struct Layer: Sendable {
 
   private init(
     _ name: String, _ weightForm: WeightForm?, hasBatchNorm: Bool, isOptional: Bool,
-    isRepeated: Bool = false, partners: [String] = []
+    places: [String] = [], partners: [String] = []
   ) {
     self.name = name
     self.weightForm = weightForm
     self.hasBatchNorm = hasBatchNorm
     self.isOptional = isOptional
-    self.isRepeated = isRepeated
+    self.places = places
     self.partners = partners
   }
 
   /// A convolution with BatchNorm after it.
+  ///
+  /// - Parameter places: of several, what their numbers are called.
   public static func convBN(
-    _ name: String, optional: Bool = false, repeated: Bool = false, with partners: [String] = []
+    _ name: String, optional: Bool = false, numbered places: [String] = [],
+    with partners: [String] = []
   ) -> Layer {
     Layer(
-      name, .kernel, hasBatchNorm: true, isOptional: optional, isRepeated: repeated,
-      partners: partners)
+      name, .kernel, hasBatchNorm: true, isOptional: optional, places: places, partners: partners)
   }
 
   /// A convolution without BatchNorm.
   public static func convolution(
-    _ name: String, optional: Bool = false, repeated: Bool = false, with partners: [String] = []
+    _ name: String, optional: Bool = false, with partners: [String] = []
   ) -> Layer {
-    Layer(
-      name, .kernel, hasBatchNorm: false, isOptional: optional, isRepeated: repeated,
-      partners: partners)
+    Layer(name, .kernel, hasBatchNorm: false, isOptional: optional, partners: partners)
   }
 
   /// BatchNorm alone.
@@ -79,6 +79,9 @@ public struct Layer: Sendable {
   static func squeezeExcitation(_ name: String) -> Layer {
     Layer(name, .squeezeExcitation, hasBatchNorm: false, isOptional: true)
   }
+
+  /// Its address, or that of the first of several.
+  public var address: LayerAddress { LayerAddress(name, numbers: places.map { _ in 0 }) }
 
   /// The parameters it can have, in the order of a state dict.
   public var parts: [Part] {
@@ -168,7 +171,9 @@ public final class BlockFamily: Sendable {
 
   /// Every family there is.
   public static let all: [BlockFamily] = [
-    .repVGG, .mobileOne, .dbb, .convolutionBatchNorm, .auxiliaryHead,
+    .repVGG, .insertedBatchNorm, .mobileOne, .dbb, .acb, .repLKNet, .repGhost, .uniRepLKNet,
+    .dilatedReparam,
+    .convolutionBatchNorm, .auxiliaryHead,
   ]
 
   /// Layers that blocks of all families may have beside their own.
@@ -237,7 +242,7 @@ extension BlockFamily {
       let partners = layers.filter { $0.partners.contains(layer.name) }
       let isAsked = partners.contains { partner in present.contains { $0.name == partner.name } }
       if addresses.isEmpty, !layer.isOptional || isAsked {
-        addresses = [LayerAddress(layer.name, index: layer.isRepeated ? 0 : nil)]
+        addresses = [layer.address]
       }
       for address in addresses {
         let absent = layer.requiredParts.map { ParameterAddress(address, $0) }
@@ -295,21 +300,28 @@ public struct BlockLayers: Sendable {
 
   /// The sum of all layers that are called so and counted.
   public func all(_ name: String) -> Branch? {
-    let branches = values.keys.filter { $0.name == name }.sorted().compactMap { branch($0) }
+    let branches = addresses(name).compactMap { branch($0) }
     return branches.isEmpty ? nil : branches.count == 1 ? branches[0] : .sum(branches)
+  }
+
+  /// Of all layers that are called so, in the order of their numbers.
+  public func addresses(_ name: String) -> [LayerAddress] {
+    values.keys.filter { $0.name == name }.sorted()
   }
 
   /// The BatchNorm of a layer, to follow something else.
   public func norm(_ name: String) -> BatchNorm? { values[LayerAddress(name)]?.norm }
 
   /// Height and width of a layer's kernel.
-  public func kernelSize(_ name: String) -> (height: Int, width: Int)? {
-    values[LayerAddress(name)]?.kernel.map { ($0.shape[2], $0.shape[3]) }
+  public func kernelSize(_ layer: LayerAddress) -> (height: Int, width: Int)? {
+    values[layer]?.kernel.map { ($0.shape[2], $0.shape[3]) }
   }
 
-  private func branch(_ address: LayerAddress) -> Branch? {
+  /// A layer by its address, as `$0.dense` is; of a convolution, with its taps `rate` apart.
+  public func branch(_ address: LayerAddress, dilatedBy rate: Int = 1) -> Branch? {
     guard let value = values[address] else { return nil }
     var branch = value.kernel.map { Branch.convolution($0, bias: value.bias) } ?? .identity
+    if rate != 1 { branch = branch.dilated(by: rate) }
     if let norm = value.norm { branch = branch.normalized(by: norm) }
     return .layer(address, branch)
   }

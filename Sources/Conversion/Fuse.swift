@@ -125,7 +125,9 @@ private func verifyWritten(
   _ file: OutputFile, names: Dialect, _ plan: FusionPlan, _ options: FuseOptions
 ) throws -> Verification {
   var reading = ReadingOptions()
-  reading.dialects = [names] + options.reading.dialects.filter { $0 != names }
+  // Of its family: names of deploy forms can be those of several.
+  reading.dialects =
+    [names] + options.reading.dialects.filter { $0 != names && $0.family == names.family }
   let checkpoint = try openCheckpoint(file.partialPath)
   let written = try Network(recognising: checkpoint, reading)
   let verification = try Verification(

@@ -81,7 +81,7 @@ extension Dialect {
     var suffixes: Set<String> = []
     let inPlace = table.layerInPlace
     for layer in table.family.allLayers {
-      let address = LayerAddress(layer.name, index: layer.isRepeated ? 0 : nil)
+      let address = layer.address
       // The deploy convolution may take the place of the layer it is made of.
       if address == .fused && inPlace != nil { continue }
       for part in layer.parts {
@@ -225,8 +225,14 @@ private struct Table {
           if layer.isOptional { continue }
           throw missing(key)
         }
-        guard !layer.isRepeated || name.contains("{n}") else {
-          throw problem("'\(key)' has no {n}, the number of the layer")
+        // In the order of the family's, by which they are read.
+        var rest = name[...]
+        for place in layer.places.map({ "{\($0)}" }) {
+          guard let range = rest.firstRange(of: place) else {
+            let order = layer.places.count > 1 ? " in its place" : ""
+            throw problem("'\(key)' has no \(place)\(order), the number of the layer")
+          }
+          rest = rest[range.upperBound...]
         }
         result.append(.init(layer: layer.name, isBatchNorm: isBatchNorm, name: name))
       }

@@ -43,6 +43,7 @@ public struct Dialect: Equatable, Sendable {
   public static let all: [Dialect] = [
     .official, .baseCls, .renamedMegEngine, .timm, .mmpretrain, .paddleClas, .zcls, .objax, .keras,
     .yolov6, .mobileOne, .mobileOneTimm, .mobileOneMMPretrain, .dbb, .dbbHDF5,
+    .acnet, .repLKNet, .repGhost, .officialInsertedBatchNorm, .uniRepLKNet,
   ]
 
   /// The dialect that `--names` calls `name`.
@@ -75,7 +76,7 @@ public struct BlockTable: Equatable, Sendable {
   /// names of their own.
   public var layers: [LayerName]
 
-  /// The name of a module of a layer; `{n}` stands for the layer's number.
+  /// The name of a module of a layer; `{n}` and the like stand for the layer's numbers.
   public struct LayerName: Equatable, Sendable {
     /// The family's name for the layer.
     public var layer: String
@@ -103,7 +104,9 @@ public struct BlockTable: Equatable, Sendable {
   }
 
   /// Whether blocks may stand anywhere, and so also be the whole network.
-  private var takesAnyPath: Bool { blocks.contains { $0.first.description == "*" } }
+  private var takesAnyPath: Bool {
+    blocks.contains { $0.first.description == "*" && $0.second.description == "*" }
+  }
 
   /// What this project calls the block at a canonical path; nil if it has no block there.
   func path(ofBlock canonical: String) -> String? {
@@ -137,12 +140,13 @@ extension Dialect {
     return join(name, part)
   }
 
-  /// The same with the layer's number.
+  /// The same with the layer's numbers.
   func suffix(of address: ParameterAddress, in table: BlockTable) -> String? {
-    let pattern = pattern(of: address.layer.name, address.part, in: table)
-    guard let pattern, let place = pattern.firstRange(of: "{n}") else { return pattern }
-    return address.layer.index.map {
-      pattern[..<place.lowerBound] + "\($0)" + pattern[place.upperBound...]
+    guard let pattern = pattern(of: address.layer.name, address.part, in: table) else { return nil }
+    let literals = literals(of: pattern)
+    guard literals.count == address.layer.numbers.count + 1 else { return nil }
+    return zip(literals.dropFirst(), address.layer.numbers).reduce(literals[0]) {
+      "\($0)\($1.1)\($1.0)"
     }
   }
 
@@ -178,4 +182,17 @@ extension Dialect {
     case .other(let name): return name
     }
   }
+}
+
+/// What stands around the numbers of a pattern: `dil_conv_k`, `_` and `.weight` of
+/// `dil_conv_k{k}_{r}.weight`.
+func literals(of pattern: String) -> [String] {
+  guard pattern.utf8.contains(UInt8(ascii: "{")) else { return [pattern] }
+  var literals: [String] = []
+  var rest = pattern[...]
+  while let start = rest.firstIndex(of: "{"), let end = rest[start...].firstIndex(of: "}") {
+    literals.append(String(rest[..<start]))
+    rest = rest[rest.index(after: end)...]
+  }
+  return literals + [String(rest)]
 }

@@ -19,14 +19,10 @@ struct ForeignFamily: Sendable {
     ForeignFamily(name: "RepViT", markers: [".token_mixer.0.conv", ".token_mixer.conv.c."]),
     ForeignFamily(name: "YOLOv7", markers: [".rbr_dense.0."]),
     ForeignFamily(name: "RepOptimizers", markers: [".scale_conv.", ".scale_identity."]),
-    ForeignFamily(name: "ACB (ACNet)", markers: [".square_conv.", ".ver_conv.", ".fused_conv."]),
-    ForeignFamily(name: "RepLKNet", markers: [".lkb_reparam."]),
-    ForeignFamily(name: "UniRepLKNet", markers: [".lk_origin.", ".dil_conv_"]),
     ForeignFamily(name: "RepMLPNet", markers: [".fc3_bn.", ".repconv1."]),
     ForeignFamily(name: "ResRep", markers: [".compactor.pwc."]),
     ForeignFamily(name: "SPAN", markers: [".eval_conv."]),
     ForeignFamily(name: "ECBSR", markers: [".conv1x1_sbx."]),
-    ForeignFamily(name: "RepGhost", markers: [".fusion_bn."]),
     ForeignFamily(
       name: "YOLOv9, YOLOv10 or Ultralytics", markers: [".cv2.0.m.", ".cv1.conv1.conv."]),
     ForeignFamily(

@@ -125,16 +125,18 @@ extension Network {
 
   /// The order of the family's first project if every parameter has a known role, else as they are.
   private static func sortedCanonically(_ parameters: [Parameter]) -> [Parameter] {
-    var places: [(group: Int, path: String, inBlock: (Int, Int, Int), parameter: Parameter)] = []
+    typealias Place = (layer: Int, address: LayerAddress, part: Int)
+    var places: [(group: Int, path: String, inBlock: Place, parameter: Parameter)] = []
     for parameter in parameters {
       switch parameter.role {
       case .block(let block, let address):
         let layer = block.family.allLayers.firstIndex { $0.name == address.layer.name }!
         let part = Part.allCases.firstIndex(of: address.part)!
-        // Counted layers stand one after the other, each whole.
-        let inBlock = (layer, address.layer.index ?? 0, part)
+        // Of several alike, one stands after the other, each whole.
+        let inBlock = (layer, address.layer, part)
         places.append((block.family.isForTrainingOnly ? 2 : 0, block.path, inBlock, parameter))
-      case .classifier(let part): places.append((1, "", (0, 0, part == .weight ? 0 : 1), parameter))
+      case .classifier(let part):
+        places.append((1, "", (0, "", part == .weight ? 0 : 1), parameter))
       case .other: return parameters
       }
     }
@@ -182,7 +184,7 @@ private struct Recognition {
   /// Whether the block that takes the image is there: other parts of a whole network are known beside it
   /// only.
   private var hasRoot = false
-  /// The file's paths of blocks, by their parents; for names beside a block.
+  /// The file's paths of blocks, by their parents; for names beside a block. Empty if there are several.
   private var pathsByParent: [String: String] = [:]
   /// Elements of biases, by role; only of files without shapes.
   private var biasCounts: [Role: Int] = [:]
@@ -247,7 +249,9 @@ private struct Recognition {
   /// only whole ones; those for training only beside a whole network.
   private mutating func findBlocks(_ splits: inout [SuffixTable.Split?]) {
     var present: [String: Set<ParameterAddress>] = [:]
-    for case let split? in splits where split.block.family.isPlain {
+    let watched = dialect.tables.filter { $0.family.isPlain || $0.layerInPlace != nil }.map(
+      \.family)
+    for case let split? in splits where watched.contains(split.block.family) {
       present[split.path, default: []].insert(split.address)
     }
     func isWhole(_ split: SuffixTable.Split, _ kernel: Tensor) -> Bool {
@@ -273,11 +277,13 @@ private struct Recognition {
         add(split)
       }
     }
-    // A convolution without its BatchNorm is the deploy form, under the same name.
+    // A convolution without anything else of its block is the deploy form, under the same name.
     for (index, split) in splits.enumerated() {
       guard var split, let inPlace = dialect.table(of: split.block.family)?.layerInPlace,
         split.address.layer == inPlace, blocks[split.path]?.family == split.block.family,
-        !(present[split.path] ?? []).contains(where: { Part.ofBatchNorm.contains($0.part) })
+        (present[split.path] ?? []).allSatisfy({
+          $0.layer == inPlace && Part.ofConvolution.contains($0.part)
+        })
       else { continue }
       split.address.layer = .fused
       splits[index] = split
@@ -287,7 +293,9 @@ private struct Recognition {
   private mutating func add(_ split: SuffixTable.Split) {
     guard blocks[split.path] == nil else { return }
     blocks[split.path] = split.block
-    pathsByParent[Recognition.parent(of: split.path)] = split.path
+    // Beside several blocks, a name says not which it belongs to.
+    let parent = Recognition.parent(of: split.path)
+    pathsByParent[parent] = pathsByParent[parent] == nil ? split.path : ""
   }
 
   private static func parent(of path: String) -> String {
@@ -353,13 +361,13 @@ private struct SuffixTable {
     var address: ParameterAddress
   }
 
-  /// How names of one parameter end. Where layers are counted, the number stands between the two.
+  /// How names of one parameter end. Where layers have numbers, each stands after a head.
   private struct Suffix {
-    var head: String?
+    var heads: [String]
     var tail: String
     var table: Int
     var address: ParameterAddress
-    var length: Int { (head?.utf8.count ?? 0) + tail.utf8.count }
+    var length: Int { heads.reduce(tail.utf8.count) { $0 + $1.utf8.count } }
   }
 
   private let dialect: Dialect
@@ -391,15 +399,13 @@ private struct SuffixTable {
   private mutating func add(_ pattern: String, _ address: ParameterAddress, _ table: Int) {
     if pattern.hasPrefix("../") {
       let suffix = Suffix(
-        head: nil, tail: String(pattern.dropFirst(3)), table: table, address: address)
+        heads: [], tail: String(pattern.dropFirst(3)), table: table, address: address)
       beside[Self.last(suffix.tail), default: []].append(suffix)
       return
     }
-    let place = pattern.utf8.contains(UInt8(ascii: "{")) ? pattern.firstRange(of: "{n}") : nil
+    let literals = literals(of: pattern)
     let suffix = Suffix(
-      head: place.map { String(pattern[..<$0.lowerBound]) },
-      tail: place.map { String(pattern[$0.upperBound...]) } ?? pattern, table: table,
-      address: address)
+      heads: literals.dropLast(), tail: literals.last!, table: table, address: address)
     within[Self.last(suffix.tail), default: []].append(suffix)
   }
 
@@ -416,28 +422,28 @@ private struct SuffixTable {
     return name[(dot.map(name.utf8.index(after:)) ?? name.startIndex)...]
   }
 
-  /// What stands before `suffix`, whose tail `name` has, less the separator, and the number in between.
+  /// What stands before `suffix`, whose tail `name` has, less the separator, and the numbers in between.
   private func path(
     of name: String, before suffix: Suffix, _ separator: String
-  ) -> (path: String, index: Int?)? {
+  ) -> (path: String, numbers: [Int])? {
     var rest = Substring(name).utf8.dropLast(suffix.tail.utf8.count)
-    var index: Int?
-    if let head = suffix.head {
+    var numbers: [Int] = []
+    for head in suffix.heads.reversed() {
       let digits = rest.reversed().prefix { $0 >= 0x30 && $0 <= 0x39 }.count
       let number = rest.suffix(digits)
       // Without leading zeros, so that the way back gives the same text.
       guard digits > 0, digits == 1 || number.first != 0x30, let value = Int(Substring(number))
       else { return nil }
-      index = value
+      numbers.insert(value, at: 0)
       rest = rest.dropLast(digits)
       guard rest.suffix(head.utf8.count).elementsEqual(head.utf8) else { return nil }
       rest = rest.dropLast(head.utf8.count)
     }
-    if rest.isEmpty { return ("", index) }
+    if rest.isEmpty { return ("", numbers) }
     guard rest.count > separator.utf8.count,
       rest.suffix(separator.utf8.count).elementsEqual(separator.utf8)
     else { return nil }
-    return (String(Substring(rest.dropLast(separator.utf8.count))), index)
+    return (String(Substring(rest.dropLast(separator.utf8.count))), numbers)
   }
 
   mutating func split(_ name: String) -> Split? {
@@ -445,11 +451,11 @@ private struct SuffixTable {
     // By index, so that only what fits is copied.
     for place in suffixes.indices where name.hasSuffix(suffixes[place].tail) {
       let suffix = suffixes[place]
-      if let (path, index) = path(of: name, before: suffix, dialect.separator),
+      if let (path, numbers) = path(of: name, before: suffix, dialect.separator),
         let canonical = canonicalPath(of: path, suffix.table)
       {
         var address = suffix.address
-        address.layer.index = index
+        address.layer.numbers = numbers
         return Split(
           path: path, block: BlockAddress(dialect.tables[suffix.table].family, canonical),
           address: address)

@@ -47,8 +47,7 @@ public struct Block: Sendable {
   /// The first kernel of the training form in the order of the family's layers, else the deploy form's.
   public var mainKernel: Parameter? {
     for layer in family.layers where layer.weightForm == .kernel {
-      let address = LayerAddress(layer.name, index: layer.isRepeated ? 0 : nil)
-      if let parameter = self[ParameterAddress(address, .weight)] { return parameter }
+      if let parameter = self[ParameterAddress(layer.address, .weight)] { return parameter }
     }
     return self[.fused(.weight)]
   }
@@ -88,7 +87,7 @@ public struct Network: Sendable {
 
   /// Of the re-parameterizable blocks; plain convolutions beside them do not count.
   public var form: Form {
-    let counting = blocks.filter { $0.family == dialect.family }
+    let counting = blocks.filter { !$0.family.standsBesideOthers }
     let (branches, fused) = (
       counting.contains(where: \.hasBranches), counting.contains(where: \.hasFused)
     )
@@ -128,9 +127,7 @@ public struct Network: Sendable {
     let table = dialect.table(of: block.family)!
     let known = block.family.allLayers.flatMap { layer in
       layer.parts.compactMap { part in
-        dialect.suffix(
-          of: ParameterAddress(
-            LayerAddress(layer.name, index: layer.isRepeated ? 0 : nil), part), in: table)
+        dialect.suffix(of: ParameterAddress(layer.address, part), in: table)
       }
     }
     let path = table.path(ofBlock: block.path) ?? block.path

@@ -171,7 +171,8 @@ struct Diagnosis {
     }
 
     var list = edit(summands, Cause.leftOut) { _ in nil }
-    let top = tree.isSum ? summands.filter { tree.isRightBelow($0.number) } : []
+    let (number, whole) = tree.wholeSum
+    let top = whole.isSum ? summands.filter { whole.isRightBelow($0.number - number) } : []
     let small = top.filter {
       $0.branch.size.height < block.shape[2] || $0.branch.size.width < block.shape[3]
     }
@@ -384,6 +385,16 @@ extension Branch {
   fileprivate var isScaled: Bool { if case .scaled = self { true } else { false } }
   fileprivate var isDilated: Bool { if case .dilated = self { true } else { false } }
   fileprivate var isChain: Bool { if case .then = self { true } else { false } }
+
+  /// What all else stands behind: BatchNorm after a sum, say; and its number in the order of `all`.
+  fileprivate var wholeSum: (number: Int, branch: Branch) {
+    switch self {
+    case .layer(_, let inner), .batchNorm(let inner, _), .scaled(let inner, _):
+      let (number, branch) = inner.wholeSum
+      return (number + 1, branch)
+    default: return (0, self)
+    }
+  }
 
   /// Whether the branch of this number is one of the children.
   fileprivate func isRightBelow(_ number: Int) -> Bool {

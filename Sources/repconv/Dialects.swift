@@ -60,9 +60,8 @@ extension Dialect {
   /// The family's first kernel, of a block that all networks have.
   fileprivate var exampleKey: String {
     let layer = family.layers.first { $0.weightForm == .kernel }!
-    let address = LayerAddress(layer.name, index: layer.isRepeated ? 0 : nil)
     return label(
-      of: .block(BlockAddress(family, "stage1.0"), ParameterAddress(address, .weight)))
+      of: .block(BlockAddress(family, "stage1.0"), ParameterAddress(layer.address, .weight)))
   }
 }
 

@@ -20,6 +20,8 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   var key: String?
   /// By the project's constructor; a state dict does not say it.
   var epsilon = 1e-5
+  /// What is in the names that are compared, where the project fuses more than blocks.
+  var only = ""
 
   var path: String { Fixtures.path("Families/\(folder)/\(file)") }
 
@@ -49,6 +51,29 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     FamilyCase(
       folder: "repvgg-larger/detector-prefix", file: "checkpoint.pth", dialect: .official,
       blocks: 10, key: "model"),
+    FamilyCase(
+      folder: "repvgg-larger/insert-bn", file: "bn.pth", dialect: .officialInsertedBatchNorm,
+      blocks: 8),
+    FamilyCase(folder: "acnet/blocks-odd", file: "train.hdf5", dialect: .acnet, blocks: 6),
+    FamilyCase(folder: "acnet/blocks-odd", file: "iter-40000.pth", dialect: .acnet, blocks: 6),
+    FamilyCase(folder: "acnet/cfqk-5x5", file: "train.hdf5", dialect: .acnet, blocks: 3),
+    FamilyCase(folder: "acnet/cfqk-5x5", file: "iter-40000.pth", dialect: .acnet, blocks: 3),
+    FamilyCase(folder: "acnet/src-resnet", file: "train.hdf5", dialect: .acnet, blocks: 19),
+    FamilyCase(folder: "acnet/wrn-preactivation", file: "train.hdf5", dialect: .acnet, blocks: 7),
+    FamilyCase(
+      folder: "replknet/31-tiny", file: "checkpoint-best.pth", dialect: .repLKNet, blocks: 4),
+    FamilyCase(
+      folder: "replknet/xl-no-small-kernel", file: "checkpoint-best.pth", dialect: .repLKNet,
+      blocks: 4),
+    FamilyCase(
+      folder: "repghost/bn", file: "model_best.pth.tar", dialect: .repGhost, blocks: 4),
+    FamilyCase(
+      folder: "repghost/timm-repghost", file: "pytorch_model.bin", dialect: .repGhost, blocks: 6),
+    FamilyCase(
+      folder: "unireplknet/dilated-blocks", file: "train.pth", dialect: .uniRepLKNet, blocks: 7),
+    FamilyCase(
+      folder: "unireplknet/13-11-9-7-5-3", file: "checkpoint-best.pth", dialect: .uniRepLKNet,
+      blocks: 7, only: "dwconv"),
   ]
 }
 
@@ -71,9 +96,12 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     let expected = try readNPZ(Fixtures.path("Families/\(network.folder)/fused.npz"))
     let found = try #require(openCheckpoint(output).stateDicts.first).tensors
     let names = Set(found.map(\.name))
-    #expect(Set(expected.keys).subtracting(names).isEmpty)
-    #expect(names.subtracting(expected.keys).allSatisfy { $0.hasSuffix("num_batches_tracked") })
-    for named in found where named.tensor.elementType == .float32 {
+    let isCompared = { (name: String) in network.only.isEmpty || name.contains(network.only) }
+    #expect(Set(expected.keys.filter(isCompared)).subtracting(names).isEmpty)
+    #expect(
+      names.subtracting(expected.keys).filter(isCompared)
+        .allSatisfy { $0.hasSuffix("num_batches_tracked") })
+    for named in found where named.tensor.elementType == .float32 && isCompared(named.name) {
       let answer = try #require(expected[named.name]).doubles
       let values = try named.tensor.doubles()
       #expect(values.count == answer.count, "\(named.name)")
@@ -140,7 +168,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
 
   @Test(arguments: [
     ("stages.0.blocks.0.token_mixer.0.conv.c.weight", "RepViT"),
-    ("layer1.0.lk_origin.weight", "UniRepLKNet"),
+    ("layer1.0.eval_conv.weight", "SPAN"),
     ("backbone.0.compactor.pwc.weight", "ResRep"),
   ])
   func `a file of a family that is not fused is told which`(name: String, family: String) throws {
@@ -192,6 +220,10 @@ extension Branch {
       return inner.replacing(name, change).map { .layer(address, $0) }
     case .batchNorm(let inner, let norm):
       return inner.replacing(name, change).map { .batchNorm($0, norm) }
+    case .dilated(let inner, let rate):
+      return inner.replacing(name, change).map { .dilated($0, by: rate) }
+    case .scaled(let inner, let factors):
+      return inner.replacing(name, change).map { .scaled($0, by: factors) }
     case .then(let first, let second):
       let (a, b) = (first.replacing(name, change), second.replacing(name, change))
       return a.flatMap { a in b.map { a.then($0) } }
@@ -210,9 +242,42 @@ extension Branch {
       change(&norm)
       return .batchNorm(inner.norms(change), norm)
     case .layer(let address, let inner): return .layer(address, inner.norms(change))
+    case .dilated(let inner, let rate): return .dilated(inner.norms(change), by: rate)
+    case .scaled(let inner, let factors): return .scaled(inner.norms(change), by: factors)
     case .then(let first, let second): return first.norms(change).then(second.norms(change))
     case .sum(let branches): return .sum(branches.map { $0.norms(change) })
     default: return self
+    }
+  }
+
+  /// Ways to get any tree wrong, and what is to be found: another epsilon, a branch left out, a BatchNorm
+  /// that is not folded.
+  fileprivate var corruptions: [(Cause, Branch)] {
+    var list: [(Cause, Branch)] = []
+    if norm != nil { list.append((.epsilon(3e-3), norms { $0.epsilon = 3e-3 })) }
+    for case .layer(let address, _) in summands where summands.count > 1 {
+      list.append((.leftOut([address.description]), without(address)!))
+    }
+    for case .layer(let address, let inner) in all {
+      if case .batchNorm = inner, let rest = unfolded(address) {
+        list.append((.notFolded([address.description]), rest))
+      }
+    }
+    return list
+  }
+
+  /// The branches that the whole is the sum of, before a BatchNorm behind it.
+  fileprivate var summands: [Branch] {
+    switch self {
+    case .sum(let branches):
+      branches.flatMap { branch in
+        if case .sum = branch { branch.summands } else { [branch] }
+      }
+    case .batchNorm(let inner, _), .scaled(let inner, _): inner.summands
+    case .layer(_, let inner) where inner.summands.count > 1: inner.summands
+    case .dilated(.layer(let address, let inner), let rate):
+      [.layer(address, inner.dilated(by: rate))]
+    default: [self]
     }
   }
 
@@ -365,9 +430,11 @@ private let storedCorruptions:
   }
 
   func expect(
-    _ state: DeployState, of train: String, _ block: String, _ cause: Cause?
+    _ state: DeployState, of train: String, key: String? = nil, _ block: String, _ cause: Cause?
   ) throws {
-    let report = try verify(train, state.write(to: folder.file("wrong.pth")))
+    var options = ComparisonOptions()
+    options.reading.key = key
+    let report = try verify(train, state.write(to: folder.file("wrong.pth")), options: options)
     let wrong = report.verification.blocks.filter { $0.grade == .different }
     #expect(!report.holds && wrong.map(\.path) == [block])
     #expect(report.verification.missing.isEmpty && report.verification.unexpected.isEmpty)
@@ -394,32 +461,91 @@ private let storedCorruptions:
     try expect(state, of: train, corruption.block, corruption.cause)
   }
 
-  @Test(arguments: [
-    ("mobileone/apple-s0-like/mobileone_unfused.pth.tar", "stage3.0"),
-    ("dbb/resnet-basic/train.pth.tar", "stage3.0.conv1"),
-  ])
-  func `damage of what is stored is found, in the right block`(file: String, block: String) throws {
-    let train = Fixtures.path("Families/\(file)")
-    let network = try Network(recognising: openCheckpoint(train))
+  /// Of every family and project, without a row of its own: what can be done to any tree.
+  @Test(arguments: FamilyCase.all)
+  func `a tree fused wrongly is found, in the right block`(family: FamilyCase) throws {
+    let train = family.path
+    let network = try Network(recognising: openCheckpoint(train), key: family.key)
+    let right = try DeployState(fusing: train, key: family.key, names: network.dialect)
+    // The one with the most to get wrong.
+    let trees = try network.blocks.filter(\.hasBranches).map {
+      ($0.path, try $0.branch(in: network, epsilon: family.epsilon))
+    }
+    let largest = trees.enumerated().max {
+      ($0.element.1.all.count, -$0.offset) < ($1.element.1.all.count, -$1.offset)
+    }
+    let (block, tree) = try #require(largest).element
+    let whole = try Kernel(tree)
+    let (weight, bias) = names(block, in: network)
+    for (cause, changed) in tree.corruptions {
+      guard let kernel = try? Kernel(changed), kernel.shape == whole.shape else { continue }
+      var state = right
+      state[weight].values = try kernel.weights(ofRows: 0..<kernel.shape[0]).map {
+        Double(Float($0))
+      }
+      state[bias].values = try kernel.bias().map { Double(Float($0)) }
+      try expect(state, of: train, key: family.key, block, cause)
+    }
+    // A small kernel in the corner of a large one.
+    for case .layer(let address, let branch) in tree.summands {
+      guard let small = try? Kernel(branch), small.shape != whole.shape else { continue }
+      let (rows, columns) = (whole.shape[2] - small.shape[2], whole.shape[3] - small.shape[3])
+      let all = try whole.weights(ofRows: 0..<whole.shape[0])
+      var values = all
+      let others = try Kernel(tree.without(address)!).weights(ofRows: 0..<whole.shape[0])
+      for outer in 0..<whole.shape[0] * whole.shape[1] {
+        for y in 0..<small.shape[2] {
+          for x in 0..<small.shape[3] {
+            let at = { (top: Int, left: Int) in
+              (outer * whole.shape[2] + top + y) * whole.shape[3] + left + x
+            }
+            let middle = at(rows / 2, columns / 2)
+            let part = all[middle] - others[middle]
+            values[middle] -= part
+            values[at(0, 0)] += part
+          }
+        }
+      }
+      var state = right
+      state[weight].values = values.map { Double(Float($0)) }
+      try expect(
+        state, of: train, key: family.key, block,
+        .misplaced([address.description], row: 0, column: 0))
+      break
+    }
+  }
+
+  @Test(arguments: FamilyCase.all)
+  func `damage of what is stored is found, in the right block`(family: FamilyCase) throws {
+    let train = family.path
+    let network = try Network(recognising: openCheckpoint(train), key: family.key)
+    let right = try DeployState(fusing: train, key: family.key, names: network.dialect)
+    func rowLength(_ block: Block) -> Int {
+      block.mainKernel!.tensor.shape.dimensions.dropFirst().reduce(1, *)
+    }
+    // One whose rows are more than a few values.
+    let longest = network.blocks.filter(\.hasBranches).max { rowLength($0) < rowLength($1) }
+    let block = try #require(longest).path
     for (_, cause, corrupt) in storedCorruptions {
-      var state = try DeployState(fusing: train, names: network.dialect)
+      // A BatchNorm that was put in changes nothing but the bias.
+      let cause = cause == .noBias && family.dialect == .officialInsertedBatchNorm ? nil : cause
+      var state = right
       let (weight, bias) = names(block, in: network)
       var (kernel, shift) = (state[weight], state[bias])
       corrupt(&kernel, &shift)
       (state[weight], state[bias]) = (kernel, shift)
-      try expect(state, of: train, block, cause)
+      try expect(state, of: train, key: family.key, block, cause)
     }
     // Another block's convolution in the place of this one.
-    var state = try DeployState(fusing: train, names: network.dialect)
-    let other = state.entries.first {
-      $0.shape == state[names(block, in: network).weight].shape
-        && $0.name != names(block, in: network).weight
+    var state = right
+    let shape = state[names(block, in: network).weight].shape
+    let other = network.blocks.first {
+      $0.path != block && $0.hasBranches && state[names($0.path, in: network).weight].shape == shape
     }
-    guard let other else { return }
-    let path = try #require(
-      network.blocks.first { names($0.path, in: network).weight == other.name }?.path)
-    state[names(block, in: network).weight].values = other.values
+    guard let path = other?.path else { return }
+    state[names(block, in: network).weight].values =
+      state[names(path, in: network).weight].values
     state[names(block, in: network).bias].values = state[names(path, in: network).bias].values
-    try expect(state, of: train, block, .anotherBlock(path))
+    try expect(state, of: train, key: family.key, block, .anotherBlock(path))
   }
 }

@@ -37,14 +37,21 @@ func role(
   .block(BlockAddress(family, path), ParameterAddress(layer, part))
 }
 
+/// A layer, or several with these numbers.
+func addresses(of layer: Layer, _ numbers: [Int]) -> [LayerAddress] {
+  layer.places.isEmpty
+    ? [layer.address]
+    : numbers.map { number in LayerAddress(layer.name, numbers: layer.places.map { _ in number }) }
+}
+
 /// One block with every layer of the family that a dialect is of, four channels; two of what is counted.
 func block(_ path: String, _ dialect: Dialect = .official) -> [(String, Shape)] {
   let layers = dialect.family.layers
   return (layers.filter { $0.weightForm != nil } + layers.filter { $0.weightForm == nil }).flatMap {
     layer in
-    (layer.isRepeated ? [0, 1] : [nil]).flatMap { index in
+    addresses(of: layer, [0, 1]).flatMap { address in
       layer.parts.filter { $0 != .bias }.flatMap { part in
-        let role = role(path, LayerAddress(layer.name, index: index), part, dialect.family)
+        let role = role(path, address, part, dialect.family)
         return entry(role, shape(of: role), dialect)
       }
     }
@@ -120,17 +127,17 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     for table in dialect.tables {
       if table.family.isForTrainingOnly && dialect.root == nil { continue }
       // Families that stand beside others have places of their own.
+      let place = "\(table.family.name)".lowercased()
       let paths =
         table.family.isForTrainingOnly
-        ? ["stage1_aux"] : table.family.isPlain ? ["neck.1", "neck.2"] : blockPaths
+        ? ["stage1_aux"]
+        : table.family == dialect.family ? blockPaths : ["\(place).1", "\(place).2"]
       for path in paths {
         for layer in table.family.allLayers {
-          for index in layer.isRepeated ? [0, 1, 10] : [nil] {
+          for address in addresses(of: layer, [0, 1, 10]) {
             // In its own place, the deploy convolution has the name of the layer.
-            if layer.name == "fused", table.family.isPlain { continue }
-            roles += layer.parts.map {
-              role(path, LayerAddress(layer.name, index: index), $0, table.family)
-            }
+            if layer.name == "fused", table.layerInPlace != nil { continue }
+            roles += layer.parts.map { role(path, address, $0, table.family) }
           }
         }
       }
@@ -308,6 +315,44 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       ]
     ),
     ("dbb-hdf5", ["origin": .weight], ["stage2.2.dbb_origin.conv.weight"]),
+    (
+      "acnet",
+      ["square": .weight, "vertical": .runningVariance, "horizontal": .beta, "fused": .bias],
+      [
+        "stage2.2.square_conv.weight", "stage2.2.ver_bn.running_var", "stage2.2.hor_bn.bias",
+        "stage2.2.fused_conv.bias",
+      ]
+    ),
+    (
+      "replknet", ["large": .weight, "small": .runningMean, "fused": .weight],
+      [
+        "stage2.2.lkb_origin.conv.weight", "stage2.2.small_conv.bn.running_mean",
+        "stage2.2.lkb_reparam.weight",
+      ]
+    ),
+    (
+      "repghost", ["cheap": .weight, "identity": .gamma, "fused": .weight],
+      [
+        "stage2.2.cheap_operation.0.weight", "stage2.2.fusion_bn.0.weight",
+        "stage2.2.cheap_operation.weight",
+      ]
+    ),
+    (
+      "repvgg-bn", ["conv": .gamma, "fused": .weight],
+      ["stage2.2.rbr_reparam.bn.weight", "stage2.2.rbr_reparam.weight"]
+    ),
+    (
+      "unireplknet",
+      [
+        "origin": .weight, "dilated.7.2": .weight, "dilated.3.5": .runningVariance, "norm": .gamma,
+        "fused": .bias,
+      ],
+      [
+        "stage2.2.dwconv.lk_origin.weight", "stage2.2.dwconv.dil_conv_k7_2.weight",
+        "stage2.2.dwconv.dil_bn_k3_5.running_var", "stage2.2.norm.weight",
+        "stage2.2.dwconv.lk_origin.bias",
+      ]
+    ),
   ]
 
   @Test(arguments: namesOfFamilies)
@@ -432,7 +477,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       ),
       (
         "family: ResNet\n", 0,
-        "'family' is one of RepVGG, MobileOne, DBB, ConvBN, AuxiliaryHead, not 'ResNet'"
+        "'family' is one of \(BlockFamily.all.map(\.name).joined(separator: ", ")), not 'ResNet'"
       ),
     ] {
       let broken = text.replacing("family: RepVGG\n", with: change)

@@ -4,7 +4,7 @@ extension BlockFamily {
   public static let mobileOne = BlockFamily(
     "MobileOne", source: "arXiv:2206.04040, 3.1",
     layers: [
-      .batchNorm("skip", optional: true), .convBN("conv", repeated: true),
+      .batchNorm("skip", optional: true), .convBN("conv", numbered: ["n"]),
       .convBN("scale", optional: true),
     ],
     deployKernels: .depthwiseOrPointwise

@@ -33,4 +33,24 @@ extension Dialect {
       conv batchnorm: 0.bn
       classifier linear: 3
       """)
+
+  /// What `tools/insert_bn.py` makes of a deploy network, for training it further.
+  public static let officialInsertedBatchNorm = Dialect(
+    builtIn: """
+      name: repvgg-bn
+      project: DingXiaoH/RepVGG, with BatchNorm behind the deploy convolutions (PyTorch)
+      source: tools/insert_bn.py of github.com/DingXiaoH/RepVGG at eae7c520
+      epsilon: 1e-5
+      input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
+      batchnorm gamma: weight
+      batchnorm beta: bias
+      batchnorm mean: running_mean
+      batchnorm variance: running_var
+      batchnorm counter: num_batches_tracked
+      family: RepVGG-BN
+      block: * = *
+      conv convolution: rbr_reparam.conv
+      conv batchnorm: rbr_reparam.bn
+      fused: rbr_reparam
+      """)
 }
