@@ -148,6 +148,9 @@ public final class BlockFamily: Sendable {
   public let isPlain: Bool
   /// What kernels of its deploy form look like.
   public let deployKernels: DeployKernels
+  /// What no tensor shows and is taken for granted, as it holds for all published networks; to be said of
+  /// what was fused.
+  public let assumption: String?
   private let expression: Expression
 
   /// - Parameter expression: the tree that the layers of a block make; nil where the family is no
@@ -156,7 +159,7 @@ public final class BlockFamily: Sendable {
   public init(
     _ name: String, source: String, layers: [Layer], isForTrainingOnly: Bool = false,
     keepsWidth: Bool = false, isPlain: Bool = false, deployKernels: DeployKernels = .any,
-    expression: @escaping Expression
+    assumption: String? = nil, expression: @escaping Expression
   ) {
     self.name = name
     self.source = source
@@ -166,6 +169,7 @@ public final class BlockFamily: Sendable {
     self.keepsWidth = keepsWidth
     self.isPlain = isPlain
     self.deployKernels = deployKernels
+    self.assumption = assumption
     self.expression = expression
   }
 

@@ -107,6 +107,12 @@ public struct FusionPlan: Sendable {
     if network.stateDict.modules.values.contains(where: { $0.epsilon != nil }) {
       notes.append("epsilon, stride and padding are those of the modules in the file")
     }
+    let families = Set(blocks.keys.compactMap { network.block(at: $0)?.family.name })
+    for family in BlockFamily.all where families.contains(family.name) {
+      if let assumption = family.assumption {
+        notes.append("blocks of \(family.name) are \(assumption)")
+      }
+    }
     let alone = network.blocks.count { !$0.hasBranches && !$0.family.standsBesideOthers }
     if alone > 0 {
       notes.append(

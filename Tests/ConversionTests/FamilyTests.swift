@@ -127,6 +127,16 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     #expect(try verify(network.path, output, options: comparison).holds)
   }
 
+  @Test(arguments: FamilyCase.all)
+  func `what no tensor shows and is taken for granted is said`(network: FamilyCase) throws {
+    var options = FuseOptions()
+    options.reading.key = network.key
+    options.isDryRun = true
+    let report = try fuse(network.path, to: folder.file("no.rvd"), options: options)
+    let isSaid = report.notes.contains { "\($0)".contains("reparam_identity") }
+    #expect(isSaid == (network.dialect == .repGhost))
+  }
+
   @Test func `a deploy kernel of noise beside other branches is believed nowhere`() throws {
     let path = Fixtures.path(
       "Families/super-gradients/qarepvgg-phantom/ckpt_latest_weights_only.pth")

@@ -5,7 +5,9 @@ extension BlockFamily {
   /// shows; their networks have none.
   public static let repGhost = BlockFamily(
     "RepGhost", source: "arXiv:2211.06088, 3.2",
-    layers: [.convBN("cheap"), .batchNorm("identity")], keepsWidth: true
+    layers: [.convBN("cheap"), .batchNorm("identity")], keepsWidth: true,
+    assumption:
+      "taken to have no identity beside the one with BatchNorm, which no tensor would show (reparam_identity of the authors' code)"
   ) { layers in
     layers.cheap! + layers.identity
   }
