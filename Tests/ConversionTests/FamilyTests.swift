@@ -254,9 +254,15 @@ extension Branch {
   /// that is not folded.
   fileprivate var corruptions: [(Cause, Branch)] {
     var list: [(Cause, Branch)] = []
-    if norm != nil { list.append((.epsilon(3e-3), norms { $0.epsilon = 3e-3 })) }
+    if let norm {
+      let other = norm.epsilon == 1e-3 ? 1e-5 : 1e-3
+      list.append((.epsilon(other), norms { $0.epsilon = other }))
+    }
     for case .layer(let address, _) in summands where summands.count > 1 {
       list.append((.leftOut([address.description]), without(address)!))
+    }
+    if summands.contains(where: \.isIdentity), let rest = withoutIdentity {
+      list.append((.leftOut(["identity"]), rest))
     }
     for case .layer(let address, let inner) in all {
       if case .batchNorm = inner, let rest = unfolded(address) {
@@ -264,6 +270,18 @@ extension Branch {
       }
     }
     return list
+  }
+
+  private var isIdentity: Bool { if case .identity = self { true } else { false } }
+
+  /// Without an identity that no tensor shows.
+  private var withoutIdentity: Branch? {
+    switch self {
+    case .sum(let branches): .sum(branches.filter { !$0.isIdentity })
+    case .batchNorm(let inner, let norm): inner.withoutIdentity.map { $0.normalized(by: norm) }
+    case .layer(let address, let inner): inner.withoutIdentity.map { .layer(address, $0) }
+    default: self
+    }
   }
 
   /// The branches that the whole is the sum of, before a BatchNorm behind it.
@@ -520,15 +538,20 @@ private let storedCorruptions:
     let train = family.path
     let network = try Network(recognising: openCheckpoint(train), key: family.key)
     let right = try DeployState(fusing: train, key: family.key, names: network.dialect)
-    func rowLength(_ block: Block) -> Int {
-      block.mainKernel!.tensor.shape.dimensions.dropFirst().reduce(1, *)
+    func sizes(_ block: Block) -> (Int, Int) {
+      let shape = block.mainKernel!.tensor.shape.dimensions
+      return (min(shape[0], 4), shape.dropFirst().reduce(1, *))
     }
-    // One whose rows are more than a few values.
-    let longest = network.blocks.filter(\.hasBranches).max { rowLength($0) < rowLength($1) }
-    let block = try #require(longest).path
+    // One that has channels, and rows of more than a few values.
+    let longest = network.blocks.filter(\.hasBranches).max { sizes($0) < sizes($1) }
+    let chosen = try #require(longest)
+    let block = chosen.path
     for (_, cause, corrupt) in storedCorruptions {
+      var cause = cause
       // A BatchNorm that was put in changes nothing but the bias.
-      let cause = cause == .noBias && family.dialect == .officialInsertedBatchNorm ? nil : cause
+      if cause == .noBias && family.dialect == .officialInsertedBatchNorm { cause = nil }
+      // One of three channels is not few of many.
+      if cause == .channels([1]) && sizes(chosen).0 < 4 { cause = nil }
       var state = right
       let (weight, bias) = names(block, in: network)
       var (kernel, shift) = (state[weight], state[bias])
