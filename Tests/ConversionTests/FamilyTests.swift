@@ -74,6 +74,15 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     FamilyCase(
       folder: "unireplknet/13-11-9-7-5-3", file: "checkpoint-best.pth", dialect: .uniRepLKNet,
       blocks: 7, only: "dwconv"),
+    FamilyCase(
+      folder: "repvit/original-distilled", file: "repvit_distill_300e.pth", dialect: .repViT,
+      blocks: 13),
+    FamilyCase(
+      folder: "repvit/timm-m0-9-like-distilled", file: "model.safetensors", dialect: .repViTTimm,
+      blocks: 32),
+    FamilyCase(
+      folder: "repvit/timm-legacy", file: "pytorch_model.bin", dialect: .repViTTimmLegacy,
+      blocks: 29),
   ]
 }
 
@@ -167,7 +176,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test(arguments: [
-    ("stages.0.blocks.0.token_mixer.0.conv.c.weight", "RepViT"),
+    ("stages.0.blocks.0.token_mixer.mixer.rbr_skip.weight", "FastViT or MobileCLIP"),
     ("layer1.0.eval_conv.weight", "SPAN"),
     ("backbone.0.compactor.pwc.weight", "ResRep"),
   ])
