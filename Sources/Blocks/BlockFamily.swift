@@ -72,8 +72,10 @@ public struct Layer: Sendable {
   }
 
   /// A matrix with a bias, as of a classifier.
-  public static func linear(_ name: String, optional: Bool = false) -> Layer {
-    Layer(name, .matrix, hasBatchNorm: false, isOptional: optional)
+  public static func linear(
+    _ name: String, optional: Bool = false, with partners: [String] = []
+  ) -> Layer {
+    Layer(name, .matrix, hasBatchNorm: false, isOptional: optional, partners: partners)
   }
 
   static func squeezeExcitation(_ name: String) -> Layer {
@@ -164,7 +166,12 @@ public final class BlockFamily: Sendable {
     self.name = name
     self.source = source
     self.layers = layers
-    allLayers = BlockFamily.commonLayers + layers
+    hasMatrices = !layers.contains { $0.weightForm == .kernel }
+    let fused = LayerAddress.fused.name
+    allLayers =
+      BlockFamily.commonLayers
+      + [hasMatrices ? .linear(fused, optional: true) : .convolution(fused, optional: true)]
+      + layers
     self.isForTrainingOnly = isForTrainingOnly
     self.keepsWidth = keepsWidth
     self.isPlain = isPlain
@@ -176,7 +183,7 @@ public final class BlockFamily: Sendable {
   /// Every family there is.
   public static let all: [BlockFamily] = [
     .repVGG, .insertedBatchNorm, .mobileOne, .dbb, .acb, .repLKNet, .repGhost, .uniRepLKNet,
-    .dilatedReparam,
+    .dilatedReparam, .repViT, .repViTLegacy, .normalizedClassifier,
     .convolutionBatchNorm, .auxiliaryHead,
   ]
 
@@ -187,13 +194,16 @@ public final class BlockFamily: Sendable {
         Layer.squeezeExcitation(LayerAddress.squeeze($0).name),
         .squeezeExcitation(LayerAddress.excite($0).name),
       ]
-    } + [.convolution(LayerAddress.fused.name, optional: true)]
+    }
 
   /// Its own layers and the common ones, in the order of a state dict.
   public let allLayers: [Layer]
 
   /// A layer by its name, of its own or common.
   public func layer(named name: String) -> Layer? { allLayers.first { $0.name == name } }
+
+  /// Whether its blocks are linear layers, and so a matrix in deploy form; their trees have kernels of 1x1.
+  public let hasMatrices: Bool
 
   /// Whether its blocks are looked for only beside those of another family.
   public var standsBesideOthers: Bool { isPlain || isForTrainingOnly }
@@ -275,7 +285,9 @@ public struct BlockLayers: Sendable {
 
     init(_ address: LayerAddress, _ layer: Layer, _ parameters: BlockParameters) throws {
       func tensor(_ part: Part) -> Tensor? { parameters.tensors[ParameterAddress(address, part)] }
-      kernel = tensor(.weight)
+      kernel = tensor(.weight).map {
+        $0.shape.rank == 2 ? $0.reshaped(to: Shape($0.shape.dimensions + [1, 1])) : $0
+      }
       bias = tensor(.bias)
       let channels = kernel?.shape[0] ?? tensor(.gamma)?.shape.elementCount ?? 0
       func vector(_ part: Part) throws -> [Double] {
@@ -315,6 +327,9 @@ public struct BlockLayers: Sendable {
 
   /// The BatchNorm of a layer, to follow something else.
   public func norm(_ name: String) -> BatchNorm? { values[LayerAddress(name)]?.norm }
+
+  /// Of a layer's kernel, OIHW.
+  public func shape(_ layer: LayerAddress) -> Shape? { values[layer]?.kernel?.shape }
 
   /// Height and width of a layer's kernel.
   public func kernelSize(_ layer: LayerAddress) -> (height: Int, width: Int)? {

@@ -84,7 +84,7 @@ public struct OutputFormat: Sendable {
     writer: .tensors(WTSWriter.write))
 
   /// The names of an output: those asked for, or those usual in the format, or, of families that these
-  /// cannot name, their first project's.
+  /// cannot name, the file's own or, of networks that are known as a whole, their first project's.
   ///
   /// - Throws: `ConversionError.noNames` if the dialect asked for cannot name the network's blocks.
   func names(for network: Network, _ asked: Dialect?) throws(ConversionError) -> Dialect {
@@ -101,7 +101,11 @@ public struct OutputFormat: Sendable {
       return asked
     }
     if canName(names) { return names }
-    var names = Dialect.first(naming: families) ?? network.dialect
+    // Of what is not known as a whole only the blocks could be renamed. Some projects had other names in
+    // one container.
+    let own = network.dialect
+    var names = Dialect.first(naming: families) ?? own
+    if own.root == nil, own.containers.isEmpty, canName(own) { names = own }
     names.layouts = self.names.layouts
     return names
   }

@@ -43,7 +43,8 @@ public struct Dialect: Equatable, Sendable {
   public static let all: [Dialect] = [
     .official, .baseCls, .renamedMegEngine, .timm, .mmpretrain, .paddleClas, .zcls, .objax, .keras,
     .yolov6, .mobileOne, .mobileOneTimm, .mobileOneMMPretrain, .dbb, .dbbHDF5,
-    .acnet, .repLKNet, .repGhost, .officialInsertedBatchNorm, .uniRepLKNet,
+    .acnet, .repLKNet, .repGhost, .officialInsertedBatchNorm, .uniRepLKNet, .repViT, .repViTTimm,
+    .repViTTimmLegacy,
   ]
 
   /// The dialect that `--names` calls `name`.

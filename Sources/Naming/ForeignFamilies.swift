@@ -16,7 +16,6 @@ struct ForeignFamily: Sendable {
     ForeignFamily(
       name: "FastViT or MobileCLIP",
       markers: [".token_mixer.mixer.", ".lkb_origin.", ".pos_emb.pos_enc", ".large_conv.conv."]),
-    ForeignFamily(name: "RepViT", markers: [".token_mixer.0.conv", ".token_mixer.conv.c."]),
     ForeignFamily(name: "YOLOv7", markers: [".rbr_dense.0."]),
     ForeignFamily(name: "RepOptimizers", markers: [".scale_conv.", ".scale_identity."]),
     ForeignFamily(name: "RepMLPNet", markers: [".fc3_bn.", ".repconv1."]),

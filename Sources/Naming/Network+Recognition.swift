@@ -180,7 +180,7 @@ private struct Recognition {
     }
   }
 
-  private let suffixes: SuffixTable
+  private var suffixes: SuffixTable
   /// Whether the block that takes the image is there: other parts of a whole network are known beside it
   /// only.
   private var hasRoot = false
@@ -248,23 +248,39 @@ private struct Recognition {
   /// Finds where blocks are. Families without branches have blocks only beside those that have some, and
   /// only whole ones; those for training only beside a whole network.
   private mutating func findBlocks(_ splits: inout [SuffixTable.Split?]) {
+    for case let split? in splits
+    where SuffixTable.marksBlock(split) && !split.block.family.standsBesideOthers {
+      add(split)
+    }
+    guard !blocks.isEmpty else { return }
+    // What would be of a block that is not there may be of one beside others.
+    let found = blocks
+    for (index, split) in splits.enumerated() {
+      guard let split, found[split.path]?.family != split.block.family,
+        !split.block.family.standsBesideOthers
+      else { continue }
+      splits[index] = suffixes.split(wrapped.names[index]) { path, family in
+        family.standsBesideOthers || found[path]?.family == family
+      }
+    }
     var present: [String: Set<ParameterAddress>] = [:]
     let watched = dialect.tables.filter { $0.family.isPlain || $0.layerInPlace != nil }.map(
       \.family)
     for case let split? in splits where watched.contains(split.block.family) {
       present[split.path, default: []].insert(split.address)
     }
-    func isWhole(_ split: SuffixTable.Split, _ kernel: Tensor) -> Bool {
+    func isWhole(_ split: SuffixTable.Split, _ weight: Tensor) -> Bool {
+      let family = split.block.family
       let parts = Set((present[split.path] ?? []).map(\.part))
       let norms = parts.intersection(Part.ofBatchNorm)
-      return (norms.isEmpty || norms.isSuperset(of: Part.ofBatchNorm.dropLast()))
-        && parts.contains(.weight) && kernel.shape.rank >= 4
+      let inPlace = dialect.table(of: family)?.layerInPlace ?? .fused
+      return
+        (norms.isEmpty
+        ? [.fused, inPlace].contains(split.address.layer)
+        : norms.isSuperset(of: Part.ofBatchNorm.dropLast()))
+        && parts.contains(.weight)
+        && (family.hasMatrices ? weight.shape.rank == 2 : weight.shape.rank >= 4)
     }
-    for case let split? in splits
-    where SuffixTable.marksBlock(split) && !split.block.family.standsBesideOthers {
-      add(split)
-    }
-    guard !blocks.isEmpty else { return }
     hasRoot = blocks.values.contains { $0.path == dialect.root }
     for (index, split) in splits.enumerated() {
       guard let split, split.block.family.standsBesideOthers else { continue }
@@ -446,12 +462,16 @@ private struct SuffixTable {
     return (String(Substring(rest.dropLast(separator.utf8.count))), numbers)
   }
 
-  mutating func split(_ name: String) -> Split? {
+  /// - Parameter isWanted: whether a family's block at a path in the file may have it.
+  mutating func split(
+    _ name: String, where isWanted: (String, BlockFamily) -> Bool = { _, _ in true }
+  ) -> Split? {
     guard let suffixes = within[Self.last(name)] else { return nil }
     // By index, so that only what fits is copied.
     for place in suffixes.indices where name.hasSuffix(suffixes[place].tail) {
       let suffix = suffixes[place]
       if let (path, numbers) = path(of: name, before: suffix, dialect.separator),
+        isWanted(path, dialect.tables[suffix.table].family),
         let canonical = canonicalPath(of: path, suffix.table)
       {
         var address = suffix.address

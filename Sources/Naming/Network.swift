@@ -46,7 +46,7 @@ public struct Block: Sendable {
 
   /// The first kernel of the training form in the order of the family's layers, else the deploy form's.
   public var mainKernel: Parameter? {
-    for layer in family.layers where layer.weightForm == .kernel {
+    for layer in family.layers where layer.weightForm != nil {
       if let parameter = self[ParameterAddress(layer.address, .weight)] { return parameter }
     }
     return self[.fused(.weight)]

@@ -177,7 +177,9 @@ struct Diagnosis {
       $0.branch.size.height < block.shape[2] || $0.branch.size.width < block.shape[3]
     }
     for selection in small.selections(atMost: Self.limit / 8) {
-      for (row, column) in block.otherPlaces(for: selection[0].branch, limit: Self.limit) {
+      for (row, column) in block.otherPlaces(
+        for: selection.map(\.branch), limit: Self.limit)
+      {
         list.append(
           (
             .misplaced(names(selection), row: row, column: column),
@@ -418,10 +420,12 @@ extension Branch {
 }
 
 extension ReferenceBlock {
-  /// Rows and columns, but for the right ones, at which the first weight of a smaller kernel might lie.
-  fileprivate func otherPlaces(for branch: Branch, limit: Int) -> [(row: Int, column: Int)] {
-    let size = branch.size
-    let (rows, columns) = (shape[2] - size.height + 1, shape[3] - size.width + 1)
+  /// Rows and columns, but for the right ones, at which the first weights of smaller kernels might lie.
+  fileprivate func otherPlaces(for branches: [Branch], limit: Int) -> [(row: Int, column: Int)] {
+    let sizes = branches.map(\.size)
+    let (rows, columns) = (
+      shape[2] - sizes.map(\.height).max()! + 1, shape[3] - sizes.map(\.width).max()! + 1
+    )
     let all = (0..<rows).flatMap { row in (0..<columns).map { (row, $0) } }
     return Array(all.filter { $0 != (rows / 2, columns / 2) }.prefix(limit))
   }

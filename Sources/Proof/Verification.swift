@@ -175,7 +175,12 @@ private struct Matching: Sendable {
         let address = alignment.address(block.address)
         let roles = Part.ofConvolution.map { Role.block(address, .fused($0)) }
         used.formUnion(roles)
-        if let weight = found[roles[0]], let bias = found[roles[1]] {
+        if var weight = found[roles[0]], let bias = found[roles[1]] {
+          // A matrix, as kernels of 1x1.
+          if weight.tensor.shape.rank == 2 {
+            weight.tensor = weight.tensor.reshaped(
+              to: Shape(weight.tensor.shape.dimensions + [1, 1]))
+          }
           fused.append(FusedPair(block: reference, weight: weight, bias: bias))
         } else {
           let other = deploy.block(at: address.path)
@@ -369,12 +374,15 @@ extension Array {
 struct PathAlignment {
   private var removed = ""
   private var added = ""
+  /// The blocks of the second: names of deploy forms can be those of several families.
+  private var others: [String: BlockAddress] = [:]
 
   init(from first: Network, to second: Network) {
+    others = Dictionary(uniqueKeysWithValues: second.blocks.map { ($0.path, $0.address) })
     let (paths, others) = (first.blocks.map(\.path), Set(second.blocks.map(\.path)))
     guard let path = paths.first, !paths.allSatisfy(others.contains) else { return }
     for other in second.blocks.map(\.path) {
-      var attempt = PathAlignment()
+      var attempt = self
       if other.hasSuffix(".\(path)") {
         attempt.added = String(other.dropLast(path.count))
       } else if path.hasSuffix(".\(other)") {
@@ -387,14 +395,13 @@ struct PathAlignment {
     }
   }
 
-  private init() {}
-
   func path(_ path: String) -> String {
     added + (path.hasPrefix(removed) ? String(path.dropFirst(removed.count)) : path)
   }
 
   func address(_ block: BlockAddress) -> BlockAddress {
-    BlockAddress(block.family, path(block.path))
+    let path = path(block.path)
+    return others[path] ?? BlockAddress(block.family, path)
   }
 
   func role(_ role: Role) -> Role {

@@ -37,7 +37,10 @@ extension FusionPlan {
         }
       }
       if let weight = block[.fused(.weight)] {
-        guard weight.tensor.shape == kernel.shape else {
+        guard
+          weight.tensor.shape == kernel.shape
+            || weight.tensor.shape.dimensions + [1, 1] == kernel.shape.dimensions
+        else {
           throw FusionError.mismatchedShapes(
             path: network.path, block: block.path, family: block.family.name,
             what: "the deploy kernel is \(weight.tensor.shape), its branches give \(kernel.shape)")

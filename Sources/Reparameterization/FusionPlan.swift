@@ -193,7 +193,9 @@ public struct FusionPlan: Sendable {
       case .fuse(let block):
         [
           DeployTensor(
-            role: .block(block.address, .fused(.weight)), shape: block.kernel.shape,
+            role: .block(block.address, .fused(.weight)),
+            shape: block.address.family.hasMatrices
+              ? Shape(Array(block.kernel.shape.dimensions.prefix(2))) : block.kernel.shape,
             contents: .numbers(FusedWeights(block.kernel))),
           DeployTensor(
             role: .block(block.address, .fused(.bias)), shape: [block.kernel.shape[0]],

@@ -74,6 +74,15 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     FamilyCase(
       folder: "unireplknet/13-11-9-7-5-3", file: "checkpoint-best.pth", dialect: .uniRepLKNet,
       blocks: 7, only: "dwconv"),
+    FamilyCase(
+      folder: "repvit/original-distilled", file: "repvit_distill_300e.pth", dialect: .repViT,
+      blocks: 13),
+    FamilyCase(
+      folder: "repvit/timm-m0-9-like-distilled", file: "model.safetensors", dialect: .repViTTimm,
+      blocks: 32),
+    FamilyCase(
+      folder: "repvit/timm-legacy", file: "pytorch_model.bin", dialect: .repViTTimmLegacy,
+      blocks: 29),
   ]
 }
 
@@ -177,7 +186,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test(arguments: [
-    ("stages.0.blocks.0.token_mixer.0.conv.c.weight", "RepViT"),
+    ("stages.0.blocks.0.token_mixer.mixer.rbr_skip.weight", "FastViT or MobileCLIP"),
     ("layer1.0.eval_conv.weight", "SPAN"),
     ("backbone.0.compactor.pwc.weight", "ResRep"),
   ])
@@ -264,9 +273,15 @@ extension Branch {
   /// that is not folded.
   fileprivate var corruptions: [(Cause, Branch)] {
     var list: [(Cause, Branch)] = []
-    if norm != nil { list.append((.epsilon(3e-3), norms { $0.epsilon = 3e-3 })) }
+    if let norm {
+      let other = norm.epsilon == 1e-3 ? 1e-5 : 1e-3
+      list.append((.epsilon(other), norms { $0.epsilon = other }))
+    }
     for case .layer(let address, _) in summands where summands.count > 1 {
       list.append((.leftOut([address.description]), without(address)!))
+    }
+    if summands.contains(where: \.isIdentity), let rest = withoutIdentity {
+      list.append((.leftOut(["identity"]), rest))
     }
     for case .layer(let address, let inner) in all {
       if case .batchNorm = inner, let rest = unfolded(address) {
@@ -274,6 +289,18 @@ extension Branch {
       }
     }
     return list
+  }
+
+  private var isIdentity: Bool { if case .identity = self { true } else { false } }
+
+  /// Without an identity that no tensor shows.
+  private var withoutIdentity: Branch? {
+    switch self {
+    case .sum(let branches): .sum(branches.filter { !$0.isIdentity })
+    case .batchNorm(let inner, let norm): inner.withoutIdentity.map { $0.normalized(by: norm) }
+    case .layer(let address, let inner): inner.withoutIdentity.map { .layer(address, $0) }
+    default: self
+    }
   }
 
   /// The branches that the whole is the sum of, before a BatchNorm behind it.
@@ -530,15 +557,20 @@ private let storedCorruptions:
     let train = family.path
     let network = try Network(recognising: openCheckpoint(train), key: family.key)
     let right = try DeployState(fusing: train, key: family.key, names: network.dialect)
-    func rowLength(_ block: Block) -> Int {
-      block.mainKernel!.tensor.shape.dimensions.dropFirst().reduce(1, *)
+    func sizes(_ block: Block) -> (Int, Int) {
+      let shape = block.mainKernel!.tensor.shape.dimensions
+      return (min(shape[0], 4), shape.dropFirst().reduce(1, *))
     }
-    // One whose rows are more than a few values.
-    let longest = network.blocks.filter(\.hasBranches).max { rowLength($0) < rowLength($1) }
-    let block = try #require(longest).path
+    // One that has channels, and rows of more than a few values.
+    let longest = network.blocks.filter(\.hasBranches).max { sizes($0) < sizes($1) }
+    let chosen = try #require(longest)
+    let block = chosen.path
     for (_, cause, corrupt) in storedCorruptions {
+      var cause = cause
       // A BatchNorm that was put in changes nothing but the bias.
-      let cause = cause == .noBias && family.dialect == .officialInsertedBatchNorm ? nil : cause
+      if cause == .noBias && family.dialect == .officialInsertedBatchNorm { cause = nil }
+      // One of three channels is not few of many.
+      if cause == .channels([1]) && sizes(chosen).0 < 4 { cause = nil }
       var state = right
       let (weight, bias) = names(block, in: network)
       var (kernel, shift) = (state[weight], state[bias])

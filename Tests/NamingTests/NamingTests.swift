@@ -44,6 +44,12 @@ func addresses(of layer: Layer, _ numbers: [Int]) -> [LayerAddress] {
     : numbers.map { number in LayerAddress(layer.name, numbers: layer.places.map { _ in number }) }
 }
 
+/// Where a block can be, as near to a path as its table has it.
+func placed(_ path: String, _ table: BlockTable) -> String {
+  let pattern = table.blocks[0].first.description
+  return pattern.hasPrefix("*") ? path + pattern.dropFirst() : path
+}
+
 /// One block with every layer of the family that a dialect is of, four channels; two of what is counted.
 func block(_ path: String, _ dialect: Dialect = .official) -> [(String, Shape)] {
   let layers = dialect.family.layers
@@ -51,7 +57,7 @@ func block(_ path: String, _ dialect: Dialect = .official) -> [(String, Shape)] 
     layer in
     addresses(of: layer, [0, 1]).flatMap { address in
       layer.parts.filter { $0 != .bias }.flatMap { part in
-        let role = role(path, address, part, dialect.family)
+        let role = role(placed(path, dialect.tables[0]), address, part, dialect.family)
         return entry(role, shape(of: role), dialect)
       }
     }
@@ -107,7 +113,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     #expect(Set(entries.map(\.0)).count == entries.count)
     let network = try Network(
       recognising: checkpoint(["": entries + marker(dialect)]), dialects: [dialect])
-    #expect(network.blocks.map(\.path) == ["stage0", "stage1.0"])
+    #expect(
+      network.blocks.map(\.path) == ["stage0", "stage1.0"].map { placed($0, dialect.tables[0]) })
     let names = Set(entries.map(\.0))
     for parameter in network.parameters where names.contains(parameter.originalName) {
       #expect(dialect.name(of: parameter.role) == parameter.originalName)
@@ -128,11 +135,13 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       if table.family.isForTrainingOnly && dialect.root == nil { continue }
       // Families that stand beside others have places of their own.
       let place = "\(table.family.name)".lowercased()
+      let only = table.blocks.map(\.first.description).filter { !$0.contains { "*{".contains($0) } }
       let paths =
         table.family.isForTrainingOnly
         ? ["stage1_aux"]
-        : table.family == dialect.family ? blockPaths : ["\(place).1", "\(place).2"]
-      for path in paths {
+        : table.family == dialect.family
+          ? blockPaths : only.isEmpty ? ["\(place).1", "\(place).2"] : only
+      for path in table.family.isForTrainingOnly ? paths : paths.map({ placed($0, table) }) {
         for layer in table.family.allLayers {
           for address in addresses(of: layer, [0, 1, 10]) {
             // In its own place, the deploy convolution has the name of the layer.
@@ -174,7 +183,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     let paths =
       Self.withoutPlus.contains(dialect.name) ? Array(Self.blockPaths[..<3]) : Self.blockPaths
     let found = network.blocks.filter { $0.family == dialect.family }
-    #expect(Set(found.map(\.path)) == Set(paths))
+    #expect(Set(found.map(\.path)) == Set(paths.map { placed($0, dialect.tables[0]) }))
     // As many parameters as were given, each in the block it belongs to.
     for block in network.blocks {
       let given = expected.values.count {
@@ -353,6 +362,27 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
         "stage2.2.dwconv.lk_origin.bias",
       ]
     ),
+    (
+      "repvit", ["conv": .weight, "pointwise": .bias, "outer": .gamma, "fused": .weight],
+      [
+        "stage2.2.token_mixer.0.conv.c.weight", "stage2.2.token_mixer.0.conv1.bias",
+        "stage2.2.token_mixer.0.bn.weight", "stage2.2.token_mixer.0.weight",
+      ]
+    ),
+    (
+      "repvit-timm", ["conv": .beta, "pointwise": .weight, "outer": .gamma, "fused": .weight],
+      [
+        "stage2.2.token_mixer.conv.bn.bias", "stage2.2.token_mixer.conv1.weight",
+        "stage2.2.token_mixer.bn.weight", "stage2.2.token_mixer.weight",
+      ]
+    ),
+    (
+      "repvit-timm-legacy", ["conv": .weight, "pointwise": .gamma, "fused": .weight],
+      [
+        "stage2.2.token_mixer.conv.c.weight", "stage2.2.token_mixer.conv1.bn.weight",
+        "stage2.2.token_mixer.weight",
+      ]
+    ),
   ]
 
   @Test(arguments: namesOfFamilies)
@@ -360,7 +390,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     name: String, parts: [LayerAddress: Part], expected: [String]
   ) throws {
     let dialect = try #require(Dialect.named(name))
-    let found = parts.map { dialect.name(of: role("stage2.2", $0, $1, dialect.family)) }
+    let path = placed("stage2.2", dialect.tables[0])
+    let found = parts.map { dialect.name(of: role(path, $0, $1, dialect.family)) }
     #expect(Set(found) == Set(expected.map(Optional.some)))
   }
 

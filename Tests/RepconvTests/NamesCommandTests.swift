@@ -206,7 +206,7 @@ import Testing
       ),
       (
         "family: RepVGG", "family: ResNet",
-        "mine.dialect at line 13: 'family' is one of RepVGG, MobileOne, DBB, ConvBN, AuxiliaryHead, not 'ResNet'."
+        "mine.dialect at line 13: 'family' is one of \(BlockFamily.all.map(\.name).joined(separator: ", ")), not 'ResNet'."
       ),
       (
         "family: RepVGG", "family: RepVGG\nseparator: _",
