@@ -15,7 +15,7 @@ import torch
 from interop import FIXTURES, Checks, expect, load_npz
 from rvd_network import read, run
 
-FAMILIES = ("mobileone", "dbb", "acnet", "replknet", "repghost")
+FAMILIES = ("mobileone", "dbb", "acnet", "replknet", "repghost", "repvit")
 # Of the largest value: both forms in float32 differ by some 1e-6 of it.
 TOLERANCE = 1e-4
 
