@@ -71,6 +71,8 @@ public enum Part: String, CaseIterable, Codable, Sendable {
   case runningMean, runningVariance
   /// PyTorch's step counter; not part of the network's function.
   case batchesTracked
+  /// Of a layer that is nothing but a parameter, such as a factor: of the shape its family says.
+  case value
 
   /// Those of a convolution or a linear layer.
   public static let ofConvolution: [Part] = [.weight, .bias]
@@ -82,7 +84,7 @@ public enum Part: String, CaseIterable, Codable, Sendable {
   /// Whether an optimiser changes it: all but what BatchNorm counts and averages.
   public var isTrainable: Bool {
     switch self {
-    case .weight, .bias, .gamma, .beta: true
+    case .weight, .bias, .gamma, .beta, .value: true
     case .runningMean, .runningVariance, .batchesTracked: false
     }
   }

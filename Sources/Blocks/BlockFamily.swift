@@ -11,6 +11,8 @@ public struct Layer: Sendable {
     case matrix
     /// Of Squeeze-and-Excitation: `[out, in, 1, 1]`.
     case squeezeExcitation
+    /// A parameter without a layer, of any shape: `layer_scale`, `alpha`.
+    case parameter
   }
 
   /// The family's name for it, which addresses and dialect tables use: `dense`.
@@ -78,6 +80,16 @@ public struct Layer: Sendable {
     Layer(name, .matrix, hasBatchNorm: false, isOptional: optional, partners: partners)
   }
 
+  /// A parameter that belongs to no layer: factors, or what a kernel is made of.
+  public static func parameter(
+    _ name: String, optional: Bool = false, numbered places: [String] = [],
+    with partners: [String] = []
+  ) -> Layer {
+    Layer(
+      name, .parameter, hasBatchNorm: false, isOptional: optional, places: places,
+      partners: partners)
+  }
+
   static func squeezeExcitation(_ name: String) -> Layer {
     Layer(name, .squeezeExcitation, hasBatchNorm: false, isOptional: true)
   }
@@ -87,7 +99,11 @@ public struct Layer: Sendable {
 
   /// The parameters it can have, in the order of a state dict.
   public var parts: [Part] {
-    (weightForm == nil ? [] : Part.ofConvolution) + (hasBatchNorm ? Part.ofBatchNorm : [])
+    switch weightForm {
+    case nil: Part.ofBatchNorm
+    case .parameter: [.value]
+    default: Part.ofConvolution + (hasBatchNorm ? Part.ofBatchNorm : [])
+    }
   }
 
   /// The parameters it cannot do without. A convolution's bias is rare where BatchNorm follows, and
@@ -282,12 +298,12 @@ public struct BlockLayers: Sendable {
     var kernel: Tensor?
     var bias: Tensor?
     var norm: BatchNorm?
+    var parameter: Tensor?
 
     init(_ address: LayerAddress, _ layer: Layer, _ parameters: BlockParameters) throws {
       func tensor(_ part: Part) -> Tensor? { parameters.tensors[ParameterAddress(address, part)] }
-      kernel = tensor(.weight).map {
-        $0.shape.rank == 2 ? $0.reshaped(to: Shape($0.shape.dimensions + [1, 1])) : $0
-      }
+      parameter = tensor(.value)
+      kernel = tensor(.weight)?.asKernel
       bias = tensor(.bias)
       let channels = kernel?.shape[0] ?? tensor(.gamma)?.shape.elementCount ?? 0
       func vector(_ part: Part) throws -> [Double] {
@@ -327,6 +343,9 @@ public struct BlockLayers: Sendable {
 
   /// The BatchNorm of a layer, to follow something else.
   public func norm(_ name: String) -> BatchNorm? { values[LayerAddress(name)]?.norm }
+
+  /// A parameter that belongs to no layer; nil if the block has none.
+  public func parameter(_ address: LayerAddress) -> Tensor? { values[address]?.parameter }
 
   /// Of a layer's kernel, OIHW.
   public func shape(_ layer: LayerAddress) -> Shape? { values[layer]?.kernel?.shape }

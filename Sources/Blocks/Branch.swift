@@ -41,6 +41,12 @@ extension Branch {
   /// With every output channel times its own factor, or all times one.
   public func scaled(by factors: Tensor) -> Branch { .scaled(self, by: factors) }
 
+  /// With all channels times one constant: 0.5 of a mean, -1 of what is taken off.
+  public func scaled(by factor: Double) -> Branch {
+    // Safe: one number is one element.
+    .scaled(self, by: try! Tensor(float64: [factor], shape: [1], name: "\(factor)"))
+  }
+
   /// With its taps `rate` apart.
   public func dilated(by rate: Int) -> Branch { .dilated(self, by: rate) }
 

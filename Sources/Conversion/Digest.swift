@@ -54,18 +54,10 @@ public func digest(
 extension Checkpoint {
   /// The only state dict, or the one with this path or last part of it; an empty one of a file without.
   fileprivate func stateDict(called key: String?) throws(NamingError) -> StateDict {
-    func describe(_ dicts: [StateDict]) -> [String] {
-      dicts.map { "\($0.pathDescription) (\($0.tensors.count) tensors)" }
+    let found = try stateDicts(called: key)
+    guard found.count <= 1 else {
+      throw .ambiguous(path: path, candidates: found.map(\.label))
     }
-    var found = stateDicts
-    if let key {
-      found = stateDicts.filter { $0.path.joined(separator: ".") == key }
-      if found.isEmpty { found = stateDicts.filter { $0.path.last == key } }
-      guard !found.isEmpty else {
-        throw .noSuchKey(path: path, key: key, candidates: describe(stateDicts))
-      }
-    }
-    guard found.count <= 1 else { throw .ambiguous(path: path, candidates: describe(found)) }
     return found.first ?? StateDict(tensors: [])
   }
 }

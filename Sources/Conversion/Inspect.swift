@@ -78,9 +78,7 @@ extension Inspection {
     case .failure(let error):
       reason = error.description
       stateDict = checkpoint.stateDicts
-        .filter { dict in
-          options.key.map { $0 == dict.path.joined(separator: ".") || $0 == dict.path.last } ?? true
-        }
+        .filter { options.key == nil || $0.isCalled(options.key) }
         .max { $0.tensors.count < $1.tensors.count }
     }
   }

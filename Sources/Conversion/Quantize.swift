@@ -50,11 +50,10 @@ public struct QuantizationReport: Encodable, Sendable {
   /// In the order of the output.
   public var layers: [Layer]
   /// Whether a bias was changed.
-  public var correctsBiases: Bool
+  public var correctsBiases: Bool { layers.contains(where: \.isCorrected) }
 
-  private enum CodingKeys: String, CodingKey {
-    case layers
-    case correctsBiases = "biasCorrection"
+  public func encode(to encoder: any Encoder) throws {
+    try encoder.encode(members: ["layers": layers, "biasCorrection": correctsBiases])
   }
 }
 
@@ -101,10 +100,7 @@ func quantize(
       isCorrected: !isKept && options.correctsBiases && layer.shift != nil
         && biases.contains(layer.role))
   }
-  return (
-    result,
-    QuantizationReport(layers: layers, correctsBiases: layers.contains(where: \.isCorrected))
-  )
+  return (result, QuantizationReport(layers: layers))
 }
 
 /// Tensors of a deploy network or a training checkpoint in the type that is asked for.

@@ -21,6 +21,15 @@ extension Dialect {
     for table in tables { try requireNamesOfTheirOwn(table, place: place) }
   }
 
+  /// What PyTorch calls the parameters of its BatchNorm, as lines of a table.
+  static let torchBatchNorm = """
+    batchnorm gamma: weight
+    batchnorm beta: bias
+    batchnorm mean: running_mean
+    batchnorm variance: running_var
+    batchnorm counter: num_batches_tracked
+    """
+
   /// A built-in table, which tests have parsed.
   init(builtIn text: String, like base: String? = nil) {
     do throws(NamingError) {
@@ -54,6 +63,8 @@ extension Dialect {
       .gamma: try table.required("batchnorm gamma"), .beta: try table.required("batchnorm beta"),
       .runningMean: try table.required("batchnorm mean"),
       .runningVariance: try table.required("batchnorm variance"),
+      // The layer is the parameter itself.
+      .value: "",
     ]
     parts[.batchesTracked] = table.optional("batchnorm counter")
     classifier = table.optional("classifier")
@@ -91,6 +102,17 @@ extension Dialect {
           throw .badDialect(place: place, line: nil, reason: reason)
         }
       }
+    }
+  }
+}
+
+extension Layer.WeightForm {
+  /// What a line calls a layer with such a weight.
+  fileprivate var key: String {
+    switch self {
+    case .kernel, .squeezeExcitation: "convolution"
+    case .matrix: "linear"
+    case .parameter: "parameter"
     }
   }
 }
@@ -214,7 +236,7 @@ private struct Table {
         keys.append((layer.name, false))
       } else {
         if let form = layer.weightForm {
-          keys.append(("\(layer.name) \(form == .matrix ? "linear" : "convolution")", false))
+          keys.append(("\(layer.name) \(form.key)", false))
         }
         if layer.hasBatchNorm { keys.append(("\(layer.name) batchnorm", true)) }
       }

@@ -72,7 +72,7 @@ enum ShapeForm {
     case .classifier(let part): self = part == .bias ? .linearBias : .matrix
     case .block(let block, let address):
       switch (address.part, block.family.layer(named: address.layer.name)?.weightForm) {
-      case (.batchesTracked, _): self = .any
+      case (.batchesTracked, _), (.value, _): self = .any
       case (.gamma, _), (.beta, _), (.runningMean, _), (.runningVariance, _): self = .batchNorm
       case (.weight, .matrix): self = .matrix
       case (.weight, .squeezeExcitation): self = .squeezeExcitation

@@ -16,15 +16,7 @@ extension Network {
     renames: [Correspondence] = []
   ) throws(NamingError) {
     let path = checkpoint.path
-    let describe: (StateDict) -> String = { "\($0.pathDescription) (\($0.tensors.count) tensors)" }
-    var candidates = checkpoint.stateDicts
-    if let key {
-      candidates = candidates.filter { $0.path.joined(separator: ".") == key }
-      if candidates.isEmpty { candidates = checkpoint.stateDicts.filter { $0.path.last == key } }
-      guard !candidates.isEmpty else {
-        throw .noSuchKey(path: path, key: key, candidates: checkpoint.stateDicts.map(describe))
-      }
-    }
+    let candidates = try checkpoint.stateDicts(called: key)
     let renamed = try renames.renaming(candidates, path: path)
     let recognitions = zip(candidates, renamed).compactMap { stateDict, names in
       Recognition(of: stateDict, names: names, container: checkpoint.family, dialects: dialects)
@@ -36,13 +28,13 @@ extension Network {
     }
     let leaders = recognitions.filter { $0.score == best }
     guard leaders.count == 1 else {
-      throw .ambiguous(path: path, candidates: leaders.map { describe($0.stateDict) })
+      throw .ambiguous(path: path, candidates: leaders.map(\.stateDict.label))
     }
     var notes: [String] = []
     let (chosen, others) = (leaders[0].stateDict, candidates.count - 1)
     if !chosen.path.isEmpty || others > 0 {
       notes.append(
-        "used \(describe(chosen))"
+        "used \(chosen.label)"
           + (others > 0
             ? "; \(others) other dict\(others == 1 ? "" : "s") of tensors left alone" : ""))
     }
@@ -222,8 +214,10 @@ private struct Recognition {
     wrapped = names.bare { name in
       roots.contains(where: name.hasPrefix) && suffixes.split(name)?.block.path == dialect.root
     }
-    var splits = wrapped.names.map { suffixes.split($0) }
     self.suffixes = suffixes
+    // Of most dialects no name tells of a block, and that is soon seen.
+    guard wrapped.names.contains(where: suffixes.mayMarkBlock) else { return }
+    var splits = wrapped.names.map { self.suffixes.split($0) }
     findBlocks(&splits)
     guard !blocks.isEmpty else { return }
     roles = zip(wrapped.names, splits).map { role(of: $0, $1) }
@@ -249,7 +243,7 @@ private struct Recognition {
   /// only whole ones; those for training only beside a whole network.
   private mutating func findBlocks(_ splits: inout [SuffixTable.Split?]) {
     for case let split? in splits
-    where SuffixTable.marksBlock(split) && !split.block.family.standsBesideOthers {
+    where split.marksBlock && !split.block.family.standsBesideOthers {
       add(split)
     }
     guard !blocks.isEmpty else { return }
@@ -285,7 +279,7 @@ private struct Recognition {
     for (index, split) in splits.enumerated() {
       guard let split, split.block.family.standsBesideOthers else { continue }
       if split.block.family.isForTrainingOnly {
-        if hasRoot, SuffixTable.marksBlock(split) { add(split) }
+        if hasRoot, split.marksBlock { add(split) }
       } else if blocks[split.path] == nil, split.address.part == .weight,
         block(around: split.path) == nil,
         isWhole(split, stateDict.tensors[index].tensor)
@@ -375,6 +369,8 @@ private struct SuffixTable {
     var path: String
     var block: BlockAddress
     var address: ParameterAddress
+    /// Whether the suffix says by itself that here is a block.
+    var marksBlock: Bool
   }
 
   /// How names of one parameter end. Where layers have numbers, each stands after a head.
@@ -383,6 +379,9 @@ private struct SuffixTable {
     var tail: String
     var table: Int
     var address: ParameterAddress
+    /// Whether it says by itself that here is a block. `identity.weight` and `se.down.weight` could be
+    /// anything.
+    var marksBlock: Bool
     var length: Int { heads.reduce(tail.utf8.count) { $0 + $1.utf8.count } }
   }
 
@@ -415,22 +414,30 @@ private struct SuffixTable {
   private mutating func add(_ pattern: String, _ address: ParameterAddress, _ table: Int) {
     if pattern.hasPrefix("../") {
       let suffix = Suffix(
-        heads: [], tail: String(pattern.dropFirst(3)), table: table, address: address)
+        heads: [], tail: String(pattern.dropFirst(3)), table: table, address: address,
+        marksBlock: false)
       beside[Self.last(suffix.tail), default: []].append(suffix)
       return
     }
     let literals = literals(of: pattern)
     let suffix = Suffix(
-      heads: literals.dropLast(), tail: literals.last!, table: table, address: address)
+      heads: literals.dropLast(), tail: literals.last!, table: table, address: address,
+      marksBlock: SuffixTable.marksBlock(address, of: dialect.tables[table].family))
     within[Self.last(suffix.tail), default: []].append(suffix)
   }
 
-  /// Whether a suffix says by itself that here is a block. `identity.weight` and `se.down.weight`
-  /// could be anything.
-  static func marksBlock(_ split: Split) -> Bool {
-    if split.address.layer == .fused { return split.address.part == .weight }
-    let layer = split.block.family.layers.first { $0.name == split.address.layer.name }
-    return layer.map { $0.weightForm == .kernel && split.address.part != .bias } ?? false
+  private static func marksBlock(_ address: ParameterAddress, of family: BlockFamily) -> Bool {
+    if address.layer == .fused { return address.part == .weight }
+    let layer = family.layers.first { $0.name == address.layer.name }
+    return layer.map { $0.weightForm == .kernel && address.part != .bias } ?? false
+  }
+
+  /// Whether a name ends as one does that tells of a block which needs no other beside it.
+  func mayMarkBlock(_ name: String) -> Bool {
+    within[Self.last(name)]?.contains {
+      $0.marksBlock && !dialect.tables[$0.table].family.standsBesideOthers
+        && name.hasSuffix($0.tail)
+    } ?? false
   }
 
   private static func last(_ name: String) -> Substring {
@@ -478,7 +485,7 @@ private struct SuffixTable {
         address.layer.numbers = numbers
         return Split(
           path: path, block: BlockAddress(dialect.tables[suffix.table].family, canonical),
-          address: address)
+          address: address, marksBlock: suffix.marksBlock)
       }
     }
     return nil

@@ -1,14 +1,6 @@
 internal import Blocks
 internal import Tensors
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 // What the proof asks of a tree of branches, by code of its own.
 extension Branch {
   /// Height and width of its kernel.

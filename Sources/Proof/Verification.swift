@@ -176,11 +176,7 @@ private struct Matching: Sendable {
         let roles = Part.ofConvolution.map { Role.block(address, .fused($0)) }
         used.formUnion(roles)
         if var weight = found[roles[0]], let bias = found[roles[1]] {
-          // A matrix, as kernels of 1x1.
-          if weight.tensor.shape.rank == 2 {
-            weight.tensor = weight.tensor.reshaped(
-              to: Shape(weight.tensor.shape.dimensions + [1, 1]))
-          }
+          weight.tensor = weight.tensor.asKernel
           fused.append(FusedPair(block: reference, weight: weight, bias: bias))
         } else {
           let other = deploy.block(at: address.path)
@@ -195,10 +191,12 @@ private struct Matching: Sendable {
         let role = alignment.role(parameter.role)
         used.insert(role)
         if let other = found[role] {
-          switch try Matching.layerInSteps(parameter, originals, found, alignment) {
-          case .some(let pair?): fused.append(pair)
-          case .some(nil): break
-          case nil: copies.append((parameter, other))
+          let layer = parameter.role.weightOfBias ?? parameter.role
+          if let pair = try Matching.layerInSteps(layer, originals, found, alignment) {
+            // Once, and not for its bias as well.
+            if parameter.role == layer { fused.append(pair) }
+          } else {
+            copies.append((parameter, other))
           }
         } else {
           missingParts[Matching.part(parameter), default: []].append(parameter.originalName)
@@ -239,26 +237,23 @@ private struct Matching: Sendable {
     blocksWithBranches = withBranches.count
   }
 
-  /// A layer that is no block, whose weight the deploy file has in steps: more than a copy.
+  /// A layer that is no block, whose weight the deploy file has in steps: more than a copy. Nil of any
+  /// other.
   ///
-  /// - Returns: nil if the parameter is of no such layer; of its bias, nothing, as the weight's has it.
+  /// - Parameter role: of its weight.
   private static func layerInSteps(
-    _ parameter: Parameter, _ originals: [Role: Parameter], _ found: [Role: Parameter],
+    _ role: Role, _ originals: [Role: Parameter], _ found: [Role: Parameter],
     _ alignment: PathAlignment
-  ) throws(ReadError) -> FusedPair?? {
-    let weightRole = parameter.role.weightOfBias ?? parameter.role
-    guard let weight = originals[weightRole], let biasRole = weightRole.biasOfWeight,
-      let bias = originals[biasRole], var other = found[alignment.role(weightRole)],
+  ) throws(ReadError) -> FusedPair? {
+    guard let biasRole = role.biasOfWeight, let weight = originals[role],
+      let bias = originals[biasRole], var other = found[alignment.role(role)],
       let otherBias = found[alignment.role(biasRole)], other.tensor.scales != nil,
       weight.tensor.isWeight, bias.tensor.isWeight, weight.tensor.shape == other.tensor.shape
-    else { return .none }
-    guard parameter.role == weightRole else { return .some(nil) }
-    let sizes = weight.tensor.shape.dimensions
-    let shape = Shape(sizes + [Int](repeating: 1, count: max(0, 4 - sizes.count)))
-    other.tensor = other.tensor.reshaped(to: shape)
+    else { return nil }
+    other.tensor = other.tensor.asKernel
+    let kernel = weight.tensor.asKernel
     let reference = try ReferenceBlock(
-      weight.originalName,
-      .convolution(weight.tensor.reshaped(to: shape), bias: bias.tensor), shape: shape)
+      weight.originalName, .convolution(kernel, bias: bias.tensor), shape: kernel.shape)
     return FusedPair(block: reference, weight: other, bias: otherBias)
   }
 

@@ -79,8 +79,7 @@ private struct FrameRun {
     var runs: [FrameRun] = []
     for (index, tensor) in tensors.enumerated() {
       let (count, size) = (tensor.shape.elementCount, tensor.elementType.byteCount)
-      let unit = max(1, tensor.contents.granularity)
-      let step = max(1, tensor.contents.pieceBytes / (unit * size)) * unit
+      let step = tensor.pieceLength()
       var (next, start) = (0, 0)
       repeat {
         var end = next

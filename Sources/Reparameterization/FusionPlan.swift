@@ -107,7 +107,7 @@ public struct FusionPlan: Sendable {
     if network.stateDict.modules.values.contains(where: { $0.epsilon != nil }) {
       notes.append("epsilon, stride and padding are those of the modules in the file")
     }
-    let families = Set(blocks.keys.compactMap { network.block(at: $0)?.family.name })
+    let families = Set(blocks.values.map(\.address.family.name))
     for family in BlockFamily.all where families.contains(family.name) {
       if let assumption = family.assumption {
         notes.append("blocks of \(family.name) are \(assumption)")

@@ -360,8 +360,9 @@ public struct FusedWeights: NumberSource {
 
   public func round(
     _ range: Range<Int>, into floats: UnsafeMutableBufferPointer<Float>, workspace: inout Workspace
-  ) throws(ReadError) {
+  ) throws(ReadError) -> Bool {
     try unsafe kernel.round(rows(range), into: floats, workspace: &workspace)
+    return true
   }
 
   private func rows(_ range: Range<Int>) -> Range<Int> {

@@ -11,21 +11,20 @@ public protocol NumberSource: Sendable {
   /// `workspace.doubles`.
   func compute(_ range: Range<Int>, workspace: inout Workspace) throws(ReadError)
 
-  /// Fills `floats` with the numbers of `range`, each rounded once, to nearest.
+  /// Fills `floats` with the numbers of `range`, each rounded once, to nearest, if there is a shorter way
+  /// than by `compute`.
+  ///
+  /// - Returns: false if there is none.
   func round(
     _ range: Range<Int>, into floats: UnsafeMutableBufferPointer<Float>, workspace: inout Workspace
-  ) throws(ReadError)
+  ) throws(ReadError) -> Bool
 }
 
 extension NumberSource {
-  /// By way of `compute`.
+  /// No shorter way.
   public func round(
     _ range: Range<Int>, into floats: UnsafeMutableBufferPointer<Float>, workspace: inout Workspace
-  ) throws(ReadError) {
-    try compute(range, workspace: &workspace)
-    let numbers = workspace.doubles.span.extracting(first: range.count)
-    for index in numbers.indices { unsafe floats[index] = Float(numbers[index]) }
-  }
+  ) throws(ReadError) -> Bool { false }
 }
 
 extension Tensor: NumberSource {
@@ -35,16 +34,14 @@ extension Tensor: NumberSource {
     try readNumbers(range, into: &workspace.doubles)
   }
 
-  /// Exact for types that fit float32.
+  /// Types that fit float32 are decoded to it.
   ///
   /// - Precondition: `isWeight`.
   public func round(
     _ range: Range<Int>, into floats: UnsafeMutableBufferPointer<Float>, workspace: inout Workspace
-  ) throws(ReadError) {
-    if fitsFloat { return try unsafe readFloats(range, into: floats) }
-    try compute(range, workspace: &workspace)
-    let numbers = workspace.doubles.span.extracting(first: range.count)
-    for index in numbers.indices { unsafe floats[index] = Float(numbers[index]) }
+  ) throws(ReadError) -> Bool {
+    if fitsFloat { try unsafe readFloats(range, into: floats) }
+    return fitsFloat
   }
 }
 
@@ -69,7 +66,7 @@ public struct RoundedContents: TensorContents {
     if format.elementType == .float32 {
       // Safe: `buffer` is the memory of `range.count` float32, aligned for them.
       let floats = unsafe buffer.assumingMemoryBound(to: Float.self)
-      return try unsafe numbers.round(range, into: floats, workspace: &workspace)
+      if try unsafe numbers.round(range, into: floats, workspace: &workspace) { return }
     }
     try numbers.compute(range, workspace: &workspace)
     unsafe format.write(workspace.doubles.span.extracting(first: range.count), buffer)
@@ -116,7 +113,7 @@ public struct SteppedContents: TensorContents {
 
 /// The step of a scale that is nearest to a number, of two equally near the even one: from -127 to 127.
 /// Of a NaN it is 0.
-public func step(nearest number: Double, of scale: Float) -> Double {
+package func step(nearest number: Double, of scale: Float) -> Double {
   let step = (number / Double(scale)).rounded(.toNearestOrEven)
   return step.isNaN ? 0 : max(-127, min(127, step))
 }

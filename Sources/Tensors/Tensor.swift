@@ -112,6 +112,11 @@ public struct Tensor: Sendable {
         scales: scales)
   }
 
+  /// A matrix, OI, as the kernel of 1x1 that does the same, OIHW; a kernel as it is.
+  package var asKernel: Tensor {
+    shape.rank == 2 ? reshaped(to: Shape(shape.dimensions + [1, 1])) : self
+  }
+
   /// The tensor with the order of its elements along `axis` reversed.
   ///
   /// - Precondition: it has not been reshaped.

@@ -56,8 +56,7 @@ public struct OutputTensor: Sendable {
     _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
     let size = elementType.byteCount
-    let unit = max(1, contents.granularity)
-    let step = max(1, (pieceBytes ?? contents.pieceBytes) / (unit * size)) * unit
+    let step = pieceLength(ofAbout: pieceBytes)
     var next = 0
     while next < shape.elementCount {
       let end = min(next + step, shape.elementCount)
@@ -70,6 +69,13 @@ public struct OutputTensor: Sendable {
       }
       next = end
     }
+  }
+
+  /// Elements that are asked for at a time: those of about `pieceBytes`, by default what suits `contents`
+  /// best, and computed together.
+  package func pieceLength(ofAbout pieceBytes: Int? = nil) -> Int {
+    let unit = max(1, contents.granularity)
+    return max(1, (pieceBytes ?? contents.pieceBytes) / (unit * elementType.byteCount)) * unit
   }
 }
 

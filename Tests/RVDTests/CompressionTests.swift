@@ -160,17 +160,6 @@ func elements(of tensor: OutputTensor) throws -> [UInt8] {
 
   @Test(arguments: [0, 1, 300_000, 4_999_999])
   func `an error while a tensor is fetched ends the writing`(failsAt: Int) throws {
-    struct Failing: TensorContents {
-      var failsAt: Int
-      var granularity: Int { 1 }
-      static let error = ReadError.truncated(
-        Location(path: "source"), field: "a tensor", needed: 1, available: 0)
-      func read(
-        _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
-      ) throws(ReadError) {
-        if range.contains(failsAt) { throw Failing.error }
-      }
-    }
     let tensor = OutputTensor(
       name: "a", elementType: .uint8, shape: [5_000_000], contents: Failing(failsAt: failsAt))
     for threads in 1...2 {

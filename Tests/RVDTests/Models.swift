@@ -48,3 +48,17 @@ func open(_ bytes: [UInt8]) throws(ReadError) -> RVDFile {
   try file.verify()
   return file
 }
+
+/// Contents that cannot be fetched where an element is among them.
+struct Failing: TensorContents {
+  var failsAt: Int
+  var granularity: Int { 1 }
+  static let error = ReadError.truncated(
+    Location(path: "source"), field: "a tensor", needed: 1, available: 0)
+
+  func read(
+    _ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, workspace: inout Workspace
+  ) throws(ReadError) {
+    if range.contains(failsAt) { throw Failing.error }
+  }
+}

@@ -42,14 +42,6 @@ extension BlockFamily {
     }
     let first = try head("norm", "linear")!
     guard let second = try head("distilled norm", "distilled") else { return first }
-    return (first + second).scaled(by: .half)
-  }
-}
-
-extension Tensor {
-  /// 0.5.
-  fileprivate static var half: Tensor {
-    let bytes = MemoryBytes([0, 0, 0, 0x3F], location: Location(path: "0.5"))
-    return try! Tensor(.float32, shape: [1], in: bytes, name: "0.5")
+    return (first + second).scaled(by: 0.5)
   }
 }

@@ -7,11 +7,7 @@ extension Dialect {
       source: diversebranchblock.py, dbb_transforms.py, convnet_utils.py of github.com/DingXiaoH/DiverseBranchBlock at 8d2b16b6
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
-      batchnorm gamma: weight
-      batchnorm beta: bias
-      batchnorm mean: running_mean
-      batchnorm variance: running_var
-      batchnorm counter: num_batches_tracked
+      \(torchBatchNorm)
       family: DBB
       block: * = *
       origin convolution: dbb_origin.conv

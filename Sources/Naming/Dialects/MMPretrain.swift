@@ -8,11 +8,7 @@ extension Dialect {
       epsilon: 1e-5
       input: RGB 255 / 123.675 116.28 103.53 / 58.395 57.12 57.375
       root: stage0
-      batchnorm gamma: weight
-      batchnorm beta: bias
-      batchnorm mean: running_mean
-      batchnorm variance: running_var
-      batchnorm counter: num_batches_tracked
+      \(torchBatchNorm)
       classifier: head.fc
       family: RepVGG
       block: stage0 = backbone.stem

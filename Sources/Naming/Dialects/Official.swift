@@ -9,11 +9,7 @@ extension Dialect {
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
       root: stage0
-      batchnorm gamma: weight
-      batchnorm beta: bias
-      batchnorm mean: running_mean
-      batchnorm variance: running_var
-      batchnorm counter: num_batches_tracked
+      \(torchBatchNorm)
       classifier: linear
       family: RepVGG
       block: * = *
@@ -42,11 +38,7 @@ extension Dialect {
       source: tools/insert_bn.py of github.com/DingXiaoH/RepVGG at eae7c520
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
-      batchnorm gamma: weight
-      batchnorm beta: bias
-      batchnorm mean: running_mean
-      batchnorm variance: running_var
-      batchnorm counter: num_batches_tracked
+      \(torchBatchNorm)
       family: RepVGG-BN
       block: * = *
       conv convolution: rbr_reparam.conv

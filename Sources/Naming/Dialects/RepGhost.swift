@@ -7,11 +7,7 @@ extension Dialect {
       source: model/repghost.py of github.com/ChengpengChen/RepGhost at 3c7d87e2; timm/models/repghost.py of timm 1.0.31
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
-      batchnorm gamma: weight
-      batchnorm beta: bias
-      batchnorm mean: running_mean
-      batchnorm variance: running_var
-      batchnorm counter: num_batches_tracked
+      \(torchBatchNorm)
       family: RepGhost
       block: * = *.cheap_operation
       cheap convolution: 0

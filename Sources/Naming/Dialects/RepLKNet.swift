@@ -7,11 +7,7 @@ extension Dialect {
       source: replknet.py of github.com/DingXiaoH/RepLKNet-pytorch at b76808ac
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
-      batchnorm gamma: weight
-      batchnorm beta: bias
-      batchnorm mean: running_mean
-      batchnorm variance: running_var
-      batchnorm counter: num_batches_tracked
+      \(torchBatchNorm)
       family: RepLKNet
       block: * = *
       large convolution: lkb_origin.conv

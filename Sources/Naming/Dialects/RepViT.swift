@@ -7,11 +7,7 @@ extension Dialect {
       source: model/repvit.py, utils.py of github.com/THU-MIG/RepViT
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
-      batchnorm gamma: weight
-      batchnorm beta: bias
-      batchnorm mean: running_mean
-      batchnorm variance: running_var
-      batchnorm counter: num_batches_tracked
+      \(torchBatchNorm)
       family: RepViT
       block: *.token_mixer.0 = *.token_mixer.0
       conv convolution: conv.c
@@ -57,11 +53,7 @@ extension Dialect {
       source: timm/models/repvit.py of timm 1.0.31
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
-      batchnorm gamma: weight
-      batchnorm beta: bias
-      batchnorm mean: running_mean
-      batchnorm variance: running_var
-      batchnorm counter: num_batches_tracked
+      \(torchBatchNorm)
       family: RepViT-legacy
       block: *.token_mixer = *.token_mixer
       conv convolution: conv.c

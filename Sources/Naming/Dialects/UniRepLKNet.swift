@@ -7,11 +7,7 @@ extension Dialect {
       source: unireplknet.py of github.com/AILab-CVC/UniRepLKNet at b5677d8f
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
-      batchnorm gamma: weight
-      batchnorm beta: bias
-      batchnorm mean: running_mean
-      batchnorm variance: running_var
-      batchnorm counter: num_batches_tracked
+      \(torchBatchNorm)
       family: UniRepLKNet
       block: * = *.dwconv
       origin convolution: lk_origin
