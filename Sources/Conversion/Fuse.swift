@@ -56,7 +56,8 @@ public func fuse(
   let metadata = try options.metadata.applied(
     to: checkpoint.model?.metadata ?? ModelMetadata(), of: source, classes: structure?.classes)
 
-  let names = try format.names(for: network, options.writing.names)
+  let names = try format.names(
+    for: network, options.writing.names, isWhole: structure != nil)
   var tensors = plan.deployTensors
   var quantization: QuantizationReport?
   if type == .int8 {

@@ -86,8 +86,18 @@ public struct OutputFormat: Sendable {
   /// The names of an output: those asked for, or those usual in the format, or, of families that these
   /// cannot name, the file's own or, of networks that are known as a whole, their first project's.
   ///
+  /// - Parameter isWhole: whether the network is known as a whole.
   /// - Throws: `ConversionError.noNames` if the dialect asked for cannot name the network's blocks.
-  func names(for network: Network, _ asked: Dialect?) throws(ConversionError) -> Dialect {
+  func names(
+    for network: Network, _ asked: Dialect?, isWhole: Bool
+  ) throws(ConversionError) -> Dialect {
+    try names(for: network, asked, isWhole).numbered(
+      by: network.blocks.map(\.path), areCanonical: true)
+  }
+
+  private func names(
+    for network: Network, _ asked: Dialect?, _ isWhole: Bool
+  ) throws(ConversionError) -> Dialect {
     let families = network.families
     func canName(_ dialect: Dialect) -> Bool {
       families.allSatisfy { dialect.table(of: $0) != nil }
@@ -105,7 +115,7 @@ public struct OutputFormat: Sendable {
     // one container.
     let own = network.dialect
     var names = Dialect.first(naming: families) ?? own
-    if own.root == nil, own.containers.isEmpty, canName(own) { names = own }
+    if own.root == nil, !isWhole, own.containers.isEmpty, canName(own) { names = own }
     names.layouts = self.names.layouts
     return names
   }

@@ -51,10 +51,11 @@ public func rewrite(
     guard case .noBlocks = error, let description = checkpoint.model else { throw error }
     return try copy(checkpoint, description, to: output, format, options)
   }
-  let names = try format.names(for: network, options.writing.names)
+  let structure = try? Structure(of: network)
+  let names = try format.names(
+    for: network, options.writing.names, isWhole: structure != nil)
   // Names can be kept whatever stands beside them; but what seems to be a deploy network must be one.
   if network.dialect != names || network.form == .deploy { try network.requireKnownBlocks() }
-  let structure = try? Structure(of: network)
   let groups = ConvolutionGroups(of: network, in: structure)
   if format.isForDeploy, network.form != .deploy {
     throw ConversionError.notDeployed(

@@ -58,6 +58,7 @@ extension Dialect {
     input = try table.input()
     root = table.optional("root")
     separator = table.optional("separator") ?? "."
+    numbering = try table.numbering()
     parts = [
       .weight: table.optional("weight") ?? "weight", .bias: table.optional("bias") ?? "bias",
       .gamma: try table.required("batchnorm gamma"), .beta: try table.required("batchnorm beta"),
@@ -224,6 +225,15 @@ private struct Table {
     }
     let known = families.map(\.name).joined(separator: ", ")
     throw problem("'family' is one of \(known), not '\(name)'", line)
+  }
+
+  mutating func numbering() throws(NamingError) -> Numbering? {
+    guard let (name, line) = take("numbering") else { return nil }
+    if let numbering = Numbering.all.first(where: { $0.name == name.lowercased() }) {
+      return numbering
+    }
+    let known = Numbering.all.map(\.name).joined(separator: ", ")
+    throw problem("'numbering' is one of \(known), not '\(name)'", line)
   }
 
   /// The names of a family's layers: `dense convolution`, `dense batchnorm`; those of layers that all

@@ -36,6 +36,10 @@ public struct Dialect: Equatable, Sendable {
   public var classifier: String?
   /// The names of blocks; the first table's family is the one that the networks are known by.
   public var tables: [BlockTable]
+  /// How blocks are numbered, if that is no matter of one path alone.
+  var numbering: Numbering?
+  /// The pairs of paths that `numbering` gives for one network.
+  var numbers = NumberedPaths()
   /// The whole table, as it was written.
   public var text: String
 
@@ -151,12 +155,23 @@ extension Dialect {
     }
   }
 
+  /// What this project calls the block at a canonical path; nil if it has no block there.
+  func path(ofBlock canonical: String, in table: BlockTable) -> String? {
+    numbers.own[canonical] ?? table.path(ofBlock: canonical)
+  }
+
+  /// The canonical path of a block of this project.
+  func canonicalPath(of path: String, in table: BlockTable) -> String? {
+    guard let canonical = numbers.canonical[path] else { return table.canonicalPath(of: path) }
+    return table.blocks.contains { $0.first.match(canonical) != nil } ? canonical : nil
+  }
+
   /// The name of a tensor with this role; nil if this project has no such parameter.
   public func name(of role: Role) -> String? {
     switch role {
     case .block(let block, let address):
       guard let table = table(of: block.family), let suffix = suffix(of: address, in: table),
-        let path = table.path(ofBlock: block.path)
+        let path = path(ofBlock: block.path, in: table)
       else { return nil }
       if suffix.hasPrefix("../") {
         let parent = path.split(separator: ".").dropLast().joined(separator: ".")

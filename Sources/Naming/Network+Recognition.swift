@@ -143,7 +143,7 @@ extension Network {
 /// A state dict seen through the dialect that explains most of its names.
 private struct Recognition {
   let stateDict: StateDict
-  let dialect: Dialect
+  private(set) var dialect: Dialect
   /// The shapes of the file: the dialect's, but for `.rvd`, which has its own whatever the names.
   let layouts: Layouts
   let wrapped: Wrapper.Result
@@ -213,6 +213,10 @@ private struct Recognition {
       dialect.root.map { root in dialect.tables.flatMap { $0.paths(ofBlock: root) } } ?? []
     wrapped = names.bare { name in
       roots.contains(where: name.hasPrefix) && suffixes.split(name)?.block.path == dialect.root
+    }
+    if dialect.numbering != nil {
+      self.dialect = dialect.numbered(by: wrapped.names, areCanonical: false)
+      suffixes = SuffixTable(of: self.dialect)
     }
     self.suffixes = suffixes
     // Of most dialects no name tells of a block, and that is soon seen.
@@ -493,7 +497,7 @@ private struct SuffixTable {
 
   private mutating func canonicalPath(of path: String, _ table: Int) -> String? {
     if let known = canonicalPaths[table][path] { return known }
-    let canonical = dialect.tables[table].canonicalPath(of: path)
+    let canonical = dialect.canonicalPath(of: path, in: dialect.tables[table])
     canonicalPaths[table][path] = .some(canonical)
     return canonical
   }

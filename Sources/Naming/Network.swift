@@ -130,7 +130,7 @@ public struct Network: Sendable {
         dialect.suffix(of: ParameterAddress(layer.address, part), in: table)
       }
     }
-    let path = table.path(ofBlock: block.path) ?? block.path
+    let path = dialect.path(ofBlock: block.path, in: table) ?? block.path
     let tail = String(names[0].dropFirst(prefix.count + path.count + dialect.separator.count))
     throw .unknownInBlock(
       path: self.path, block: block.path, family: block.family.name, names: names,

@@ -10,7 +10,8 @@ public enum Role: Hashable, Sendable {
   case other(name: String)
 }
 
-/// A block of a network: where it stands, and of which family it is.
+/// A block of a network: where it stands, and of which family it is. Equal if the path is: there is one
+/// block at a place, and names of deploy forms do not always tell the family.
 public struct BlockAddress: Hashable, Sendable {
   /// In the numbering of the family's first project: `stage1.0`; or any path inside a larger network.
   public var path: String
@@ -23,10 +24,9 @@ public struct BlockAddress: Hashable, Sendable {
   }
 
   public static func == (a: BlockAddress, b: BlockAddress) -> Bool {
-    a.path == b.path && a.family == b.family
+    a.path == b.path
   }
 
-  /// Two blocks at one path are hardly ever in question.
   public func hash(into hasher: inout Hasher) { hasher.combine(path) }
 }
 

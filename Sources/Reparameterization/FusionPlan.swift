@@ -141,40 +141,9 @@ public struct FusionPlan: Sendable {
   private static func require(
     _ architecture: Architecture, of network: Network
   ) throws(FusionError) {
-    let classes = network[.classifier(.weight)]?.tensor.shape.dimensions.first ?? 1000
-    let expected = architecture.structure(classes: classes)
-    var differences: [String] = []
-    let names = network.parameters.map { network.dialect.label(of: $0.role) }
-    // Blocks already in deploy form are held to the deploy form's shapes.
-    let deployed = Set(network.blocks.filter { !$0.hasBranches }.map(\.path))
-    func isDeployed(_ role: Role) -> Bool {
-      if case .block(let block, _) = role { deployed.contains(block.path) } else { false }
-    }
-    let wanted =
-      expected.trainParameters.filter { !isDeployed($0.role) }
-      + expected.deployParameters.filter { isDeployed($0.role) }
-    for (role, shape) in wanted.map({ ($0.role, $0.shape) }) {
-      let name = network.dialect.label(of: role)
-      if let found = network[role]?.tensor.shape {
-        if found != shape { differences.append("'\(name)' is \(found), not \(shape)") }
-      } else {
-        let nearest = differences.count < 6 ? nearestNames(to: name, in: names, limit: 1) : []
-        differences.append(
-          "'\(name)' is missing" + (nearest.first.map { " (nearest: '\($0)')" } ?? ""))
-      }
-    }
-    let roles = Set(wanted.map(\.role))
-    for parameter in network.parameters where !roles.contains(parameter.role) {
-      if case .block(let block, let place) = parameter.role {
-        if block.family.isForTrainingOnly, expected.hasAuxiliaryHeads { continue }
-        // Allowed beside the branches of a block that is expected.
-        let isExtra =
-          place.part == .batchesTracked || place.layer == .fused || place.part == .bias
-        let squeezes = !block.family.isOwn(place.layer) && place.layer != .fused
-        if isExtra, !squeezes, expected.blocks.contains(where: { $0.address == block }) { continue }
-      }
-      differences.append("'\(parameter.originalName)' is unexpected")
-    }
+    let expected = architecture.structure(
+      classes: architecture.classes(of: network) ?? Architecture.usualClasses)
+    let differences = expected.differences(from: network)
     guard !differences.isEmpty else { return }
     let actual: String
     do throws(Deviation) {

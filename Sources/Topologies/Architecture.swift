@@ -1,5 +1,5 @@
 internal import Blocks
-internal import Naming
+public import Naming
 
 /// A published network under the name that its authors gave it.
 public struct Architecture: Equatable, Sendable {
@@ -44,6 +44,15 @@ public struct Architecture: Equatable, Sendable {
     throw UnknownArchitecture(name: name, nearest: nearestNames(to: name, in: all.map(\.name)))
   }
 
+  /// Those of ImageNet-1k, which published weights have.
+  public static let usualClasses = 1000
+
+  /// How many outputs the classifier of a network has, at the place where networks of this topology have
+  /// one; nil if there is none.
+  public func classes(of network: Network) -> Int? {
+    Topology.named(topology)!.classes(of: network)
+  }
+
   /// The network with a classifier of `classes` outputs.
   public func structure(classes: Int) -> Structure { make(classes) }
 }
@@ -67,11 +76,11 @@ extension UnknownArchitecture: CustomStringConvertible {
 
 /// `a custom RepVGG (2,2,2,1 blocks; 16,16,32,64,64 channels; 2/4 groups; SE before ReLU)`.
 func describeChain(
-  _ name: String, unit: String, _ structure: Structure, depths: [Int], widths: [Int]
+  _ name: String, unit: String, _ structure: Structure, depths: [Int]
 ) -> String {
   func list(_ numbers: [Int]) -> String { numbers.map(String.init).joined(separator: ",") }
   var text = "custom \(name) (\(list(depths)) \(unit); "
-  text += "\(list([structure.blocks[0].outputChannels] + widths)) channels"
+  text += "\(list([structure.stemChannels] + structure.stages.map(\.channels))) channels"
   let groups = Set(structure.blocks.filter { $0.groups < $0.inputChannels }.map(\.groups))
     .subtracting([1]).sorted()
   if !groups.isEmpty { text += "; \(groups.map(String.init).joined(separator: "/")) groups" }

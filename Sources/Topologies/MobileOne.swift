@@ -49,8 +49,7 @@ extension Topology {
     describe: { structure in
       let stages = structure.stages
       return describeChain(
-        "MobileOne", unit: "pairs", structure, depths: stages.map { $0.count / 2 },
-        widths: stages.map { $0.last!.outputChannels })
+        "MobileOne", unit: "pairs", structure, depths: stages.map { $0.depth / 2 })
     })
 
   /// Depthwise and pointwise by turns, the first with stride 2.

@@ -38,7 +38,7 @@ extension Topology {
       let stages = structure.stages
       return describeChain(
         "RepVGG\(structure.hasAuxiliaryHeads ? "plus" : "")", unit: "blocks", structure,
-        depths: stages.map(\.count), widths: stages.map { $0[0].outputChannels })
+        depths: stages.map(\.depth))
     })
 
   private static func branches(of shape: BlockShape) -> [BlockShape.Branch] {

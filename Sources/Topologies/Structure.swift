@@ -29,6 +29,10 @@ public struct Structure: Equatable, Sendable {
   public let trainParameters: [Parameter]
   /// Whether the training form has classifiers beside the network.
   public let hasAuxiliaryHeads: Bool
+  /// What stands behind the stem, each at half the resolution of the one before.
+  public let stages: [StageShape]
+  /// Channels of the stem's result.
+  public let stemChannels: Int
 
   /// Trainable parameters of the training form, auxiliary heads left out.
   public var trainParameterCount: Int {
@@ -44,31 +48,24 @@ public struct Structure: Equatable, Sendable {
   /// like branches in training.
   public var architecture: Architecture? {
     Architecture.all.first { architecture in
+      guard architecture.topology == topology else { return false }
       let other = architecture.structure(classes: classes)
-      return other.topology == topology && other.graph == graph
-        && other.deployParameters == deployParameters
+      return other.graph == graph && other.deployParameters == deployParameters
     }
-  }
-
-  /// The blocks behind the first, by stages.
-  public var stages: [[BlockShape]] {
-    var stages: [[BlockShape]] = []
-    for block in blocks.dropFirst() {
-      // `stage3` of `stage3.1` and `stage3_first.blocks.1`.
-      let name = { (block: BlockShape) in block.path.prefix { $0 != "." && $0 != "_" } }
-      if let last = stages.last?.last, name(last) == name(block) {
-        stages[stages.count - 1].append(block)
-      } else {
-        stages.append([block])
-      }
-    }
-    return stages
   }
 
   /// `RepVGG-A0`, or `a custom RepVGG (2,2,2,1 blocks; 16,16,32,64,64 channels)`.
   public var description: String {
     architecture?.name ?? Topology.named(topology)!.describe(self)
   }
+}
+
+/// A part of a network that works at one resolution.
+public struct StageShape: Equatable, Sendable {
+  /// How many blocks follow each other, as the authors count.
+  public var depth: Int
+  /// Channels that come out.
+  public var channels: Int
 }
 
 /// What one block of a network is.
@@ -79,6 +76,8 @@ public struct BlockShape: Equatable, Sendable {
     public var layer: LayerAddress
     /// Height and width of its kernel; nil for BatchNorm alone.
     public var kernelSize: Int?
+    /// Whether its convolution has a bias of its own.
+    public var hasBias = false
   }
 
   /// The gate of a block's channels.
@@ -115,8 +114,11 @@ public struct BlockShape: Equatable, Sendable {
   /// The parameters of its branches with their shapes, but for BatchNorm's counters.
   var trainParameters: [Structure.Parameter] {
     branches.flatMap { branch in
-      let parts = branch.kernelSize == nil ? [] : [Part.weight]
-      return (parts + Part.ofBatchNorm.dropLast()).map { part -> Structure.Parameter in
+      let layer = address.family.layer(named: branch.layer.name)!
+      let parts =
+        (branch.kernelSize == nil ? [] : [Part.weight]) + (branch.hasBias ? [.bias] : [])
+        + (layer.hasBatchNorm ? Part.ofBatchNorm.dropLast() : [])
+      return parts.map { part -> Structure.Parameter in
         let shape: Shape =
           part == .weight
           ? [outputChannels, inputChannels / groups, branch.kernelSize!, branch.kernelSize!]
@@ -140,56 +142,42 @@ extension Structure {
   init(
     topology: String, chain blocks: [BlockShape], classes: Int, hasAuxiliaryHeads: Bool = false
   ) {
-    var graph = Graph()
-    var (deploy, train): ([Parameter], [Parameter]) = ([], [])
-    /// Adds a parameter of the deploy form, and returns its index.
-    func operand(_ role: Role, _ shape: Shape, isShared: Bool = true) -> Int {
-      deploy.append(Parameter(role: role, shape: shape))
-      if isShared { train.append(deploy.last!) }
-      return deploy.count - 1
-    }
+    var builder = NetworkBuilder()
     var value = Graph.input
     for block in blocks {
-      let (path, channels) = (block.path, block.outputChannels)
-      train += block.trainParameters
-      value = graph.convolution(
-        value,
-        weight: operand(
-          .block(block.address, .fused(.weight)),
-          [channels, block.inputChannels / block.groups, block.kernelSize, block.kernelSize],
-          isShared: false),
-        bias: operand(.block(block.address, .fused(.bias)), [channels], isShared: false),
-        stride: [block.stride, block.stride],
-        padding: [block.kernelSize / 2, block.kernelSize / 2], groups: block.groups, block: path)
+      let path = block.path
+      value = builder.block(block, of: value)
       let placement = block.squeezeExcitation?.placement
-      if placement != .beforeActivation { value = graph.append(.relu, value, block: path) }
+      if placement != .beforeActivation { value = builder.append(.relu, value, block: path) }
       if let squeeze = block.squeezeExcitation {
-        func layer(_ layer: LayerAddress, _ input: Int, _ output: Int, of value: Int) -> Int {
-          graph.convolution(
-            value,
-            weight: operand(
-              .block(block.address, ParameterAddress(layer, .weight)), [output, input, 1, 1]),
-            bias: operand(.block(block.address, ParameterAddress(layer, .bias)), [output]),
-            block: path)
+        value = builder.squeezeExcitation(
+          block.outputChannels, inner: squeeze.channels, of: value, label: path
+        ) { isSqueeze, part in
+          let layer: LayerAddress =
+            isSqueeze ? .squeeze(squeeze.placement) : .excite(squeeze.placement)
+          return .block(block.address, ParameterAddress(layer, part))
         }
-        let means = graph.append(.globalAveragePool, value, block: path)
-        let squeezed = layer(
-          .squeeze(squeeze.placement), channels, squeeze.channels, of: means)
-        let excited = layer(
-          .excite(squeeze.placement), squeeze.channels, channels,
-          of: graph.append(.relu, squeezed, block: path))
-        value = graph.append(
-          .multiply, value, graph.append(.sigmoid, excited, block: path), block: path)
       }
-      if placement == .beforeActivation { value = graph.append(.relu, value, block: path) }
+      if placement == .beforeActivation { value = builder.append(.relu, value, block: path) }
     }
-    let features = blocks.last!.outputChannels
-    graph.linear(
-      graph.append(.flatten, graph.append(.globalAveragePool, value)),
-      weight: operand(.classifier(.weight), [classes, features]),
-      bias: operand(.classifier(.bias), [classes]))
-    self.init(
-      topology: topology, blocks: blocks, classes: classes, graph: graph, deployParameters: deploy,
-      trainParameters: train, hasAuxiliaryHeads: hasAuxiliaryHeads)
+    builder.classifier(
+      (.classifier(.weight), .classifier(.bias)), blocks.last!.outputChannels, classes, of: value)
+    self = builder.structure(
+      topology: topology, classes: classes, stages: Structure.stages(of: blocks.dropFirst()),
+      stemChannels: blocks[0].outputChannels, hasAuxiliaryHeads: hasAuxiliaryHeads)
+  }
+
+  /// Blocks at paths that begin alike: `stage3` of `stage3.1` and `stage3_first.blocks.1`.
+  private static func stages(of blocks: ArraySlice<BlockShape>) -> [StageShape] {
+    var stages: [StageShape] = []
+    var last: Substring?
+    for block in blocks {
+      let name = block.path.prefix { $0 != "." && $0 != "_" }
+      if name != last { stages.append(StageShape(depth: 0, channels: 0)) }
+      last = name
+      stages[stages.count - 1].depth += 1
+      stages[stages.count - 1].channels = block.outputChannels
+    }
+    return stages
   }
 }

@@ -1,5 +1,6 @@
 internal import Blocks
 public import Naming
+internal import Tensors
 
 /// A kind of network that is known as a whole: which blocks it consists of and how they are put
 /// together. Both ways: what the tensors of a file are, and what tensors a named network has.
@@ -18,8 +19,15 @@ public struct Topology: Sendable {
   /// What a network without a published name is like.
   let describe: @Sendable (Structure) -> String
 
+  /// The weight of the classifier in either form; the first that is there counts.
+  var classifiers: [Role] = [.classifier(.weight)]
+
   /// Every kind of network that is known as a whole.
-  public static let all: [Topology] = [.repVGG, .mobileOne]
+  public static let all: [Topology] = [.repVGG, .mobileOne, .repViT, .repViTLegacy]
+
+  func classes(of network: Network) -> Int? {
+    classifiers.lazy.compactMap { network[$0]?.tensor.shape.dimensions.first }.first
+  }
 
   /// The one whose blocks are of this family; nil if none is known.
   public static func named(_ name: String) -> Topology? { all.first { $0.name == name } }
@@ -41,5 +49,10 @@ extension Structure {
         reason: "'\(names[0])' is not part of a \(block.family.name) block\(resembles ?? "")")
     }
     self = try topology.structure(network)
+  }
+
+  /// Throws unless the parameters of a network are just those of this structure.
+  func require(of network: Network) throws(Deviation) {
+    if let difference = differences(from: network).first { throw Deviation(reason: difference) }
   }
 }

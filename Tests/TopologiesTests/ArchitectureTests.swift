@@ -21,6 +21,10 @@ import Testing
     ("MobileOne-S0", 5_293_272, 2_078_504), ("MobileOne-S1", 4_825_192, 4_764_840),
     ("MobileOne-S2", 7_884_648, 7_808_168), ("MobileOne-S3", 10_170_600, 10_078_312),
     ("MobileOne-S4", 14_951_248, 14_838_352),
+    // Counted by PyTorch on models built and fused by the code of THU-MIG/RepViT.
+    ("RepViT-M0.9", 5_103_560, 5_067_056), ("RepViT-M1.0", 6_852_900, 6_810_312),
+    ("RepViT-M1.1", 8_288_888, 8_244_312), ("RepViT-M1.5", 14_130_408, 14_049_992),
+    ("RepViT-M2.3", 23_046_512, 22_926_792),
   ]
 
   @Test(arguments: counts)
@@ -40,6 +44,7 @@ import Testing
     ("RepVGG_B1g2", "RepVGG-B1g2"), ("repvgg_d2", "RepVGG-D2se"), ("RepVGGD2se", "RepVGG-D2se"),
     ("RepVGGplus_L2pse", "RepVGGplus-L2pse"), ("repvggplus-l2pse", "RepVGGplus-L2pse"),
     ("mobileone_s0", "MobileOne-S0"), ("MobileOneS4", "MobileOne-S4"), ("s1", "MobileOne-S1"),
+    ("repvit_m0_9", "RepViT-M0.9"), ("m2_3", "RepViT-M2.3"),
   ])
   func `names are understood in every project's spelling`(spelling: String, name: String) throws {
     #expect(try Architecture.named(spelling).name == name)

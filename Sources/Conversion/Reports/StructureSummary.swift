@@ -3,9 +3,9 @@ package import Topologies
 
 /// The sizes of a whole network that is known.
 public struct StructureSummary: Encodable, Equatable, Sendable {
-  /// Blocks of each stage behind the first block.
+  /// Blocks of each stage behind the stem.
   public var depths: [Int]
-  /// Output channels of the first block and of each stage.
+  /// Output channels of the stem and of each stage.
   public var widths: [Int]
   /// The numbers of groups that blocks have, each once, ascending; depthwise ones left out.
   public var groups: [Int]
@@ -15,9 +15,8 @@ public struct StructureSummary: Encodable, Equatable, Sendable {
   public var squeezeExcitation: String?
 
   package init(_ structure: Structure) {
-    let stages = structure.stages
-    depths = stages.map(\.count)
-    widths = ([structure.blocks[0]] + stages.map { $0.last! }).map(\.outputChannels)
+    depths = structure.stages.map(\.depth)
+    widths = [structure.stemChannels] + structure.stages.map(\.channels)
     // Of depthwise blocks, whose groups are their channels, there is nothing to tell.
     groups = Set(
       structure.blocks.filter { $0.groups == 1 || $0.groups < $0.inputChannels }.map(\.groups)

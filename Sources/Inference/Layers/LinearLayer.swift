@@ -2,9 +2,15 @@ internal import Graphs
 internal import Tensors
 
 extension LayerKind {
-  /// Over columns of numbers.
+  /// Over columns of numbers. Of a block that has branches, those instead, over images of one pixel.
   static var linear: LayerKind {
     LayerKind(.linear) { node in
+      let weight = node.node.operand("weight")!
+      if case .branch(let branch) = node.parameters.sources[weight] {
+        let trained = try TrainedBranch<Number>(
+          branch, inputs: node.shape("weight")[1], stride: (1, 1), padding: (0, 0))
+        return Layer { trained.apply($0.inputs[0], $0.pool) }
+      }
       let (outputs, inputs) = (node.shape("weight")[0], node.shape("weight")[1])
       let (weights, bias) = (try node.numbers("weight"), try node.numbers(ifPresent: "bias"))
       return Layer { call in

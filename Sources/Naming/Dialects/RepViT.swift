@@ -35,10 +35,11 @@ extension Dialect {
       like: repvit
       project: huggingface/pytorch-image-models (PyTorch)
       source: timm/models/repvit.py of timm 1.0.31
+      numbering: repvit-stages
       family: RepViT
-      block: *.token_mixer = *.token_mixer
+      block: *.token_mixer.0 = *.token_mixer
       family: BN-Linear
-      block: head = head
+      block: classifier = head
       norm batchnorm: head.bn
       linear linear: head.l
       distilled norm batchnorm: head_dist.bn
@@ -54,15 +55,16 @@ extension Dialect {
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
       \(torchBatchNorm)
+      numbering: repvit-stages
       family: RepViT-legacy
-      block: *.token_mixer = *.token_mixer
+      block: *.token_mixer.0 = *.token_mixer
       conv convolution: conv.c
       conv batchnorm: conv.bn
       pointwise convolution: conv1.c
       pointwise batchnorm: conv1.bn
       fused:
       family: BN-Linear
-      block: head = head
+      block: classifier = head
       norm batchnorm: head.bn
       linear linear: head.l
       distilled norm batchnorm: head_dist.bn

@@ -1,0 +1,117 @@
+internal import Blocks
+internal import Graphs
+internal import Naming
+internal import Tensors
+
+/// Puts a network together layer by layer, as its authors' code does: the graph of the deploy form, and
+/// the parameters of both forms.
+struct NetworkBuilder {
+  private(set) var graph = Graph()
+  private var blocks: [BlockShape] = []
+  private var (deploy, train): ([Structure.Parameter], [Structure.Parameter]) = ([], [])
+
+  /// Adds a parameter of the deploy form.
+  ///
+  /// - Parameter isShared: whether the training form has it too.
+  /// - Returns: what a node calls it.
+  mutating func operand(_ role: Role, _ shape: Shape, isShared: Bool = true) -> Int {
+    deploy.append(Structure.Parameter(role: role, shape: shape))
+    if isShared { train.append(deploy.last!) }
+    return deploy.count - 1
+  }
+
+  /// Appends a node without parameters; the graph's value of the result.
+  mutating func append(_ kind: NodeKind, _ inputs: Int..., block: String? = nil) -> Int {
+    graph.append(Graph.Node(kind, inputs: inputs, block: block))
+  }
+
+  /// A re-parameterizable block, or a convolution and its BatchNorm.
+  ///
+  /// - Parameter label: what the graph calls the block it belongs to.
+  mutating func block(_ shape: BlockShape, of value: Int, label: String? = nil) -> Int {
+    blocks.append(shape)
+    train += shape.trainParameters
+    return graph.convolution(
+      value,
+      weight: operand(
+        .block(shape.address, .fused(.weight)),
+        [
+          shape.outputChannels, shape.inputChannels / shape.groups, shape.kernelSize,
+          shape.kernelSize,
+        ], isShared: false),
+      bias: operand(
+        .block(shape.address, .fused(.bias)), [shape.outputChannels], isShared: false),
+      stride: [shape.stride, shape.stride],
+      padding: [shape.kernelSize / 2, shape.kernelSize / 2], groups: shape.groups,
+      block: label ?? shape.path)
+  }
+
+  /// A convolution with BatchNorm that the project's deploy code folds.
+  mutating func convolutionBatchNorm(
+    _ path: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,
+    groups: Int = 1, of value: Int, label: String? = nil
+  ) -> Int {
+    block(
+      BlockShape(
+        address: BlockAddress(.convolutionBatchNorm, path), inputChannels: inputs,
+        outputChannels: outputs, groups: groups, stride: stride, kernelSize: kernelSize,
+        branches: [.init(layer: "conv", kernelSize: kernelSize)]), of: value, label: label)
+  }
+
+  /// A pointwise convolution with a bias and nothing else, under a name of its own.
+  private mutating func pointwise(
+    _ roles: (weight: Role, bias: Role), _ inputs: Int, _ outputs: Int, of value: Int,
+    label: String?
+  ) -> Int {
+    graph.convolution(
+      value, weight: operand(roles.weight, [outputs, inputs, 1, 1]),
+      bias: operand(roles.bias, [outputs]), block: label)
+  }
+
+  /// Squeeze-and-Excitation: every channel times a factor between 0 and 1 that the means of all channels
+  /// give.
+  ///
+  /// - Parameters:
+  ///   - role: of the weights and biases of its two layers.
+  ///   - inner: channels between them.
+  mutating func squeezeExcitation(
+    _ channels: Int, inner: Int, of value: Int, label: String?,
+    role: (_ isSqueeze: Bool, Part) -> Role
+  ) -> Int {
+    let means = append(.globalAveragePool, value, block: label)
+    let squeezed = pointwise(
+      (role(true, .weight), role(true, .bias)), channels, inner, of: means, label: label)
+    let rectified = append(.relu, squeezed, block: label)
+    let excited = pointwise(
+      (role(false, .weight), role(false, .bias)), inner, channels, of: rectified, label: label)
+    let factors = append(.sigmoid, excited, block: label)
+    return append(.multiply, value, factors, block: label)
+  }
+
+  /// The mean over what is left of the image, and a linear layer.
+  ///
+  /// - Parameter train: what the training form has in its place; nil if it is the same.
+  mutating func classifier(
+    _ roles: (weight: Role, bias: Role), _ channels: Int, _ classes: Int, of value: Int,
+    train parameters: [Structure.Parameter]? = nil
+  ) {
+    let means = append(.flatten, append(.globalAveragePool, value))
+    graph.linear(
+      means, weight: operand(roles.weight, [classes, channels], isShared: parameters == nil),
+      bias: operand(roles.bias, [classes], isShared: parameters == nil))
+    train += parameters ?? []
+  }
+
+  /// The whole network.
+  ///
+  /// - Parameter stages: how many of the blocks belong to each stage, in order, after those of the stem.
+  func structure(
+    topology: String, classes: Int, stages: [StageShape], stemChannels: Int,
+    hasAuxiliaryHeads: Bool = false
+  ) -> Structure {
+    Structure(
+      topology: topology, blocks: blocks, classes: classes, graph: graph, deployParameters: deploy,
+      trainParameters: train, hasAuxiliaryHeads: hasAuxiliaryHeads, stages: stages,
+      stemChannels: stemChannels)
+  }
+}
