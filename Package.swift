@@ -199,7 +199,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "RepconvTests", dependencies: ["repconv", "Blocks", "Naming", "TestSupport"],
+      name: "RepconvTests",
+      dependencies: ["repconv", "Blocks", "Naming", "TestSupport", "Topologies"],
       swiftSettings: settings),
   ]
 )

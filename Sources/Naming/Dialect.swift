@@ -185,6 +185,20 @@ extension Dialect {
     }
   }
 
+  /// What a block of a family could be called: of its first kernel, and of its deploy kernel; nil if this
+  /// project has no such blocks.
+  public func examples(of family: BlockFamily) -> (train: String, deploy: String?)? {
+    guard let table = table(of: family),
+      let layer = family.layers.first(where: { $0.weightForm != nil }) ?? family.layers.first
+    else { return nil }
+    let block = BlockAddress(family, table.blocks[0].first.example(text: "blocks.0"))
+    func name(_ layer: LayerAddress, _ part: Part) -> String? {
+      self.name(of: .block(block, ParameterAddress(layer, part)))
+    }
+    guard let train = name(layer.address, layer.parts[0]) else { return nil }
+    return (train, family.isForTrainingOnly ? nil : name(.fused, .weight))
+  }
+
   /// The name of a tensor with this role, or what the family's first project calls it, or its address:
   /// for messages.
   public func label(of role: Role) -> String {

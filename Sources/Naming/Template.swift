@@ -129,6 +129,17 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// A name that it matches: with 1 for every number, and `text` for every text.
+  func example(text: String) -> String {
+    parts.reduce(into: "") { name, part in
+      switch part {
+      case .literal(let literal): name += literal
+      case .number(_, let offset): name += String(max(0, 1 + offset))
+      case .text: name += text
+      }
+    }
+  }
+
   /// The name with these places filled; nil if one is missing or a number would be negative.
   func expand(_ binding: Binding) -> String? {
     var name = ""

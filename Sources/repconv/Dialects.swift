@@ -43,7 +43,7 @@ struct Dialects: ParsableCommand {
       [
         dialect.name,
         dialect.family.name,
-        dialect.exampleKey,
+        dialect.examples(of: dialect.family)!.train,
         dialect.layouts.kernel.rawValue,
         dialect.input.channelOrder.rawValue,
         "\(dialect.epsilon)",
@@ -53,15 +53,6 @@ struct Dialects: ParsableCommand {
     return table(
       ["name", "blocks", "example of a key", "kernel", "input", "epsilon", "project"], rows,
       numeric: [])
-  }
-}
-
-extension Dialect {
-  /// The family's first kernel, of a block that all networks have.
-  fileprivate var exampleKey: String {
-    let layer = family.layers.first { $0.weightForm == .kernel }!
-    return label(
-      of: .block(BlockAddress(family, "stage1.0"), ParameterAddress(layer.address, .weight)))
   }
 }
 
@@ -87,7 +78,8 @@ private struct DialectList: Encodable {
       Entry(
         name: dialect.name, project: dialect.project,
         blockFamilies: dialect.tables.map(\.family.name), containers: dialect.containers,
-        exampleKey: dialect.exampleKey, kernelLayout: dialect.layouts.kernel.rawValue,
+        exampleKey: dialect.examples(of: dialect.family)!.train,
+        kernelLayout: dialect.layouts.kernel.rawValue,
         epsilon: dialect.epsilon, input: dialect.input, table: dialect.text)
     }
   }

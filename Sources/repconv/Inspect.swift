@@ -26,7 +26,7 @@ struct Inspect: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
-  @Flag(help: "List every tensor, every global and every name that is left alone.")
+  @Flag(help: "List every block, tensor, global and name that is left alone.")
   var all = false
 
   @Flag(
@@ -60,6 +60,7 @@ private struct InspectionText {
     for note in file.notes { lines.append(row("note", note.advised)) }
     addIgnored()
     addLayers()
+    addBlocks()
     addTensors()
   }
 
@@ -77,9 +78,18 @@ private struct InspectionText {
       case nil: "not known: \(blocks), with parameters that \(family) blocks do not have"
       case .deploy?: "deploy: \(blocks)"
       case let form?:
-        "\(form.rawValue): \(blocks), \(grouped(report.blocksWithIdentity ?? 0)) with identity"
+        "\(form.rawValue): \(blocks)"
+          + (report.blocksWithIdentity.flatMap { $0 > 0 ? ", \(grouped($0)) with identity" : nil }
+            ?? "")
       }
     lines.append(row("form", form))
+    if report.blockFamilies.contains(where: { $0.family != family }) {
+      let families = report.blockFamilies.map {
+        "\(grouped($0.blocks)) \($0.family)"
+          + ($0.train == $0.blocks || $0.train == 0 ? "" : " (\(grouped($0.train)) with branches)")
+      }
+      lines.append(row("blocks", families.joined(separator: ", ")))
+    }
     if let architecture = file.architecture, let structure = file.structure {
       lines.append(row("architecture", "\(architecture), \(grouped(structure.classes)) classes"))
     } else {
@@ -194,6 +204,16 @@ private struct InspectionText {
       table(
         ["block", "count", "channels", "kernel", "stride", "groups", "identity", "SE"], rows,
         numeric: [1, 4, 5]))
+  }
+
+  /// Every block and its family.
+  private mutating func addBlocks() {
+    guard all, !report.blockList.isEmpty else { return }
+    lines.append("")
+    lines.append(
+      table(
+        ["block", "family", "form"],
+        report.blockList.map { [$0.path, $0.family, $0.form.rawValue] }, numeric: []))
   }
 
   private mutating func addTensors() {

@@ -25,8 +25,7 @@ struct Repconv: ParsableCommand {
     version: repconvVersion,
     subcommands: [
       Import.self, Fuse.self, Verify.self, Export.self, Run.self, Eval.self, Inspect.self,
-      Diff.self,
-      Check.self, Digest.self, Archs.self, Dialects.self,
+      Diff.self, Check.self, Digest.self, Families.self, Archs.self, Dialects.self,
     ])
 
   static func main() {

@@ -1,6 +1,8 @@
+import Blocks
 import Foundation
 import TestSupport
 import Testing
+import Topologies
 
 /// The program as a user runs it: what it prints, where, how it exits and what it leaves behind.
 @Suite struct CommandTests {
@@ -365,7 +367,8 @@ import Testing
 
     let dbb = fixture("Families/dbb/resnet-basic/train.pth.tar")
     let inspected = try run("inspect", dbb).output
-    #expect(inspected.contains("  form          train: 12 blocks, 0 with identity\n"))
+    #expect(
+      inspected.contains("  form          train: 12 blocks\n  blocks        8 DBB, 4 ConvBN\n"))
     #expect(
       inspected.contains(
         "  architecture  not known as a whole: no tensor tells how blocks of DBB are put together\n"
@@ -419,12 +422,21 @@ import Testing
     }
   }
 
+  @Test func `families lists every family and what its kernels are called`() throws {
+    let lines = try run("families").output.split(separator: "\n")
+    #expect(lines.count == 1 + BlockFamily.all.count)
+    let acb = try #require(lines.first { $0.hasPrefix("  ACB ") })
+    #expect(acb.contains("arXiv:1908.03930"))
+    #expect(
+      acb.contains("blocks.0.square_conv.weight") && acb.contains("blocks.0.fused_conv.weight"))
+  }
+
   @Test func `archs lists all architectures`() throws {
     let lines = try run("archs").output.split(separator: "\n")
-    #expect(lines.count == 21)
+    #expect(lines.count == 1 + Architecture.all.count)
     let names = lines.dropFirst().map { $0.split(separator: " ")[0] }
     #expect(names.first == "RepVGG-A0" && names.count { $0.hasPrefix("RepVGG") } == 15)
-    #expect(names.suffix(5) == (0...4).map { "MobileOne-S\($0)" })
+    #expect(names.dropFirst(15).prefix(5).elementsEqual((0...4).map { "MobileOne-S\($0)" }))
     #expect(lines[1].contains("9,108,968") && lines[1].contains("8,309,384"))
   }
 }

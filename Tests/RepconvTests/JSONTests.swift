@@ -2,6 +2,7 @@ import Foundation
 import Naming
 import TestSupport
 import Testing
+import Topologies
 
 /// The objects that `--json` prints: every key is there, whatever is known, as formats/json.md lists them.
 @Suite struct JSONTests {
@@ -65,7 +66,8 @@ import Testing
     ("fuse", [train, "m.rvd", "--license", "Foo", "--meta", "task=a", "--meta", "mine=b"], 0),
     ("export", ["plain.rvd", "n.safetensors", "--meta", "mine=b"], 0),
     ("eval", [train, Fixtures.path("Digits"), "--size", "32"], 0),
-    ("archs", [], 0), ("dialects", [], 0), ("dialects", ["--show", "timm"], 0),
+    ("archs", [], 0), ("families", [], 0), ("dialects", [], 0),
+    ("dialects", ["--show", "timm"], 0),
   ]
 
   @Test(arguments: commands)
@@ -176,7 +178,7 @@ import Testing
 
   @Test func `archs and dialects list what there is`() throws {
     let archs = try #require(try json(["archs"])["architectures"] as? [[String: Any]])
-    #expect(archs.count == 20 && archs[0]["name"] as? String == "RepVGG-A0")
+    #expect(archs.count == Architecture.all.count && archs[0]["name"] as? String == "RepVGG-A0")
     #expect(archs.map { $0["topology"] as? String }.firstIndex(of: "MobileOne") == 15)
     #expect(archs[0]["deployParameters"] as? Int == 8_309_384)
     let structure = try #require(archs[0]["structure"] as? [String: Any])

@@ -1,6 +1,7 @@
+internal import Blocks
 public import Checkpoints
 internal import Graphs
-internal import Naming
+public import Naming
 internal import Reparameterization
 public import Tensors
 internal import Topologies
@@ -39,6 +40,31 @@ public struct InspectReport: Encodable, Sendable {
     public var what: String
   }
 
+  /// A block by its family.
+  public struct FamilyMember: Encodable, Sendable {
+    /// In the numbering of the family's first project.
+    public var path: String
+    /// What it is a block of: `RepVGG`.
+    public var family: String
+    /// Whether it has its branches, its deploy kernel, or both.
+    public var form: Network.Form
+
+    private enum CodingKeys: String, CodingKey {
+      case path = "block"
+      case family, form
+    }
+  }
+
+  /// How many blocks there are of a family.
+  public struct FamilyCount: Encodable, Sendable {
+    /// `RepVGG`.
+    public var family: String
+    /// Of either form.
+    public var blocks: Int
+    /// Those with branches.
+    public var train: Int
+  }
+
   /// Tensors that stand in a block and are none of its own.
   public struct UnknownTensors: Encodable, Sendable {
     /// The path of the block.
@@ -57,8 +83,12 @@ public struct InspectReport: Encodable, Sendable {
   public var reason: String?
   /// Re-parameterizable blocks; nil if no names are known.
   public var blocks: Int?
-  /// Those with an identity branch.
+  /// Those with the BatchNorm of an identity branch.
   public var blocksWithIdentity: Int?
+  /// The families of the blocks, the one that the network is known by first.
+  public var blockFamilies: [FamilyCount]
+  /// Every block, those for training only too.
+  public var blockList: [FamilyMember]
   /// In order, of a whole network that is known.
   public var layers: [BlockSummary]?
   /// Elements that an optimiser changes; of an unrecognised file all floating point elements.
@@ -97,7 +127,8 @@ public struct InspectReport: Encodable, Sendable {
     try file.encode(to: encoder)
     try encoder.encode(members: [
       "verified": isVerified, "project": project, "reason": reason, "blocks": blocks,
-      "blocksWithIdentity": blocksWithIdentity, "layers": layers, "parameters": parameters,
+      "blocksWithIdentity": blocksWithIdentity, "blockFamilies": blockFamilies,
+      "blockList": blockList, "layers": layers, "parameters": parameters,
       "deployParameters": deployParameters, "epsilons": epsilons, "defaultEpsilon": defaultEpsilon,
       "input": input, "metadata": metadata, "graphOperations": graphOperations,
       "content": contentDigest,
@@ -120,6 +151,18 @@ extension InspectReport {
     if case .failure(let deviation) = inspection.structure { reason = deviation.reason }
     blocks = network?.blocks.count
     blocksWithIdentity = network?.blocks.count(where: \.hasIdentity)
+    let members = (network?.blocks ?? []) + (network?.trainingBlocks ?? [])
+    blockList = members.map { block in
+      FamilyMember(
+        path: block.path, family: block.family.name,
+        form: block.hasBranches ? (block.hasFused ? .mixed : .train) : .deploy)
+    }
+    blockFamilies = (network?.dialect.tables ?? []).map(\.family).compactMap { family in
+      let blocks = members.filter { $0.family == family }
+      guard !blocks.isEmpty else { return nil }
+      return FamilyCount(
+        family: family.name, blocks: blocks.count, train: blocks.count(where: \.hasBranches))
+    }
     layers = whole?.blocks.map(BlockSummary.init)
     parameters = inspection.parameters
     deployParameters = whole?.deployParameterCount
