@@ -97,7 +97,7 @@ public func fuse(
     mapping: Mapping(
       dialect: network.dialect.name, names: names.name,
       renamings: plan.mapping(to: model.tensors), dropped: DroppedTensors.grouped(plan.dropped)),
-    notes: plan.notes.map { .remark($0) }
+    notes: plan.allNotes
       + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? [])
       + options.metadata.notes + format.notes(leavingOut: metadata),
     quantization: quantization)

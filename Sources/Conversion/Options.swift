@@ -1,3 +1,4 @@
+public import Blocks
 package import Checkpoints
 public import Naming
 public import RVD
@@ -13,6 +14,8 @@ public struct ReadingOptions: Sendable {
   public var dialects = Dialect.all
   /// Rules that names go through first.
   public var renames: [Correspondence] = []
+  /// What no tensor shows of the blocks.
+  public var facts = BlockFacts()
 
   public init() {}
 }
@@ -51,5 +54,6 @@ extension Network {
     try self.init(
       recognising: checkpoint, key: options.key, dialects: options.dialects,
       renames: options.renames)
+    facts = options.facts
   }
 }

@@ -50,7 +50,7 @@ public func verify(
     deployNetwork: deployNetwork, tolerance: options.tolerance, epsilons: plan.epsilons,
     epsilonSource: epsilonSource(network, given: options.epsilon), verification: verification,
     dropped: DroppedTensors.grouped(plan.dropped))
-  report.train.notes += plan.notes.map { .remark($0) }
+  report.train.notes += plan.allNotes
   try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
   try report.deploy.verifyChecksums(of: deployNetwork.parameters.map(\.tensor))
   if !verification.holds {

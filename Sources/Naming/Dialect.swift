@@ -45,6 +45,7 @@ public struct Dialect: Equatable, Sendable {
     .yolov6, .mobileOne, .mobileOneTimm, .mobileOneMMPretrain, .dbb, .dbbHDF5,
     .acnet, .repLKNet, .repGhost, .officialInsertedBatchNorm, .uniRepLKNet, .repViT, .repViTTimm,
     .repViTTimmLegacy,
+    .span, .ecbsr, .orepa, .repMLPNet,
   ]
 
   /// The dialect that `--names` calls `name`.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Blocks
 import Checkpoints
 import Conversion
 import Naming
@@ -34,6 +35,22 @@ struct InputOptions: ParsableArguments {
     transform: Correspondence.argument)
   var renames: [Correspondence] = []
 
+  @Option(
+    name: .customLong("identity"),
+    help: ArgumentHelp(
+      "Whether blocks have an identity that no tensor shows: yes or no (default: as the networks of their family; 'repconv fuse' says what it takes for granted).",
+      valueName: "yes|no"),
+    completion: .list(["yes", "no"]), transform: BlockFacts.identityArgument)
+  var hasIdentity: Bool?
+
+  @Option(
+    name: .customLong("map-ratio"),
+    help: ArgumentHelp(
+      "Height to width of the maps that RepMLPNet works on, as 2:3 (default: squares).",
+      valueName: "h:w"),
+    transform: BlockFacts.Ratio.argument)
+  var mapRatio: BlockFacts.Ratio?
+
   /// Built-in dialects, behind the user's.
   func dialects() throws -> [Dialect] {
     guard let dialectFile else { return Dialect.all }
@@ -57,6 +74,8 @@ struct InputOptions: ParsableArguments {
     options.key = key
     options.dialects = try dialects()
     options.renames = renames
+    options.facts.hasIdentity = hasIdentity
+    options.facts.mapRatio = mapRatio
     return options
   }
 
@@ -285,6 +304,50 @@ struct ReportOptions: ParsableArguments {
 
   func validate() throws {
     if json && quiet { throw ValidationError("--json prints what --quiet leaves out: choose one.") }
+  }
+}
+
+/// BatchNorm's epsilon, or that there is none.
+enum EpsilonArgument: ExpressibleByArgument {
+  case number(Double), none
+
+  init?(argument: String) {
+    if argument.lowercased() == "none" {
+      self = .none
+    } else if let number = Double(argument) {
+      self = .number(number)
+    } else {
+      return nil
+    }
+  }
+
+  var number: Double? { if case .number(let number) = self { number } else { nil } }
+  var isNone: Bool { number == nil }
+
+  func validate() throws {
+    guard let number, !(number.isFinite && number >= 0) else { return }
+    throw ValidationError("--bn-eps takes a number that is not negative, not \(number).")
+  }
+}
+
+extension BlockFacts {
+  /// For `@Option(transform:)`.
+  static func identityArgument(_ text: String) throws -> Bool {
+    guard let answer = ["yes": true, "no": false][text.lowercased()] else {
+      throw ValidationError("expected yes or no")
+    }
+    return answer
+  }
+}
+
+extension BlockFacts.Ratio {
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> BlockFacts.Ratio {
+    let sizes = text.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
+    guard sizes.count == 2, let height = sizes[0], let width = sizes[1], height > 0, width > 0 else {
+      throw ValidationError("expected height and width, as in 2:3")
+    }
+    return BlockFacts.Ratio(height: height, width: width)
   }
 }
 
