@@ -5,6 +5,8 @@ public struct BlockFacts: Equatable, Sendable {
   public var hasIdentity: Bool?
   /// The height of the maps that a network of matrices works on to their width; nil for squares.
   public var mapRatio: Ratio?
+  /// The norm below which a row of a compactor is taken for empty; nil for that of its authors' code.
+  public var pruningThreshold: Double?
   /// Whether no block has BatchNorm.
   public var hasNoBatchNorm = false
 

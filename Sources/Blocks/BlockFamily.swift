@@ -227,6 +227,7 @@ public final class BlockFamily: Sendable {
     .dilatedReparam, .repViT, .repViTLegacy, .normalizedClassifier,
     .convolutionBatchNorm, .auxiliaryHead,
     .span, .ecbsr, .orepa, .orepaRepVGG, .orepa1x1, .responseNormalizedLinear, .repMLPNet,
+    .resRep,
   ]
 
   /// Layers that blocks of all families may have beside their own.

@@ -17,7 +17,8 @@ public struct Dialect: Equatable, Sendable {
   public var source: String
   /// Containers (`Checkpoint.family`) whose files are of this dialect if their names could be of several.
   public var containers: [String]
-  /// A text that is in one name at least of a file of this dialect; without it the table does not apply.
+  /// Texts, with spaces between them, one of which is in one name at least of a file of this dialect; without
+  /// it the table does not apply.
   public var marker: String?
   /// BatchNorm's epsilon. No state dict stores it.
   public var epsilon: Double
@@ -45,7 +46,7 @@ public struct Dialect: Equatable, Sendable {
     .yolov6, .mobileOne, .mobileOneTimm, .mobileOneMMPretrain, .dbb, .dbbHDF5,
     .acnet, .repLKNet, .repGhost, .officialInsertedBatchNorm, .uniRepLKNet, .repViT, .repViTTimm,
     .repViTTimmLegacy,
-    .span, .ecbsr, .orepa, .repMLPNet,
+    .span, .ecbsr, .orepa, .repMLPNet, .resRep,
   ]
 
   /// The dialect that `--names` calls `name`.

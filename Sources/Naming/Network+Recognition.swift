@@ -190,7 +190,9 @@ private struct Recognition {
     let wrapped = Wrapper.Names(names)
     var best: Recognition?
     for dialect in dialects {
-      if let marker = dialect.marker, !names.contains(where: { $0.hasBytes(of: marker) }) {
+      if let markers = dialect.marker?.split(separator: " ").map(String.init),
+        !names.contains(where: { name in markers.contains { name.hasBytes(of: $0) } })
+      {
         continue
       }
       let attempt = Recognition(

@@ -18,6 +18,8 @@ public enum FusionError: Error, Equatable, Sendable {
   /// Nothing tells height and width of the maps that a block works on, of so many values; or they are not
   /// of the ratio that was said.
   case unknownMap(path: String, block: String, area: Int, ratio: BlockFacts.Ratio?)
+  /// Channels that a block no longer makes are taken by a layer that is not known.
+  case unknownSuccession(path: String, block: String, channels: Int, of: Int, reason: String)
   /// The file is not of the architecture it was said to be of.
   case wrongArchitecture(path: String, asked: String, differences: [String], actual: String)
 }
@@ -43,6 +45,8 @@ extension FusionError: CustomStringConvertible {
       "\(path): block '\(block)' has BatchNorm, and none was said to be there.\n  Give its epsilon, or leave it to the names in the file."
     case .unknownMap(let path, let block, let area, let ratio):
       "\(path): block '\(block)' works on maps of \(area) values, and \(ratio.map { "no map of these has a height to width of \($0.height):\($0.width)" } ?? "no tensor says their height and width: they are no squares").\n  Say the ratio of height to width."
+    case .unknownSuccession(let path, let block, let channels, let count, let reason):
+      "\(path): block '\(block)': its compactor prunes \(channels) of \(count) channels, and which layer takes them is not known: \(reason).\n  Fuse it without pruning, or with the project's own code."
     case .wrongArchitecture(let path, let asked, let differences, let actual):
       """
       \(path): it is not a \(asked): \(differences.prefix(6).joined(separator: "; "))\(differences.count > 6 ? "; and \(differences.count - 6) more differences" : "").

@@ -54,6 +54,8 @@ public struct FusionPlan: Sendable {
       throw FusionError.alreadyFused(path: network.path, blocks: network.blocks.count)
     }
     if let architecture { try FusionPlan.require(architecture, of: network) }
+    let pruning = try Pruning(of: network)
+    let network = pruning.network
     self.network = network
     let structure = Result { () throws(Deviation) in try Structure(of: network) }
     self.structure = structure
@@ -70,8 +72,10 @@ public struct FusionPlan: Sendable {
       else { return nil }
       return (family.name, assumption)
     }
-    notes = FusionPlan.notes(
+    notes =
+      FusionPlan.notes(
       network, blocks, epsilon: epsilon, structure: architecture == nil ? structure : nil)
+      + pruning.notes
     blocksWithBoth = network.blocks.filter { $0.hasBranches && $0.hasFused }
 
     var steps: [Step] = []

@@ -51,6 +51,13 @@ struct InputOptions: ParsableArguments {
     transform: BlockFacts.Ratio.argument)
   var mapRatio: BlockFacts.Ratio?
 
+  @Option(
+    name: .customLong("prune-below"),
+    help: ArgumentHelp(
+      "Norm below which a row of ResRep's compactors is taken for empty; 0 keeps all (default: 1e-5, as its authors' code).",
+      valueName: "number"))
+  var pruningThreshold: Double?
+
   /// Built-in dialects, behind the user's.
   func dialects() throws -> [Dialect] {
     guard let dialectFile else { return Dialect.all }
@@ -76,6 +83,7 @@ struct InputOptions: ParsableArguments {
     options.renames = renames
     options.facts.hasIdentity = hasIdentity
     options.facts.mapRatio = mapRatio
+    options.facts.pruningThreshold = pruningThreshold
     return options
   }
 
@@ -83,6 +91,10 @@ struct InputOptions: ParsableArguments {
     if let family, !inputFamilies.contains(family.lowercased()) {
       throw ValidationError(
         "--from takes one of \(inputFamilies.joined(separator: ", ")), not '\(family)'.")
+    }
+    if let pruningThreshold, !(pruningThreshold.isFinite && pruningThreshold >= 0) {
+      throw ValidationError(
+        "--prune-below takes a number that is not negative, not \(pruningThreshold).")
     }
   }
 }

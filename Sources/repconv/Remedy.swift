@@ -57,6 +57,8 @@ private func remedy(for error: any Error) -> String? {
     "There is nothing to fuse. 'repconv import' rewrites such a file under other names."
   case ConversionError.noNames(_, _, _, let known) where !known.isEmpty:
     "Dialects that have: \(known.joined(separator: ", ")). Choose one with --names, or leave it out."
+  case FusionError.unknownSuccession:
+    "--prune-below 0 fuses it and keeps all channels; the project's own code prunes it."
   case FusionError.hasBatchNorm: "Give its epsilon with --bn-eps, or leave that out."
   case FusionError.unknownMap: "Say the ratio of height to width, as in --map-ratio 2:3."
   case let error as UnknownArchitecture:
