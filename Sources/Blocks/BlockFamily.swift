@@ -28,9 +28,10 @@ public struct Layer: Sendable {
   /// Layers that have to be there if this one is.
   public private(set) var partners: [String] = []
 
-  /// Of a parameter without a layer: whether its name says by itself that here is a block, as a kernel's
-  /// does.
-  public private(set) var tells = false
+  /// Whether its name says by itself that here is a block, as a kernel's does, and other parameters' only
+  /// where their family says so.
+  public var tells: Bool { !stays && (weightForm == .kernel || isTelling) }
+  private var isTelling = false
   /// Whether it stays as it is in deploy form: what acts on the sum of the branches.
   public private(set) var stays = false
   /// Whether no optimiser changes it.
@@ -106,7 +107,7 @@ public struct Layer: Sendable {
     var layer = Layer(
       name, .parameter, hasBatchNorm: false, isOptional: optional, places: places,
       partners: partners)
-    (layer.tells, layer.stays, layer.isFixed) = (telling, staying, fixed)
+    (layer.isTelling, layer.stays, layer.isFixed) = (telling, staying, fixed)
     return layer
   }
 

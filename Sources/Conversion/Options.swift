@@ -11,7 +11,7 @@ public struct ReadingOptions: Sendable {
   /// The state dict to use, where there are several.
   public var key: String?
   /// Tables to read names by, the preferred ones first.
-  public var dialects = Dialect.all
+  public var dialects = Dialect.usual
   /// Rules that names go through first.
   public var renames: [Correspondence] = []
   /// What no tensor shows of the blocks.

@@ -20,6 +20,8 @@ public struct Dialect: Equatable, Sendable {
   /// Texts, with spaces between them, one of which is in one name at least of a file of this dialect; without
   /// it the table does not apply.
   public var marker: String?
+  /// Whether it is used only where it is asked for: another reads the same files, and fuses less of them.
+  public var isOnRequest: Bool
   /// BatchNorm's epsilon. No state dict stores it.
   public var epsilon: Double
   /// How images become input.
@@ -46,8 +48,14 @@ public struct Dialect: Equatable, Sendable {
     .yolov6, .mobileOne, .mobileOneTimm, .mobileOneMMPretrain, .dbb, .dbbHDF5,
     .acnet, .repLKNet, .repGhost, .officialInsertedBatchNorm, .uniRepLKNet, .repViT, .repViTTimm,
     .repViTTimmLegacy,
-    .span, .ecbsr, .orepa, .repMLPNet, .resRep,
+    .span, .ecbsr, .orepa, .repMLPNet, .resRep, .repLKNetDeep,
   ]
+
+  /// Those that files are read by without being asked to.
+  public static let usual = all.filter { !$0.isOnRequest }
+
+  /// The others.
+  public static let onRequest = all.filter(\.isOnRequest)
 
   /// The dialect that `--names` calls `name`.
   public static func named(_ name: String, among dialects: [Dialect] = all) -> Dialect? {

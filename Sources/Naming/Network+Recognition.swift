@@ -12,7 +12,7 @@ extension Network {
   /// - Throws: `NamingError`: nothing recognised, several equally good, names that collide, tensors
   ///   that cannot be what their names say.
   public init(
-    recognising checkpoint: Checkpoint, key: String? = nil, dialects: [Dialect] = Dialect.all,
+    recognising checkpoint: Checkpoint, key: String? = nil, dialects: [Dialect] = Dialect.usual,
     renames: [Correspondence] = []
   ) throws(NamingError) {
     let path = checkpoint.path
@@ -434,9 +434,7 @@ private struct SuffixTable {
   private static func marksBlock(_ address: ParameterAddress, of family: BlockFamily) -> Bool {
     if address.layer == .fused { return address.part == .weight }
     let layer = family.layers.first { $0.name == address.layer.name }
-    return layer.map {
-      !$0.stays && ($0.weightForm == .kernel || $0.tells) && address.part != .bias
-    } ?? false
+    return layer.map { $0.tells && address.part != .bias } ?? false
   }
 
   /// Whether a name ends as one does that tells of a block which needs no other beside it.

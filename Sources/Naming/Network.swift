@@ -46,8 +46,8 @@ public struct Block: Sendable {
 
   /// The first kernel of the training form in the order of the family's layers, else the deploy form's.
   public var mainKernel: Parameter? {
-    for layer in family.layers where layer.weightForm != nil {
-      let part = layer.weightForm == .parameter ? Part.value : .weight
+    for layer in family.layers where layer.weightForm != nil && !layer.stays {
+      let part = layer.parts[0]
       if part == .value, !layer.tells { continue }
       if let parameter = self[ParameterAddress(layer.address, part)] { return parameter }
     }

@@ -79,7 +79,7 @@ struct InputOptions: ParsableArguments {
     var options = ReadingOptions()
     options.family = family
     options.key = key
-    options.dialects = try dialects()
+    options.dialects = try dialects().filter { !$0.isOnRequest }
     options.renames = renames
     options.facts.hasIdentity = hasIdentity
     options.facts.mapRatio = mapRatio

@@ -57,11 +57,15 @@ struct Dialects: ParsableCommand {
 }
 
 extension Dialect {
-  /// The family's first kernel, of a block that all networks have.
+  /// The family's first name that tells of a block, of a block that all networks have.
   fileprivate var exampleKey: String {
-    let layer = family.layers.first { $0.weightForm == .kernel }!
-    return label(
-      of: .block(BlockAddress(family, "stage1.0"), ParameterAddress(layer.address, .weight)))
+    let layer = family.layers.first { $0.tells }!
+    let parameter = ParameterAddress(layer.address, layer.parts[0])
+    let paths = ["stage1.0"] + tables[0].blocks.map { pair in
+      pair.first.description.replacing("*", with: "stage1.0")
+    }
+    let roles = paths.map { Role.block(BlockAddress(family, $0), parameter) }
+    return roles.lazy.compactMap(name(of:)).first ?? label(of: roles[0])
   }
 }
 

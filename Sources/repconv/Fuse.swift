@@ -66,7 +66,7 @@ struct Fuse: ParsableCommand {
     var options = FuseOptions()
     options.reading = try inputOptions.reading()
     options.writing = try outputOptions.writing(
-      with: inputOptions, dialects: options.reading.dialects, reportOptions)
+      with: inputOptions, dialects: options.reading.dialects + Dialect.onRequest, reportOptions)
     options.architecture = arch
     options.epsilon = bnEps?.number
     options.reading.facts.hasNoBatchNorm = bnEps?.isNone == true
