@@ -28,6 +28,15 @@ public struct Layer: Sendable {
   /// Layers that have to be there if this one is.
   public private(set) var partners: [String] = []
 
+  /// Whether its name says by itself that here is a block, as a kernel's does, and other parameters' only
+  /// where their family says so.
+  public var tells: Bool { !stays && (weightForm == .kernel || isTelling) }
+  private var isTelling = false
+  /// Whether it stays as it is in deploy form: what acts on the sum of the branches.
+  public private(set) var stays = false
+  /// Whether no optimiser changes it.
+  public private(set) var isFixed = false
+
   /// Of BatchNorm alone: whether it follows other layers, and no identity.
   public var isAfterOthers: Bool { weightForm == nil && follows }
   private var follows = false
@@ -56,10 +65,15 @@ public struct Layer: Sendable {
   }
 
   /// A convolution without BatchNorm.
+  ///
+  /// - Parameter staying: whether deploy form has it, too, as it is.
   public static func convolution(
-    _ name: String, optional: Bool = false, with partners: [String] = []
+    _ name: String, optional: Bool = false, with partners: [String] = [], staying: Bool = false
   ) -> Layer {
-    Layer(name, .kernel, hasBatchNorm: false, isOptional: optional, partners: partners)
+    var layer = Layer(
+      name, .kernel, hasBatchNorm: false, isOptional: optional, partners: partners)
+    layer.stays = staying
+    return layer
   }
 
   /// BatchNorm alone.
@@ -81,13 +95,20 @@ public struct Layer: Sendable {
   }
 
   /// A parameter that belongs to no layer: factors, or what a kernel is made of.
+  ///
+  /// - Parameters:
+  ///   - telling: whether its name says by itself that here is a block.
+  ///   - staying: whether deploy form has it, too, as it is.
+  ///   - fixed: whether no optimiser changes it.
   public static func parameter(
     _ name: String, optional: Bool = false, numbered places: [String] = [],
-    with partners: [String] = []
+    with partners: [String] = [], telling: Bool = false, staying: Bool = false, fixed: Bool = false
   ) -> Layer {
-    Layer(
+    var layer = Layer(
       name, .parameter, hasBatchNorm: false, isOptional: optional, places: places,
       partners: partners)
+    (layer.isTelling, layer.stays, layer.isFixed) = (telling, staying, fixed)
+    return layer
   }
 
   static func squeezeExcitation(_ name: String) -> Layer {
@@ -166,9 +187,12 @@ public final class BlockFamily: Sendable {
   public let isPlain: Bool
   /// What kernels of its deploy form look like.
   public let deployKernels: DeployKernels
+  /// Whether deploy form has the branches beside the deploy kernel, since the project's own code makes that
+  /// of them whenever it runs.
+  public let keepsBranches: Bool
   /// What no tensor shows and is taken for granted, as it holds for all published networks; to be said of
   /// what was fused.
-  public let assumption: String?
+  public let assumption: Assumption?
   private let expression: Expression
 
   /// - Parameter expression: the tree that the layers of a block make; nil where the family is no
@@ -177,12 +201,13 @@ public final class BlockFamily: Sendable {
   public init(
     _ name: String, source: String, layers: [Layer], isForTrainingOnly: Bool = false,
     keepsWidth: Bool = false, isPlain: Bool = false, deployKernels: DeployKernels = .any,
-    assumption: String? = nil, expression: @escaping Expression
+    keepsBranches: Bool = false, assumption: Assumption? = nil, expression: @escaping Expression
   ) {
     self.name = name
     self.source = source
     self.layers = layers
-    hasMatrices = !layers.contains { $0.weightForm == .kernel }
+    hasMatrices =
+      layers.contains { $0.weightForm == .matrix } && !layers.contains { $0.weightForm == .kernel }
     let fused = LayerAddress.fused.name
     allLayers =
       BlockFamily.commonLayers
@@ -192,6 +217,7 @@ public final class BlockFamily: Sendable {
     self.keepsWidth = keepsWidth
     self.isPlain = isPlain
     self.deployKernels = deployKernels
+    self.keepsBranches = keepsBranches
     self.assumption = assumption
     self.expression = expression
   }
@@ -201,6 +227,8 @@ public final class BlockFamily: Sendable {
     .repVGG, .insertedBatchNorm, .mobileOne, .dbb, .acb, .repLKNet, .repGhost, .uniRepLKNet,
     .dilatedReparam, .repViT, .repViTLegacy, .normalizedClassifier,
     .convolutionBatchNorm, .auxiliaryHead,
+    .span, .ecbsr, .orepa, .orepaRepVGG, .orepa1x1, .responseNormalizedLinear, .repMLPNet,
+    .resRep,
   ]
 
   /// Layers that blocks of all families may have beside their own.
@@ -224,8 +252,10 @@ public final class BlockFamily: Sendable {
   /// Whether its blocks are looked for only beside those of another family.
   public var standsBesideOthers: Bool { isPlain || isForTrainingOnly }
 
-  /// Whether a layer is one of its own, and so of training.
-  public func isOwn(_ layer: LayerAddress) -> Bool { layers.contains { $0.name == layer.name } }
+  /// Whether a layer is one of its own, and of training only.
+  public func isOwn(_ layer: LayerAddress) -> Bool {
+    layers.contains { $0.name == layer.name && !$0.stays }
+  }
 }
 
 extension BlockFamily: Equatable {
@@ -242,6 +272,8 @@ public enum BlockProblem: Error, Equatable, Sendable {
   case vectorLength(ParameterAddress, found: Int, channels: Int)
   /// Layers do not go together.
   case mismatch(String)
+  /// Height and width of maps of so many values are in no tensor.
+  case unknownMap(area: Int)
 }
 
 /// What a file has of a block.
@@ -250,11 +282,15 @@ public struct BlockParameters: Sendable {
   public var tensors: [ParameterAddress: Tensor]
   /// BatchNorm's epsilon of each layer that has one.
   public var epsilon: @Sendable (LayerAddress) -> Double
+  /// What no tensor shows.
+  public var facts: BlockFacts
 
   public init(
-    _ tensors: [ParameterAddress: Tensor], epsilon: @escaping @Sendable (LayerAddress) -> Double
+    _ tensors: [ParameterAddress: Tensor], facts: BlockFacts = BlockFacts(),
+    epsilon: @escaping @Sendable (LayerAddress) -> Double
   ) {
     self.tensors = tensors
+    self.facts = facts
     self.epsilon = epsilon
   }
 }
@@ -283,7 +319,7 @@ extension BlockFamily {
       }
     }
     guard missing.isEmpty else { throw BlockProblem.missing(missing) }
-    guard let branch = try expression(BlockLayers(values: values)) else {
+    guard let branch = try expression(BlockLayers(values: values, facts: parameters.facts)) else {
       throw BlockProblem.mismatch("a block of \(name) is no convolution")
     }
     return branch
@@ -326,6 +362,8 @@ public struct BlockLayers: Sendable {
     }
   }
   let values: [LayerAddress: Value]
+  /// What no tensor shows.
+  public let facts: BlockFacts
 
   /// A convolution, with BatchNorm if the layer has it; a layer of BatchNorm alone follows an identity.
   public subscript(dynamicMember name: String) -> Branch? { branch(LayerAddress(name)) }

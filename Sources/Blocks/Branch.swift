@@ -16,10 +16,18 @@ public indirect enum Branch: Sendable {
   case identity
   /// The mean over `size` x `size` values of each channel, zeros beyond the edge counted.
   case average(size: Int)
+  /// A depthwise convolution, `[m I, 1, height, width]`, which makes `m` channels of each, and a 1x1 one
+  /// after it, `[O, m I/groups, 1, 1]`; neither has a bias.
+  case separable(depthwise: Tensor, pointwise: Tensor)
+  /// A depthwise branch over maps of one size, `S x height x width`, padded so that they keep it, as a 1x1
+  /// convolution over all values of a map: `[S height width, height width, 1, 1]` in `S` groups.
+  case unrolled(Branch, height: Int, width: Int)
   /// BatchNorm after a branch.
   case batchNorm(Branch, BatchNorm)
   /// Every output channel times its own factor, `[O]`, or all times the same, of one element.
   case scaled(Branch, by: Tensor)
+  /// Its own constant added to every output channel, `[O]`.
+  case shifted(Branch, by: Tensor)
   /// Taps `by` apart.
   case dilated(Branch, by: Int)
   /// The second after the first. What the second sees beyond the edge is what the first makes of zeros,
@@ -47,6 +55,9 @@ extension Branch {
     .scaled(self, by: try! Tensor(float64: [factor], shape: [1], name: "\(factor)"))
   }
 
+  /// With its own constant added to every output channel.
+  public func shifted(by shifts: Tensor) -> Branch { .shifted(self, by: shifts) }
+
   /// With its taps `rate` apart.
   public func dilated(by rate: Int) -> Branch { .dilated(self, by: rate) }
 
@@ -65,9 +76,9 @@ extension Branch {
   /// The branches right below.
   public var children: [Branch] {
     switch self {
-    case .convolution, .identity, .average: []
-    case .batchNorm(let branch, _), .scaled(let branch, _), .dilated(let branch, _),
-      .layer(_, let branch):
+    case .convolution, .identity, .average, .separable: []
+    case .batchNorm(let branch, _), .scaled(let branch, _), .shifted(let branch, _),
+      .dilated(let branch, _), .layer(_, let branch), .unrolled(let branch, _, _):
       [branch]
     case .then(let first, let second): [first, second]
     case .sum(let branches): branches
@@ -81,7 +92,7 @@ extension Branch {
   public var hasIdentity: Bool {
     switch self {
     case .identity: true
-    case .then: false
+    case .then, .unrolled: false
     default: children.contains(where: \.hasIdentity)
     }
   }
@@ -96,12 +107,12 @@ extension Branch {
   public var inputLayers: [LayerAddress]? {
     switch self {
     case .identity, .average: return nil
-    case .convolution: return []
+    case .convolution, .separable: return []
     case .layer(let address, let branch):
       guard let inner = branch.inputLayers else { return nil }
       return inner.isEmpty ? [address] : inner
-    case .batchNorm(let branch, _), .scaled(let branch, _), .dilated(let branch, _),
-      .then(let branch, _):
+    case .batchNorm(let branch, _), .scaled(let branch, _), .shifted(let branch, _),
+      .dilated(let branch, _), .then(let branch, _), .unrolled(let branch, _, _):
       return branch.inputLayers
     case .sum(let branches):
       let lists = branches.map(\.inputLayers)

@@ -42,7 +42,9 @@ public func fuse(
   let checkpoint = try openCheckpoint(source, family: options.reading.family)
   let type = options.writing.weightType ?? .float32
   try format.require(options.writing, path: output)
-  let network = try Network(recognising: checkpoint, options.reading)
+  var reading = options.reading
+  if let names = options.writing.names, names.isOnRequest { reading.dialects.append(names) }
+  let network = try Network(recognising: checkpoint, reading)
   let plan = try FusionPlan(
     network, architecture: options.architecture, epsilon: options.epsilon)
   let deployKernels = try plan.compareDeployKernels()
@@ -98,7 +100,7 @@ public func fuse(
     mapping: Mapping(
       dialect: network.dialect.name, names: names.name,
       renamings: plan.mapping(to: model.tensors), dropped: DroppedTensors.grouped(plan.dropped)),
-    notes: plan.notes.map { .remark($0) }
+    notes: plan.allNotes
       + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? [])
       + options.metadata.notes + format.notes(leavingOut: metadata),
     quantization: quantization)

@@ -1,4 +1,6 @@
+public import Blocks
 public import Checkpoints
+internal import Reparameterization
 internal import Tensors
 
 /// Something that should be said of a file or of what became of it, and is no error.
@@ -6,6 +8,8 @@ internal import Tensors
 public enum Note: Equatable, Sendable {
   /// What a reader, the recognition of names or the plan of a fusion has to say, in words.
   case remark(String)
+  /// What is taken for granted of blocks of a family, as no tensor shows it.
+  case assumed(family: String, Assumption)
   /// The pickle names these globals, which weights do not need; none was run.
   case unusualGlobals([String])
   /// The first convolution expects `order`; the code whose names the output has feeds `fed`.
@@ -36,6 +40,7 @@ public enum Note: Equatable, Sendable {
   public var kind: String {
     switch self {
     case .remark: "remark"
+    case .assumed: "assumed"
     case .unusualGlobals: "unusual globals"
     case .channelOrder: "channel order"
     case .inputLeftOut: "input left out"
@@ -54,6 +59,7 @@ extension Note: CustomStringConvertible {
   public var description: String {
     switch self {
     case .remark(let text): text
+    case .assumed(let family, let assumption): "blocks of \(family) are \(assumption.text)"
     case .unusualGlobals(let names):
       "the pickle names \(names.prefix(4).joined(separator: ", "))"
         + (names.count > 4 ? " and \(names.count - 4) more" : "")
@@ -75,6 +81,13 @@ extension Note: CustomStringConvertible {
       "\(count) tensor\(count == 1 ? "" : "s") outside the blocks: names kept"
     case .namesKept: "no block of a known dialect is in the file: names kept"
     }
+  }
+}
+
+extension FusionPlan {
+  /// What should be said of it.
+  var allNotes: [Note] {
+    notes.map { .remark($0) } + assumptions.map { .assumed(family: $0.family, $0.1) }
   }
 }
 

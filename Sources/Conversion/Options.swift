@@ -1,3 +1,4 @@
+public import Blocks
 package import Checkpoints
 public import Naming
 public import RVD
@@ -10,9 +11,11 @@ public struct ReadingOptions: Sendable {
   /// The state dict to use, where there are several.
   public var key: String?
   /// Tables to read names by, the preferred ones first.
-  public var dialects = Dialect.all
+  public var dialects = Dialect.usual
   /// Rules that names go through first.
   public var renames: [Correspondence] = []
+  /// What no tensor shows of the blocks.
+  public var facts = BlockFacts()
 
   public init() {}
 }
@@ -51,5 +54,6 @@ extension Network {
     try self.init(
       recognising: checkpoint, key: options.key, dialects: options.dialects,
       renames: options.renames)
+    facts = options.facts
   }
 }

@@ -29,6 +29,22 @@ public struct ComparisonOptions: Sendable {
 public func verify(
   _ train: String, _ deploy: String, options: ComparisonOptions = ComparisonOptions()
 ) throws -> VerifyReport {
+  let report = try verifyAsRead(train, deploy, options: options)
+  guard !report.holds else { return report }
+  // The project may have another deploy form, of which names say nothing.
+  let family = report.trainNetwork.dialect.family
+  for dialect in Dialect.onRequest where dialect.family == family {
+    var options = options
+    options.reading.dialects.append(dialect)
+    let other = try verifyAsRead(train, deploy, options: options)
+    if other.holds { return other }
+  }
+  return report
+}
+
+private func verifyAsRead(
+  _ train: String, _ deploy: String, options: ComparisonOptions
+) throws -> VerifyReport {
   let checkpoint = try openCheckpoint(train, family: options.reading.family)
   let network = try Network(recognising: checkpoint, options.reading)
   let deployCheckpoint = try openCheckpoint(deploy)
@@ -50,7 +66,7 @@ public func verify(
     deployNetwork: deployNetwork, tolerance: options.tolerance, epsilons: plan.epsilons,
     epsilonSource: epsilonSource(network, given: options.epsilon), verification: verification,
     dropped: DroppedTensors.grouped(plan.dropped))
-  report.train.notes += plan.notes.map { .remark($0) }
+  report.train.notes += plan.allNotes
   try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
   try report.deploy.verifyChecksums(of: deployNetwork.parameters.map(\.tensor))
   if !verification.holds {

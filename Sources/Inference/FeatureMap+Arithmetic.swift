@@ -92,6 +92,39 @@ extension FeatureMap {
   }
 }
 
+extension FeatureMap {
+  /// Channels that are the values of maps of `height` x `width`, as such maps: one image for each position.
+  ///
+  /// - Precondition: `channels` is a multiple of `height * width`.
+  func gathered(_ height: Int, _ width: Int, _ pool: WorkerPool<Number>) -> FeatureMap {
+    let area = height * width
+    let result = pool.map(channels: channels / area, images: columns, height: height, width: width)
+    unsafe pool.forEachTask(below: result.channels) { channel, _ in
+      // Safe: one channel of the result, which no other task works on.
+      let target = unsafe result.plane(channel)
+      for place in 0..<area {
+        let source = unsafe UnsafePointer(plane(channel * area + place))
+        for column in 0..<columns { unsafe target[column * area + place] = source[column] }
+      }
+    }
+    return result
+  }
+
+  /// Puts maps back into the channels that they were gathered from.
+  func scatter(into target: FeatureMap, _ pool: WorkerPool<Number>) {
+    let area = height * width
+    precondition(target.channels == channels * area && target.columns == images)
+    unsafe pool.forEachTask(below: channels) { channel, _ in
+      // Safe: the channels of one map, which no other task works on.
+      let source = unsafe UnsafePointer(plane(channel))
+      for place in 0..<area {
+        let values = unsafe target.plane(channel * area + place)
+        for column in 0..<images { unsafe values[column] = source[column * area + place] }
+      }
+    }
+  }
+}
+
 extension Window {
   /// Goes over what the kernel sees of each channel by itself, row by row and tap by tap.
   ///

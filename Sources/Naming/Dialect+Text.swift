@@ -54,6 +54,7 @@ extension Dialect {
     source = table.optional("source") ?? ""
     containers = table.words("containers") ?? []
     marker = table.optional("marker")
+    isOnRequest = try table.choice("applies", default: Application.always) == .asked
     epsilon = try table.number("epsilon")
     input = try table.input()
     root = table.optional("root")
@@ -116,6 +117,11 @@ extension Layer.WeightForm {
     case .parameter: "parameter"
     }
   }
+}
+
+/// When a table is used.
+private enum Application: String, CaseIterable {
+  case always, asked
 }
 
 /// The lines of a table that have not been used yet: those on the whole project, and those of each part.

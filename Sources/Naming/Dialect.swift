@@ -17,8 +17,11 @@ public struct Dialect: Equatable, Sendable {
   public var source: String
   /// Containers (`Checkpoint.family`) whose files are of this dialect if their names could be of several.
   public var containers: [String]
-  /// A text that is in one name at least of a file of this dialect; without it the table does not apply.
+  /// Texts, with spaces between them, one of which is in one name at least of a file of this dialect; without
+  /// it the table does not apply.
   public var marker: String?
+  /// Whether it is used only where it is asked for: another reads the same files, and fuses less of them.
+  public var isOnRequest: Bool
   /// BatchNorm's epsilon. No state dict stores it.
   public var epsilon: Double
   /// How images become input.
@@ -49,7 +52,14 @@ public struct Dialect: Equatable, Sendable {
     .yolov6, .mobileOne, .mobileOneTimm, .mobileOneMMPretrain, .dbb, .dbbHDF5,
     .acnet, .repLKNet, .repGhost, .officialInsertedBatchNorm, .uniRepLKNet, .repViT, .repViTTimm,
     .repViTTimmLegacy,
+    .span, .ecbsr, .orepa, .repMLPNet, .resRep, .repLKNetDeep,
   ]
+
+  /// Those that files are read by without being asked to.
+  public static let usual = all.filter { !$0.isOnRequest }
+
+  /// The others.
+  public static let onRequest = all.filter(\.isOnRequest)
 
   /// The dialect that `--names` calls `name`.
   public static func named(_ name: String, among dialects: [Dialect] = all) -> Dialect? {
@@ -189,7 +199,7 @@ extension Dialect {
   /// project has no such blocks.
   public func examples(of family: BlockFamily) -> (train: String, deploy: String?)? {
     guard let table = table(of: family),
-      let layer = family.layers.first(where: { $0.weightForm != nil }) ?? family.layers.first
+      let layer = family.layers.first(where: \.tells) ?? family.layers.first
     else { return nil }
     let block = BlockAddress(family, table.blocks[0].first.example(text: "blocks.0"))
     func name(_ layer: LayerAddress, _ part: Part) -> String? {

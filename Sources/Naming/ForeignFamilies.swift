@@ -8,7 +8,6 @@ struct ForeignFamily: Sendable {
 
   /// From what the projects' own code writes; the more telling first.
   static let all: [ForeignFamily] = [
-    ForeignFamily(name: "OREPA", markers: [".weight_orepa_", ".weight_rbr_", ".or1x1_"]),
     ForeignFamily(
       name: "QARepVGG (super-gradients)",
       markers: [".branch_3x3.", ".post_bn.", ".no_conv_branch."]),
@@ -18,10 +17,6 @@ struct ForeignFamily: Sendable {
       markers: [".token_mixer.mixer.", ".lkb_origin.", ".pos_emb.pos_enc", ".large_conv.conv."]),
     ForeignFamily(name: "YOLOv7", markers: [".rbr_dense.0."]),
     ForeignFamily(name: "RepOptimizers", markers: [".scale_conv.", ".scale_identity."]),
-    ForeignFamily(name: "RepMLPNet", markers: [".fc3_bn.", ".repconv1."]),
-    ForeignFamily(name: "ResRep", markers: [".compactor.pwc."]),
-    ForeignFamily(name: "SPAN", markers: [".eval_conv."]),
-    ForeignFamily(name: "ECBSR", markers: [".conv1x1_sbx."]),
     ForeignFamily(
       name: "YOLOv9, YOLOv10 or Ultralytics", markers: [".cv2.0.m.", ".cv1.conv1.conv."]),
     ForeignFamily(

@@ -96,12 +96,14 @@ private var knownFamilies: String {
   BlockFamily.all.filter { !$0.standsBesideOthers }.map(\.name).joined(separator: ", ")
 }
 
-/// `….rbr_dense.conv.weight (official, basecls), ...`: the first kernel of each dialect's first family.
+/// `….rbr_dense.conv.weight (official, basecls), ...`: the first name of each dialect's first family that tells
+/// of a block.
 private var knownBlockNames: String {
   var distinct: [(name: String, dialects: [String])] = []
   for dialect in Dialect.all {
-    let kernel = dialect.family.layers.first { $0.weightForm == .kernel }!
-    let suffix = dialect.pattern(of: kernel.name, .weight, in: dialect.tables[0])!
+    guard let layer = dialect.family.layers.first(where: { $0.tells }),
+      let suffix = dialect.pattern(of: layer.name, layer.parts[0], in: dialect.tables[0])
+    else { continue }
     let name = "…\(dialect.separator)\(suffix)"
     if let index = distinct.firstIndex(where: { $0.name == name }) {
       distinct[index].dialects.append(dialect.name)

@@ -12,7 +12,7 @@ extension Network {
   /// - Throws: `NamingError`: nothing recognised, several equally good, names that collide, tensors
   ///   that cannot be what their names say.
   public init(
-    recognising checkpoint: Checkpoint, key: String? = nil, dialects: [Dialect] = Dialect.all,
+    recognising checkpoint: Checkpoint, key: String? = nil, dialects: [Dialect] = Dialect.usual,
     renames: [Correspondence] = []
   ) throws(NamingError) {
     let path = checkpoint.path
@@ -176,8 +176,9 @@ private struct Recognition {
   /// Whether the block that takes the image is there: other parts of a whole network are known beside it
   /// only.
   private var hasRoot = false
-  /// The file's paths of blocks, by their parents; for names beside a block. Empty if there are several.
-  private var pathsByParent: [String: String] = [:]
+  /// The file's paths of blocks, by their parents and families; for names beside a block. Empty if there
+  /// are several.
+  private var pathsByParent: [BlockAddress: String] = [:]
   /// Elements of biases, by role; only of files without shapes.
   private var biasCounts: [Role: Int] = [:]
   /// Whether the file has no shapes.
@@ -189,7 +190,9 @@ private struct Recognition {
     let wrapped = Wrapper.Names(names)
     var best: Recognition?
     for dialect in dialects {
-      if let marker = dialect.marker, !names.contains(where: { $0.hasBytes(of: marker) }) {
+      if let markers = dialect.marker?.split(separator: " ").map(String.init),
+        !names.contains(where: { name in markers.contains { name.hasBytes(of: $0) } })
+      {
         continue
       }
       let attempt = Recognition(
@@ -297,6 +300,7 @@ private struct Recognition {
         split.address.layer == inPlace, blocks[split.path]?.family == split.block.family,
         (present[split.path] ?? []).allSatisfy({
           $0.layer == inPlace && Part.ofConvolution.contains($0.part)
+            || !split.block.family.isOwn($0.layer)
         })
       else { continue }
       split.address.layer = .fused
@@ -308,7 +312,7 @@ private struct Recognition {
     guard blocks[split.path] == nil else { return }
     blocks[split.path] = split.block
     // Beside several blocks, a name says not which it belongs to.
-    let parent = Recognition.parent(of: split.path)
+    let parent = BlockAddress(split.block.family, Recognition.parent(of: split.path))
     pathsByParent[parent] = pathsByParent[parent] == nil ? split.path : ""
   }
 
@@ -321,7 +325,8 @@ private struct Recognition {
     if let split, let block = blocks[split.path], block.family == split.block.family {
       return .block(block, split.address)
     }
-    if let (parent, family, address) = suffixes.splitBeside(name), let path = pathsByParent[parent],
+    if let (parent, family, address) = suffixes.splitBeside(name),
+      let path = pathsByParent[BlockAddress(family, parent)],
       let block = blocks[path], block.family == family
     {
       return .block(block, address)
@@ -433,7 +438,7 @@ private struct SuffixTable {
   private static func marksBlock(_ address: ParameterAddress, of family: BlockFamily) -> Bool {
     if address.layer == .fused { return address.part == .weight }
     let layer = family.layers.first { $0.name == address.layer.name }
-    return layer.map { $0.weightForm == .kernel && address.part != .bias } ?? false
+    return layer.map { $0.tells && address.part != .bias } ?? false
   }
 
   /// Whether a name ends as one does that tells of a block which needs no other beside it.

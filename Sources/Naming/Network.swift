@@ -46,8 +46,10 @@ public struct Block: Sendable {
 
   /// The first kernel of the training form in the order of the family's layers, else the deploy form's.
   public var mainKernel: Parameter? {
-    for layer in family.layers where layer.weightForm != nil {
-      if let parameter = self[ParameterAddress(layer.address, .weight)] { return parameter }
+    for layer in family.layers where layer.weightForm != nil && !layer.stays {
+      let part = layer.parts[0]
+      if part == .value, !layer.tells { continue }
+      if let parameter = self[ParameterAddress(layer.address, part)] { return parameter }
     }
     return self[.fused(.weight)]
   }
@@ -76,6 +78,8 @@ public struct Network: Sendable {
   public var unknownInBlocks: [(block: BlockAddress, names: [String])]
   /// What was taken off or chosen, in words.
   public var notes: [String]
+  /// What no tensor shows of its blocks, and somebody said.
+  public var facts = BlockFacts()
   let indexOfRole: [Role: Int]
   let indexOfBlock: [String: Int]
 

@@ -34,7 +34,9 @@ extension Role {
   /// Whether an optimiser changes it: all but BatchNorm's running statistics.
   public var isTrainable: Bool {
     switch self {
-    case .block(_, let address): address.part.isTrainable
+    case .block(let block, let address):
+      address.part.isTrainable
+        && (address.part != .value || block.family.layer(named: address.layer.name)?.isFixed != true)
     case .classifier: true
     case .other(let name):
       !["running_mean", "running_var", "num_batches_tracked"].contains {

@@ -9,7 +9,10 @@ extension Branch {
     case .convolution(let weight, _): return (weight.shape[2], weight.shape[3])
     case .identity: return (1, 1)
     case .average(let size): return (size, size)
-    case .batchNorm(let branch, _), .scaled(let branch, _), .layer(_, let branch):
+    case .separable(let depthwise, _): return (depthwise.shape[2], depthwise.shape[3])
+    case .unrolled: return (1, 1)
+    case .batchNorm(let branch, _), .scaled(let branch, _), .shifted(let branch, _),
+      .layer(_, let branch):
       return branch.size
     case .dilated(let branch, let rate):
       let size = branch.size
@@ -28,7 +31,10 @@ extension Branch {
     switch self {
     case .convolution(let weight, _): weight.shape[0]
     case .identity, .average: nil
+    case .separable(_, let pointwise): pointwise.shape[0]
+    case .unrolled(let branch, let height, let width): branch.outputs.map { $0 * height * width }
     case .batchNorm(_, let norm): norm.channelCount
+    case .shifted(_, let shifts): shifts.shape.elementCount
     case .then(let first, let second): second.outputs ?? first.outputs
     default: children.lazy.compactMap(\.outputs).first
     }
@@ -38,7 +44,8 @@ extension Branch {
   var inputs: Int? {
     switch self {
     case .convolution(let weight, _): weight.shape[1]
-    case .identity, .average: nil
+    case .identity, .average, .separable: nil
+    case .unrolled(_, let height, let width): height * width
     default: children.lazy.compactMap(\.inputs).first
     }
   }
@@ -60,9 +67,13 @@ extension Branch {
       switch branch {
       case .convolution, .identity: return 0
       case .average: return 1
+      case .separable(_, let pointwise):
+        // As many products as the depthwise convolution makes channels of one.
+        return 1 + Double(pointwise.shape[1] / max(1, inputs))
       case .batchNorm(let branch, _): return count(branch) + 5
-      case .scaled(let branch, _): return count(branch) + 1
-      case .dilated(let branch, _), .layer(_, let branch): return count(branch)
+      case .scaled(let branch, _), .shifted(let branch, _): return count(branch) + 1
+      case .dilated(let branch, _), .layer(_, let branch), .unrolled(let branch, _, _):
+        return count(branch)
       case .sum(let branches):
         return branches.map(count).max()! + Double(branches.count - 1)
       case .then(let first, let second):
@@ -86,11 +97,15 @@ extension Branch {
         return change(branch)
       }
       switch branch {
-      case .convolution, .identity, .average: return branch
+      case .convolution, .identity, .average, .separable: return branch
+      case .unrolled(let inner, let height, let width):
+        return edit(inner, &number).map { .unrolled($0, height: height, width: width) }
       case .batchNorm(let inner, let norm):
         return edit(inner, &number).map { .batchNorm($0, norm) }
       case .scaled(let inner, let factors):
         return edit(inner, &number).map { .scaled($0, by: factors) }
+      case .shifted(let inner, let shifts):
+        return edit(inner, &number).map { .shifted($0, by: shifts) }
       case .dilated(let inner, let rate): return edit(inner, &number).map { .dilated($0, by: rate) }
       case .layer(let address, let inner): return edit(inner, &number).map { .layer(address, $0) }
       case .then(let first, let second):
@@ -108,11 +123,14 @@ extension Branch {
   /// Every BatchNorm changed.
   func changingNorms(_ change: (inout BatchNorm) -> Void) -> Branch {
     switch self {
-    case .convolution, .identity, .average: return self
+    case .convolution, .identity, .average, .separable: return self
+    case .unrolled(let branch, let height, let width):
+      return .unrolled(branch.changingNorms(change), height: height, width: width)
     case .batchNorm(let branch, var norm):
       change(&norm)
       return .batchNorm(branch.changingNorms(change), norm)
     case .scaled(let branch, let factors): return .scaled(branch.changingNorms(change), by: factors)
+    case .shifted(let branch, let shifts): return .shifted(branch.changingNorms(change), by: shifts)
     case .dilated(let branch, let rate): return .dilated(branch.changingNorms(change), by: rate)
     case .layer(let address, let branch): return .layer(address, branch.changingNorms(change))
     case .then(let first, let second):

@@ -43,7 +43,8 @@ struct ReferenceBlock: Sendable {
     for branch in branch.all {
       switch branch {
       case .convolution(_, let bias?): vectors[VectorKey(bias)] = try bias.doubles()
-      case .scaled(_, let factors): vectors[VectorKey(factors)] = try factors.doubles()
+      case .scaled(_, let numbers), .shifted(_, let numbers):
+        vectors[VectorKey(numbers)] = try numbers.doubles()
       default: break
       }
     }
@@ -113,7 +114,9 @@ extension ReferenceBlock {
     case .convolution(_, let bias):
       let value = try bias.map { (tensor) throws(ReadError) in try vector(tensor)[row] } ?? 0
       return (value, value.magnitude)
-    case .identity, .average: return (0, 0)
+    case .identity, .average, .separable: return (0, 0)
+    case .unrolled(let branch, let height, let width):
+      return try bias(of: branch, row / (height * width), &number)
     case .layer(_, let branch), .dilated(let branch, _):
       return try bias(of: branch, row, &number)
     case .batchNorm(let branch, let norm):
@@ -128,6 +131,10 @@ extension ReferenceBlock {
       let inner = try bias(of: branch, row, &number)
       let factor = try factor(factors, row)
       return (inner.value * factor, inner.magnitude * factor.magnitude)
+    case .shifted(let branch, let shifts):
+      let inner = try bias(of: branch, row, &number)
+      let shift = try vector(shifts)[row]
+      return (inner.value + shift, inner.magnitude + shift.magnitude)
     case .sum(let branches):
       var sum = (value: 0.0, magnitude: 0.0)
       for branch in branches {
@@ -227,7 +234,13 @@ extension ReferenceBlock {
           }
         }
       }
-    case .layer(_, let branch):
+    case .separable(let depthwise, let pointwise):
+      try addSeparable(
+        depthwise, pointwise, rows: rows, factors: factors, in: frame, to: &result)
+    case .unrolled(let branch, let height, let width):
+      try addUnrolled(
+        branch, height, width, rows: rows, factors: factors, &number, in: frame, to: &result)
+    case .layer(_, let branch), .shifted(let branch, _):
       try add(branch, rows: rows, factors: factors, &number, in: frame, to: &result)
     case .batchNorm(let branch, let norm):
       let factors = rows.enumerated().map { factors[$0] * norm.scale($1) }
@@ -281,6 +294,70 @@ extension ReferenceBlock {
             times: factors[index], in: &result.values, &result.magnitudes,
             at: index * rowLength + frame.offset(input, y, 0), step: frame.step, count: width)
         }
+      }
+    }
+  }
+
+  /// Adds `K[o,i,y,x] = sum over t of P[o, m i + t] D[m i + t, y, x]`, input by input.
+  private func addSeparable(
+    _ depthwise: Tensor, _ pointwise: Tensor, rows: Range<Int>, factors: [Double],
+    in frame: Frame, to result: inout Rows
+  ) throws(ReadError) {
+    let (height, width) = (depthwise.shape[2], depthwise.shape[3])
+    let ofRow = pointwise.shape[1]
+    let (ofInput, groups) = (ofRow / frame.inputs, depthwise.shape[0] / ofRow)
+    let rowLength = frame.inputs * frame.height * frame.width
+    var (points, kernels) = ([Double](repeating: 0, count: ofRow), [Double]())
+    kernels = [Double](repeating: 0, count: ofRow * height * width)
+    for (index, row) in rows.enumerated() {
+      let group = row * groups / pointwise.shape[0]
+      try pointwise.readNumbers(row * ofRow..<(row + 1) * ofRow, into: &points)
+      if index == 0 || group != (row - 1) * groups / pointwise.shape[0] {
+        try depthwise.readNumbers(
+          group * kernels.count..<(group + 1) * kernels.count, into: &kernels)
+      }
+      for input in 0..<frame.inputs {
+        for y in 0..<height {
+          for x in 0..<width {
+            for channel in input * ofInput..<(input + 1) * ofInput {
+              result.add(
+                factors[index] * (points[channel] * kernels[(channel * height + y) * width + x]),
+                at: index * rowLength + frame.offset(input, y, x))
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Adds the matrix of a depthwise branch over maps of `height` x `width`: the kernel laid over each place
+  /// of a map, column by column.
+  ///
+  /// - Parameter number: of the branch; that of the next one afterwards.
+  private func addUnrolled(
+    _ branch: Branch, _ height: Int, _ width: Int, rows: Range<Int>, factors: [Double],
+    _ number: inout Int, in frame: Frame, to result: inout Rows
+  ) throws(ReadError) {
+    let (area, size) = (height * width, branch.size)
+    let channels = rows.lowerBound / area..<(rows.upperBound - 1) / area + 1
+    var kernels = Rows()
+    kernels.reset(to: channels.count * size.height * size.width)
+    try add(
+      branch, rows: channels, factors: [Double](repeating: 1, count: channels.count), &number,
+      in: Frame(inputs: 1, height: size.height, width: size.width), to: &kernels)
+    let rowLength = frame.inputs * frame.height * frame.width
+    for (index, row) in rows.enumerated() {
+      let kernel = (row / area - channels.lowerBound) * size.height * size.width
+      let (y, x) = (row % area / width, row % area % width)
+      for column in 0..<area {
+        let tapY = column / width - y + size.height / 2
+        let tapX = column % width - x + size.width / 2
+        guard 0..<size.height ~= tapY, 0..<size.width ~= tapX else { continue }
+        let (from, at) = (
+          kernel + tapY * size.width + tapX, index * rowLength + frame.offset(column, 0, 0)
+        )
+        result.values[at] += factors[index] * kernels.values[from]
+        result.magnitudes[at] += factors[index].magnitude * kernels.magnitudes[from]
       }
     }
   }

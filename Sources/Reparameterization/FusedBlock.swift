@@ -40,6 +40,9 @@ public struct FusedBlock: Sendable {
     address = block.address
     sourceName = block.mainKernel!.originalName
     try messages.requireFinite(branch)
+    if network.facts.hasNoBatchNorm, !branch.epsilons.isEmpty {
+      throw FusionError.hasBatchNorm(path: network.path, block: block.path)
+    }
   }
 }
 
@@ -53,7 +56,9 @@ extension Block {
       epsilons[address.layer] = network.module(of: parameter)?.epsilon ?? epsilon
     }
     return try family.branch(
-      of: BlockParameters(parameters.mapValues(\.tensor)) { [epsilons] in epsilons[$0] ?? epsilon })
+      of: BlockParameters(parameters.mapValues(\.tensor), facts: network.facts) { [epsilons] in
+        epsilons[$0] ?? epsilon
+      })
   }
 }
 
@@ -74,6 +79,8 @@ private struct BlockMessages {
   func error(of problem: BlockProblem) -> FusionError {
     switch problem {
     case .mismatch(let what): mismatch(what)
+    case .unknownMap(let area):
+      .unknownMap(path: network.path, block: block.path, area: area, ratio: network.facts.mapRatio)
     case .vectorLength(let address, let found, let channels):
       mismatch("'\(label(address))' has \(found) values for \(channels) channels")
     case .missing(let addresses): incomplete(addresses)

@@ -1,3 +1,5 @@
+public import Blocks
+
 /// Why a network could not be fused.
 @nonexhaustive
 public enum FusionError: Error, Equatable, Sendable {
@@ -11,6 +13,13 @@ public enum FusionError: Error, Equatable, Sendable {
   case mismatchedShapes(path: String, block: String, family: String, what: String)
   /// BatchNorm does not give finite numbers.
   case invalidBatchNorm(path: String, name: String, channel: Int)
+  /// A block has BatchNorm, which was said not to be there.
+  case hasBatchNorm(path: String, block: String)
+  /// Nothing tells height and width of the maps that a block works on, of so many values; or they are not
+  /// of the ratio that was said.
+  case unknownMap(path: String, block: String, area: Int, ratio: BlockFacts.Ratio?)
+  /// Channels that a block no longer makes are taken by a layer that is not known.
+  case unknownSuccession(path: String, block: String, channels: Int, of: Int, reason: String)
   /// The file is not of the architecture it was said to be of.
   case wrongArchitecture(path: String, asked: String, differences: [String], actual: String)
 }
@@ -32,6 +41,12 @@ extension FusionError: CustomStringConvertible {
       "\(path): block '\(block)': \(what).\n  The file mixes parameters of different networks, or is not from a \(family)."
     case .invalidBatchNorm(let path, let name, let channel):
       "\(path): '\(name)' of channel \(channel): BatchNorm gives no finite number (a negative variance, or an infinite or NaN parameter).\n  The training run diverged or the file is damaged; fusing it would spread the damage."
+    case .hasBatchNorm(let path, let block):
+      "\(path): block '\(block)' has BatchNorm, and none was said to be there.\n  Give its epsilon, or leave it to the names in the file."
+    case .unknownMap(let path, let block, let area, let ratio):
+      "\(path): block '\(block)' works on maps of \(area) values, and \(ratio.map { "no map of these has a height to width of \($0.height):\($0.width)" } ?? "no tensor says their height and width: they are no squares").\n  Say the ratio of height to width."
+    case .unknownSuccession(let path, let block, let channels, let count, let reason):
+      "\(path): block '\(block)': its compactor prunes \(channels) of \(count) channels, and which layer takes them is not known: \(reason).\n  Fuse it without pruning, or with the project's own code."
     case .wrongArchitecture(let path, let asked, let differences, let actual):
       """
       \(path): it is not a \(asked): \(differences.prefix(6).joined(separator: "; "))\(differences.count > 6 ? "; and \(differences.count - 6) more differences" : "").

@@ -1,4 +1,4 @@
-internal import Blocks
+public import Blocks
 internal import Checkpoints
 public import Naming
 public import Tensors
@@ -28,6 +28,8 @@ public struct FusionPlan: Sendable {
   public let blocksWithBoth: [Block]
   /// What should be said.
   public let notes: [String]
+  /// What is taken for granted of blocks that were fused, by what their families are called.
+  public let assumptions: [(family: String, Assumption)]
 
   /// The BatchNorm epsilons used, each once, ascending.
   public var epsilons: [Double] {
@@ -52,6 +54,8 @@ public struct FusionPlan: Sendable {
       throw FusionError.alreadyFused(path: network.path, blocks: network.blocks.count)
     }
     if let architecture { try FusionPlan.require(architecture, of: network) }
+    let pruning = try Pruning(of: network)
+    let network = pruning.network
     self.network = network
     let structure = Result { () throws(Deviation) in try Structure(of: network) }
     self.structure = structure
@@ -61,8 +65,17 @@ public struct FusionPlan: Sendable {
       blocks[block.path] = try FusedBlock(
         block, of: network, epsilon: epsilon ?? network.dialect.epsilon)
     }
-    notes = FusionPlan.notes(
+    let families = Set(blocks.values.map(\.address.family.name))
+    assumptions = BlockFamily.all.filter { families.contains($0.name) }.compactMap { family in
+      guard let assumption = family.assumption,
+        !network.facts.decide(assumption)
+      else { return nil }
+      return (family.name, assumption)
+    }
+    notes =
+      FusionPlan.notes(
       network, blocks, epsilon: epsilon, structure: architecture == nil ? structure : nil)
+      + pruning.notes
     blocksWithBoth = network.blocks.filter { $0.hasBranches && $0.hasFused }
 
     var steps: [Step] = []
@@ -84,6 +97,7 @@ public struct FusionPlan: Sendable {
         if let block, address.family.isOwn(place.layer) {
           if place.part == .batchesTracked { dropped.append((name, "BatchNorm's step counter")) }
           if done.insert(address.path).inserted { steps.append(.fuse(block)) }
+          if address.family.keepsBranches { steps.append(.pass(parameter)) }
           continue
         }
       }
@@ -106,12 +120,6 @@ public struct FusionPlan: Sendable {
     }
     if network.stateDict.modules.values.contains(where: { $0.epsilon != nil }) {
       notes.append("epsilon, stride and padding are those of the modules in the file")
-    }
-    let families = Set(blocks.values.map(\.address.family.name))
-    for family in BlockFamily.all where families.contains(family.name) {
-      if let assumption = family.assumption {
-        notes.append("blocks of \(family.name) are \(assumption)")
-      }
     }
     let alone = network.blocks.count { !$0.hasBranches && !$0.family.standsBesideOthers }
     if alone > 0 {

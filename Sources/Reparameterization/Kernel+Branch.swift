@@ -58,6 +58,29 @@ extension Kernel {
       return Kernel(identityOf: outputs, groups: try groupsOfDiagonal("the identity branch"))
     case .average(let size):
       return Kernel(averageOf: outputs, groups: try groupsOfDiagonal("the average"), size: size)
+    case .separable(let depthwise, let pointwise):
+      let (channels, taken) = (depthwise.shape[0], pointwise.shape[1])
+      guard pointwise.shape[0] == outputs, inputs > 0, taken > 0, taken.isMultiple(of: inputs),
+        channels.isMultiple(of: taken), outputs.isMultiple(of: channels / taken),
+        groups.map({ $0 == channels / taken }) ?? true
+      else {
+        throw KernelProblem(
+          what: "its 1x1 convolution takes \(taken) channels to \(pointwise.shape[0]), after "
+            + "\(channels), which are no multiple of \(inputs)")
+      }
+      return Kernel(depthwise: depthwise, pointwise: pointwise, inputs: inputs)
+    case .unrolled(let branch, let height, let width):
+      let area = height * width
+      guard area > 0, outputs.isMultiple(of: area), inputs == area else {
+        throw KernelProblem(
+          what: "maps of \(height)x\(width) are no rows of \(inputs) and \(outputs) values")
+      }
+      let kernel = try make(branch, outputs: outputs / area, inputs: 1, groups: outputs / area)
+      guard kernel.shape[2] % 2 == 1, kernel.shape[3] % 2 == 1 else {
+        throw KernelProblem(
+          what: "a kernel of \(kernel.shape[2])x\(kernel.shape[3]) has no middle")
+      }
+      return try kernel.unrolled(height: height, width: width)
     case .batchNorm(let branch, let norm):
       let kernel = try inside(branch)
       guard norm.channelCount == outputs else {
@@ -72,6 +95,12 @@ extension Kernel {
         throw KernelProblem(what: "it has \(numbers.count) factors for \(outputs) channels")
       }
       return try inside(branch).scaled(by: numbers)
+    case .shifted(let branch, let shifts):
+      let numbers = try shifts.doubles()
+      guard numbers.count == outputs else {
+        throw KernelProblem(what: "it has \(numbers.count) shifts for \(outputs) channels")
+      }
+      return try inside(branch).shifted(by: numbers)
     case .dilated(let branch, let rate):
       return try inside(branch).dilated(by: rate)
     case .then(let first, let second):
@@ -124,9 +153,16 @@ private struct Extent {
     case .convolution(let weight, _):
       (outputs, inputs) = (weight.shape[0], weight.shape[1])
     case .identity, .average: break
+    case .separable(_, let pointwise): outputs = pointwise.shape[0]
+    case .unrolled(let branch, let height, let width):
+      outputs = try Extent(of: branch).outputs.map { $0 * height * width }
+      inputs = height * width
     case .batchNorm(let branch, let norm):
       self = try Extent(of: branch)
       outputs = outputs ?? norm.channelCount
+    case .shifted(let branch, let shifts):
+      self = try Extent(of: branch)
+      outputs = outputs ?? shifts.shape.elementCount
     case .scaled(let branch, _), .dilated(let branch, _), .layer(_, let branch):
       self = try Extent(of: branch)
     case .then(let first, let second):

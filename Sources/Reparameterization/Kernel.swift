@@ -27,6 +27,8 @@ public struct Kernel: Sendable {
       /// `o`, and none from others: 1 for an identity, 1 / taps for an average.
       case diagonal(Double)
       case product(Product)
+      case separable(Separable)
+      case unrolled(Unrolled)
     }
     var source: Source
     /// One factor for each output channel.
@@ -70,6 +72,27 @@ public struct Kernel: Sendable {
     self.init(.diagonal(1 / Double(size * size)), [channels, channels / groups, size, size])
   }
 
+  /// A depthwise convolution and a 1x1 one after it.
+  ///
+  /// - Parameter inputs: input channels of one group.
+  init(depthwise: Tensor, pointwise: Tensor, inputs: Int) {
+    let separable = Separable(depthwise: depthwise, pointwise: pointwise, inputs: inputs)
+    self.init(
+      .separable(separable),
+      [pointwise.shape[0], inputs, depthwise.shape[2], depthwise.shape[3]])
+  }
+
+  /// Of a depthwise convolution over maps of `height` x `width`, padded so that they keep their size: the
+  /// matrix that does the same to all values of a map, in as many groups as there are channels.
+  func unrolled(height: Int, width: Int) throws(ReadError) -> Kernel {
+    precondition(shape[1] == 1)
+    let area = height * width
+    let bias = try bias().flatMap { [Double](repeating: $0, count: area) }
+    return Kernel(
+      .unrolled(Unrolled(kernel: self, height: height, width: width)),
+      [shape[0] * area, area, 1, 1], bias: bias)
+  }
+
   /// Of one term.
   private init(_ source: Term.Source, _ shape: Shape, bias: [Double]? = nil) {
     self.shape = shape
@@ -103,6 +126,14 @@ public struct Kernel: Sendable {
         result.biases.passed[part].scale[channel] *= factors[channel]
       }
     }
+    return result
+  }
+
+  /// The convolution with its own constant added to every output channel.
+  public func shifted(by shifts: [Double]) -> Kernel {
+    precondition(shifts.count == shape[0])
+    var result = self
+    result.biases.constant = zip(biases.constant, shifts).map { $0 + $1 }
     return result
   }
 
@@ -296,6 +327,12 @@ public struct Kernel: Sendable {
         }
       case .product(let product):
         let weights = try product.weights(ofRows: rows)
+        add(term, weights.span, rows, overlay, &sums, taps.count)
+      case .separable(let separable):
+        let weights = try separable.weights(ofRows: rows)
+        add(term, weights.span, rows, overlay, &sums, taps.count)
+      case .unrolled(let unrolled):
+        let weights = try unrolled.weights(ofRows: rows)
         add(term, weights.span, rows, overlay, &sums, taps.count)
       }
     }

@@ -45,9 +45,14 @@ final class Product: Sendable {
       let piece = start..<min(start + step, needed.upperBound)
       let weights = transposed(
         try first.weights(ofRows: piece), count: piece.count, rows: inputs, columns: firstTaps)
+      // An identity has one input for each channel, and zeros are most of it.
+      let used = (0..<piece.count).map { channel in
+        nonzero(weights, rows: firstTaps, columns: inputs, at: channel * firstTaps * inputs)
+      }
       for (index, row) in rows.enumerated() {
         let channels = channels(of: row)
         for channel in channels.clamped(to: piece) {
+          let used = used[channel - piece.lowerBound]
           for secondTap in 0..<secondTaps {
             let factor = factors[
               (index * taken + channel - channels.lowerBound) * secondTaps + secondTap]
@@ -56,9 +61,12 @@ final class Product: Sendable {
             for firstTap in 0..<firstTaps {
               let (v, u) = firstTap.quotientAndRemainder(dividingBy: first.shape[3])
               add(
-                weights, from: ((channel - piece.lowerBound) * firstTaps + firstTap) * inputs,
-                times: factor, to: &sums, at: (index * area + (y + v) * width + x + u) * inputs,
-                count: inputs)
+                weights,
+                from: ((channel - piece.lowerBound) * firstTaps + firstTap) * inputs
+                  + used.lowerBound,
+                times: factor, to: &sums,
+                at: (index * area + (y + v) * width + x + u) * inputs + used.lowerBound,
+                count: used.count)
             }
           }
         }
@@ -99,6 +107,20 @@ private func add(
   let numbers = numbers.span.extracting(from..<from + count)
   var sums = sums.mutableSpan
   for index in 0..<count { sums[at + index] += factor * numbers[index] }
+}
+
+/// The columns of a matrix from the first to the last that is not zero.
+private func nonzero(
+  _ numbers: [Double], rows: Int, columns: Int, at start: Int
+) -> Range<Int> {
+  var (first, last) = (columns, -1)
+  for row in 0..<rows {
+    let numbers = numbers.span.extracting(start + row * columns..<start + (row + 1) * columns)
+    // A NaN is not zero.
+    if let index = (0..<first).first(where: { numbers[$0] != 0 }) { first = index }
+    if let index = (last + 1..<columns).last(where: { numbers[$0] != 0 }) { last = index }
+  }
+  return first..<max(first, last + 1)
 }
 
 /// `count` matrices of `rows` x `columns`, each transposed.

@@ -22,4 +22,23 @@ extension Tensor {
     try self.init(
       elementType, shape: shape, in: MemoryBytes(bytes, location: Location(path: name)), name: name)
   }
+
+  /// Integers in memory as a tensor, row-major.
+  ///
+  /// - Parameter name: what to call it in an error.
+  public init(int64 numbers: [Int64], shape: Shape, name: String) throws(ReadError) {
+    precondition(numbers.count == shape.elementCount)
+    let bytes = numbers.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } }
+    try self.init(
+      .int64, shape: shape, in: MemoryBytes(bytes, location: Location(path: name)), name: name)
+  }
+
+  /// All elements of a tensor of int64.
+  public func int64s() throws(ReadError) -> [Int64] {
+    precondition(elementType == .int64)
+    let bytes = try bytes()
+    return (0..<shape.elementCount).map { element in
+      (0..<8).reduce(0) { $0 | Int64(bytes[element * 8 + $1]) << ($1 * 8) }
+    }
+  }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Blocks
 import Checkpoints
 import Conversion
 import Naming
@@ -34,6 +35,29 @@ struct InputOptions: ParsableArguments {
     transform: Correspondence.argument)
   var renames: [Correspondence] = []
 
+  @Option(
+    name: .customLong("identity"),
+    help: ArgumentHelp(
+      "Whether blocks have an identity that no tensor shows: yes or no (default: as the networks of their family; 'repconv fuse' says what it takes for granted).",
+      valueName: "yes|no"),
+    completion: .list(["yes", "no"]), transform: BlockFacts.identityArgument)
+  var hasIdentity: Bool?
+
+  @Option(
+    name: .customLong("map-ratio"),
+    help: ArgumentHelp(
+      "Height to width of the maps that RepMLPNet works on, as 2:3 (default: squares).",
+      valueName: "h:w"),
+    transform: BlockFacts.Ratio.argument)
+  var mapRatio: BlockFacts.Ratio?
+
+  @Option(
+    name: .customLong("prune-below"),
+    help: ArgumentHelp(
+      "Norm below which a row of ResRep's compactors is taken for empty; 0 keeps all (default: 1e-5, as its authors' code).",
+      valueName: "number"))
+  var pruningThreshold: Double?
+
   /// Built-in dialects, behind the user's.
   func dialects() throws -> [Dialect] {
     guard let dialectFile else { return Dialect.all }
@@ -55,8 +79,11 @@ struct InputOptions: ParsableArguments {
     var options = ReadingOptions()
     options.family = family
     options.key = key
-    options.dialects = try dialects()
+    options.dialects = try dialects().filter { !$0.isOnRequest }
     options.renames = renames
+    options.facts.hasIdentity = hasIdentity
+    options.facts.mapRatio = mapRatio
+    options.facts.pruningThreshold = pruningThreshold
     return options
   }
 
@@ -64,6 +91,10 @@ struct InputOptions: ParsableArguments {
     if let family, !inputFamilies.contains(family.lowercased()) {
       throw ValidationError(
         "--from takes one of \(inputFamilies.joined(separator: ", ")), not '\(family)'.")
+    }
+    if let pruningThreshold, !(pruningThreshold.isFinite && pruningThreshold >= 0) {
+      throw ValidationError(
+        "--prune-below takes a number that is not negative, not \(pruningThreshold).")
     }
   }
 }
@@ -285,6 +316,50 @@ struct ReportOptions: ParsableArguments {
 
   func validate() throws {
     if json && quiet { throw ValidationError("--json prints what --quiet leaves out: choose one.") }
+  }
+}
+
+/// BatchNorm's epsilon, or that there is none.
+enum EpsilonArgument: ExpressibleByArgument {
+  case number(Double), none
+
+  init?(argument: String) {
+    if argument.lowercased() == "none" {
+      self = .none
+    } else if let number = Double(argument) {
+      self = .number(number)
+    } else {
+      return nil
+    }
+  }
+
+  var number: Double? { if case .number(let number) = self { number } else { nil } }
+  var isNone: Bool { number == nil }
+
+  func validate() throws {
+    guard let number, !(number.isFinite && number >= 0) else { return }
+    throw ValidationError("--bn-eps takes a number that is not negative, not \(number).")
+  }
+}
+
+extension BlockFacts {
+  /// For `@Option(transform:)`.
+  static func identityArgument(_ text: String) throws -> Bool {
+    guard let answer = ["yes": true, "no": false][text.lowercased()] else {
+      throw ValidationError("expected yes or no")
+    }
+    return answer
+  }
+}
+
+extension BlockFacts.Ratio {
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> BlockFacts.Ratio {
+    let sizes = text.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
+    guard sizes.count == 2, let height = sizes[0], let width = sizes[1], height > 0, width > 0 else {
+      throw ValidationError("expected height and width, as in 2:3")
+    }
+    return BlockFacts.Ratio(height: height, width: width)
   }
 }
 

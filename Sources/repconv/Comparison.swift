@@ -1,4 +1,5 @@
 import ArgumentParser
+import Blocks
 import Conversion
 import JSON
 import Naming
@@ -23,9 +24,9 @@ struct ComparisonArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "BatchNorm's epsilon, if the training file does not say it; by default the dialect's.",
-      valueName: "number"))
-  var bnEps: Double?
+      "BatchNorm's epsilon, if the training file does not say it; by default the dialect's; 'none' if no block has BatchNorm.",
+      valueName: "number|none"))
+  var bnEps: EpsilonArgument?
 
   @OptionGroup var input: InputOptions
 
@@ -36,16 +37,15 @@ struct ComparisonArguments: ParsableArguments {
   func options() throws -> ComparisonOptions {
     var options = ComparisonOptions()
     options.reading = try input.reading()
-    options.epsilon = bnEps
+    options.epsilon = bnEps?.number
+    options.reading.facts.hasNoBatchNorm = bnEps?.isNone == true
     options.tolerance = tolerance
     if let threads { options.threads = Threads(threads) }
     return options
   }
 
   func validate() throws {
-    if let bnEps, !(bnEps.isFinite && bnEps >= 0) {
-      throw ValidationError("--bn-eps takes a number that is not negative, not \(bnEps).")
-    }
+    try bnEps?.validate()
     if let threads, threads < 1 {
       throw ValidationError("--threads takes a number of at least 1, not \(threads).")
     }

@@ -61,7 +61,7 @@ private struct FamilyList: Encodable {
     return Entry(
       name: family.name, source: family.source, projects: dialects.map(\.project),
       dialects: dialects.map(\.name), trainExample: examples?.train,
-      deployExample: examples?.deploy ?? nil, assumption: family.assumption,
+      deployExample: examples?.deploy ?? nil, assumption: family.assumption?.text,
       architectures: Architecture.all.filter { $0.topology == family.name }.map(\.name))
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Blocks
 import Conversion
 import Naming
 import Reparameterization
@@ -41,9 +42,9 @@ struct Fuse: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "BatchNorm's epsilon, if the file does not say it; by default the dialect's.",
-      valueName: "number"))
-  var bnEps: Double?
+      "BatchNorm's epsilon, if the file does not say it; by default the dialect's; 'none' if no block has BatchNorm.",
+      valueName: "number|none"))
+  var bnEps: EpsilonArgument?
 
   @Flag(
     help:
@@ -58,30 +59,24 @@ struct Fuse: ParsableCommand {
   @OptionGroup var outputOptions: OutputOptions
 
   func validate() throws {
-    if let bnEps, !(bnEps.isFinite && bnEps >= 0) {
-      throw ValidationError("--bn-eps takes a number that is not negative, not \(bnEps).")
-    }
+    try bnEps?.validate()
   }
 
   func run() throws {
     var options = FuseOptions()
     options.reading = try inputOptions.reading()
     options.writing = try outputOptions.writing(
-      with: inputOptions, dialects: options.reading.dialects, reportOptions)
+      with: inputOptions, dialects: options.reading.dialects + Dialect.onRequest, reportOptions)
     options.architecture = arch
-    options.epsilon = bnEps
+    options.epsilon = bnEps?.number
+    options.reading.facts.hasNoBatchNorm = bnEps?.isNone == true
     options.input = givenInput.given
     options.metadata = try metadata.given
     options.writing.alsoRead += metadata.files
     options.isDryRun = reportOptions.isDryRun
     options.isVerified = verify
     let report = try fuse(input, to: output, options: options)
-    for block in report.besideBranches where !block.agrees {
-      printError(
-        "repconv: warning: the deploy kernel beside the branches of '\(block.path)' differs by "
-          + "up to \(brief(block.largestDifference)), where the largest weight is \(brief(block.scale)); the branches were trusted"
-      )
-    }
+    for warning in report.warnings { printError("repconv: warning: \(warning)") }
     if reportOptions.quiet && !reportOptions.isDryRun { return }
     try printReport(report, of: Fuse.self, asJSON: reportOptions.json) {
       reportOptions.isDryRun
@@ -91,6 +86,29 @@ struct Fuse: ParsableCommand {
 }
 
 extension FuseReport {
+  /// What may be wrong, and is to be seen whatever else is printed.
+  fileprivate var warnings: [String] {
+    let differing = besideBranches.filter { !$0.agrees }
+    var warnings: [String] = []
+    let few = 3
+    if differing.count > few {
+      let worst = differing.max { $0.largestDifference < $1.largestDifference }!
+      warnings.append(
+        "the deploy kernels beside the branches of \(differing.count) blocks differ, that of '\(worst.path)' "
+          + "by up to \(brief(worst.largestDifference)), where the largest weight is \(brief(worst.scale)); the branches were trusted"
+      )
+    } else {
+      warnings = differing.map {
+        "the deploy kernel beside the branches of '\($0.path)' differs by "
+          + "up to \(brief($0.largestDifference)), where the largest weight is \(brief($0.scale)); the branches were trusted"
+      }
+    }
+    for case .assumed(let family, let assumption) in notes where assumption.isDoubtful {
+      warnings.append(Note.assumed(family: family, assumption).advised)
+    }
+    return warnings
+  }
+
   /// For a person, after writing.
   fileprivate var text: String {
     var lines = ["\(source.path) → \(output.path)"]

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Blocks
 import Conversion
 import ImageFiles
 import Inference
@@ -25,9 +26,9 @@ struct ModelArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "BatchNorm's epsilon, if the file does not say it; by default the dialect's.",
-      valueName: "number"))
-  var bnEps: Double?
+      "BatchNorm's epsilon, if the file does not say it; by default the dialect's; 'none' if no block has BatchNorm.",
+      valueName: "number|none"))
+  var bnEps: EpsilonArgument?
 
   @OptionGroup var inputOptions: InputOptions
 
@@ -36,17 +37,17 @@ struct ModelArguments: ParsableArguments {
     if let threads, threads < 1 {
       throw ValidationError("--threads takes a number of at least 1, not \(threads).")
     }
-    if let bnEps, !(bnEps.isFinite && bnEps >= 0) {
-      throw ValidationError("--bn-eps takes a number that is not negative, not \(bnEps).")
-    }
+    try bnEps?.validate()
   }
 
   var threadsToUse: Threads { threads.map { Threads($0) } ?? .all }
 
   func open() throws -> RunnableNetwork {
-    try RunnableNetwork.open(
-      path: model, options: try inputOptions.reading(), arithmetic: double ? .float64 : .float32,
-      epsilon: bnEps)
+    var options = try inputOptions.reading()
+    options.facts.hasNoBatchNorm = bnEps?.isNone == true
+    return try RunnableNetwork.open(
+      path: model, options: options, arithmetic: double ? .float64 : .float32,
+      epsilon: bnEps?.number)
   }
 }
 

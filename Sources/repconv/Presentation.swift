@@ -116,6 +116,7 @@ extension OutputSummary {
 extension EpsilonSource {
   /// `1e-05, the default of official`
   func summary(_ epsilons: [Double], dialect: String?) -> String {
+    if epsilons.isEmpty { return "none: no block has BatchNorm" }
     let source =
       switch self {
       case .given: "as given"

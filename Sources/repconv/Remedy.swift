@@ -1,3 +1,4 @@
+import Blocks
 import Checkpoints
 import Conversion
 import Inference
@@ -56,6 +57,10 @@ private func remedy(for error: any Error) -> String? {
     "There is nothing to fuse. 'repconv import' rewrites such a file under other names."
   case ConversionError.noNames(_, _, _, let known) where !known.isEmpty:
     "Dialects that have: \(known.joined(separator: ", ")). Choose one with --names, or leave it out."
+  case FusionError.unknownSuccession:
+    "--prune-below 0 fuses it and keeps all channels; the project's own code prunes it."
+  case FusionError.hasBatchNorm: "Give its epsilon with --bn-eps, or leave that out."
+  case FusionError.unknownMap: "Say the ratio of height to width, as in --map-ratio 2:3."
   case let error as UnknownArchitecture:
     (error.nearest.isEmpty ? "" : "Nearest: \(error.nearest.joined(separator: ", ")). ")
       + "'repconv archs' lists them all; leave -a out for any other."
@@ -77,6 +82,12 @@ extension Note {
         : "--channels \(fed.rawValue.lowercased()) converts it; if it is \(fed.rawValue) already, say so with --input-order \(fed.rawValue.lowercased())"
     case .inputLeftOut(let input, _, _):
       "fuse it with --input-order \(input.channelOrder.rawValue.lowercased()), --range, --mean and --std"
+    case .assumed(_, let assumption):
+      switch assumption.subject {
+      case .identity: "say whether they have, with --identity yes or no"
+      case .mapRatio: "if they are not, say so as in --map-ratio 2:3"
+      case nil: nil
+      }
     case .epsilonLeftOut(let epsilons, _, _):
       epsilons.count == 1 ? "fuse it with --bn-eps \(epsilons[0])" : "fuse the input itself"
     default: nil

@@ -12,7 +12,7 @@ extension RewriteArguments {
     var options = RewriteOptions()
     options.reading = try input.reading()
     options.writing = try self.output.writing(
-      with: input, dialects: options.reading.dialects, report)
+      with: input, dialects: options.reading.dialects + Dialect.onRequest, report)
     options.channels = channels
     options.input = givenInput.given
     options.metadata = try metadata.given

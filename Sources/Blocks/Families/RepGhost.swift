@@ -6,9 +6,10 @@ extension BlockFamily {
   public static let repGhost = BlockFamily(
     "RepGhost", source: "arXiv:2211.06088, 3.2",
     layers: [.convBN("cheap"), .batchNorm("identity")], keepsWidth: true,
-    assumption:
-      "taken to have no identity beside the one with BatchNorm, which no tensor would show (reparam_identity of the authors' code)"
+    assumption: Assumption(
+      "taken to have no identity beside the one with BatchNorm, which no tensor would show (reparam_identity of the authors' code)",
+      on: .identity)
   ) { layers in
-    layers.cheap! + layers.identity
+    layers.cheap! + layers.identity + (layers.facts.hasIdentity == true ? .identity : nil)
   }
 }

@@ -85,11 +85,11 @@ extension Branch {
   ) -> Set<Int> {
     switch self {
     case .convolution: layer.map { zeroRows(ParameterAddress($0, .weight)) } ?? []
-    case .identity, .average: []
+    case .identity, .average, .separable, .unrolled: []
     case .batchNorm(let branch, let norm):
       branch.deadChannels(in: layer, zeroRows)
         .union(norm.gamma.indices.filter { norm.gamma[$0] == 0 })
-    case .scaled(let branch, _), .dilated(let branch, _):
+    case .scaled(let branch, _), .shifted(let branch, _), .dilated(let branch, _):
       branch.deadChannels(in: layer, zeroRows)
     case .layer(let address, let branch): branch.deadChannels(in: address, zeroRows)
     case .then(_, let second): second.deadChannels(in: layer, zeroRows)

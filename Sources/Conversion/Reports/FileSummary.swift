@@ -60,7 +60,7 @@ public struct FileSummary: Encodable, Sendable {
     notes = checkpoint.allNotes + (network?.notes ?? []).map { .remark($0) }
     let kernels = network?.parameters.filter { parameter in
       guard case .block(let block, let address) = parameter.role else { return false }
-      return address.part == .weight
+      return [.weight, .value].contains(address.part)
         && (block.family.isOwn(address.layer) || address.layer == .fused)
     }.map(\.tensor.elementType)
     kernelTypes = Set(kernels ?? tensors.map(\.tensor.elementType)).sorted {

@@ -44,6 +44,38 @@ struct TrainedBranch<Number: NetworkNumber>: Sendable {
         let (height, width) = window.output(of: input)
         return input.means(of: window, height: height, width: width, pool)
       }
+    case .separable(let depthwise, let pointwise):
+      let each = Convolution<Number>(
+        shape: depthwise.shape, groups: inputs, stride: stride, padding: padding,
+        dilation: (dilation, dilation), weights: try depthwise.numbers())
+      let all = Convolution<Number>(
+        shape: pointwise.shape, groups: depthwise.shape[0] / pointwise.shape[1], stride: (1, 1),
+        padding: (0, 0), dilation: (1, 1), weights: try pointwise.numbers())
+      outputs = pointwise.shape[0]
+      apply = { input, pool in
+        let between = each.apply(input, pool)
+        let result = all.apply(between, pool)
+        pool.reuse(between)
+        return result
+      }
+    case .unrolled(let branch, let height, let width):
+      let size = branch.size(dilation: 1)
+      let inside = try TrainedBranch(
+        branch, inputs: inputs / (height * width), stride: (1, 1),
+        padding: (size.height / 2, size.width / 2))
+      let window = Window(kernel: (1, 1), stride: stride, padding: padding, dilation: (1, 1))
+      outputs = inputs
+      apply = { input, pool in
+        let (rows, columns) = window.output(of: input)
+        let values = input.sampled(
+          from: (-padding.y, -padding.x), stride: stride, height: rows, width: columns, pool)
+        let maps = values.gathered(height, width, pool)
+        let results = inside.apply(maps, pool)
+        results.scatter(into: values, pool)
+        pool.reuse(maps)
+        pool.reuse(results)
+        return values
+      }
     case .layer(_, let branch):
       self = try trained(branch, padding: padding)
     case .dilated(let branch, let rate):
@@ -56,6 +88,8 @@ struct TrainedBranch<Number: NetworkNumber>: Sendable {
       self = try trained(branch, padding: padding).scaled(by: factors, adding: shifts)
     case .scaled(let branch, let factors):
       self = try trained(branch, padding: padding).scaled(by: factors.doubles())
+    case .shifted(let branch, let shifts):
+      self = try trained(branch, padding: padding).scaled(by: [1], adding: shifts.doubles())
     case .then(let first, let second):
       // The first over the image and its border of zeros: so the second sees its bias beyond the edge.
       let first = try TrainedBranch(
@@ -110,9 +144,12 @@ extension Branch {
     switch self {
     case .convolution(let weight, _):
       return ((weight.shape[2] - 1) * dilation + 1, (weight.shape[3] - 1) * dilation + 1)
-    case .identity: return (1, 1)
+    case .identity, .unrolled: return (1, 1)
     case .average(let size): return (size, size)
-    case .layer(_, let branch), .batchNorm(let branch, _), .scaled(let branch, _):
+    case .separable(let depthwise, _):
+      return ((depthwise.shape[2] - 1) * dilation + 1, (depthwise.shape[3] - 1) * dilation + 1)
+    case .layer(_, let branch), .batchNorm(let branch, _), .scaled(let branch, _),
+      .shifted(let branch, _):
       return branch.size(dilation: dilation)
     case .dilated(let branch, let rate): return branch.size(dilation: dilation * rate)
     case .then(let first, let second):

@@ -16,4 +16,18 @@ extension Dialect {
       small batchnorm: small_conv.bn
       fused: lkb_reparam
       """)
+
+  /// The same with `deep_fuse_BN` after it: every other convolution has the BatchNorm behind it folded as well.
+  public static let repLKNetDeep = Dialect(
+    builtIn: """
+      name: replknet-deep-bn
+      like: replknet
+      project: DingXiaoH/RepLKNet-pytorch, after deep_fuse_BN (PyTorch)
+      applies: asked
+      family: ConvBN
+      block: * = *
+      conv convolution: conv
+      conv batchnorm: bn
+      fused: conv
+      """, like: repLKNet.text)
 }

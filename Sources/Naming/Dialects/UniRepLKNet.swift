@@ -1,5 +1,6 @@
 extension Dialect {
-  /// The authors' code. Small kernels have no branches; the BatchNorm behind them is folded as well.
+  /// The authors' code. Small kernels have no branches; the BatchNorm behind them is folded as well, and
+  /// what stands around the second linear layer of each block.
   public static let uniRepLKNet = Dialect(
     builtIn: """
       name: unireplknet
@@ -23,6 +24,13 @@ extension Dialect {
       dilated convolution: dil_conv_k{k}_{r}
       dilated batchnorm: dil_bn_k{k}_{r}
       fused: lk_origin
+      family: GRN-Linear
+      block: *.pwconv2 = *.pwconv2
+      linear linear: 0
+      norm batchnorm: 2
+      shift parameter: ../act.1.beta
+      scale parameter: ../gamma
+      fused: 0
       family: ConvBN
       block: * = *
       conv convolution: dwconv
