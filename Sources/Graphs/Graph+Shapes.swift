@@ -125,6 +125,13 @@ struct ShapeCheck {
           attribute.count == 1 && values.count == 1 ? "\(values[0])" : "\(values)")
       }
     }
+    guard
+      kind.hasEpsilon ? node.epsilon.map { $0 > 0 && $0.isFinite } ?? false : node.epsilon == nil
+    else {
+      try refuse(
+        "epsilon", kind.hasEpsilon ? "a finite number greater than 0" : "none",
+        node.epsilon.map { "\($0)" } ?? "none")
+    }
     var operands: [Shape?] = []
     for (operand, tensor) in zip(kind.operands, node.operands) {
       guard let tensor else {

@@ -23,18 +23,21 @@ public struct Graph: Equatable, Sendable {
     public var operands: [Int?]
     /// One for each of `kind.attributes`.
     public var attributes: [[Int]]
+    /// What is added to a variance; finite and greater than 0 if the kind has one, else nil.
+    public var epsilon: Double?
     /// The path of the block it belongs to (`stage1.0`): for people; nothing depends on it.
     public var block: String?
 
     /// A node of any kind; nothing is checked before `Graph.shapes`.
     public init(
       _ kind: NodeKind, inputs: [Int], operands: [Int?] = [], attributes: [[Int]] = [],
-      block: String? = nil
+      epsilon: Double? = nil, block: String? = nil
     ) {
       self.kind = kind
       self.inputs = inputs
       self.operands = operands
       self.attributes = attributes
+      self.epsilon = epsilon
       self.block = block
     }
 

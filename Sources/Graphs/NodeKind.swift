@@ -12,6 +12,8 @@ public struct NodeKind: Sendable {
   public let operands: [Operand]
   /// In the order of a node's `attributes`.
   public let attributes: [Attribute]
+  /// Whether its nodes have an `epsilon`.
+  public let hasEpsilon: Bool
   let shape: ShapeRule
 
   /// Gives the shape of the result, or throws what does not fit.
@@ -19,18 +21,20 @@ public struct NodeKind: Sendable {
 
   init(
     _ name: String, inputs: ClosedRange<Int> = 1...1, operands: [Operand] = [],
-    attributes: [Attribute] = [], shape: @escaping ShapeRule
+    attributes: [Attribute] = [], hasEpsilon: Bool = false, shape: @escaping ShapeRule
   ) {
     self.name = name
     self.inputs = inputs
     self.operands = operands
     self.attributes = attributes
+    self.hasEpsilon = hasEpsilon
     self.shape = shape
   }
 
   /// Every kind there is.
   public static let all: [NodeKind] = [
-    .convolution, .linear, .add, .multiply, .scale, .concatenate, .flatten, .globalAveragePool,
+    .convolution, .linear, .add, .multiply, .scale, .batchNorm, .concatenate, .flatten,
+    .globalAveragePool,
     .averagePool, .maxPool, .upsampleNearest, .pixelShuffle, .relu, .relu6, .prelu, .sigmoid,
     .silu, .tanh, .gelu, .geluTanh, .hardSigmoid, .hardSwish, .softmax,
   ]

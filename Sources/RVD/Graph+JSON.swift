@@ -26,6 +26,7 @@ extension Graph.Node {
     members += zip(kind.attributes, attributes).map { attribute, values in
       .init(attribute.name, attribute.count == 1 ? .integer(values[0]) : integers(values))
     }
+    if let epsilon { members.append(.init("epsilon", .number(epsilon))) }
     if let block { members.append(.init("block", .string(block))) }
     return .object(members)
   }
@@ -48,6 +49,7 @@ extension Graph.Node {
     }
     self.init(
       kind, inputs: try fields.integers("inputs"), operands: operands, attributes: attributes,
+      epsilon: kind.hasEpsilon ? try fields.number("epsilon") : nil,
       block: try fields.string(ifPresent: "block"))
   }
 }

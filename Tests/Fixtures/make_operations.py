@@ -94,6 +94,8 @@ OPERATIONS = {
     "convolution": convolution,
     "linear": lambda x, weight, bias=None: x @ weight.T + (0 if bias is None else bias),
     "scale": lambda x, factor, shift=0: x * channels(factor, x) + channels(shift, x),
+    "batch-norm": lambda x, gamma, beta, mean, variance, epsilon: (
+        (x - channels(mean, x)) / np.sqrt(channels(variance, x) + epsilon) * channels(gamma, x) + channels(beta, x)),
     "prelu": lambda x, slope: np.where(x >= 0, x, x * channels(slope, x)),
     "add": lambda a, b: a + b,
     "multiply": lambda a, b: a * b,
@@ -115,7 +117,7 @@ OPERATIONS = {
     "hard-swish": each(lambda x: x * six(x + 3) / 6),
     "softmax": softmax,
 }
-OPERANDS = {"weight", "bias", "factor", "shift", "slope"}
+OPERANDS = {"weight", "bias", "factor", "shift", "slope", "gamma", "beta", "mean", "variance"}
 
 
 def run(graph, tensors, x):

@@ -10,6 +10,7 @@ import Testing
     var kind: NodeKind
     var tensors: [Shape] = []
     var attributes: [[Int]] = []
+    var epsilon: Double?
     var input: ValueShape
     var expected: ValueShape?
     var member = ""
@@ -76,6 +77,27 @@ import Testing
     Case(kind: .scale, tensors: [[4], [1]], input: map(nil, 2, nil), expected: map(4, 2, nil)),
     Case(kind: .scale, tensors: [[3]], input: map(4, 2, 3), member: "factor"),
     Case(kind: .scale, tensors: [[4], [3]], input: map(nil, 2, 3), member: "shift"),
+    Case(
+      kind: .batchNorm, tensors: [[4], [4], [4], [4]], epsilon: 1e-5, input: map(nil, 2, nil),
+      expected: map(4, 2, nil)),
+    Case(
+      kind: .batchNorm, tensors: [[4], [4], [4], [4]], epsilon: 1, input: vector(4),
+      expected: vector(4)),
+    Case(
+      kind: .batchNorm, tensors: [[1], [1], [1], [1]], epsilon: 1e-5, input: map(4, 2, 3),
+      member: "gamma"),
+    Case(
+      kind: .batchNorm, tensors: [[4], [4], [3], [4]], epsilon: 1e-5, input: map(4, 2, 3),
+      member: "mean"),
+    Case(
+      kind: .batchNorm, tensors: [[4], [4], [4], [4]], input: map(4, 2, 3), member: "epsilon"),
+    Case(
+      kind: .batchNorm, tensors: [[4], [4], [4], [4]], epsilon: 0, input: map(4, 2, 3),
+      member: "epsilon"),
+    Case(
+      kind: .batchNorm, tensors: [[4], [4], [4], [4]], epsilon: .nan, input: map(4, 2, 3),
+      member: "epsilon"),
+    Case(kind: .relu, epsilon: 1e-5, input: map(4, 2, 3), member: "epsilon"),
     Case(kind: .flatten, input: map(4, 2, 3), expected: vector(24)),
     Case(kind: .flatten, input: map(4, nil, 3), expected: vector(nil)),
     Case(kind: .flatten, input: vector(4), member: "inputs"),
@@ -109,7 +131,7 @@ import Testing
   func `a kind gives the shape that its formula says, or refuses`(test: Case) {
     var node = Graph.Node(
       test.kind, inputs: [0], operands: test.tensors.indices.map { $0 },
-      attributes: test.attributes)
+      attributes: test.attributes, epsilon: test.epsilon)
     while node.operands.count < test.kind.operands.count { node.operands.append(nil) }
     let tensors = test.tensors.map { TensorType(.float32, $0) }
     do {

@@ -13,6 +13,8 @@ OPERATIONS = {
         x, weight, bias, stride, padding, dilation, groups),
     "linear": lambda x, weight, bias=None: F.linear(x, weight, bias),
     "scale": lambda x, factor, shift=torch.zeros(1): x * along(factor, x) + along(shift, x),
+    "batch-norm": lambda x, gamma, beta, mean, variance, epsilon: F.batch_norm(
+        x, mean, variance, gamma, beta, eps=epsilon),
     "prelu": lambda x, slope: F.prelu(x, slope),
     "add": torch.add,
     "multiply": torch.mul,
@@ -35,7 +37,7 @@ OPERATIONS = {
     "softmax": lambda x: F.softmax(x, 1),
 }
 OPERANDS = {"convolution": ("weight", "bias"), "linear": ("weight", "bias"), "scale": ("factor", "shift"),
-            "prelu": ("slope",)}
+            "prelu": ("slope",), "batch-norm": ("gamma", "beta", "mean", "variance")}
 
 
 def along(vector, x):

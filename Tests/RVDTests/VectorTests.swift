@@ -142,6 +142,7 @@ struct Vector: Decodable, Sendable, CustomTestStringConvertible {
     #expect(
       try roles("valid/operations.rvd") == [
         "kernel OIHW", "bias", "slope", "factor", "shift", "factor", "kernel OIHW", "weight OI",
+        "gamma", "beta", "mean", "variance",
       ])
     #expect(try roles("valid/minimal.rvd") == ["none"])
   }
@@ -203,7 +204,7 @@ private func condition(of error: ReadError) -> String {
     if parts.count == 2 {
       if parts[0].contains("].offset (") { return "placement" }
       if ["an array of integers", "an integer", "a value", "a string", "an object"].contains(
-        where: parts[1].starts)
+        where: parts[1].starts) || parts[1] == "a number"
       {
         return "manifest-invalid"
       }
@@ -313,6 +314,7 @@ private func description(in file: String) -> ModelDescription? {
     model.classes = 8
     var x = graph.convolution(
       Graph.input, weight: 0, bias: 1, stride: [2, 2], padding: [1, 1])
+    x = graph.batchNorm(x, gamma: 8, beta: 9, mean: 10, variance: 11, epsilon: 1e-5)
     x = graph.append(.prelu, x, operands: [2])
     x = graph.append(.scale, x, operands: [3, 4])
     x = graph.append(.relu6, x)

@@ -588,11 +588,12 @@ def _check_rest(manifest):
 # The graph, section "Graph".
 
 # Number of values taken (None: two or more); operands, OPTIONAL ones with '?'; attributes, pairs
-# with '2'.
+# with '2'. Of `batch-norm` also a number, `epsilon`.
 OPERATIONS = {
     "convolution": (1, "weight bias?", "stride2 padding2 dilation2 groups"),
     "linear": (1, "weight bias?", ""),
     "scale": (1, "factor shift?", ""),
+    "batch-norm": (1, "gamma beta mean variance", ""),
     "prelu": (1, "slope", ""),
     "add": (2, "", ""),
     "multiply": (2, "", ""),
@@ -620,6 +621,8 @@ def _check_graph(manifest, tensors):
             _member(node, key.rstrip("?"), "integer", where, key.endswith("?"))
         for key in attributes.split():
             _member(node, key.rstrip("2"), "integers" if key.endswith("2") else "integer", where)
+        if op == "batch-norm":
+            _member(node, "epsilon", "number", where)
     for node in nodes:
         _check(node["op"] in OPERATIONS, "unsupported-operation",
                f"the operation '{node['op']}', which this reader does not know")
@@ -654,6 +657,7 @@ def _check_graph(manifest, tensors):
             need(len(numbers) == 1 + pair and all(
                 (key != "padding") <= number < 2**31 for number in numbers), f"a wrong '{key}'")
             members[key] = node[key]
+        need(op != "batch-norm" or node["epsilon"] > 0, "its epsilon is not greater than 0")
         shape = _shape(op, [shapes[value] for value in inputs], members, need)
         need(all(size is None or size <= LARGEST for size in shape), "a result that is too large")
         shapes.append(shape)
@@ -716,6 +720,12 @@ def _shape(op, shapes, members, need):
         need(len({tensor.shape for tensor in members.values()} - {(1,)}) <= 1,
              "its factor and shift have different shapes")
         return a
+    if op == "batch-norm":
+        channels = members["gamma"].shape
+        need(len(channels) == 1 and same(channels[0], a[0]), "its gamma does not fit")
+        for key in members:
+            vector(key, channels[0])
+        return channels[0], *a[1:]
     if op in ("add", "multiply"):
         b = shapes[1]
         need(len(a) == len(b) and same(a[0], b[0]), "its values do not fit")

@@ -413,9 +413,15 @@ def operations(**members):
         floats("beta", [8], "shift", start=3), floats("one", [1], "factor", start=12),
         floats("b.weight", [8, 8, 1, 1], "kernel", start=5),
         floats("head.weight", [8, 4], "weight", start=7),
+        floats("norm.weight", [8], "gamma", start=4), floats("norm.bias", [8], "beta", start=9),
+        floats("norm.running_mean", [8], "mean", start=6),
+        Tensor("norm.running_var", "float32", [8], struct.pack("<8f", *(0.25 * (i + 1) for i in range(8))),
+               "variance"),
     ]
     graph = Graph(tensors)
     graph.convolution("a", stride=(2, 2))
+    graph.node("batch-norm", gamma="norm.weight", beta="norm.bias", mean="norm.running_mean",
+               variance="norm.running_var", epsilon=1e-05)
     graph.node("prelu", slope="slope")
     graph.node("scale", factor="gamma", shift="beta")
     graph.node("relu6")
@@ -907,6 +913,16 @@ def invalid():
     yield graph("shift-channels", only(simple("scale", 0, factor=1, shift=5)))
     yield graph("slope-matrix", only(simple("prelu", 0, slope=4)))
     yield graph("slope-missing", only(simple("prelu", 0)), expected="manifest-invalid")
+    norm = dict(gamma=1, beta=1, mean=1, variance=1, epsilon=1e-05)
+    yield graph("norm-epsilon-missing", only(simple("batch-norm", 0, **dict(norm, epsilon=None))),
+                expected="manifest-invalid")
+    yield graph("norm-epsilon-zero", only(simple("batch-norm", 0, **dict(norm, epsilon=0))))
+    yield graph("norm-variance-missing", only(simple("batch-norm", 0, gamma=1, beta=1, mean=1, epsilon=1)),
+                expected="manifest-invalid")
+    yield graph("norm-mean-of-others", only(simple("batch-norm", 0, **dict(norm, mean=5))))
+    yield graph("norm-channels", only(
+        simple("convolution", 0, weight=0, bias=1, stride=[1, 1], padding=[1, 1], dilation=[1, 1],
+               groups=1), simple("batch-norm", 1, **dict(norm, gamma=5, beta=5, mean=5, variance=5))))
     yield graph("pool-padding", only(
         simple("max-pool", 0, kernel=[3, 3], stride=[1, 1], padding=[1, 3])))
     yield graph("pool-kernel-zero", only(
