@@ -225,7 +225,9 @@ extension Network {
     _ structure: Structure?, isForDeploy: Bool
   ) -> [Parameter] {
     guard isForDeploy, let structure else { return parameters }
+    let roles = Set(structure.deployParameters.map(\.role))
     return structure.deployParameters.compactMap { self[$0.role] }
+      + parameters.filter { $0.role.isStepCounter(amid: roles) }
   }
 }
 

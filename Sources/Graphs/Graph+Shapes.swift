@@ -125,9 +125,8 @@ struct ShapeCheck {
           attribute.count == 1 && values.count == 1 ? "\(values[0])" : "\(values)")
       }
     }
-    guard
-      kind.hasEpsilon ? node.epsilon.map { $0 > 0 && $0.isFinite } ?? false : node.epsilon == nil
-    else {
+    let isPositive = node.epsilon.map { $0 > 0 && $0.isFinite }
+    guard isPositive ?? !kind.hasEpsilon, kind.hasEpsilon || node.epsilon == nil else {
       try refuse(
         "epsilon", kind.hasEpsilon ? "a finite number greater than 0" : "none",
         node.epsilon.map { "\($0)" } ?? "none")

@@ -78,7 +78,7 @@ extension RunnableNetwork {
     arithmetic: Arithmetic = .float32, epsilon: Double? = nil
   ) throws {
     try network.requireKnownBlocks()
-    let structure = try Structure(runnable: network)
+    let structure = try Structure(runnable: network, epsilon: epsilon)
     var sources: [Role: Parameters.Source] = [:]
     for parameter in network.parameters { sources[parameter.role] = .tensor(parameter.tensor) }
     for block in network.blocks where block.hasBranches {
@@ -95,7 +95,9 @@ extension RunnableNetwork {
   ///
   /// - Throws: `InferenceError.notANetwork` if how it is put together is not known; `ReadError`.
   public init(fusing plan: FusionPlan, arithmetic: Arithmetic = .float32) throws {
-    let structure = try Structure(runnable: plan.network)
+    let structure = try plan.structure.mapError {
+      InferenceError.notANetwork(path: plan.network.path, reason: $0.reason)
+    }.get()
     var sources: [Role: Parameters.Source] = [:]
     for step in plan.steps {
       switch step {
@@ -126,9 +128,11 @@ extension RunnableNetwork {
 
 extension Structure {
   /// The structure of `network`, or an error that says why it cannot be run.
-  fileprivate init(runnable network: Network) throws(InferenceError) {
+  fileprivate init(
+    runnable network: Network, epsilon: Double? = nil
+  ) throws(InferenceError) {
     do throws(Deviation) {
-      try self.init(of: network)
+      try self.init(of: network, epsilon: epsilon)
     } catch {
       throw .notANetwork(path: network.path, reason: error.reason)
     }

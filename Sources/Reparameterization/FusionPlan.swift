@@ -57,7 +57,7 @@ public struct FusionPlan: Sendable {
     let pruning = try Pruning(of: network)
     let network = pruning.network
     self.network = network
-    let structure = Result { () throws(Deviation) in try Structure(of: network) }
+    let structure = Result { () throws(Deviation) in try Structure(of: network, epsilon: epsilon) }
     self.structure = structure
 
     var blocks: [String: FusedBlock] = [:]
@@ -74,7 +74,7 @@ public struct FusionPlan: Sendable {
     }
     notes =
       FusionPlan.notes(
-      network, blocks, epsilon: epsilon, structure: architecture == nil ? structure : nil)
+        network, blocks, epsilon: epsilon, structure: architecture == nil ? structure : nil)
       + pruning.notes
     blocksWithBoth = network.blocks.filter { $0.hasBranches && $0.hasFused }
 
@@ -141,8 +141,14 @@ public struct FusionPlan: Sendable {
       }
     }
     let ordered = structure.deployParameters.compactMap { byRole[$0.role] }
-    precondition(ordered.count == steps.count, "a structure accounts for all parameters")
-    return ordered
+    // Behind them the counters of BatchNorms that deploy form has.
+    let roles = Set(structure.deployParameters.map(\.role))
+    let counters = steps.filter {
+      if case .pass(let parameter) = $0 { parameter.role.isStepCounter(amid: roles) } else { false }
+    }
+    precondition(
+      ordered.count + counters.count == steps.count, "a structure accounts for all parameters")
+    return ordered + counters
   }
 
   /// Throws unless every parameter of the training form is there with its shape, and no other.

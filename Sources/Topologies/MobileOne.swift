@@ -7,7 +7,7 @@ extension Topology {
   /// github.com/apple/ml-mobileone).
   static let mobileOne = Topology(
     name: "MobileOne",
-    structure: { (network) throws(Deviation) in
+    structure: { (network, _) throws(Deviation) in
       let chain = try BlockChain(of: network)
       var order = [("stage0", 2)]
       for stage in 1...4 {

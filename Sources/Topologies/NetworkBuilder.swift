@@ -58,6 +58,29 @@ struct NetworkBuilder {
         branches: [.init(layer: "conv", kernelSize: kernelSize)]), of: value, label: label)
   }
 
+  /// A convolution without bias that is no block, under a name of its own.
+  mutating func convolution(
+    _ path: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,
+    groups: Int = 1, of value: Int, label: String? = nil
+  ) -> Int {
+    graph.convolution(
+      value,
+      weight: operand(
+        .other(name: "\(path).weight"), [outputs, inputs / groups, kernelSize, kernelSize]),
+      bias: nil, stride: [stride, stride], padding: [kernelSize / 2, kernelSize / 2],
+      groups: groups, block: label)
+  }
+
+  /// A BatchNorm that deploy form has as it is.
+  mutating func batchNorm(
+    _ path: String, _ channels: Int, epsilon: Double, of value: Int, label: String? = nil
+  ) -> Int {
+    func vector(_ name: String) -> Int { operand(.other(name: "\(path).\(name)"), [channels]) }
+    return graph.batchNorm(
+      value, gamma: vector("weight"), beta: vector("bias"), mean: vector("running_mean"),
+      variance: vector("running_var"), epsilon: epsilon, block: label)
+  }
+
   /// A pointwise convolution with a bias and nothing else, under a name of its own.
   private mutating func pointwise(
     _ roles: (weight: Role, bias: Role), _ inputs: Int, _ outputs: Int, of value: Int,

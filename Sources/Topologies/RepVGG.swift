@@ -6,7 +6,7 @@ extension Topology {
   /// (repvgg.py and repvggplus.py of github.com/DingXiaoH/RepVGG).
   static let repVGG = Topology(
     name: "RepVGG",
-    structure: { (network) throws(Deviation) in
+    structure: { (network, _) throws(Deviation) in
       let chain = try BlockChain(of: network)
       let isPlus = chain.has("stage1.blocks.0")
       // Blocks in execution order: as many of each stage as are numbered without a gap.

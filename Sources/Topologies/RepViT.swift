@@ -24,7 +24,7 @@ extension Topology {
   private static func repViT(_ family: BlockFamily, architectures: [Architecture]) -> Topology {
     Topology(
       name: family.name,
-      structure: { (network) throws(Deviation) in
+      structure: { (network, _) throws(Deviation) in
         let plan = try RepViTPlan(of: network, family)
         guard let classes = plan.classes(of: network) else {
           throw Deviation(reason: "there is no classifier")

@@ -32,6 +32,7 @@ extension Structure {
     let blocks = Set(
       wanted.compactMap { if case .block(let block, _) = $0.role { block } else { nil } })
     for parameter in network.parameters where !roles.contains(parameter.role) {
+      if parameter.role.isStepCounter(amid: roles) { continue }
       if case .block(let block, let place) = parameter.role {
         if block.family.isForTrainingOnly, hasAuxiliaryHeads { continue }
         // Allowed beside the branches of a block that is expected.
@@ -44,6 +45,16 @@ extension Structure {
       differences.append("'\(parameter.originalName)' is unexpected")
     }
     return differences
+  }
+}
+
+extension Role {
+  /// Whether it counts the steps of a BatchNorm whose variance is one of `roles`: the network can be
+  /// without.
+  public func isStepCounter(amid roles: Set<Role>) -> Bool {
+    guard case .other(let name) = self, name.hasSuffix(".num_batches_tracked") else { return false }
+    return roles.contains(
+      .other(name: name.dropLast("num_batches_tracked".count) + "running_var"))
   }
 }
 

@@ -41,7 +41,7 @@ public struct Structure: Equatable, Sendable {
 
   /// Parameters of the deploy form.
   public var deployParameterCount: Int {
-    deployParameters.reduce(0) { $0 + $1.shape.elementCount }
+    deployParameters.reduce(0) { $0 + ($1.role.isTrainable ? $1.shape.elementCount : 0) }
   }
 
   /// The published architecture that this is, if any; the number of classes does not matter, nor that of

@@ -10,10 +10,10 @@ public struct Topology: Sendable {
   /// That of the family whose blocks it is made of: `RepVGG`.
   public let name: String
   /// The structure of a network, from its paths and shapes alone; strides from whole modules if the file
-  /// has them.
+  /// has them. `epsilon` is that of its BatchNorms, where the file does not say it.
   ///
   /// - Throws: `Deviation` if it is not exactly such a network.
-  let structure: @Sendable (Network) throws(Deviation) -> Structure
+  let structure: @Sendable (Network, _ epsilon: Double?) throws(Deviation) -> Structure
   /// Those that have been published.
   let architectures: [Architecture]
   /// What a network without a published name is like.
@@ -23,7 +23,7 @@ public struct Topology: Sendable {
   var classifiers: [Role] = [.classifier(.weight)]
 
   /// Every kind of network that is known as a whole.
-  public static let all: [Topology] = [.repVGG, .mobileOne, .repViT, .repViTLegacy]
+  public static let all: [Topology] = [.repVGG, .mobileOne, .repViT, .repViTLegacy, .repLKNet]
 
   func classes(of network: Network) -> Int? {
     classifiers.lazy.compactMap { network[$0]?.tensor.shape.dimensions.first }.first
@@ -36,9 +36,11 @@ public struct Topology: Sendable {
 extension Structure {
   /// The structure of `network`.
   ///
+  /// - Parameter epsilon: of BatchNorms that deploy form has, too, where the file does not say it; by
+  ///   default the dialect's.
   /// - Throws: `Deviation` if it is not exactly a network of a known topology: other tensors beside the
   ///   blocks, gaps in the numbering, channels that do not fit, no classifier.
-  public init(of network: Network) throws(Deviation) {
+  public init(of network: Network, epsilon: Double? = nil) throws(Deviation) {
     let family = network.dialect.family.name
     guard let topology = Topology.named(family) else {
       throw Deviation(reason: "no tensor tells how blocks of \(family) are put together")
@@ -48,7 +50,7 @@ extension Structure {
       throw Deviation(
         reason: "'\(names[0])' is not part of a \(block.family.name) block\(resembles ?? "")")
     }
-    self = try topology.structure(network)
+    self = try topology.structure(network, epsilon)
   }
 
   /// Throws unless the parameters of a network are just those of this structure.

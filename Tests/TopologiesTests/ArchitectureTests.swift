@@ -25,6 +25,9 @@ import Testing
     ("RepViT-M0.9", 5_103_560, 5_067_056), ("RepViT-M1.0", 6_852_900, 6_810_312),
     ("RepViT-M1.1", 8_288_888, 8_244_312), ("RepViT-M1.5", 14_130_408, 14_049_992),
     ("RepViT-M2.3", 23_046_512, 22_926_792),
+    // Counted by PyTorch on models built and fused by the code of DingXiaoH/RepLKNet-pytorch.
+    ("RepLKNet-31B", 79_864_168, 79_527_272), ("RepLKNet-31L", 172_671_016, 172_165_672),
+    ("RepLKNet-XL", 335_435_752, 335_399_656),
   ]
 
   @Test(arguments: counts)
@@ -45,6 +48,7 @@ import Testing
     ("RepVGGplus_L2pse", "RepVGGplus-L2pse"), ("repvggplus-l2pse", "RepVGGplus-L2pse"),
     ("mobileone_s0", "MobileOne-S0"), ("MobileOneS4", "MobileOne-S4"), ("s1", "MobileOne-S1"),
     ("repvit_m0_9", "RepViT-M0.9"), ("m2_3", "RepViT-M2.3"),
+    ("RepLKNet31B", "RepLKNet-31B"),
   ])
   func `names are understood in every project's spelling`(spelling: String, name: String) throws {
     #expect(try Architecture.named(spelling).name == name)
