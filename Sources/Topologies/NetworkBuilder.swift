@@ -46,6 +46,37 @@ struct NetworkBuilder {
       block: label ?? shape.path)
   }
 
+  /// A block with the branches that a file has, whatever they are: whether they fit each other is seen when
+  /// they are fused.
+  ///
+  /// - Parameter channels: that go in.
+  /// - Returns: the result, and how many channels come out.
+  /// - Throws: `Deviation` if its kernel does not fit.
+  mutating func block(
+    _ block: Block, after channels: Int, stride: Int, of value: Int
+  ) throws(Deviation) -> (value: Int, channels: Int) {
+    guard let kernel = block.mainKernel?.tensor.shape, kernel[1] > 0,
+      channels.isMultiple(of: kernel[1]), kernel[0].isMultiple(of: channels / kernel[1]),
+      kernel[2] == kernel[3], kernel[2] % 2 == 1
+    else {
+      throw Deviation(reason: "the kernel of '\(block.path)' does not fit \(channels) channels")
+    }
+    train += block.parameters.filter { address, _ in
+      block.family.isOwn(address.layer) && address.part != .batchesTracked
+    }.map { Structure.Parameter(role: .block(block.address, $0), shape: $1.tensor.shape) }
+    let shape = BlockShape(
+      address: block.address, inputChannels: channels, outputChannels: kernel[0],
+      groups: channels / kernel[1], stride: stride, kernelSize: kernel[2])
+    return (self.block(shape, of: value), kernel[0])
+  }
+
+  /// The largest number of a square, in whose padding there is none.
+  mutating func maxPool(_ value: Int, kernelSize: Int, stride: Int, block: String) -> Int {
+    graph.pool(
+      .maxPool, value, kernel: [kernelSize, kernelSize], stride: [stride, stride],
+      padding: [kernelSize / 2, kernelSize / 2], block: block)
+  }
+
   /// A convolution with BatchNorm that the project's deploy code folds.
   mutating func convolutionBatchNorm(
     _ path: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,

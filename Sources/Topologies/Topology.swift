@@ -23,7 +23,9 @@ public struct Topology: Sendable {
   var classifiers: [Role] = [.classifier(.weight)]
 
   /// Every kind of network that is known as a whole.
-  public static let all: [Topology] = [.repVGG, .mobileOne, .repViT, .repViTLegacy, .repLKNet]
+  public static let all: [Topology] = [
+    .repVGG, .mobileOne, .repViT, .repViTLegacy, .repLKNet, .dbb,
+  ]
 
   func classes(of network: Network) -> Int? {
     classifiers.lazy.compactMap { network[$0]?.tensor.shape.dimensions.first }.first

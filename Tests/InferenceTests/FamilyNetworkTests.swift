@@ -17,7 +17,8 @@ import Testing
     "mobileone/timm-s0-like/pytorch_model.bin", "mobileone/timm-s4-like-se/model.safetensors",
     "repvit/original-distilled/repvit_distill_300e.pth", "repvit/timm-legacy/pytorch_model.bin",
     "repvit/timm-m0-9-like-distilled/model.safetensors", "replknet/31-tiny/checkpoint-best.pth",
-    "replknet/xl-no-small-kernel/checkpoint-best.pth",
+    "replknet/xl-no-small-kernel/checkpoint-best.pth", "dbb/mobilenet-depthwise/train.pth",
+    "dbb/resnet-basic/train.pth.tar", "dbb/resnet-bottleneck/train.hdf5",
   ]
 
   let folder: TemporaryFolder

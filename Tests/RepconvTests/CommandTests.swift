@@ -371,7 +371,11 @@ import Topologies
       inspected.contains("  form          train: 12 blocks\n  blocks        8 DBB, 4 ConvBN\n"))
     #expect(
       inspected.contains(
-        "  architecture  not known as a whole: no tensor tells how blocks of DBB are put together\n"
+        "  architecture  custom DBB ResNet (1,1,1,1 blocks; 2,2,4,8,16 channels), 10 classes\n"))
+    let acb = try run("inspect", fixture("Families/acnet/blocks-odd/train.hdf5")).output
+    #expect(
+      acb.contains(
+        "  architecture  not known as a whole: no tensor tells how blocks of ACB are put together\n"
       ))
     let fused = try run("fuse", dbb, "out.rvd")
     #expect(fused.status == 0)
