@@ -178,7 +178,7 @@ private struct Recognition {
   private var hasRoot = false
   /// The file's paths of blocks, by their parents and families; for names beside a block. Empty if there
   /// are several.
-  private var pathsByParent: [BlockAddress: String] = [:]
+  private var pathsByParent: [Parent: String] = [:]
   /// Elements of biases, by role; only of files without shapes.
   private var biasCounts: [Role: Int] = [:]
   /// Whether the file has no shapes.
@@ -312,8 +312,15 @@ private struct Recognition {
     guard blocks[split.path] == nil else { return }
     blocks[split.path] = split.block
     // Beside several blocks, a name says not which it belongs to.
-    let parent = BlockAddress(split.block.family, Recognition.parent(of: split.path))
+    let parent = Parent(
+      path: Recognition.parent(of: split.path), family: split.block.family.name)
     pathsByParent[parent] = pathsByParent[parent] == nil ? split.path : ""
+  }
+
+  /// What blocks of one family stand in.
+  private struct Parent: Hashable {
+    var path: String
+    var family: String
   }
 
   private static func parent(of path: String) -> String {
@@ -326,7 +333,7 @@ private struct Recognition {
       return .block(block, split.address)
     }
     if let (parent, family, address) = suffixes.splitBeside(name),
-      let path = pathsByParent[BlockAddress(family, parent)],
+      let path = pathsByParent[Parent(path: parent, family: family.name)],
       let block = blocks[path], block.family == family
     {
       return .block(block, address)
