@@ -181,9 +181,8 @@ let package = Package(
     .testTarget(
       name: "ConversionTests",
       dependencies: [
-        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "Naming", "Proof",
-        "RVD",
-        "Reparameterization", "Tensors", "TestSupport", "Topologies",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "Inference", "Naming",
+        "Proof", "RVD", "Reparameterization", "Tensors", "TestSupport", "Topologies",
       ],
       swiftSettings: settings),
     .testTarget(

@@ -17,6 +17,7 @@ extension Dialect {
       fused:
       family: BN-Linear
       block: classifier = classifier
+      block: *.classifier = *.classifier
       norm batchnorm: classifier.bn
       linear linear: classifier.l
       distilled norm batchnorm: classifier_dist.bn
@@ -40,6 +41,7 @@ extension Dialect {
       block: *.token_mixer.0 = *.token_mixer
       family: BN-Linear
       block: classifier = head
+      block: *.classifier = *.head
       norm batchnorm: head.bn
       linear linear: head.l
       distilled norm batchnorm: head_dist.bn
@@ -65,6 +67,7 @@ extension Dialect {
       fused:
       family: BN-Linear
       block: classifier = head
+      block: *.classifier = *.head
       norm batchnorm: head.bn
       linear linear: head.l
       distilled norm batchnorm: head_dist.bn
