@@ -27,6 +27,9 @@ public struct Layer: Sendable {
   public private(set) var places: [String]
   /// Layers that have to be there if this one is.
   public private(set) var partners: [String] = []
+  /// Height and width of its kernel where every block has that: then names need not be enough to tell it,
+  /// and all layers of which it is known stand side by side, of as many channels.
+  public private(set) var kernelSize: Int?
 
   /// Of BatchNorm alone: whether it follows other layers, and no identity.
   public var isAfterOthers: Bool { weightForm == nil && follows }
@@ -46,13 +49,17 @@ public struct Layer: Sendable {
 
   /// A convolution with BatchNorm after it.
   ///
-  /// - Parameter places: of several, what their numbers are called.
+  /// - Parameters:
+  ///   - size: height and width of its kernel, if all have the same.
+  ///   - places: of several, what their numbers are called.
   public static func convBN(
-    _ name: String, optional: Bool = false, numbered places: [String] = [],
+    _ name: String, size: Int? = nil, optional: Bool = false, numbered places: [String] = [],
     with partners: [String] = []
   ) -> Layer {
-    Layer(
+    var layer = Layer(
       name, .kernel, hasBatchNorm: true, isOptional: optional, places: places, partners: partners)
+    layer.kernelSize = size
+    return layer
   }
 
   /// A convolution without BatchNorm.
@@ -118,6 +125,8 @@ public enum DeployKernels: Sendable {
   case any
   /// Of this height and width, or another one above 1.
   case spatial(Int)
+  /// One input channel for each group, height and width above 1.
+  case depthwise
   /// One input channel for each group, or height and width 1; the first block's takes images.
   case depthwiseOrPointwise
 
@@ -127,6 +136,7 @@ public enum DeployKernels: Sendable {
     return switch self {
     case .any: true
     case .spatial: shape[2] > 1
+    case .depthwise: shape[1] == 1 && shape[2] > 1
     case .depthwiseOrPointwise: shape[1] == 1 || shape[1] == 3 || shape[2] == 1
     }
   }
@@ -200,6 +210,7 @@ public final class BlockFamily: Sendable {
   public static let all: [BlockFamily] = [
     .repVGG, .insertedBatchNorm, .mobileOne, .dbb, .acb, .repLKNet, .repGhost, .uniRepLKNet,
     .dilatedReparam, .repViT, .repViTLegacy, .normalizedClassifier,
+    .repVGGDepthwise, .implicitDetect,
     .convolutionBatchNorm, .auxiliaryHead,
   ]
 

@@ -20,6 +20,8 @@ public indirect enum Branch: Sendable {
   case batchNorm(Branch, BatchNorm)
   /// Every output channel times its own factor, `[O]`, or all times the same, of one element.
   case scaled(Branch, by: Tensor)
+  /// Every output channel plus its own number, one for each.
+  case shifted(Branch, by: Tensor)
   /// Taps `by` apart.
   case dilated(Branch, by: Int)
   /// The second after the first. What the second sees beyond the edge is what the first makes of zeros,
@@ -47,6 +49,9 @@ extension Branch {
     .scaled(self, by: try! Tensor(float64: [factor], shape: [1], name: "\(factor)"))
   }
 
+  /// With a number of its own added to every output channel.
+  public func shifted(by numbers: Tensor) -> Branch { .shifted(self, by: numbers) }
+
   /// With its taps `rate` apart.
   public func dilated(by rate: Int) -> Branch { .dilated(self, by: rate) }
 
@@ -66,8 +71,8 @@ extension Branch {
   public var children: [Branch] {
     switch self {
     case .convolution, .identity, .average: []
-    case .batchNorm(let branch, _), .scaled(let branch, _), .dilated(let branch, _),
-      .layer(_, let branch):
+    case .batchNorm(let branch, _), .scaled(let branch, _), .shifted(let branch, _),
+      .dilated(let branch, _), .layer(_, let branch):
       [branch]
     case .then(let first, let second): [first, second]
     case .sum(let branches): branches
@@ -100,8 +105,8 @@ extension Branch {
     case .layer(let address, let branch):
       guard let inner = branch.inputLayers else { return nil }
       return inner.isEmpty ? [address] : inner
-    case .batchNorm(let branch, _), .scaled(let branch, _), .dilated(let branch, _),
-      .then(let branch, _):
+    case .batchNorm(let branch, _), .scaled(let branch, _), .shifted(let branch, _),
+      .dilated(let branch, _), .then(let branch, _):
       return branch.inputLayers
     case .sum(let branches):
       let lists = branches.map(\.inputLayers)

@@ -11,9 +11,13 @@ internal import Tensors
 public func diff(
   _ first: String, _ second: String, options: ComparisonOptions = ComparisonOptions()
 ) throws -> DiffReport {
-  let a = try Opened(openCheckpoint(first, family: options.reading.family), options.reading)
+  var a = try Opened(openCheckpoint(first, family: options.reading.family), options.reading)
   let checkpoint = try openCheckpoint(second)
-  let b = try Opened(checkpoint, options.reading.forSecond(checkpoint))
+  let b = try Opened(checkpoint, options.reading.forSecond(checkpoint), asFormOf: a.network)
+  // Names of deploy forms alone need not tell.
+  if a.network == nil, let other = b.network {
+    a = try Opened(a.checkpoint, options.reading, asFormOf: other)
+  }
   var notes: [Note] = []
 
   func verification(
@@ -62,10 +66,10 @@ private struct Opened {
   let network: Network?
   let tensors: [NamedTensor]
 
-  init(_ checkpoint: Checkpoint, _ options: ReadingOptions) throws {
+  init(_ checkpoint: Checkpoint, _ options: ReadingOptions, asFormOf other: Network? = nil) throws {
     self.checkpoint = checkpoint
     do {
-      let network = try Network(recognising: checkpoint, options)
+      let network = try Network(recognising: checkpoint, options, asFormOf: other)
       self.network = network
       tensors = network.stateDict.tensors
     } catch {

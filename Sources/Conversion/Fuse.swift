@@ -129,7 +129,7 @@ private func verifyWritten(
   reading.dialects =
     [names] + options.reading.dialects.filter { $0 != names && $0.family == names.family }
   let checkpoint = try openCheckpoint(file.partialPath)
-  let written = try Network(recognising: checkpoint, reading)
+  let written = try Network(recognising: checkpoint, reading, asFormOf: plan.network)
   let verification = try Verification(
     of: plan, epsilon: options.epsilon, in: written,
     correctsBiases: checkpoint.model?.correctsBiases == true, tolerance: .ulps(0),

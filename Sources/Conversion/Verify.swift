@@ -34,7 +34,8 @@ public func verify(
   let deployCheckpoint = try openCheckpoint(deploy)
   let deployNetwork = try Network(
     recognising: deployCheckpoint,
-    options.reading.forSecond(deployCheckpoint, ofFamily: network.dialect.family))
+    options.reading.forSecond(deployCheckpoint, ofFamily: network.dialect.family),
+    asFormOf: network)
   try network.requireKnownBlocks()
   try requireForms(network, deployNetwork)
 

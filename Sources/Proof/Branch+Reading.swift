@@ -9,7 +9,8 @@ extension Branch {
     case .convolution(let weight, _): return (weight.shape[2], weight.shape[3])
     case .identity: return (1, 1)
     case .average(let size): return (size, size)
-    case .batchNorm(let branch, _), .scaled(let branch, _), .layer(_, let branch):
+    case .batchNorm(let branch, _), .scaled(let branch, _), .shifted(let branch, _),
+      .layer(_, let branch):
       return branch.size
     case .dilated(let branch, let rate):
       let size = branch.size
@@ -29,6 +30,7 @@ extension Branch {
     case .convolution(let weight, _): weight.shape[0]
     case .identity, .average: nil
     case .batchNorm(_, let norm): norm.channelCount
+    case .shifted(let branch, let numbers): branch.outputs ?? numbers.shape.elementCount
     case .then(let first, let second): second.outputs ?? first.outputs
     default: children.lazy.compactMap(\.outputs).first
     }
@@ -61,7 +63,7 @@ extension Branch {
       case .convolution, .identity: return 0
       case .average: return 1
       case .batchNorm(let branch, _): return count(branch) + 5
-      case .scaled(let branch, _): return count(branch) + 1
+      case .scaled(let branch, _), .shifted(let branch, _): return count(branch) + 1
       case .dilated(let branch, _), .layer(_, let branch): return count(branch)
       case .sum(let branches):
         return branches.map(count).max()! + Double(branches.count - 1)
@@ -91,6 +93,8 @@ extension Branch {
         return edit(inner, &number).map { .batchNorm($0, norm) }
       case .scaled(let inner, let factors):
         return edit(inner, &number).map { .scaled($0, by: factors) }
+      case .shifted(let inner, let numbers):
+        return edit(inner, &number).map { .shifted($0, by: numbers) }
       case .dilated(let inner, let rate): return edit(inner, &number).map { .dilated($0, by: rate) }
       case .layer(let address, let inner): return edit(inner, &number).map { .layer(address, $0) }
       case .then(let first, let second):
@@ -113,6 +117,8 @@ extension Branch {
       change(&norm)
       return .batchNorm(branch.changingNorms(change), norm)
     case .scaled(let branch, let factors): return .scaled(branch.changingNorms(change), by: factors)
+    case .shifted(let branch, let numbers):
+      return .shifted(branch.changingNorms(change), by: numbers)
     case .dilated(let branch, let rate): return .dilated(branch.changingNorms(change), by: rate)
     case .layer(let address, let branch): return .layer(address, branch.changingNorms(change))
     case .then(let first, let second):

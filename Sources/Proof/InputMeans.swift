@@ -48,7 +48,7 @@ extension Branch {
     case .sum(let branches):
       let lists = branches.compactMap(\.lastNorms)
       return lists.count == branches.count ? lists.flatMap { $0 } : nil
-    case .convolution, .identity, .average, .scaled, .dilated: return nil
+    case .convolution, .identity, .average, .scaled, .shifted, .dilated: return nil
     }
   }
 }

@@ -43,7 +43,8 @@ struct ReferenceBlock: Sendable {
     for branch in branch.all {
       switch branch {
       case .convolution(_, let bias?): vectors[VectorKey(bias)] = try bias.doubles()
-      case .scaled(_, let factors): vectors[VectorKey(factors)] = try factors.doubles()
+      case .scaled(_, let numbers), .shifted(_, let numbers):
+        vectors[VectorKey(numbers)] = try numbers.doubles()
       default: break
       }
     }
@@ -128,6 +129,10 @@ extension ReferenceBlock {
       let inner = try bias(of: branch, row, &number)
       let factor = try factor(factors, row)
       return (inner.value * factor, inner.magnitude * factor.magnitude)
+    case .shifted(let branch, let numbers):
+      let inner = try bias(of: branch, row, &number)
+      let shift = try vector(numbers)[row]
+      return (inner.value + shift, inner.magnitude + shift.magnitude)
     case .sum(let branches):
       var sum = (value: 0.0, magnitude: 0.0)
       for branch in branches {
@@ -227,7 +232,7 @@ extension ReferenceBlock {
           }
         }
       }
-    case .layer(_, let branch):
+    case .layer(_, let branch), .shifted(let branch, _):
       try add(branch, rows: rows, factors: factors, &number, in: frame, to: &result)
     case .batchNorm(let branch, let norm):
       let factors = rows.enumerated().map { factors[$0] * norm.scale($1) }

@@ -72,6 +72,12 @@ extension Kernel {
         throw KernelProblem(what: "it has \(numbers.count) factors for \(outputs) channels")
       }
       return try inside(branch).scaled(by: numbers)
+    case .shifted(let branch, let numbers):
+      let numbers = try numbers.doubles()
+      guard numbers.count == outputs else {
+        throw KernelProblem(what: "\(numbers.count) numbers are added to \(outputs) channels")
+      }
+      return try inside(branch).shifted(by: numbers)
     case .dilated(let branch, let rate):
       return try inside(branch).dilated(by: rate)
     case .then(let first, let second):
@@ -127,6 +133,9 @@ private struct Extent {
     case .batchNorm(let branch, let norm):
       self = try Extent(of: branch)
       outputs = outputs ?? norm.channelCount
+    case .shifted(let branch, let numbers):
+      self = try Extent(of: branch)
+      outputs = outputs ?? numbers.shape.elementCount
     case .scaled(let branch, _), .dilated(let branch, _), .layer(_, let branch):
       self = try Extent(of: branch)
     case .then(let first, let second):

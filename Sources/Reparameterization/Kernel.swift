@@ -106,6 +106,14 @@ public struct Kernel: Sendable {
     return result
   }
 
+  /// The convolution with a number of its own added to every output channel.
+  public func shifted(by numbers: [Double]) -> Kernel {
+    precondition(numbers.count == shape[0])
+    var result = self
+    for channel in numbers.indices { result.biases.constant[channel] += numbers[channel] }
+    return result
+  }
+
   /// The kernel in the middle of a larger one of zeros; equivalent if the convolution's padding grows
   /// by as much.
   ///

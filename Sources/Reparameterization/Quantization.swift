@@ -265,7 +265,7 @@ extension Branch {
       return parts.dropFirst().reduce(first) { sum, part in
         (zip(sum.means, part.means).map(+), zip(sum.variances, part.variances).map(+))
       }
-    case .convolution, .identity, .average, .scaled, .dilated: return nil
+    case .convolution, .identity, .average, .scaled, .shifted, .dilated: return nil
     }
   }
 }

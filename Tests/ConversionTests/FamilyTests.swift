@@ -243,6 +243,8 @@ extension Branch {
       return inner.replacing(name, change).map { .dilated($0, by: rate) }
     case .scaled(let inner, let factors):
       return inner.replacing(name, change).map { .scaled($0, by: factors) }
+    case .shifted(let inner, let numbers):
+      return inner.replacing(name, change).map { .shifted($0, by: numbers) }
     case .then(let first, let second):
       let (a, b) = (first.replacing(name, change), second.replacing(name, change))
       return a.flatMap { a in b.map { a.then($0) } }
@@ -263,6 +265,7 @@ extension Branch {
     case .layer(let address, let inner): return .layer(address, inner.norms(change))
     case .dilated(let inner, let rate): return .dilated(inner.norms(change), by: rate)
     case .scaled(let inner, let factors): return .scaled(inner.norms(change), by: factors)
+    case .shifted(let inner, let numbers): return .shifted(inner.norms(change), by: numbers)
     case .then(let first, let second): return first.norms(change).then(second.norms(change))
     case .sum(let branches): return .sum(branches.map { $0.norms(change) })
     default: return self
@@ -310,7 +313,7 @@ extension Branch {
       branches.flatMap { branch in
         if case .sum = branch { branch.summands } else { [branch] }
       }
-    case .batchNorm(let inner, _), .scaled(let inner, _): inner.summands
+    case .batchNorm(let inner, _), .scaled(let inner, _), .shifted(let inner, _): inner.summands
     case .layer(_, let inner) where inner.summands.count > 1: inner.summands
     case .dilated(.layer(let address, let inner), let rate):
       [.layer(address, inner.dilated(by: rate))]

@@ -97,7 +97,7 @@ func classifier(_ dialect: Dialect) -> [(String, Shape)] {
 
 /// What only files of a dialect have, if there is such a thing.
 func marker(_ dialect: Dialect) -> [(String, Shape)] {
-  dialect.marker.map { [("a\($0)b", [1])] } ?? []
+  dialect.markers.first.map { [("a\($0)b", [1])] } ?? []
 }
 
 func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape)] {

@@ -73,6 +73,11 @@ extension Branch {
       return Image(image.channels, image.height, image.width) { c, y, x in
         image[c, y, x] * factors[factors.count == 1 ? 0 : c]
       }
+    case .shifted(let branch, let numbers):
+      let (image, numbers) = (try branch.run(image, size: size), try numbers.doubles())
+      return Image(image.channels, image.height, image.width) { c, y, x in
+        image[c, y, x] + numbers[c]
+      }
     case .layer(_, let branch): return try branch.run(image, size: size)
     case .then(let first, let second):
       return try second.run(first.run(image, size: size), size: size)
@@ -140,7 +145,7 @@ extension Branch {
     }
   }
 
-  @Test(arguments: [1, 2, 4], 0..<8)
+  @Test(arguments: [1, 2, 4], 0..<9)
   func `the kernel of a tree gives what its layers give one by one`(groups: Int, kind: Int) throws {
     var make = Maker(UInt64(17 * groups + kind), groups: groups)
     let tree: Branch
@@ -173,6 +178,9 @@ extension Branch {
         .then(make.convolution(1, bias: true)) + make.convolution(1)
     case 6:  // Two larger kernels in series (RepNeXt).
       tree = make.convolution(1, 3, bias: true).then(make.convolution(3, 1)) + .average(size: 3)
+    case 7:  // Numbers added before a convolution, and factors after it (YOLOv7's IDetect).
+      tree = Branch.identity.shifted(by: wideTensor([4], make.numbers(4)))
+        .then(make.convolution(1, bias: true)).scaled(by: wideTensor([4], make.numbers(4)))
     default:  // Scales, and one that is subtracted (CSLA, RepMixer).
       let scale = wideTensor([4], make.numbers(4))
       tree =
@@ -235,6 +243,8 @@ extension Branch {
         + "4x2x1x1")
     #expect(
       problem(three.then(dense)) == "its second convolution takes 2 channels to 4, after 3")
+    #expect(
+      problem(dense.shifted(by: wideTensor([1], [1]))) == "1 numbers are added to 4 channels")
     #expect(problem(.identity) == "no kernel tells how many channels go in and out")
     #expect(problem(dense, groups: 3) == "4 output channels in 3 groups")
   }

@@ -89,7 +89,7 @@ extension Branch {
     case .batchNorm(let branch, let norm):
       branch.deadChannels(in: layer, zeroRows)
         .union(norm.gamma.indices.filter { norm.gamma[$0] == 0 })
-    case .scaled(let branch, _), .dilated(let branch, _):
+    case .scaled(let branch, _), .shifted(let branch, _), .dilated(let branch, _):
       branch.deadChannels(in: layer, zeroRows)
     case .layer(let address, let branch): branch.deadChannels(in: address, zeroRows)
     case .then(_, let second): second.deadChannels(in: layer, zeroRows)

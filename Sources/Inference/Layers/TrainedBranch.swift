@@ -56,6 +56,9 @@ struct TrainedBranch<Number: NetworkNumber>: Sendable {
       self = try trained(branch, padding: padding).scaled(by: factors, adding: shifts)
     case .scaled(let branch, let factors):
       self = try trained(branch, padding: padding).scaled(by: factors.doubles())
+    case .shifted(let branch, let numbers):
+      let numbers = try numbers.doubles()
+      self = try trained(branch, padding: padding).scaled(by: numbers.map { _ in 1 }, adding: numbers)
     case .then(let first, let second):
       // The first over the image and its border of zeros: so the second sees its bias beyond the edge.
       let first = try TrainedBranch(
@@ -112,7 +115,8 @@ extension Branch {
       return ((weight.shape[2] - 1) * dilation + 1, (weight.shape[3] - 1) * dilation + 1)
     case .identity: return (1, 1)
     case .average(let size): return (size, size)
-    case .layer(_, let branch), .batchNorm(let branch, _), .scaled(let branch, _):
+    case .layer(_, let branch), .batchNorm(let branch, _), .scaled(let branch, _),
+      .shifted(let branch, _):
       return branch.size(dilation: dilation)
     case .dilated(let branch, let rate): return branch.size(dilation: dilation * rate)
     case .then(let first, let second):

@@ -1,0 +1,162 @@
+internal import Blocks
+internal import Checkpoints
+internal import Tensors
+
+/// What tells the blocks of a file where names do not: the classes of pickled modules, the shapes of
+/// kernels, and the blocks of a network whose other form the file may be.
+struct BlockEvidence {
+  enum Verdict {
+    /// As a class says, or the other form.
+    case isBlock
+    case isNone
+    /// Nothing but names and shapes tells.
+    case unknown
+  }
+
+  /// What a file has that could be of one block.
+  struct Candidate {
+    var block: BlockAddress
+    var tensors: [ParameterAddress: Tensor] = [:]
+  }
+
+  /// The classes of modules, without what they are defined in, by the paths that names have.
+  private var classes: [String: String] = [:]
+  /// The families of the other form's blocks, by their paths; nil if there is no other form.
+  private var expected: [String: BlockFamily]?
+
+  /// - Parameters:
+  ///   - modules: of the file, by their paths there.
+  ///   - prefix: what all names had in front.
+  ///   - other: the other form.
+  init(
+    _ dialect: Dialect, modules: [String: ModuleAttributes], prefix: String, _ other: Network?
+  ) {
+    if dialect.tables.contains(where: { !$0.classes.isEmpty }) {
+      for (path, attributes) in modules where path.hasPrefix(prefix) {
+        classes[String(path.dropFirst(prefix.count))] = attributes.ownClassName
+      }
+    }
+    guard let other, dialect.tables.contains(where: \.needsEvidence) else { return }
+    let families = Dictionary(
+      other.blocks.map { ($0.path, $0.family) }, uniquingKeysWith: { first, _ in first })
+    var expected = families
+    // Or saved from below a name that all have in common.
+    let paths = families.keys.map { $0.split(separator: ".") }
+    var removed = 1
+    while let first = paths.first, removed < first.count,
+      paths.allSatisfy({ $0.count > removed && $0[..<removed] == first[..<removed] })
+    {
+      for (path, family) in zip(paths, families.values) {
+        let rest = path[removed...].joined(separator: ".")
+        if expected[rest] == nil { expected[rest] = family }
+      }
+      removed += 1
+    }
+    self.expected = expected
+  }
+
+  /// What is known of a block beside names and shapes.
+  ///
+  /// - Parameter path: in the file.
+  func verdict(on block: BlockAddress, at path: String, _ table: BlockTable) -> Verdict {
+    if let expected, table.isShared {
+      // Some code puts all of the network below a name.
+      var rest = block.path[...]
+      while true {
+        if expected[String(rest)] == block.family { return .isBlock }
+        guard let dot = rest.firstIndex(of: ".") else { break }
+        rest = rest[rest.index(after: dot)...]
+      }
+      if block.family.standsBesideOthers { return .isNone }
+    }
+    if !table.classes.isEmpty, let found = classes[path] {
+      return table.classes.contains(found) ? .isBlock : .isNone
+    }
+    return .unknown
+  }
+
+  /// Whether a candidate is a block.
+  func tells(
+    _ candidate: Candidate, at path: String, _ table: BlockTable, _ layouts: Layouts
+  ) -> Bool {
+    switch verdict(on: candidate.block, at: path, table) {
+    case .isBlock: true
+    case .isNone: false
+    case .unknown where table.isShared: candidate.isWhole(of: table, layouts)
+    case .unknown: candidate.hasKernel
+    }
+  }
+
+  /// Tells of a path in the file whether all below it is of one block.
+  static func alone(
+    _ names: [String], _ splits: some Sequence<String?>, separator: String
+  ) -> (String) -> Bool {
+    var below: [String: Int] = [:]
+    for name in names {
+      var path = ""
+      for part in name.split(separator: separator).dropLast() {
+        path += (path.isEmpty ? "" : separator) + part
+        below[path, default: 0] += 1
+      }
+    }
+    below[""] = names.count
+    var own: [String: Int] = [:]
+    for case let path? in splits { own[path, default: 0] += 1 }
+    return { below[$0] == own[$0] }
+  }
+}
+
+extension BlockEvidence.Candidate {
+  /// Whether a kernel is there that by its name is of a block.
+  fileprivate var hasKernel: Bool { tensors.keys.contains { $0.part == .weight } }
+
+  /// Whether the names and the shapes are those of a block: something of every layer that it cannot be
+  /// without, and kernels of the sizes that the family says, of as many channels. What else is missing is
+  /// an error, and none to be silent about.
+  fileprivate func isWhole(of table: BlockTable, _ layouts: Layouts) -> Bool {
+    let family = table.family
+    func shape(_ address: ParameterAddress) -> Shape? {
+      tensors[address].flatMap { layouts.canonical($0, as: .kernel)?.shape }
+    }
+    // Where a block can be anywhere, a deploy kernel could be any convolution's.
+    if !table.takesAnyPath, let fused = shape(.fused(.weight)) {
+      return family.deployKernels.fits(fused)
+    }
+    var kernels: [Shape] = []
+    var sizedChannels: Set<[Int]> = []
+    for layer in family.layers {
+      let present = tensors.keys.filter { $0.layer.name == layer.name }
+      if present.isEmpty && !layer.isOptional { return false }
+      for address in present where address.part == .weight && layer.weightForm == .kernel {
+        guard let shape = shape(address) else { return false }
+        kernels.append(shape)
+        guard let size = layer.kernelSize else { continue }
+        if shape[2] != size || shape[3] != size { return false }
+        sizedChannels.insert([shape[0], shape[1]])
+      }
+    }
+    guard let largest = kernels.max(by: { $0[2] * $0[3] < $1[2] * $1[3] }) else { return false }
+    let hasNorm =
+      !family.layers.contains(where: \.hasBatchNorm)
+      || tensors.keys.contains { Part.ofBatchNorm.contains($0.part) }
+    return hasNorm && sizedChannels.count <= 1 && family.deployKernels.fits(largest)
+  }
+}
+
+extension ModuleAttributes {
+  /// `RepConv` of `ultralytics.nn.modules.conv.RepConv`; nil if the class is not known.
+  fileprivate var ownClassName: String? {
+    guard let last = className.split(separator: ".").last, last != "?" else { return nil }
+    return String(last)
+  }
+}
+
+extension StateDict {
+  /// Whether it says of modules that they are of the classes of a dialect's blocks, not counting blocks
+  /// that are looked for only beside others.
+  func hasClasses(of dialect: Dialect) -> Bool {
+    let classes = Set(dialect.tables.filter { !$0.family.standsBesideOthers }.flatMap(\.classes))
+    return !classes.isEmpty
+      && modules.values.contains { $0.ownClassName.map(classes.contains) ?? false }
+  }
+}
