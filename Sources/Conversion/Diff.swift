@@ -37,9 +37,9 @@ public func diff(
 
   var relation: DiffReport.Relation?
   if let x = a.network, let y = b.network {
-    if x.form != .deploy, y.form == .deploy {
+    if y.isFused(beside: x) {
       relation = try verification(x, y, b.checkpoint.model).map { .secondFused($0) }
-    } else if x.form == .deploy, y.form != .deploy {
+    } else if x.isFused(beside: y) {
       relation = try verification(y, x, a.checkpoint.model).map { .firstFused($0) }
     }
     if relation == nil {
@@ -58,6 +58,13 @@ public func diff(
   try report.first.verifyChecksums(of: a.tensors.map(\.tensor))
   try report.second.verifyChecksums(of: b.tensors.map(\.tensor))
   return report
+}
+
+extension Network {
+  /// Whether this is the deploy form, and another file is not. Some projects leave branches in theirs.
+  fileprivate func isFused(beside other: Network) -> Bool {
+    form == .deploy && other.form != .deploy || isFused && !other.isFused
+  }
 }
 
 /// A file, with its network if one is recognised.

@@ -43,8 +43,12 @@ public func fuse(
   let type = options.writing.weightType ?? .float32
   try format.require(options.writing, path: output)
   let network = try Network(recognising: checkpoint, options.reading)
+  // Where the project's own code may load the file, which asks for what its deploy form has.
+  let isOwn =
+    !format.isForDeploy
+    && (try? format.names(for: network, options.writing.names)) == network.dialect
   let plan = try FusionPlan(
-    network, architecture: options.architecture, epsilon: options.epsilon)
+    network, architecture: options.architecture, epsilon: options.epsilon, keepingBranches: isOwn)
   let deployKernels = try plan.compareDeployKernels()
   let structure = try? plan.structure.get()
 

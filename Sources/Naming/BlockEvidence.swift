@@ -145,7 +145,7 @@ extension BlockEvidence.Candidate {
 
 extension ModuleAttributes {
   /// `RepConv` of `ultralytics.nn.modules.conv.RepConv`; nil if the class is not known.
-  fileprivate var ownClassName: String? {
+  var ownClassName: String? {
     guard let last = className.split(separator: ".").last, last != "?" else { return nil }
     return String(last)
   }

@@ -55,6 +55,7 @@ extension Dialect {
     containers = table.words("containers") ?? []
     markers = table.words("marker") ?? []
     preferred = table.words("prefer") ?? []
+    auxiliaryClasses = table.words("auxiliary class") ?? []
     epsilon = try table.number("epsilon")
     input = try table.input()
     root = table.optional("root")
@@ -83,7 +84,8 @@ extension Dialect {
       var blocks = BlockTable(
         family: family, blocks: try part.correspondences("block"),
         layers: try part.layers(of: family))
-      blocks.isShared = try part.namesAreShared()
+      blocks.isShared = try part.isSaid("names", "shared")
+      blocks.keepsBranches = try part.isSaid("branches", "kept")
       blocks.classes = part.words("class") ?? []
       tables.append(blocks)
       try part.finish()
@@ -274,11 +276,11 @@ private struct Table {
     return result
   }
 
-  /// Whether other layers have the same names; by default, no.
-  mutating func namesAreShared() throws(NamingError) -> Bool {
-    guard let (value, line) = take("names"), !value.isEmpty else { return false }
-    guard value.lowercased() == "shared" else {
-      throw problem("'names' is 'shared' or not there, not '\(value)'", line)
+  /// Whether a key is there, which can have one value only.
+  mutating func isSaid(_ key: String, _ word: String) throws(NamingError) -> Bool {
+    guard let (value, line) = take(key), !value.isEmpty else { return false }
+    guard value.lowercased() == word else {
+      throw problem("'\(key)' is '\(word)' or not there, not '\(value)'", line)
     }
     return true
   }

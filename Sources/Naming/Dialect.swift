@@ -23,6 +23,9 @@ public struct Dialect: Equatable, Sendable {
   /// What a state dict's path contains that counts before all others of the file, as in the project's own
   /// code: `ema`.
   public var preferred: [String]
+  /// Classes of modules with parts for training only, which the project takes off by other code than that
+  /// which fuses.
+  public var auxiliaryClasses: [String]
   /// BatchNorm's epsilon. No state dict stores it.
   public var epsilon: Double
   /// How images become input.
@@ -86,6 +89,9 @@ public struct BlockTable: Equatable, Sendable {
   /// The classes of its blocks, without their modules, for files that say them: what is of another class
   /// is none. Empty if the names alone tell.
   public var classes: [String] = []
+  /// Whether deploy files of this project hold the branches beside the deploy convolutions, and its own
+  /// code asks for both.
+  public var keepsBranches = false
 
   /// The name of a module of a layer; `{n}` and the like stand for the layer's numbers.
   public struct LayerName: Equatable, Sendable {

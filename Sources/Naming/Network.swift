@@ -100,6 +100,19 @@ public struct Network: Sendable {
     return branches ? (fused ? .mixed : .train) : .deploy
   }
 
+  /// Whether every re-parameterizable block has a deploy kernel, with branches beside it or without.
+  public var isFused: Bool {
+    blocks.contains { !$0.family.standsBesideOthers }
+      && blocks.allSatisfy { $0.family.standsBesideOthers || $0.hasFused }
+  }
+
+  /// The classes of modules, as the file says, that have parts for training only.
+  public var auxiliaryClasses: [String] {
+    guard !dialect.auxiliaryClasses.isEmpty else { return [] }
+    let classes = Set(stateDict.modules.values.compactMap(\.ownClassName))
+    return dialect.auxiliaryClasses.filter(classes.contains)
+  }
+
   /// The families of its blocks, each once, the one it is known by first.
   public var families: [BlockFamily] {
     dialect.tables.map(\.family).filter { family in blocks.contains { $0.family == family } }

@@ -42,9 +42,12 @@ public struct FusionPlan: Sendable {
   /// - Parameters:
   ///   - architecture: what the network must be, down to every shape.
   ///   - epsilon: BatchNorm's, for files that do not say it; by default the dialect's.
+  ///   - keepsBranches: whether branches stay beside the convolution where the project's own deploy form
+  ///     has them.
   /// - Throws: `FusionError`, `NamingError`, `ReadError`.
   public init(
-    _ network: Network, architecture: Architecture? = nil, epsilon: Double? = nil
+    _ network: Network, architecture: Architecture? = nil, epsilon: Double? = nil,
+    keepingBranches keepsBranches: Bool = false
   ) throws {
     // Before anything is believed of a block: a deploy kernel beside unknown branches can be noise.
     try network.requireKnownBlocks()
@@ -82,8 +85,15 @@ public struct FusionPlan: Sendable {
           continue
         }
         if let block, address.family.isOwn(place.layer) {
-          if place.part == .batchesTracked { dropped.append((name, "BatchNorm's step counter")) }
           if done.insert(address.path).inserted { steps.append(.fuse(block)) }
+          // A network that is known as a whole has nothing beside its graph.
+          if keepsBranches, (try? structure.get()) == nil,
+            network.dialect.table(of: address.family)?.keepsBranches == true
+          {
+            steps.append(.pass(parameter))
+          } else if place.part == .batchesTracked {
+            dropped.append((name, "BatchNorm's step counter"))
+          }
           continue
         }
       }
@@ -112,6 +122,10 @@ public struct FusionPlan: Sendable {
       if let assumption = family.assumption {
         notes.append("blocks of \(family.name) are \(assumption)")
       }
+    }
+    for name in network.auxiliaryClasses {
+      notes.append(
+        "\(name) has parts for training only, which the project takes off by other code; they are kept")
     }
     let alone = network.blocks.count { !$0.hasBranches && !$0.family.standsBesideOthers }
     if alone > 0 {

@@ -20,6 +20,7 @@ extension Dialect {
       pointwise convolution: conv2.conv
       pointwise batchnorm: conv2.norm
       fused: conv
+      branches: kept
       """)
 
   /// The same blocks in another encoder, of which all convolutions but those of `input_proj` are folded,
@@ -33,6 +34,7 @@ extension Dialect {
       marker: .cv4.
       family: RepVGG
       class: VGGBlock
+      branches:
       family: ConvBN
       names: shared
       class: ConvNormLayer_fuse

@@ -47,6 +47,7 @@ extension Dialect {
       like: ultralytics
       project: WongKinYiu/yolov9 (PyTorch)
       source: models/common.py, models/yolo.py of github.com/WongKinYiu/yolov9 at 5b1ea9a8
+      auxiliary class: DualDetect DualDDetect TripleDetect TripleDDetect
       family: RepVGG
       class: RepConvN
       """, like: ultralytics.text)

@@ -8,6 +8,7 @@ extension Dialect {
       source: models/common.py, models/yolo.py, utils/torch_utils.py of github.com/WongKinYiu/yolov7 at a207844b
       marker: .rbr_dense.0. .implicit model.0.conv. model.1.conv.
       prefer: ema
+      auxiliary class: IAuxDetect
       epsilon: 1e-3
       input: RGB 1 / 0 0 0 / 1 1 1
       \(torchBatchNorm)
