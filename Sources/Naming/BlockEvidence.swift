@@ -122,6 +122,11 @@ extension BlockEvidence.Candidate {
     if !table.takesAnyPath, let fused = shape(.fused(.weight)) {
       return family.deployKernels.fits(fused)
     }
+    // A parameter by itself is of no other layer.
+    let parameters = family.layers.filter { $0.weightForm == .parameter && !$0.isOptional }
+    if parameters.contains(where: { layer in tensors.keys.contains { $0.layer.name == layer.name } }) {
+      return true
+    }
     var kernels: [Shape] = []
     var sizedChannels: Set<[Int]> = []
     for layer in family.layers {
@@ -139,7 +144,10 @@ extension BlockEvidence.Candidate {
     let hasNorm =
       !family.layers.contains(where: \.hasBatchNorm)
       || tensors.keys.contains { Part.ofBatchNorm.contains($0.part) }
-    return hasNorm && sizedChannels.count <= 1 && family.deployKernels.fits(largest)
+    // The deploy kernel is like the largest, if that is not what is missing.
+    let size = family.layers.compactMap(\.kernelSize).max() ?? 0
+    let fits = largest[2] < size || family.deployKernels.fits(largest)
+    return hasNorm && sizedChannels.count <= 1 && fits
   }
 }
 
