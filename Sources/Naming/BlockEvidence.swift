@@ -69,7 +69,10 @@ struct BlockEvidence {
       }
       if block.family.standsBesideOthers { return .isNone }
     }
-    if !table.classes.isEmpty, let found = classes[path] {
+    // A block that a layer's name numbers is part of the module that its layers are in.
+    let module =
+      table.numbersBlocks ? path.split(separator: ".").dropLast().joined(separator: ".") : path
+    if !table.classes.isEmpty, let found = classes[module] {
       return table.classes.contains(found) ? .isBlock : .isNone
     }
     return .unknown
@@ -124,9 +127,8 @@ extension BlockEvidence.Candidate {
     }
     // A parameter by itself is of no other layer.
     let parameters = family.layers.filter { $0.weightForm == .parameter && !$0.isOptional }
-    if parameters.contains(where: { layer in tensors.keys.contains { $0.layer.name == layer.name } }) {
-      return true
-    }
+      .map(\.name)
+    if tensors.keys.contains(where: { parameters.contains($0.layer.name) }) { return true }
     var kernels: [Shape] = []
     var sizedChannels: Set<[Int]> = []
     for layer in family.layers {

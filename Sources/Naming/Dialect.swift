@@ -188,7 +188,9 @@ extension Dialect {
       var number = ""
       if table.numbersBlocks {
         let parts = path.split(separator: ".")
-        (path, number) = (parts.dropLast().joined(separator: "."), parts.last.map(String.init) ?? "")
+        (path, number) = (
+          parts.dropLast().joined(separator: "."), parts.last.map(String.init) ?? ""
+        )
       }
       guard let suffix = suffix(of: address, in: table, block: number) else { return nil }
       if suffix.hasPrefix("../") {

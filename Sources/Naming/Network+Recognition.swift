@@ -22,7 +22,8 @@ extension Network {
     let renamed = try renames.renaming(candidates, path: path)
     let recognitions = zip(candidates, renamed).compactMap { stateDict, names in
       Recognition(
-        of: stateDict, names: names, container: checkpoint.family, dialects: dialects, asFormOf: other)
+        of: stateDict, names: names, container: checkpoint.family, dialects: dialects,
+        asFormOf: other)
     }
     guard let best = recognitions.map(\.score).max() else {
       let names = candidates.max { $0.tensors.count < $1.tensors.count }?.tensors.map(\.name) ?? []
@@ -206,10 +207,11 @@ private struct Recognition {
     let wrapped = Wrapper.Names(names)
     var best: Recognition?
     for dialect in dialects {
-      guard dialect.markers.isEmpty || dialect == other?.dialect || stateDict.hasClasses(of: dialect)
-        || dialect.markers.contains(where: { marker in
-          names.contains { $0.hasBytes(of: marker) }
-        })
+      guard
+        dialect.markers.isEmpty || dialect == other?.dialect || stateDict.hasClasses(of: dialect)
+          || dialect.markers.contains(where: { marker in
+            names.contains { $0.hasBytes(of: marker) }
+          })
       else { continue }
       let attempt = Recognition(
         of: stateDict, names: wrapped, renamedCount, container: container, as: dialect,
@@ -331,7 +333,8 @@ private struct Recognition {
         if table.needsEvidence {
           switch evidence.verdict(on: split.block, at: split.path, table) {
           case .isBlock where weight.shape.rank >= 4: break
-          case .unknown where isWhole(split, weight) && (!table.isShared || isAlone(split.path)): break
+          case .unknown where isWhole(split, weight) && (!table.isShared || isAlone(split.path)):
+            break
           default: continue
           }
         } else if !isWhole(split, weight) {
@@ -345,7 +348,8 @@ private struct Recognition {
       return Part.ofBatchNorm.contains(split.address.part)
     }
     let isFolded =
-      !isTrained && blocks.values.contains { !$0.family.layers.contains { $0.weightForm == .parameter } }
+      !isTrained
+      && blocks.values.contains { !$0.family.layers.contains { $0.weightForm == .parameter } }
     // A convolution without anything else of its block is the deploy form, under the same name.
     for (index, split) in splits.enumerated() {
       guard var split, let inPlace = dialect.table(of: split.block.family)?.layerInPlace,
@@ -575,7 +579,9 @@ private struct SuffixTable {
     _ name: String, by suffix: Suffix, where isWanted: (String, BlockFamily) -> Bool
   ) -> Split? {
     let table = dialect.tables[suffix.table]
-    guard var (path, numbers) = path(of: name, before: suffix, dialect.separator) else { return nil }
+    guard var (path, numbers) = path(of: name, before: suffix, dialect.separator) else {
+      return nil
+    }
     if table.numbersBlocks {
       path += (path.isEmpty ? "" : dialect.separator) + numbers.map(String.init).joined()
       numbers = []

@@ -125,7 +125,8 @@ public struct FusionPlan: Sendable {
     }
     for name in network.auxiliaryClasses {
       notes.append(
-        "\(name) has parts for training only, which the project takes off by other code; they are kept")
+        "\(name) has parts for training only, which the project takes off by other code; they are kept"
+      )
     }
     let alone = network.blocks.count { !$0.hasBranches && !$0.family.standsBesideOthers }
     if alone > 0 {

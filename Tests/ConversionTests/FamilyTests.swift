@@ -312,7 +312,8 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     #expect(verification.holds)
   }
 
-  @Test func `branches stay where the project's own deploy form has them, and nowhere else`() throws {
+  @Test func `branches stay where the project's own deploy form has them, and nowhere else`() throws
+  {
     let train = fixture("rt-detr/encoder/best.pth")
     func names(_ path: String) throws -> Set<String> {
       Set(try #require(openCheckpoint(path).stateDicts.first).tensors.map(\.name))

@@ -10,7 +10,9 @@ private func convBN(
   _ path: String, _ shape: Shape, norm: String = "bn"
 ) -> [(String, Shape)] {
   [("\(path).conv.weight", shape)]
-    + ["weight", "bias", "running_mean", "running_var"].map { ("\(path).\(norm).\($0)", [shape[0]]) }
+    + ["weight", "bias", "running_mean", "running_var"].map {
+      ("\(path).\(norm).\($0)", [shape[0]])
+    }
 }
 
 /// The branches of a RepConv.
@@ -39,12 +41,13 @@ extension Checkpoint {
     try Network(recognising: file).blocks.filter { $0.family == family }.map(\.path)
   }
 
-  @Test(arguments: [
-    ("two of 3x3", [4, 4, 3, 3], [4, 4, 3, 3]), ("two of 1x1", [4, 4, 1, 1], [4, 4, 1, 1]),
-    ("the other way round", [4, 4, 1, 1], [4, 4, 3, 3]),
-    ("other output", [4, 4, 3, 3], [8, 4, 1, 1]), ("other input", [4, 8, 3, 3], [4, 4, 1, 1]),
-    ("depthwise after 1x1", [4, 4, 1, 1], [4, 1, 5, 5]),
-  ] as [(String, Shape, Shape)])
+  @Test(
+    arguments: [
+      ("two of 3x3", [4, 4, 3, 3], [4, 4, 3, 3]), ("two of 1x1", [4, 4, 1, 1], [4, 4, 1, 1]),
+      ("the other way round", [4, 4, 1, 1], [4, 4, 3, 3]),
+      ("other output", [4, 4, 3, 3], [8, 4, 1, 1]), ("other input", [4, 8, 3, 3], [4, 4, 1, 1]),
+      ("depthwise after 1x1", [4, 4, 1, 1], [4, 1, 5, 5]),
+    ] as [(String, Shape, Shape)])
   func `convolutions in series are no branches, and each is folded`(
     name: String, first: Shape, second: Shape
   ) throws {
@@ -211,6 +214,14 @@ extension Checkpoint {
     }
   }
 
+  @Test func `a head of another class is left as it is`() throws {
+    let entries = block("model.1", .yolov7) + head(2)
+    for (name, count) in [("IDetect", 2), ("IAuxDetect", 2), ("IKeypoint", 0)] {
+      let file = try checkpoint(["": entries]).with(["model.9": "models.yolo.\(name)"])
+      #expect(try Network(recognising: file).blocks.count == 1 + count)
+    }
+  }
+
   let repSeries: [(String, Shape)] = block("model.1", .yolov7)
 
   @Test func `what the project's own fusion leaves behind is not folded again`() throws {
@@ -258,7 +269,10 @@ extension Checkpoint {
     for (old, new, reason) in [
       ("names: shared", "names: common", "'names' is 'shared' or not there, not 'common'"),
       ("im.{block}.implicit", "im.implicit", "all names of a part have {block}, or none"),
-      ("fused: rbr_reparam", "fused: rbr_reparam\nbranches: no", "'branches' is 'kept' or not there, not 'no'"),
+      (
+        "fused: rbr_reparam", "fused: rbr_reparam\nbranches: no",
+        "'branches' is 'kept' or not there, not 'no'"
+      ),
     ] {
       #expect {
         try Dialect(text: text.replacing(old, with: new, maxReplacements: 1), place: "t")

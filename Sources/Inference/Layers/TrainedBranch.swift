@@ -58,7 +58,8 @@ struct TrainedBranch<Number: NetworkNumber>: Sendable {
       self = try trained(branch, padding: padding).scaled(by: factors.doubles())
     case .shifted(let branch, let numbers):
       let numbers = try numbers.doubles()
-      self = try trained(branch, padding: padding).scaled(by: numbers.map { _ in 1 }, adding: numbers)
+      self = try trained(branch, padding: padding).scaled(
+        by: numbers.map { _ in 1 }, adding: numbers)
     case .then(let first, let second):
       // The first over the image and its border of zeros: so the second sees its bias beyond the edge.
       let first = try TrainedBranch(

@@ -22,6 +22,7 @@ extension Dialect {
       fused: rbr_reparam
       family: ImplicitDetect
       names: shared
+      class: IDetect IAuxDetect
       block: *.m.{i} = *.{i}
       conv convolution: m.{block}
       added parameter: ia.{block}.implicit
