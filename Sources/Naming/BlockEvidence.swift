@@ -27,32 +27,60 @@ struct BlockEvidence {
   /// - Parameters:
   ///   - modules: of the file, by their paths there.
   ///   - prefix: what all names had in front.
+  ///   - names: of the tensors, without that.
   ///   - other: the other form.
   init(
-    _ dialect: Dialect, modules: [String: ModuleAttributes], prefix: String, _ other: Network?
+    _ dialect: Dialect, modules: [String: ModuleAttributes], prefix: String, names: [String],
+    _ other: Network?
   ) {
     if dialect.tables.contains(where: { !$0.classes.isEmpty }) {
       for (path, attributes) in modules where path.hasPrefix(prefix) {
         classes[String(path.dropFirst(prefix.count))] = attributes.ownClassName
       }
     }
-    guard let other, dialect.tables.contains(where: \.needsEvidence) else { return }
-    let families = Dictionary(
-      other.blocks.map { ($0.path, $0.family) }, uniquingKeysWith: { first, _ in first })
-    var expected = families
-    // Or saved from below a name that all have in common.
-    let paths = families.keys.map { $0.split(separator: ".") }
-    var removed = 1
-    while let first = paths.first, removed < first.count,
-      paths.allSatisfy({ $0.count > removed && $0[..<removed] == first[..<removed] })
-    {
-      for (path, family) in zip(paths, families.values) {
-        let rest = path[removed...].joined(separator: ".")
-        if expected[rest] == nil { expected[rest] = family }
-      }
-      removed += 1
+    if let other, dialect.tables.contains(where: \.isShared) {
+      expected = BlockEvidence.families(of: other.blocks, in: names, dialect.separator)
     }
-    self.expected = expected
+  }
+
+  /// The families of blocks by the paths that they have in another file: below a name that all have in
+  /// common, or with one more, as some code puts all of a network below a name.
+  private static func families(
+    of blocks: [Block], in names: [String], _ separator: String
+  ) -> [String: BlockFamily] {
+    var found: Set<String> = []
+    for name in names { forEachPath(above: name, separator) { found.insert($0) } }
+    let paths = blocks.map { $0.path.split(separator: ".") }
+    guard let first = paths.first else { return [:] }
+    var shared = 0
+    while shared < first.count - 1,
+      paths.allSatisfy({ $0.count > shared + 1 && $0[shared] == first[shared] })
+    {
+      shared += 1
+    }
+    let end = separator + blocks[0].path
+    let prefixes = found.filter { $0.hasSuffix(end) }.map { String($0.dropLast(end.count)) }
+      .sorted()
+    // As it is before all others.
+    var best: (count: Int, families: [String: BlockFamily]) = (0, [:])
+    for (removed, added) in (0...shared).map({ ($0, "") }) + prefixes.map({ (0, $0 + separator) }) {
+      let families = Dictionary(
+        zip(paths, blocks).map { path, block in
+          (added + path[removed...].joined(separator: "."), block.family)
+        }, uniquingKeysWith: { first, _ in first })
+      let count = families.keys.count(where: found.contains)
+      if count > best.count { best = (count, families) }
+    }
+    return best.families
+  }
+
+  private static func forEachPath(above name: String, _ separator: String, _ body: (String) -> Void)
+  {
+    var path = ""
+    for part in name.split(separator: separator).dropLast() {
+      path += (path.isEmpty ? "" : separator) + part
+      body(path)
+    }
   }
 
   /// What is known of a block beside names and shapes.
@@ -60,13 +88,7 @@ struct BlockEvidence {
   /// - Parameter path: in the file.
   func verdict(on block: BlockAddress, at path: String, _ table: BlockTable) -> Verdict {
     if let expected, table.isShared {
-      // Some code puts all of the network below a name.
-      var rest = block.path[...]
-      while true {
-        if expected[String(rest)] == block.family { return .isBlock }
-        guard let dot = rest.firstIndex(of: ".") else { break }
-        rest = rest[rest.index(after: dot)...]
-      }
+      if expected[block.path] == block.family { return .isBlock }
       if block.family.standsBesideOthers { return .isNone }
     }
     // A block that a layer's name numbers is part of the module that its layers are in.
@@ -95,13 +117,7 @@ struct BlockEvidence {
     _ names: [String], _ splits: some Sequence<String?>, separator: String
   ) -> (String) -> Bool {
     var below: [String: Int] = [:]
-    for name in names {
-      var path = ""
-      for part in name.split(separator: separator).dropLast() {
-        path += (path.isEmpty ? "" : separator) + part
-        below[path, default: 0] += 1
-      }
-    }
+    for name in names { forEachPath(above: name, separator) { below[$0, default: 0] += 1 } }
     below[""] = names.count
     var own: [String: Int] = [:]
     for case let path? in splits { own[path, default: 0] += 1 }

@@ -239,7 +239,8 @@ private struct Recognition {
     self.suffixes = suffixes
     // Rules have changed the names of tensors, and not those of modules.
     evidence = BlockEvidence(
-      dialect, modules: renamedCount > 0 ? [:] : stateDict.modules, prefix: wrapped.prefix, other)
+      dialect, modules: renamedCount > 0 ? [:] : stateDict.modules, prefix: wrapped.prefix,
+      names: wrapped.names, other)
     // Of most dialects no name tells of a block, and that is soon seen.
     guard wrapped.names.contains(where: suffixes.mayMarkBlock) else { return }
     let needsEvidence = dialect.tables.filter(\.needsEvidence).map(\.family)
@@ -473,6 +474,8 @@ private struct SuffixTable {
   private let dialect: Dialect
   private var within: [Substring: [Suffix]] = [:]
   private var beside: [Substring: [Suffix]] = [:]
+  /// Of each table, whether blocks are numbered by their layers' names.
+  private let numbersBlocks: [Bool]
   /// Canonical paths by those in the file, as far as they were asked for, for each table: a block has
   /// many parameters.
   private var canonicalPaths: [[String: String?]]
@@ -480,6 +483,7 @@ private struct SuffixTable {
   init(of dialect: Dialect) {
     self.dialect = dialect
     canonicalPaths = dialect.tables.map { _ in [:] }
+    numbersBlocks = dialect.tables.map(\.numbersBlocks)
     for (index, table) in dialect.tables.enumerated() {
       for layer in table.family.allLayers {
         // Where a layer becomes the deploy convolution in its own place, names are the layer's.
@@ -578,21 +582,21 @@ private struct SuffixTable {
   private mutating func split(
     _ name: String, by suffix: Suffix, where isWanted: (String, BlockFamily) -> Bool
   ) -> Split? {
-    let table = dialect.tables[suffix.table]
+    let family = dialect.tables[suffix.table].family
     guard var (path, numbers) = path(of: name, before: suffix, dialect.separator) else {
       return nil
     }
-    if table.numbersBlocks {
+    if numbersBlocks[suffix.table] {
       path += (path.isEmpty ? "" : dialect.separator) + numbers.map(String.init).joined()
       numbers = []
     }
-    guard isWanted(path, table.family), let canonical = canonicalPath(of: path, suffix.table) else {
+    guard isWanted(path, family), let canonical = canonicalPath(of: path, suffix.table) else {
       return nil
     }
     var address = suffix.address
     address.layer.numbers = numbers
     return Split(
-      path: path, block: BlockAddress(table.family, canonical), address: address,
+      path: path, block: BlockAddress(family, canonical), address: address,
       marksBlock: suffix.marksBlock)
   }
 
