@@ -64,8 +64,15 @@ public struct FusionPlan: Sendable {
       blocks[block.path] = try FusedBlock(
         block, of: network, epsilon: epsilon ?? network.dialect.epsilon)
     }
-    notes = FusionPlan.notes(
-      network, blocks, epsilon: epsilon, structure: architecture == nil ? structure : nil)
+    // A network that is known as a whole has nothing beside its graph.
+    let keeping =
+      keepsBranches && (try? structure.get()) == nil
+      ? network.dialect.tables.filter(\.keepsBranches).map(\.family) : []
+    notes =
+      FusionPlan.notes(
+        network, blocks, epsilon: epsilon, structure: architecture == nil ? structure : nil)
+      + (blocks.values.contains { keeping.contains($0.address.family) }
+        ? ["the branches stay beside the convolutions: the project's own code asks for both"] : [])
     blocksWithBoth = network.blocks.filter { $0.hasBranches && $0.hasFused }
 
     var steps: [Step] = []
@@ -86,10 +93,7 @@ public struct FusionPlan: Sendable {
         }
         if let block, address.family.isOwn(place.layer) {
           if done.insert(address.path).inserted { steps.append(.fuse(block)) }
-          // A network that is known as a whole has nothing beside its graph.
-          if keepsBranches, (try? structure.get()) == nil,
-            network.dialect.table(of: address.family)?.keepsBranches == true
-          {
+          if keeping.contains(address.family) {
             steps.append(.pass(parameter))
           } else if place.part == .batchesTracked {
             dropped.append((name, "BatchNorm's step counter"))

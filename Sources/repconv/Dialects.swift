@@ -60,8 +60,13 @@ extension Dialect {
   /// The family's first kernel, of a block that all networks have.
   fileprivate var exampleKey: String {
     let layer = family.layers.first { $0.weightForm == .kernel }!
-    return label(
-      of: .block(BlockAddress(family, "stage1.0"), ParameterAddress(layer.address, .weight)))
+    // Where blocks have places of their own, the first of these.
+    let place = tables[0].blocks[0].first.description.replacing("*", with: "stage1").replacing(
+      "{i}", with: "0")
+    let roles = ["stage1.0", place].map { path in
+      Role.block(BlockAddress(family, path), ParameterAddress(layer.address, .weight))
+    }
+    return roles.lazy.compactMap { self.name(of: $0) }.first ?? label(of: roles[0])
   }
 }
 

@@ -153,6 +153,16 @@ extension Checkpoint {
     #expect(try Network(recognising: other).dialect == .yolov9)
   }
 
+  @Test func `modules with parts for training only are named`() throws {
+    let entries = others + [("model.9.cv4.weight", [4])]
+    for (name, expected) in [("DualDDetect", ["DualDDetect"]), ("DDetect", [])] {
+      let file = try checkpoint(["": entries]).with([
+        "model.1": "models.common.RepConvN", "model.9": "models.yolo.\(name)",
+      ])
+      #expect(try Network(recognising: file).auxiliaryClasses == expected)
+    }
+  }
+
   @Test func `the deploy form is told by the training form`() throws {
     let train = try Network(recognising: checkpoint(["": others + [("model.2.weight", [4])]]))
     var entries: [(String, Shape)] = []
