@@ -27,6 +27,9 @@ public struct Layer: Sendable {
   public private(set) var places: [String]
   /// Layers that have to be there if this one is.
   public private(set) var partners: [String] = []
+  /// Height and width of its kernel where every block has that: then names need not be enough to tell it,
+  /// and all layers of which it is known stand side by side, of as many channels.
+  public private(set) var kernelSize: Int?
 
   /// Whether its name says by itself that here is a block, as a kernel's does, and other parameters' only
   /// where their family says so.
@@ -55,13 +58,17 @@ public struct Layer: Sendable {
 
   /// A convolution with BatchNorm after it.
   ///
-  /// - Parameter places: of several, what their numbers are called.
+  /// - Parameters:
+  ///   - size: height and width of its kernel, if all have the same.
+  ///   - places: of several, what their numbers are called.
   public static func convBN(
-    _ name: String, optional: Bool = false, numbered places: [String] = [],
+    _ name: String, size: Int? = nil, optional: Bool = false, numbered places: [String] = [],
     with partners: [String] = []
   ) -> Layer {
-    Layer(
+    var layer = Layer(
       name, .kernel, hasBatchNorm: true, isOptional: optional, places: places, partners: partners)
+    layer.kernelSize = size
+    return layer
   }
 
   /// A convolution without BatchNorm.
@@ -139,6 +146,8 @@ public enum DeployKernels: Sendable {
   case any
   /// Of this height and width, or another one above 1.
   case spatial(Int)
+  /// One input channel for each group, height and width above 1.
+  case depthwise
   /// One input channel for each group, or height and width 1; the first block's takes images.
   case depthwiseOrPointwise
 
@@ -148,6 +157,7 @@ public enum DeployKernels: Sendable {
     return switch self {
     case .any: true
     case .spatial: shape[2] > 1
+    case .depthwise: shape[1] == 1 && shape[2] > 1
     case .depthwiseOrPointwise: shape[1] == 1 || shape[1] == 3 || shape[2] == 1
     }
   }
@@ -187,9 +197,6 @@ public final class BlockFamily: Sendable {
   public let isPlain: Bool
   /// What kernels of its deploy form look like.
   public let deployKernels: DeployKernels
-  /// Whether deploy form has the branches beside the deploy kernel, since the project's own code makes that
-  /// of them whenever it runs.
-  public let keepsBranches: Bool
   /// What no tensor shows and is taken for granted, as it holds for all published networks; to be said of
   /// what was fused.
   public let assumption: Assumption?
@@ -201,7 +208,7 @@ public final class BlockFamily: Sendable {
   public init(
     _ name: String, source: String, layers: [Layer], isForTrainingOnly: Bool = false,
     keepsWidth: Bool = false, isPlain: Bool = false, deployKernels: DeployKernels = .any,
-    keepsBranches: Bool = false, assumption: Assumption? = nil, expression: @escaping Expression
+    assumption: Assumption? = nil, expression: @escaping Expression
   ) {
     self.name = name
     self.source = source
@@ -217,7 +224,6 @@ public final class BlockFamily: Sendable {
     self.keepsWidth = keepsWidth
     self.isPlain = isPlain
     self.deployKernels = deployKernels
-    self.keepsBranches = keepsBranches
     self.assumption = assumption
     self.expression = expression
   }
@@ -226,6 +232,7 @@ public final class BlockFamily: Sendable {
   public static let all: [BlockFamily] = [
     .repVGG, .insertedBatchNorm, .mobileOne, .dbb, .acb, .repLKNet, .repGhost, .uniRepLKNet,
     .dilatedReparam, .repViT, .repViTLegacy, .normalizedClassifier,
+    .repVGGDepthwise, .implicitDetect,
     .convolutionBatchNorm, .auxiliaryHead,
     .span, .ecbsr, .orepa, .orepaRepVGG, .orepa1x1, .responseNormalizedLinear, .repMLPNet,
     .resRep,

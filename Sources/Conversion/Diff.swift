@@ -11,9 +11,13 @@ internal import Tensors
 public func diff(
   _ first: String, _ second: String, options: ComparisonOptions = ComparisonOptions()
 ) throws -> DiffReport {
-  let a = try Opened(openCheckpoint(first, family: options.reading.family), options.reading)
+  var a = try Opened(openCheckpoint(first, family: options.reading.family), options.reading)
   let checkpoint = try openCheckpoint(second)
-  let b = try Opened(checkpoint, options.reading.forSecond(checkpoint))
+  let b = try Opened(checkpoint, options.reading.forSecond(checkpoint), asFormOf: a.network)
+  // Names of deploy forms alone need not tell.
+  if a.network == nil, let other = b.network {
+    a = try Opened(a.checkpoint, options.reading, asFormOf: other)
+  }
   var notes: [Note] = []
 
   func verification(
@@ -33,9 +37,9 @@ public func diff(
 
   var relation: DiffReport.Relation?
   if let x = a.network, let y = b.network {
-    if x.form != .deploy, y.form == .deploy {
+    if y.isFused(beside: x) {
       relation = try verification(x, y, b.checkpoint.model).map { .secondFused($0) }
-    } else if x.form == .deploy, y.form != .deploy {
+    } else if x.isFused(beside: y) {
       relation = try verification(y, x, a.checkpoint.model).map { .firstFused($0) }
     }
     if relation == nil {
@@ -56,16 +60,23 @@ public func diff(
   return report
 }
 
+extension Network {
+  /// Whether this is the deploy form, and another file is not. Some projects leave branches in theirs.
+  fileprivate func isFused(beside other: Network) -> Bool {
+    form == .deploy && other.form != .deploy || isFused && !other.isFused
+  }
+}
+
 /// A file, with its network if one is recognised.
 private struct Opened {
   let checkpoint: Checkpoint
   let network: Network?
   let tensors: [NamedTensor]
 
-  init(_ checkpoint: Checkpoint, _ options: ReadingOptions) throws {
+  init(_ checkpoint: Checkpoint, _ options: ReadingOptions, asFormOf other: Network? = nil) throws {
     self.checkpoint = checkpoint
     do {
-      let network = try Network(recognising: checkpoint, options)
+      let network = try Network(recognising: checkpoint, options, asFormOf: other)
       self.network = network
       tensors = network.stateDict.tensors
     } catch {

@@ -45,8 +45,12 @@ public func fuse(
   var reading = options.reading
   if let names = options.writing.names, names.isOnRequest { reading.dialects.append(names) }
   let network = try Network(recognising: checkpoint, reading)
+  // Where the project's own code may load the file, which asks for what its deploy form has.
+  let isOwn =
+    !format.isForDeploy
+    && (try? format.names(for: network, options.writing.names, isWhole: false)) == network.dialect
   let plan = try FusionPlan(
-    network, architecture: options.architecture, epsilon: options.epsilon)
+    network, architecture: options.architecture, epsilon: options.epsilon, keepingBranches: isOwn)
   let deployKernels = try plan.compareDeployKernels()
   let structure = try? plan.structure.get()
 
@@ -132,7 +136,7 @@ private func verifyWritten(
   reading.dialects =
     [names] + options.reading.dialects.filter { $0 != names && $0.family == names.family }
   let checkpoint = try openCheckpoint(file.partialPath)
-  let written = try Network(recognising: checkpoint, reading)
+  let written = try Network(recognising: checkpoint, reading, asFormOf: plan.network)
   let verification = try Verification(
     of: plan, epsilon: options.epsilon, in: written,
     correctsBiases: checkpoint.model?.correctsBiases == true, tolerance: .ulps(0),

@@ -50,10 +50,12 @@ public struct WritingOptions: Sendable {
 }
 
 extension Network {
-  package init(recognising checkpoint: Checkpoint, _ options: ReadingOptions) throws(NamingError) {
+  package init(
+    recognising checkpoint: Checkpoint, _ options: ReadingOptions, asFormOf other: Network? = nil
+  ) throws(NamingError) {
     try self.init(
       recognising: checkpoint, key: options.key, dialects: options.dialects,
-      renames: options.renames)
+      renames: options.renames, asFormOf: other)
     facts = options.facts
   }
 }

@@ -110,12 +110,12 @@ public struct OutputFormat: Sendable {
       }
       return asked
     }
-    if canName(names) { return names }
     // Of what is not known as a whole only the blocks could be renamed. Some projects had other names in
     // one container.
     let own = network.dialect
-    var names = Dialect.first(naming: families) ?? own
-    if own.root == nil, !isWhole, own.containers.isEmpty, canName(own) { names = own }
+    let keepsNames = own.root == nil && !isWhole && own.containers.isEmpty && canName(own)
+    if !keepsNames, canName(names) { return names }
+    var names = keepsNames ? own : Dialect.first(naming: families) ?? own
     names.layouts = self.names.layouts
     return names
   }

@@ -50,7 +50,8 @@ private func verifyAsRead(
   let deployCheckpoint = try openCheckpoint(deploy)
   let deployNetwork = try Network(
     recognising: deployCheckpoint,
-    options.reading.forSecond(deployCheckpoint, ofFamily: network.dialect.family))
+    options.reading.forSecond(deployCheckpoint, ofFamily: network.dialect.family),
+    asFormOf: network)
   try network.requireKnownBlocks()
   try requireForms(network, deployNetwork)
 

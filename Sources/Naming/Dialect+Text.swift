@@ -53,7 +53,9 @@ extension Dialect {
     project = try table.required("project")
     source = table.optional("source") ?? ""
     containers = table.words("containers") ?? []
-    marker = table.optional("marker")
+    markers = table.words("marker") ?? []
+    preferred = table.words("prefer") ?? []
+    auxiliaryClasses = table.words("auxiliary class") ?? []
     isOnRequest = try table.choice("applies", default: Application.always) == .asked
     epsilon = try table.number("epsilon")
     input = try table.input()
@@ -81,10 +83,13 @@ extension Dialect {
     try table.finish()
     for var part in table.parts {
       let family = try part.family(among: families)
-      tables.append(
-        BlockTable(
-          family: family, blocks: try part.correspondences("block"),
-          layers: try part.layers(of: family)))
+      var blocks = BlockTable(
+        family: family, blocks: try part.correspondences("block"),
+        layers: try part.layers(of: family))
+      blocks.isShared = try part.isSaid("names", "shared")
+      blocks.keepsBranches = try part.isSaid("branches", "kept")
+      blocks.classes = part.words("class") ?? []
+      tables.append(blocks)
       try part.finish()
     }
     guard !tables.isEmpty else { throw table.missing("family") }
@@ -275,8 +280,25 @@ private struct Table {
         result.append(.init(layer: layer.name, isBatchNorm: isBatchNorm, name: name))
       }
     }
+    let place = BlockTable.blockNumber
+    let numbered = result.count { $0.name.contains(place) }
+    guard numbered == 0 || numbered == result.count else {
+      throw problem("all names of a part have \(place), or none")
+    }
+    guard numbered == 0 || family.layers.allSatisfy(\.places.isEmpty) else {
+      throw problem("layers of \(family.name) have numbers of their own beside \(place)")
+    }
     if family.isForTrainingOnly { result.removeAll { $0.layer == LayerAddress.fused.name } }
     return result
+  }
+
+  /// Whether a key is there, which can have one value only.
+  mutating func isSaid(_ key: String, _ word: String) throws(NamingError) -> Bool {
+    guard let (value, line) = take(key), !value.isEmpty else { return false }
+    guard value.lowercased() == word else {
+      throw problem("'\(key)' is '\(word)' or not there, not '\(value)'", line)
+    }
+    return true
   }
 
   mutating func correspondences(_ key: String) throws(NamingError) -> [Correspondence] {

@@ -17,11 +17,17 @@ public struct Dialect: Equatable, Sendable {
   public var source: String
   /// Containers (`Checkpoint.family`) whose files are of this dialect if their names could be of several.
   public var containers: [String]
-  /// Texts, with spaces between them, one of which is in one name at least of a file of this dialect; without
-  /// it the table does not apply.
-  public var marker: String?
+  /// Texts of which one is in one name at least of a file of this dialect; without any the table does not
+  /// apply. None if it needs none.
+  public var markers: [String]
   /// Whether it is used only where it is asked for: another reads the same files, and fuses less of them.
   public var isOnRequest: Bool
+  /// What a state dict's path contains that counts before all others of the file, as in the project's own
+  /// code: `ema`.
+  public var preferred: [String]
+  /// Classes of modules with parts for training only, which the project takes off by other code than that
+  /// which fuses.
+  public var auxiliaryClasses: [String]
   /// BatchNorm's epsilon. No state dict stores it.
   public var epsilon: Double
   /// How images become input.
@@ -51,8 +57,8 @@ public struct Dialect: Equatable, Sendable {
     .official, .baseCls, .renamedMegEngine, .timm, .mmpretrain, .paddleClas, .zcls, .objax, .keras,
     .yolov6, .mobileOne, .mobileOneTimm, .mobileOneMMPretrain, .dbb, .dbbHDF5,
     .acnet, .repLKNet, .repGhost, .officialInsertedBatchNorm, .uniRepLKNet, .repViT, .repViTTimm,
-    .repViTTimmLegacy,
-    .span, .ecbsr, .orepa, .repMLPNet, .resRep, .repLKNetDeep,
+    .repViTTimmLegacy, .span, .ecbsr, .orepa, .repMLPNet, .resRep, .repLKNetDeep,
+    .yolov7, .ultralytics, .yolov9, .rtdetr, .dfine,
   ]
 
   /// Those that files are read by without being asked to.
@@ -90,6 +96,15 @@ public struct BlockTable: Equatable, Sendable {
   /// What layers are called below the block's path. The convolution and the BatchNorm of a layer have
   /// names of their own.
   public var layers: [LayerName]
+  /// Whether other layers have such names, too: then a block is only where all layers are that it cannot
+  /// be without, of the shapes that its family says.
+  public var isShared = false
+  /// The classes of its blocks, without their modules, for files that say them: what is of another class
+  /// is none. Empty if the names alone tell.
+  public var classes: [String] = []
+  /// Whether deploy files of this project hold the branches beside the deploy convolutions, and its own
+  /// code asks for both.
+  public var keepsBranches = false
 
   /// The name of a module of a layer; `{n}` and the like stand for the layer's numbers.
   public struct LayerName: Equatable, Sendable {
@@ -98,9 +113,19 @@ public struct BlockTable: Equatable, Sendable {
     /// Whether it is the layer's BatchNorm; else its convolution or linear layer.
     public var isBatchNorm: Bool
     /// May be empty: then it is the block itself. A name that begins with `../` belongs to the parent
-    /// of the block's path.
+    /// of the block's path. `{block}` is the last part of the block's path, which then stands there and
+    /// nowhere else.
     public var name: String
   }
+
+  /// What stands in names for the number of a block whose layers lie apart: `ia.{block}`, `m.{block}`.
+  static let blockNumber = "{block}"
+
+  /// Whether the blocks are numbered by their layers' names, and not by what stands before them.
+  var numbersBlocks: Bool { layers.contains { $0.name.contains(BlockTable.blockNumber) } }
+
+  /// Whether more than names is needed to tell its blocks.
+  var needsEvidence: Bool { isShared || !classes.isEmpty }
 
   /// The name of the module that has a part of a layer; with `{n}` where layers are counted.
   func pattern(of layer: String, _ part: Part) -> String? {
@@ -119,7 +144,7 @@ public struct BlockTable: Equatable, Sendable {
   }
 
   /// Whether blocks may stand anywhere, and so also be the whole network.
-  private var takesAnyPath: Bool {
+  var takesAnyPath: Bool {
     blocks.contains { $0.first.description == "*" && $0.second.description == "*" }
   }
 
@@ -155,14 +180,15 @@ extension Dialect {
     return join(name, part)
   }
 
-  /// The same with the layer's numbers.
-  func suffix(of address: ParameterAddress, in table: BlockTable) -> String? {
+  /// The same with the layer's numbers, or the block's.
+  func suffix(
+    of address: ParameterAddress, in table: BlockTable, block: String = BlockTable.blockNumber
+  ) -> String? {
     guard let pattern = pattern(of: address.layer.name, address.part, in: table) else { return nil }
     let literals = literals(of: pattern)
-    guard literals.count == address.layer.numbers.count + 1 else { return nil }
-    return zip(literals.dropFirst(), address.layer.numbers).reduce(literals[0]) {
-      "\($0)\($1.1)\($1.0)"
-    }
+    let numbers = table.numbersBlocks ? [block] : address.layer.numbers.map(String.init)
+    guard literals.count == numbers.count + 1 else { return nil }
+    return zip(literals.dropFirst(), numbers).reduce(literals[0]) { "\($0)\($1.1)\($1.0)" }
   }
 
   /// What this project calls the block at a canonical path; nil if it has no block there.
@@ -180,9 +206,16 @@ extension Dialect {
   public func name(of role: Role) -> String? {
     switch role {
     case .block(let block, let address):
-      guard let table = table(of: block.family), let suffix = suffix(of: address, in: table),
-        let path = path(ofBlock: block.path, in: table)
+      guard let table = table(of: block.family), var path = path(ofBlock: block.path, in: table)
       else { return nil }
+      var number = ""
+      if table.numbersBlocks {
+        let parts = path.split(separator: ".")
+        (path, number) = (
+          parts.dropLast().joined(separator: "."), parts.last.map(String.init) ?? ""
+        )
+      }
+      guard let suffix = suffix(of: address, in: table, block: number) else { return nil }
       if suffix.hasPrefix("../") {
         let parent = path.split(separator: ".").dropLast().joined(separator: ".")
         return join(parent, String(suffix.dropFirst(3)))

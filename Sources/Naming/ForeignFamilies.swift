@@ -15,12 +15,7 @@ struct ForeignFamily: Sendable {
     ForeignFamily(
       name: "FastViT or MobileCLIP",
       markers: [".token_mixer.mixer.", ".lkb_origin.", ".pos_emb.pos_enc", ".large_conv.conv."]),
-    ForeignFamily(name: "YOLOv7", markers: [".rbr_dense.0."]),
     ForeignFamily(name: "RepOptimizers", markers: [".scale_conv.", ".scale_identity."]),
-    ForeignFamily(
-      name: "YOLOv9, YOLOv10 or Ultralytics", markers: [".cv2.0.m.", ".cv1.conv1.conv."]),
-    ForeignFamily(
-      name: "RT-DETR or D-FINE", markers: [".bottlenecks."]),
   ]
 
   /// The family that the names speak of.

@@ -9,24 +9,32 @@ extension Network {
   /// - Parameters:
   ///   - key: the path of the state dict to use, or its last part, instead.
   ///   - renames: rules that names go through first, each by the first that matches.
+  ///   - other: a network whose other form this may be. Where names alone do not tell a block, those of
+  ///     `other` do.
   /// - Throws: `NamingError`: nothing recognised, several equally good, names that collide, tensors
   ///   that cannot be what their names say.
   public init(
     recognising checkpoint: Checkpoint, key: String? = nil, dialects: [Dialect] = Dialect.usual,
-    renames: [Correspondence] = []
+    renames: [Correspondence] = [], asFormOf other: Network? = nil
   ) throws(NamingError) {
     let path = checkpoint.path
     let candidates = try checkpoint.stateDicts(called: key)
     let renamed = try renames.renaming(candidates, path: path)
     let recognitions = zip(candidates, renamed).compactMap { stateDict, names in
-      Recognition(of: stateDict, names: names, container: checkpoint.family, dialects: dialects)
+      Recognition(
+        of: stateDict, names: names, container: checkpoint.family, dialects: dialects,
+        asFormOf: other)
     }
     guard let best = recognitions.map(\.score).max() else {
       let names = candidates.max { $0.tensors.count < $1.tensors.count }?.tensors.map(\.name) ?? []
       throw .noBlocks(
         path: path, found: Array(names.prefix(4)), resembles: ForeignFamily.named(by: names)?.name)
     }
-    let leaders = recognitions.filter { $0.score == best }
+    var leaders = recognitions.filter { $0.score == best }
+    let preferred = recognitions.filter { $0.dialect == leaders[0].dialect && $0.isPreferred }
+    if let best = preferred.map(\.score).max(), preferred.count < recognitions.count {
+      leaders = preferred.filter { $0.score == best }
+    }
     guard leaders.count == 1 else {
       throw .ambiguous(path: path, candidates: leaders.map(\.stateDict.label))
     }
@@ -35,6 +43,8 @@ extension Network {
     if !chosen.path.isEmpty || others > 0 {
       notes.append(
         "used \(chosen.label)"
+          + (leaders[0].isPreferred && recognitions.count > 1
+            ? ", as the project's own code does where it is there" : "")
           + (others > 0
             ? "; \(others) other dict\(others == 1 ? "" : "s") of tensors left alone" : ""))
     }
@@ -155,6 +165,9 @@ private struct Recognition {
   private(set) var roles: [Role] = []
   private(set) var score = Score()
 
+  /// Whether its path is one that counts before others.
+  var isPreferred: Bool { stateDict.path.contains(where: dialect.preferred.contains) }
+
   /// How well a dialect explains a file.
   struct Score: Comparable {
     /// Tensors with a role other than `.other`.
@@ -173,6 +186,8 @@ private struct Recognition {
   }
 
   private var suffixes: SuffixTable
+  /// What tells blocks whose names other layers have, too.
+  private let evidence: BlockEvidence
   /// Whether the block that takes the image is there: other parts of a whole network are known beside it
   /// only.
   private var hasRoot = false
@@ -185,18 +200,23 @@ private struct Recognition {
   var isShapeless: Bool { !biasCounts.isEmpty }
 
   /// - Parameter names: of the tensors, after any rules.
-  init?(of stateDict: StateDict, names: [String], container: String, dialects: [Dialect]) {
+  init?(
+    of stateDict: StateDict, names: [String], container: String, dialects: [Dialect],
+    asFormOf other: Network?
+  ) {
     let renamedCount = zip(names, stateDict.tensors).count { $0 != $1.name }
     let wrapped = Wrapper.Names(names)
     var best: Recognition?
     for dialect in dialects {
-      if let markers = dialect.marker?.split(separator: " ").map(String.init),
-        !names.contains(where: { name in markers.contains { name.hasBytes(of: $0) } })
-      {
-        continue
-      }
+      guard
+        dialect.markers.isEmpty || dialect == other?.dialect || stateDict.hasClasses(of: dialect)
+          || dialect.markers.contains(where: { marker in
+            names.contains { $0.hasBytes(of: marker) }
+          })
+      else { continue }
       let attempt = Recognition(
-        of: stateDict, names: wrapped, renamedCount, container: container, as: dialect)
+        of: stateDict, names: wrapped, renamedCount, container: container, as: dialect,
+        asFormOf: other)
       if attempt.score.tensors > 0, best == nil || best!.score < attempt.score { best = attempt }
     }
     guard let best else { return nil }
@@ -205,7 +225,7 @@ private struct Recognition {
 
   private init(
     of stateDict: StateDict, names: Wrapper.Names, _ renamedCount: Int, container: String,
-    as dialect: Dialect
+    as dialect: Dialect, asFormOf other: Network?
   ) {
     self.stateDict = stateDict
     self.dialect = dialect
@@ -222,14 +242,22 @@ private struct Recognition {
       suffixes = SuffixTable(of: self.dialect)
     }
     self.suffixes = suffixes
+    // Rules have changed the names of tensors, and not those of modules.
+    evidence = BlockEvidence(
+      dialect, modules: renamedCount > 0 ? [:] : stateDict.modules, prefix: wrapped.prefix,
+      names: wrapped.names, other)
     // Of most dialects no name tells of a block, and that is soon seen.
     guard wrapped.names.contains(where: suffixes.mayMarkBlock) else { return }
-    var splits = wrapped.names.map { self.suffixes.split($0) }
-    findBlocks(&splits)
+    let needsEvidence = dialect.tables.filter(\.needsEvidence).map(\.family)
+    var splits =
+      needsEvidence.isEmpty
+      ? wrapped.names.map { self.suffixes.split($0) }
+      : wrapped.names.map { self.suffixes.split($0) { !needsEvidence.contains($1) } }
+    findBlocks(&splits, byEvidence: needsEvidence)
     guard !blocks.isEmpty else { return }
     roles = zip(wrapped.names, splits).map { role(of: $0, $1) }
     score.tensors = roles.count { if case .other = $0 { false } else { true } }
-    score.isMarked = dialect.marker != nil
+    score.isMarked = !dialect.markers.isEmpty
     score.isUsual = dialect.containers.contains(container)
     for (role, named) in zip(roles, stateDict.tensors) {
       if case .block(let block, .fused(.weight)) = role,
@@ -248,14 +276,26 @@ private struct Recognition {
 
   /// Finds where blocks are. Families without branches have blocks only beside those that have some, and
   /// only whole ones; those for training only beside a whole network.
-  private mutating func findBlocks(_ splits: inout [SuffixTable.Split?]) {
+  ///
+  /// - Parameter families: those that need more than names, whose splits are missing so far.
+  private mutating func findBlocks(
+    _ splits: inout [SuffixTable.Split?], byEvidence families: [BlockFamily]
+  ) {
     for case let split? in splits
     where split.marksBlock && !split.block.family.standsBesideOthers {
       add(split)
     }
+    for family in families where !family.standsBesideOthers { findBlocks(of: family) }
     guard !blocks.isEmpty else { return }
     // What would be of a block that is not there may be of one beside others.
     let found = blocks
+    if !families.isEmpty {
+      for (index, name) in wrapped.names.enumerated() {
+        splits[index] =
+          suffixes.split(name) { path, family in found[path]?.family == family }
+          ?? suffixes.split(name) { _, family in family.standsBesideOthers }
+      }
+    }
     for (index, split) in splits.enumerated() {
       guard let split, found[split.path]?.family != split.block.family,
         !split.block.family.standsBesideOthers
@@ -283,17 +323,39 @@ private struct Recognition {
         && (family.hasMatrices ? weight.shape.rank == 2 : weight.shape.rank >= 4)
     }
     hasRoot = blocks.values.contains { $0.path == dialect.root }
+    let isAlone: (String) -> Bool =
+      families.isEmpty
+      ? { _ in true }
+      : BlockEvidence.alone(wrapped.names, splits.map { $0?.path }, separator: dialect.separator)
     for (index, split) in splits.enumerated() {
       guard let split, split.block.family.standsBesideOthers else { continue }
       if split.block.family.isForTrainingOnly {
         if hasRoot, split.marksBlock { add(split) }
       } else if blocks[split.path] == nil, split.address.part == .weight,
-        block(around: split.path) == nil,
-        isWhole(split, stateDict.tensors[index].tensor)
+        block(around: split.path) == nil
       {
+        let weight = stateDict.tensors[index].tensor
+        let table = dialect.table(of: split.block.family)!
+        if table.needsEvidence {
+          switch evidence.verdict(on: split.block, at: split.path, table) {
+          case .isBlock where weight.shape.rank >= 4: break
+          case .unknown where isWhole(split, weight) && (!table.isShared || isAlone(split.path)):
+            break
+          default: continue
+          }
+        } else if !isWhole(split, weight) {
+          continue
+        }
         add(split)
       }
     }
+    let isTrained = splits.contains { split in
+      guard let split, blocks[split.path]?.family == split.block.family else { return false }
+      return Part.ofBatchNorm.contains(split.address.part)
+    }
+    let isFolded =
+      !isTrained
+      && blocks.values.contains { !$0.family.layers.contains { $0.weightForm == .parameter } }
     // A convolution without anything else of its block is the deploy form, under the same name.
     for (index, split) in splits.enumerated() {
       guard var split, let inPlace = dialect.table(of: split.block.family)?.layerInPlace,
@@ -301,6 +363,8 @@ private struct Recognition {
         (present[split.path] ?? []).allSatisfy({
           $0.layer == inPlace && Part.ofConvolution.contains($0.part)
             || !split.block.family.isOwn($0.layer)
+            // Left behind by code that has folded them, in a network without any BatchNorm.
+            || $0.part == .value && isFolded
         })
       else { continue }
       split.address.layer = .fused
@@ -308,13 +372,32 @@ private struct Recognition {
     }
   }
 
-  private mutating func add(_ split: SuffixTable.Split) {
-    guard blocks[split.path] == nil else { return }
-    blocks[split.path] = split.block
+  /// Finds the blocks of a family that needs more than names.
+  private mutating func findBlocks(of family: BlockFamily) {
+    let table = dialect.table(of: family)!
+    var candidates: [String: BlockEvidence.Candidate] = [:]
+    for (index, name) in wrapped.names.enumerated() {
+      for split in suffixes.all(name, of: family) {
+        candidates[split.path, default: .init(block: split.block)]
+          .tensors[split.address] = stateDict.tensors[index].tensor
+      }
+    }
+    for (path, candidate) in candidates.sorted(by: { $0.key < $1.key })
+    where blocks[path] == nil && block(around: path) == nil
+      && evidence.tells(candidate, at: path, table, layouts)
+    {
+      add(candidate.block, at: path)
+    }
+  }
+
+  private mutating func add(_ split: SuffixTable.Split) { add(split.block, at: split.path) }
+
+  private mutating func add(_ block: BlockAddress, at path: String) {
+    guard blocks[path] == nil else { return }
+    blocks[path] = block
     // Beside several blocks, a name says not which it belongs to.
-    let parent = Parent(
-      path: Recognition.parent(of: split.path), family: split.block.family.name)
-    pathsByParent[parent] = pathsByParent[parent] == nil ? split.path : ""
+    let parent = Parent(path: Recognition.parent(of: path), family: block.family.name)
+    pathsByParent[parent] = pathsByParent[parent] == nil ? path : ""
   }
 
   /// What blocks of one family stand in.
@@ -404,6 +487,8 @@ private struct SuffixTable {
   private let dialect: Dialect
   private var within: [Substring: [Suffix]] = [:]
   private var beside: [Substring: [Suffix]] = [:]
+  /// Of each table, whether blocks are numbered by their layers' names.
+  private let numbersBlocks: [Bool]
   /// Canonical paths by those in the file, as far as they were asked for, for each table: a block has
   /// many parameters.
   private var canonicalPaths: [[String: String?]]
@@ -411,6 +496,7 @@ private struct SuffixTable {
   init(of dialect: Dialect) {
     self.dialect = dialect
     canonicalPaths = dialect.tables.map { _ in [:] }
+    numbersBlocks = dialect.tables.map(\.numbersBlocks)
     for (index, table) in dialect.tables.enumerated() {
       for layer in table.family.allLayers {
         // Where a layer becomes the deploy convolution in its own place, names are the layer's.
@@ -492,19 +578,39 @@ private struct SuffixTable {
     guard let suffixes = within[Self.last(name)] else { return nil }
     // By index, so that only what fits is copied.
     for place in suffixes.indices where name.hasSuffix(suffixes[place].tail) {
-      let suffix = suffixes[place]
-      if let (path, numbers) = path(of: name, before: suffix, dialect.separator),
-        isWanted(path, dialect.tables[suffix.table].family),
-        let canonical = canonicalPath(of: path, suffix.table)
-      {
-        var address = suffix.address
-        address.layer.numbers = numbers
-        return Split(
-          path: path, block: BlockAddress(dialect.tables[suffix.table].family, canonical),
-          address: address, marksBlock: suffix.marksBlock)
-      }
+      if let split = split(name, by: suffixes[place], where: isWanted) { return split }
     }
     return nil
+  }
+
+  /// Everything that a name can be in blocks of a family.
+  mutating func all(_ name: String, of family: BlockFamily) -> [Split] {
+    guard let suffixes = within[Self.last(name)] else { return [] }
+    return suffixes.indices.compactMap { place in
+      name.hasSuffix(suffixes[place].tail)
+        ? split(name, by: suffixes[place]) { $1 == family } : nil
+    }
+  }
+
+  private mutating func split(
+    _ name: String, by suffix: Suffix, where isWanted: (String, BlockFamily) -> Bool
+  ) -> Split? {
+    let family = dialect.tables[suffix.table].family
+    guard var (path, numbers) = path(of: name, before: suffix, dialect.separator) else {
+      return nil
+    }
+    if numbersBlocks[suffix.table] {
+      path += (path.isEmpty ? "" : dialect.separator) + numbers.map(String.init).joined()
+      numbers = []
+    }
+    guard isWanted(path, family), let canonical = canonicalPath(of: path, suffix.table) else {
+      return nil
+    }
+    var address = suffix.address
+    address.layer.numbers = numbers
+    return Split(
+      path: path, block: BlockAddress(family, canonical), address: address,
+      marksBlock: suffix.marksBlock)
   }
 
   private mutating func canonicalPath(of path: String, _ table: Int) -> String? {

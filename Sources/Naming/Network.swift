@@ -30,8 +30,14 @@ public struct Block: Sendable {
   /// The parameter at an address; nil if the file does not have it.
   public subscript(address: ParameterAddress) -> Parameter? { parameters[address] }
 
-  /// Whether any parameter of the training form is there.
-  public var hasBranches: Bool { parameters.keys.contains { family.isOwn($0.layer) } }
+  /// Whether any parameter of the training form is there; not those that some code leaves behind beside
+  /// the deploy kernel, without the layers that they belong to.
+  public var hasBranches: Bool {
+    let own = parameters.keys.filter { family.isOwn($0.layer) }
+    guard hasFused, own.allSatisfy({ $0.part == .value }) else { return !own.isEmpty }
+    return !own.isEmpty
+      && family.layers.allSatisfy { $0.isOptional || $0.weightForm == .parameter }
+  }
 
   /// Whether the deploy kernel or its bias is there.
   public var hasFused: Bool { parameters.keys.contains { $0.layer == .fused } }
@@ -96,6 +102,19 @@ public struct Network: Sendable {
       counting.contains(where: \.hasBranches), counting.contains(where: \.hasFused)
     )
     return branches ? (fused ? .mixed : .train) : .deploy
+  }
+
+  /// Whether every re-parameterizable block has a deploy kernel, with branches beside it or without.
+  public var isFused: Bool {
+    blocks.contains { !$0.family.standsBesideOthers }
+      && blocks.allSatisfy { $0.family.standsBesideOthers || $0.hasFused }
+  }
+
+  /// The classes of modules, as the file says, that have parts for training only.
+  public var auxiliaryClasses: [String] {
+    guard !dialect.auxiliaryClasses.isEmpty else { return [] }
+    let classes = Set(stateDict.modules.values.compactMap(\.ownClassName))
+    return dialect.auxiliaryClasses.filter(classes.contains)
   }
 
   /// The families of its blocks, each once, the one it is known by first.

@@ -31,6 +31,8 @@ public enum Cause: Equatable, Sendable {
   case biasNotPassed([String])
   /// Layers went in without their factors.
   case notScaled([String])
+  /// Layers went in without the numbers that are added to them.
+  case notShifted([String])
   /// Kernels went in with their taps side by side.
   case notDilated([String])
   /// The bias is zero everywhere.
@@ -138,6 +140,7 @@ extension Cause {
     case .ignored: "BatchNorm parameter ignored"
     case .biasNotPassed: "bias not passed on"
     case .notScaled: "factors left out"
+    case .notShifted: "added numbers left out"
     case .notDilated: "not dilated"
     case .noBias: "no bias"
     case .rearranged(let arrangement):
@@ -195,6 +198,7 @@ extension Cause: CustomStringConvertible {
     case .biasNotPassed(let branches):
       return "in the \(list(branches)), the first convolution's bias not passed through the second"
     case .notScaled(let branches): return "the \(list(branches)) without factors"
+    case .notShifted(let branches): return "the \(list(branches)) without what is added"
     case .notDilated(let branches): return "the \(list(branches)) without dilation"
     case .noBias: return "the bias left out"
     case .rearranged(let arrangement):

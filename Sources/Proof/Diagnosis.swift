@@ -195,6 +195,7 @@ struct Diagnosis {
     }
     list += edit(norms, Cause.notFolded) { $0.children[0] }
     list += edit(tree.places { branch, _ in branch.isScaled }, Cause.notScaled) { $0.children[0] }
+    list += edit(tree.places { branch, _ in branch.isShifted }, Cause.notShifted) { $0.children[0] }
     list += edit(tree.places { branch, _ in branch.isDilated }, Cause.notDilated) { $0.children[0] }
     for selection in tree.places(where: { branch, _ in branch.isChain }).selections(
       atMost: Self.limit)
@@ -385,13 +386,15 @@ extension Branch {
   }
   fileprivate var isIdentity: Bool { if case .identity = self { true } else { false } }
   fileprivate var isScaled: Bool { if case .scaled = self { true } else { false } }
+  fileprivate var isShifted: Bool { if case .shifted = self { true } else { false } }
   fileprivate var isDilated: Bool { if case .dilated = self { true } else { false } }
   fileprivate var isChain: Bool { if case .then = self { true } else { false } }
 
   /// What all else stands behind: BatchNorm after a sum, say; and its number in the order of `all`.
   fileprivate var wholeSum: (number: Int, branch: Branch) {
     switch self {
-    case .layer(_, let inner), .batchNorm(let inner, _), .scaled(let inner, _):
+    case .layer(_, let inner), .batchNorm(let inner, _), .scaled(let inner, _),
+      .shifted(let inner, _):
       let (number, branch) = inner.wholeSum
       return (number + 1, branch)
     default: return (0, self)

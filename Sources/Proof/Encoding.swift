@@ -34,7 +34,8 @@ extension Cause: Encodable {
     switch self {
     case .epsilon(let value): epsilon = value
     case .leftOut(let list), .notFolded(let list), .misplaced(let list, _, _),
-      .biasNotPassed(let list), .notScaled(let list), .notDilated(let list):
+      .biasNotPassed(let list), .notScaled(let list), .notShifted(let list),
+      .notDilated(let list):
       branches = list
     case .exchangedBatchNorm(let first, let second): branches = [first, second]
     case .branchOfAnother(let branch, let path): (branches, block) = ([branch], path)

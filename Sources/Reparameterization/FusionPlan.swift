@@ -44,9 +44,12 @@ public struct FusionPlan: Sendable {
   /// - Parameters:
   ///   - architecture: what the network must be, down to every shape.
   ///   - epsilon: BatchNorm's, for files that do not say it; by default the dialect's.
+  ///   - keepsBranches: whether branches stay beside the convolution where the project's own deploy form
+  ///     has them.
   /// - Throws: `FusionError`, `NamingError`, `ReadError`.
   public init(
-    _ network: Network, architecture: Architecture? = nil, epsilon: Double? = nil
+    _ network: Network, architecture: Architecture? = nil, epsilon: Double? = nil,
+    keepingBranches keepsBranches: Bool = false
   ) throws {
     // Before anything is believed of a block: a deploy kernel beside unknown branches can be noise.
     try network.requireKnownBlocks()
@@ -72,9 +75,15 @@ public struct FusionPlan: Sendable {
       else { return nil }
       return (family.name, assumption)
     }
+    // A network that is known as a whole has nothing beside its graph.
+    let keeping =
+      keepsBranches && (try? structure.get()) == nil
+      ? network.dialect.tables.filter(\.keepsBranches).map(\.family) : []
     notes =
       FusionPlan.notes(
         network, blocks, epsilon: epsilon, structure: architecture == nil ? structure : nil)
+      + (blocks.values.contains { keeping.contains($0.address.family) }
+        ? ["the branches stay beside the convolutions: the project's own code asks for both"] : [])
       + pruning.notes
     blocksWithBoth = network.blocks.filter { $0.hasBranches && $0.hasFused }
 
@@ -95,9 +104,12 @@ public struct FusionPlan: Sendable {
           continue
         }
         if let block, address.family.isOwn(place.layer) {
-          if place.part == .batchesTracked { dropped.append((name, "BatchNorm's step counter")) }
           if done.insert(address.path).inserted { steps.append(.fuse(block)) }
-          if address.family.keepsBranches { steps.append(.pass(parameter)) }
+          if keeping.contains(address.family) {
+            steps.append(.pass(parameter))
+          } else if place.part == .batchesTracked {
+            dropped.append((name, "BatchNorm's step counter"))
+          }
           continue
         }
       }
@@ -120,6 +132,11 @@ public struct FusionPlan: Sendable {
     }
     if network.stateDict.modules.values.contains(where: { $0.epsilon != nil }) {
       notes.append("epsilon, stride and padding are those of the modules in the file")
+    }
+    for name in network.auxiliaryClasses {
+      notes.append(
+        "\(name) has parts for training only, which the project takes off by other code; they are kept"
+      )
     }
     let alone = network.blocks.count { !$0.hasBranches && !$0.family.standsBesideOthers }
     if alone > 0 {

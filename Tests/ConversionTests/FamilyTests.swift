@@ -22,6 +22,8 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   var epsilon = 1e-5
   /// What is in the names that are compared, where the project fuses more than blocks.
   var only = ""
+  /// What is in the names that the project's own fusion leaves behind, unused.
+  var unused: String?
 
   var path: String { Fixtures.path("Families/\(folder)/\(file)") }
 
@@ -83,6 +85,27 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     FamilyCase(
       folder: "repvit/timm-legacy", file: "pytorch_model.bin", dialect: .repViTTimmLegacy,
       blocks: 29),
+    FamilyCase(
+      folder: "yolov7/block-repconv-grouped", file: "blocks.pth", dialect: .yolov7, blocks: 3,
+      epsilon: 1e-3),
+    FamilyCase(
+      folder: "yolov7/idetect-state-dict", file: "state_dict.pth", dialect: .yolov7, blocks: 10,
+      epsilon: 1e-3, unused: ".implicit"),
+    FamilyCase(
+      folder: "yolov7/idetect-training", file: "last.pt", dialect: .yolov7, blocks: 10,
+      epsilon: 1e-3, unused: ".implicit"),
+    FamilyCase(
+      folder: "ultralytics/repconv-stripped", file: "best.pt", dialect: .ultralytics, blocks: 15),
+    FamilyCase(
+      folder: "yolov9/gelan-tiny", file: "best.pt", dialect: .yolov9, blocks: 26, epsilon: 1e-3),
+    FamilyCase(
+      folder: "yolov10/cib-tiny", file: "best.pt", dialect: .ultralytics, blocks: 26,
+      epsilon: 1e-3),
+    FamilyCase(
+      folder: "yolov10/cib-tiny", file: "state.pth", dialect: .ultralytics, blocks: 26,
+      epsilon: 1e-3),
+    FamilyCase(folder: "rt-detr/encoder", file: "best.pth", dialect: .rtdetr, blocks: 4),
+    FamilyCase(folder: "d-fine/encoder", file: "best.pth", dialect: .dfine, blocks: 46),
   ]
 }
 
@@ -105,7 +128,10 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     let expected = try readNPZ(Fixtures.path("Families/\(network.folder)/fused.npz"))
     let found = try #require(openCheckpoint(output).stateDicts.first).tensors
     let names = Set(found.map(\.name))
-    let isCompared = { (name: String) in network.only.isEmpty || name.contains(network.only) }
+    let isCompared = { (name: String) in
+      (network.only.isEmpty || name.contains(network.only))
+        && (network.unused.map { !name.contains($0) } ?? true)
+    }
     #expect(Set(expected.keys.filter(isCompared)).subtracting(names).isEmpty)
     #expect(
       names.subtracting(expected.keys).filter(isCompared)
@@ -204,6 +230,134 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   }
 }
 
+/// Files of detectors: names that other layers have as well, and deploy forms with more than they need.
+@Suite struct DetectorTests {
+  let folder: TemporaryFolder
+  init() throws { folder = try TemporaryFolder() }
+
+  func fixture(_ name: String) -> String { Fixtures.path("Families/\(name)") }
+
+  /// The tensors of a state dict in float32, to be changed.
+  func state(_ path: String) throws -> DeployState {
+    let tensors = try #require(openCheckpoint(path).stateDicts.first).tensors
+    return DeployState(
+      entries: try tensors.filter { $0.tensor.isWeight }.map {
+        .init(
+          name: $0.name, shape: $0.tensor.shape.dimensions, values: try $0.tensor.doubles())
+      })
+  }
+
+  @Test(arguments: [
+    "model.7.m.0.conv1.conv.weight", "model.7.m.0.conv1.bn.running_var",
+    "model.7.m.0.conv2.conv.weight", "model.7.m.0.conv2.bn.weight",
+    "model.3.m.0.cv1.2.conv.conv.weight", "model.3.m.0.cv1.2.conv1.bn.running_mean",
+  ])
+  func `a block of shared names that lacks a part is not folded in parts`(name: String) throws {
+    var train = try state(fixture("yolov10/cib-tiny/state.pth"))
+    train.remove([name])
+    let path = try train.write(to: folder.file("cut.pth"))
+    #expect {
+      try fuse(path, to: folder.file("a.npz"))
+    } throws: {
+      guard case .incompleteBlock(_, _, _, let missing, _)? = $0 as? FusionError else {
+        return false
+      }
+      return missing == [name]
+    }
+  }
+
+  @Test func `a head that lacks a part is not folded`() throws {
+    for name in ["ia.0.implicit", "im.1.implicit", "m.0.weight"] {
+      var train = try state(fixture("yolov7/idetect-state-dict/state_dict.pth"))
+      train.remove(["model.9.\(name)"])
+      let path = try train.write(to: folder.file("cut.pth"))
+      #expect {
+        try fuse(path, to: folder.file("a.npz"))
+      } throws: {
+        guard case .incompleteBlock(_, _, _, let missing, _)? = $0 as? FusionError else {
+          return false
+        }
+        return missing == ["model.9.\(name)"]
+      }
+    }
+    var train = try state(fixture("yolov7/idetect-state-dict/state_dict.pth"))
+    train["model.9.ia.0.implicit"].shape = [1, 4, 1, 1]
+    train["model.9.ia.0.implicit"].values.removeLast(4)
+    let path = try train.write(to: folder.file("narrow.pth"))
+    #expect {
+      try fuse(path, to: folder.file("a.npz"))
+    } throws: {
+      "\($0)".contains("4 numbers are added to 8 channels")
+    }
+  }
+
+  @Test func `a deploy file with what its project leaves behind is proven, and not fused again`()
+    throws
+  {
+    let train = fixture("yolov7/idetect-state-dict/state_dict.pth")
+    var left = try DeployState(fusing: train, names: .yolov7)
+    left.entries += try state(train).entries.filter { $0.name.contains("implicit") }
+    let path = try left.write(to: folder.file("left.pth"))
+    let report = try verify(train, path)
+    #expect(report.holds && report.verification.blocksWithBranches == 2)
+    #expect {
+      try fuse(path, to: folder.file("a.npz"))
+    } throws: {
+      if case .alreadyFused? = $0 as? FusionError { true } else { false }
+    }
+    guard case .secondFused(let verification) = try diff(train, path).relation else {
+      Issue.record("not seen as the deploy form")
+      return
+    }
+    #expect(verification.holds)
+  }
+
+  @Test func `branches stay where the project's own deploy form has them, and nowhere else`() throws
+  {
+    let train = fixture("rt-detr/encoder/best.pth")
+    func names(_ path: String) throws -> Set<String> {
+      Set(try #require(openCheckpoint(path).stateDicts.first).tensors.map(\.name))
+    }
+    let (kept, official) = (folder.file("kept.pth"), folder.file("official.pth"))
+    _ = try fuse(train, to: kept)
+    let block = "encoder.fpn_blocks.0.bottlenecks.0"
+    #expect(
+      try names(kept).isSuperset(
+        of: ["conv.weight", "conv.bias", "conv1.conv.weight", "conv2.norm.running_var"].map {
+          "\(block).\($0)"
+        }))
+    var options = FuseOptions()
+    options.writing.names = .official
+    _ = try fuse(train, to: official, options: options)
+    _ = try fuse(train, to: folder.file("kept.rvd"))
+    for path in [official, folder.file("kept.rvd")] {
+      #expect(try !names(path).contains { $0.contains("bottlenecks.0.conv1") })
+      #expect(try verify(train, path).holds)
+    }
+    // It is the deploy form, and can be fused again.
+    let report = try verify(train, kept)
+    #expect(report.holds && report.verification.blocksWithBranches == 4)
+    guard case .secondFused(let verification) = try diff(train, kept).relation else {
+      Issue.record("not seen as the deploy form")
+      return
+    }
+    #expect(verification.holds)
+    _ = try fuse(kept, to: folder.file("again.pth"))
+    #expect(try folder.read("again.pth").count == folder.read("kept.pth").count)
+  }
+
+  @Test func `a byte changed in what a pickled module was fused to is found`() throws {
+    let train = fixture("ultralytics/repconv-stripped/best.pt")
+    _ = try fuse(train, to: folder.file("out.rvd"))
+    var bytes = try folder.read("out.rvd")
+    bytes[5001] ^= 0x20
+    try folder.write(bytes, to: "damaged.rvd")
+    let report = try verify(train, folder.file("damaged.rvd"))
+    #expect(!report.holds && report.deploy.damage.count == 1)
+    #expect(report.verification.blocks.count { $0.grade == .different } == 1)
+  }
+}
+
 // MARK: Corruptions
 
 /// One way to get a block of another family wrong, and what `verify` must say of it.
@@ -243,6 +397,8 @@ extension Branch {
       return inner.replacing(name, change).map { .dilated($0, by: rate) }
     case .scaled(let inner, let factors):
       return inner.replacing(name, change).map { .scaled($0, by: factors) }
+    case .shifted(let inner, let numbers):
+      return inner.replacing(name, change).map { .shifted($0, by: numbers) }
     case .then(let first, let second):
       let (a, b) = (first.replacing(name, change), second.replacing(name, change))
       return a.flatMap { a in b.map { a.then($0) } }
@@ -263,6 +419,7 @@ extension Branch {
     case .layer(let address, let inner): return .layer(address, inner.norms(change))
     case .dilated(let inner, let rate): return .dilated(inner.norms(change), by: rate)
     case .scaled(let inner, let factors): return .scaled(inner.norms(change), by: factors)
+    case .shifted(let inner, let numbers): return .shifted(inner.norms(change), by: numbers)
     case .then(let first, let second): return first.norms(change).then(second.norms(change))
     case .sum(let branches): return .sum(branches.map { $0.norms(change) })
     default: return self
@@ -310,7 +467,7 @@ extension Branch {
       branches.flatMap { branch in
         if case .sum = branch { branch.summands } else { [branch] }
       }
-    case .batchNorm(let inner, _), .scaled(let inner, _): inner.summands
+    case .batchNorm(let inner, _), .scaled(let inner, _), .shifted(let inner, _): inner.summands
     case .layer(_, let inner) where inner.summands.count > 1: inner.summands
     case .dilated(.layer(let address, let inner), let rate):
       [.layer(address, inner.dilated(by: rate))]
@@ -347,6 +504,8 @@ let familyCorruptions: [FamilyCorruption] = {
     "mobileone/apple-s0-like/mobileone_unfused.pth.tar", "dbb/resnet-basic/train.pth.tar"
   )
   let (skipping, scaled, diverse) = ("stage1.1", "stage2.0", "stage4.0.conv2")
+  let (yolo, pickled) = ("yolov7/idetect-state-dict/state_dict.pth", "yolov10/cib-tiny/best.pt")
+  let (head, depthwise) = ("model.9.m.0", "model.3.m.0.cv1.2")
   return [
     .init("another epsilon", one, scaled, .epsilon(1e-3)) { $0.norms { $0.epsilon = 1e-3 } },
     .init("an epsilon nobody uses", one, skipping, .epsilon(2.6e-4)) {
@@ -424,6 +583,23 @@ let familyCorruptions: [FamilyCorruption] = {
     },
     .init("gammas forgotten", dbb, diverse, .ignored(.gamma)) {
       $0.norms { $0.gamma = $0.gamma.map { _ in 1 } }
+    },
+    .init("nothing added to the input", yolo, head, .notShifted(["added"]), ofBias: true) {
+      $0.replacing("added") { _ in .identity }
+    },
+    .init("no factors", yolo, head, .notScaled(["factor"])) {
+      $0.replacing("factor") { if case .scaled(let inner, _) = $0 { inner } else { $0 } }
+    },
+    .init("folded twice", yolo, head, nil) { tree in
+      guard case .layer(_, .scaled(_, let factors)) = tree else { return nil }
+      return tree.scaled(by: factors)
+    },
+    .init("no 3x3", pickled, depthwise, .leftOut(["small"])) { $0.without("small") },
+    .init("the 3x3 alone not folded", pickled, depthwise, .notFolded(["small"])) {
+      $0.unfolded("small")
+    },
+    .init("an epsilon that is not the module's", pickled, depthwise, .epsilon(1e-5)) {
+      $0.norms { $0.epsilon = 1e-5 }
     },
   ]
 }()

@@ -47,7 +47,7 @@ func addresses(of layer: Layer, _ numbers: [Int]) -> [LayerAddress] {
 /// Where a block can be, as near to a path as its table has it.
 func placed(_ path: String, _ table: BlockTable) -> String {
   let pattern = table.blocks[0].first.description
-  return pattern.hasPrefix("*") ? path + pattern.dropFirst() : path
+  return pattern.hasPrefix("*") ? path + pattern.dropFirst().replacing("{i}", with: "0") : path
 }
 
 /// One block with every layer of the family that a dialect is of, four channels; two of what is counted.
@@ -58,7 +58,8 @@ func block(_ path: String, _ dialect: Dialect = .official) -> [(String, Shape)] 
     addresses(of: layer, [0, 1]).flatMap { address in
       layer.parts.filter { $0 != .bias }.flatMap { part in
         let role = role(placed(path, dialect.tables[0]), address, part, dialect.family)
-        return entry(role, shape(of: role), dialect)
+        // Not every project has all that its family can have.
+        return dialect.name(of: role) == nil ? [] : entry(role, shape(of: role), dialect)
       }
     }
   }
@@ -81,6 +82,9 @@ func shape(of role: Role) -> Shape {
       return name.hasPrefix("squeeze") ? [2, 4, 1, 1] : [4, 2, 1, 1]
     case (.squeezeExcitation, _): return name.hasPrefix("squeeze") ? [2] : [4]
     case (.kernel, .weight):
+      if let size = block.family.layer(named: name)!.kernelSize {
+        return [4, block.family == .repVGGDepthwise ? 1 : 4, size, size]
+      }
       let isSmall = ["pointwise", "scale", "reduce", "residual", "expand"].contains(name)
       return isSmall ? [4, 4, 1, 1] : [4, 4, 3, 3]
     default: return [4]
@@ -97,7 +101,7 @@ func classifier(_ dialect: Dialect) -> [(String, Shape)] {
 
 /// What only files of a dialect have, if there is such a thing.
 func marker(_ dialect: Dialect) -> [(String, Shape)] {
-  dialect.marker.map { [("a\($0)b", [1])] } ?? []
+  dialect.markers.first.map { [("a\($0)b", [1])] } ?? []
 }
 
 func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape)] {
@@ -383,6 +387,38 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
         "stage2.2.token_mixer.weight",
       ]
     ),
+    (
+      "yolov7", ["dense": .weight, "pointwise": .beta, "identity": .gamma, "fused": .weight],
+      [
+        "stage2.2.rbr_dense.0.weight", "stage2.2.rbr_1x1.1.bias", "stage2.2.rbr_identity.weight",
+        "stage2.2.rbr_reparam.weight",
+      ]
+    ),
+    (
+      "ultralytics", ["dense": .weight, "pointwise": .gamma, "identity": .beta, "fused": .bias],
+      [
+        "stage2.2.conv1.conv.weight", "stage2.2.conv2.bn.weight", "stage2.2.bn.bias",
+        "stage2.2.conv.bias",
+      ]
+    ),
+    (
+      "yolov9", ["dense": .gamma, "pointwise": .weight, "fused": .weight],
+      ["stage2.2.conv1.bn.weight", "stage2.2.conv2.conv.weight", "stage2.2.conv.weight"]
+    ),
+    (
+      "rtdetr", ["dense": .weight, "pointwise": .runningMean, "fused": .weight],
+      [
+        "stage2.2.bottlenecks.0.conv1.conv.weight",
+        "stage2.2.bottlenecks.0.conv2.norm.running_mean", "stage2.2.bottlenecks.0.conv.weight",
+      ]
+    ),
+    (
+      "dfine", ["dense": .gamma, "pointwise": .weight, "fused": .bias],
+      [
+        "stage2.2.bottlenecks.0.conv1.norm.weight", "stage2.2.bottlenecks.0.conv2.conv.weight",
+        "stage2.2.bottlenecks.0.conv.bias",
+      ]
+    ),
   ]
 
   @Test(arguments: namesOfFamilies)
@@ -427,7 +463,12 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     }
   }
 
-  @Test(arguments: Dialect.all.filter { !["paddleclas", "yolov6", "dbb-hdf5"].contains($0.name) })
+  /// Those that are not told from others by the names of a block alone.
+  static let toldByMore: Set = [
+    "paddleclas", "yolov6", "dbb-hdf5", "ultralytics", "yolov9", "dfine",
+  ]
+
+  @Test(arguments: Dialect.all.filter { !toldByMore.contains($0.name) })
   func `a file is read as the dialect that explains most names`(dialect: Dialect) throws {
     let entries = block("stage0", dialect) + block("stage1.0", dialect) + classifier(dialect)
     #expect(try Network(recognising: checkpoint(["": entries])).dialect == dialect)

@@ -167,7 +167,7 @@ extension Branch {
     }
   }
 
-  @Test(arguments: [1, 2, 4], 0..<11)
+  @Test(arguments: [1, 2, 4], 0..<12)
   func `the kernel of a tree gives what its layers give one by one`(groups: Int, kind: Int) throws {
     var make = Maker(UInt64(17 * groups + kind), groups: groups)
     let tree: Branch
@@ -219,6 +219,9 @@ extension Branch {
     case 9:  // A constant before a convolution (Global Response Normalization).
       tree = Branch.identity.shifted(by: wideTensor([4], make.numbers(4)))
         .then(make.convolution(1)).normalized(by: make.norm())
+    case 10:  // Numbers added before a convolution, and factors after it (YOLOv7's IDetect).
+      tree = Branch.identity.shifted(by: wideTensor([4], make.numbers(4)))
+        .then(make.convolution(1, bias: true)).scaled(by: wideTensor([4], make.numbers(4)))
     default:  // Scales, and one that is subtracted (CSLA, RepMixer).
       let scale = wideTensor([4], make.numbers(4))
       tree =
@@ -323,6 +326,7 @@ extension Branch {
         + "4x2x1x1")
     #expect(
       problem(three.then(dense)) == "its second convolution takes 2 channels to 4, after 3")
+    #expect(
     #expect(problem(.identity) == "no kernel tells how many channels go in and out")
     #expect(problem(dense, groups: 3) == "4 output channels in 3 groups")
     #expect(

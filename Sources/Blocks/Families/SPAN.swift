@@ -7,7 +7,7 @@ extension BlockFamily {
     "SPAN", source: "Conv3XC of github.com/hongyuanyu/SPAN at c77a5917",
     layers: [
       .convolution("skip"), .convolution("first"), .convolution("second"), .convolution("third"),
-    ], deployKernels: .spatial(3), keepsBranches: true
+    ], deployKernels: .spatial(3)
   ) { layers in
     // From the right, so that the kernel of no product is made twice.
     .layer("series", layers.first!.then(layers.second!.then(layers.third!))) + layers.skip

@@ -88,8 +88,10 @@ struct TrainedBranch<Number: NetworkNumber>: Sendable {
       self = try trained(branch, padding: padding).scaled(by: factors, adding: shifts)
     case .scaled(let branch, let factors):
       self = try trained(branch, padding: padding).scaled(by: factors.doubles())
-    case .shifted(let branch, let shifts):
-      self = try trained(branch, padding: padding).scaled(by: [1], adding: shifts.doubles())
+    case .shifted(let branch, let numbers):
+      let numbers = try numbers.doubles()
+      self = try trained(branch, padding: padding).scaled(
+        by: numbers.map { _ in 1 }, adding: numbers)
     case .then(let first, let second):
       // The first over the image and its border of zeros: so the second sees its bias beyond the edge.
       let first = try TrainedBranch(

@@ -10,6 +10,7 @@ extension Dialect {
       input: RGB 1 / 0.4488 0.4371 0.4040 / 1 1 1
       \(torchBatchNorm)
       family: SPAN
+      branches: kept
       block: * = *
       skip convolution: sk
       first convolution: conv.0

@@ -9,6 +9,7 @@ extension Dialect {
       source: yolov6/layers/common.py, yolov6/models/efficientrep.py, yolov6/utils/torch_utils.py of github.com/meituan/YOLOv6
       containers:
       marker: .ERBlock_
+      prefer: ema
       epsilon: 1e-3
       input: RGB 1 / 0 0 0 / 1 1 1
       root:
