@@ -200,7 +200,7 @@ public final class BlockFamily: Sendable {
   public static let all: [BlockFamily] = [
     .repVGG, .insertedBatchNorm, .mobileOne, .dbb, .acb, .repLKNet, .repGhost, .uniRepLKNet,
     .dilatedReparam, .repViT, .repViTLegacy, .normalizedClassifier,
-    .convolutionBatchNorm, .auxiliaryHead,
+    .convolutionBatchNorm, .auxiliaryHead, .repMixer, .repCPE,
   ]
 
   /// Layers that blocks of all families may have beside their own.

@@ -98,16 +98,16 @@ public struct OutputFormat: Sendable {
           path: network.path, dialect: asked.name, families: families.map(\.name),
           known: Dialect.all.filter(canName).map(\.name))
       }
-      return asked
+      return asked.numbered(for: network)
     }
-    if canName(names) { return names }
+    if canName(names) { return names.numbered(for: network) }
     // Of what is not known as a whole only the blocks could be renamed. Some projects had other names in
     // one container.
     let own = network.dialect
     var names = Dialect.first(naming: families) ?? own
     if own.root == nil, own.containers.isEmpty, canName(own) { names = own }
     names.layouts = self.names.layouts
-    return names
+    return names.numbered(for: network)
   }
 
   /// Whether tensors get the shapes of a dialect, too. A deploy model has its own.

@@ -68,6 +68,8 @@ extension Dialect {
     ]
     parts[.batchesTracked] = table.optional("batchnorm counter")
     classifier = table.optional("classifier")
+    others = try table.correspondences("other", atLeast: 0)
+    sequence = try table.sequence()
     layouts = Layouts()
     layouts.kernel = try table.choice("kernel layout", default: .oihw)
     layouts.linear = try table.choice("linear layout", default: .outIn)
@@ -150,7 +152,7 @@ private struct Table {
   }
 
   private mutating func append(_ entry: Entry) throws(NamingError) {
-    if entry.key != "block", entries.contains(where: { $0.key == entry.key }) {
+    if !["block", "other"].contains(entry.key), entries.contains(where: { $0.key == entry.key }) {
       throw problem("'\(entry.key)' is there twice", entry.line)
     }
     entries.append(entry)
@@ -263,7 +265,18 @@ private struct Table {
     return result
   }
 
-  mutating func correspondences(_ key: String) throws(NamingError) -> [Correspondence] {
+  mutating func sequence() throws(NamingError) -> ModuleSequence? {
+    guard let (value, line) = take("sequence"), !value.isEmpty else { return nil }
+    guard let sequence = ModuleSequence(value) else {
+      throw problem(
+        "'sequence' is as in 'network = stages / downsample proj / blocks *', not '\(value)'", line)
+    }
+    return sequence
+  }
+
+  mutating func correspondences(
+    _ key: String, atLeast count: Int = 1
+  ) throws(NamingError) -> [Correspondence] {
     var result: [Correspondence] = []
     while let (value, line) = take(key) {
       do throws(Template.Malformed) {
@@ -272,7 +285,7 @@ private struct Table {
         throw problem(error.reason, line)
       }
     }
-    guard !result.isEmpty else { throw missing(key) }
+    guard result.count >= count else { throw missing(key) }
     return result
   }
 

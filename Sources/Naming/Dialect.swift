@@ -8,7 +8,7 @@ internal import Tensors
 /// The name of a block's parameter is the block's path, a separator, the name of its layer, and the last
 /// part. The table is written as text (formats/dialects.md); `Dialects/` has one for each project and
 /// family.
-public struct Dialect: Equatable, Sendable {
+public struct Dialect: Sendable {
   /// What `--names` calls it.
   public var name: String
   /// The project, for people.
@@ -36,6 +36,13 @@ public struct Dialect: Equatable, Sendable {
   public var classifier: String?
   /// The names of blocks; the first table's family is the one that the networks are known by.
   public var tables: [BlockTable]
+  /// What else is called otherwise than by the family's first project: names outside blocks, theirs and
+  /// this project's. The first pair that matches counts.
+  public var others: [Correspondence] = []
+  /// Modules that this project counts in groups, and the family's first project in a row.
+  public var sequence: ModuleSequence?
+  /// Where the modules of one network are; what is in such a module has no name without it.
+  private var numbering: ModuleSequence.Numbering?
   /// The whole table, as it was written.
   public var text: String
 
@@ -44,7 +51,7 @@ public struct Dialect: Equatable, Sendable {
     .official, .baseCls, .renamedMegEngine, .timm, .mmpretrain, .paddleClas, .zcls, .objax, .keras,
     .yolov6, .mobileOne, .mobileOneTimm, .mobileOneMMPretrain, .dbb, .dbbHDF5,
     .acnet, .repLKNet, .repGhost, .officialInsertedBatchNorm, .uniRepLKNet, .repViT, .repViTTimm,
-    .repViTTimmLegacy,
+    .repViTTimmLegacy, .fastViT, .fastViTTimm, .mobileCLIP,
   ]
 
   /// The dialect that `--names` calls `name`.
@@ -129,6 +136,44 @@ extension Dialect: CustomStringConvertible {
   public var description: String { name }
 }
 
+extension Dialect: Equatable {
+  /// Whether it is the same table, whatever network it is used on.
+  public static func == (a: Dialect, b: Dialect) -> Bool {
+    a.name == b.name && a.text == b.text && a.layouts == b.layouts && a.tables == b.tables
+  }
+}
+
+// MARK: Modules in groups
+
+extension Dialect {
+  /// The table for a network with these names, which are this project's.
+  func numbered(reading names: [String]) -> Dialect {
+    guard let sequence else { return self }
+    var result = self
+    result.numbering = sequence.numbering(ofGrouped: names)
+    return result
+  }
+
+  /// The table for a network of whatever project.
+  public func numbered(for network: Network) -> Dialect {
+    guard let sequence else { return self }
+    var result = self
+    result.numbering = sequence.numbering(
+      ofRow: network.parameters.compactMap { nameInRow(of: $0.role) })
+    return result
+  }
+
+  /// A name of this project with its modules in a row, as block tables have them.
+  func inRow(_ name: String) -> String {
+    sequence.flatMap { $0.inRow(name, numbering) } ?? name
+  }
+
+  /// What the family's first project calls a tensor outside blocks.
+  func canonicalName(ofOther name: String) -> String {
+    others.lazy.compactMap { $0.backward(name) }.first ?? name
+  }
+}
+
 extension Dialect {
   private func join(_ parts: String...) -> String {
     parts.filter { !$0.isEmpty }.joined(separator: ".")
@@ -153,6 +198,13 @@ extension Dialect {
 
   /// The name of a tensor with this role; nil if this project has no such parameter.
   public func name(of role: Role) -> String? {
+    let name = nameInRow(of: role)
+    guard let sequence else { return name }
+    return name.flatMap { sequence.grouped($0, numbering) }
+  }
+
+  /// The same with modules in a row that this project groups.
+  private func nameInRow(of role: Role) -> String? {
     switch role {
     case .block(let block, let address):
       guard let table = table(of: block.family), let suffix = suffix(of: address, in: table),
@@ -166,7 +218,7 @@ extension Dialect {
     case .classifier(let part):
       return classifier.map { join($0, parts[part]!) }
     case .other(let name):
-      return name
+      return others.lazy.compactMap { $0.forward(name) }.first ?? name
     }
   }
 

@@ -61,7 +61,8 @@ extension Network {
     var blocks = Dictionary(
       recognition.blocks.values.map { ($0.path, Block(address: $0)) },
       uniquingKeysWith: { first, _ in first })
-    for (named, role) in zip(recognition.stateDict.tensors, recognition.roles) {
+    for (index, named) in recognition.stateDict.tensors.enumerated() {
+      let role = recognition.roles[index]
       if Wrapper.counters.contains(named.name) {
         wrapperCounters.append(named.name)
         continue
@@ -89,8 +90,8 @@ extension Network {
       parameters.append(parameter)
       switch role {
       case .block(let block, let address): blocks[block.path]!.parameters[address] = parameter
-      case .other(let name):
-        if let block = recognition.block(around: name) {
+      case .other:
+        if let block = recognition.block(around: recognition.wrapped.names[index]) {
           unknown[block, default: []].append(named.name)
         }
       case .classifier: break
@@ -202,18 +203,24 @@ private struct Recognition {
 
   private init(
     of stateDict: StateDict, names: Wrapper.Names, _ renamedCount: Int, container: String,
-    as dialect: Dialect
+    as table: Dialect
   ) {
+    var dialect = table
     self.stateDict = stateDict
-    self.dialect = dialect
     layouts = container == "rvd" ? Layouts() : dialect.layouts
     self.renamedCount = renamedCount
     var suffixes = SuffixTable(of: dialect)
     let roots =
       dialect.root.map { root in dialect.tables.flatMap { $0.paths(ofBlock: root) } } ?? []
-    wrapped = names.bare { name in
-      roots.contains(where: name.hasPrefix) && suffixes.split(name)?.block.path == dialect.root
+    var wrapped = names.bare { name in
+      roots.contains(where: name.hasPrefix) && suffixes.split(name)?.block.path == table.root
     }
+    if dialect.sequence != nil {
+      dialect = dialect.numbered(reading: wrapped.names)
+      wrapped.names = wrapped.names.map(dialect.inRow)
+    }
+    self.dialect = dialect
+    self.wrapped = wrapped
     self.suffixes = suffixes
     // Of most dialects no name tells of a block, and that is soon seen.
     guard wrapped.names.contains(where: suffixes.mayMarkBlock) else { return }
@@ -327,7 +334,7 @@ private struct Recognition {
         return .classifier(part)
       }
     }
-    return .other(name: name)
+    return .other(name: dialect.canonicalName(ofOther: name))
   }
 
   /// A weight without a shape (`.wts` has none) in the shape that its layer's bias implies, if the family
