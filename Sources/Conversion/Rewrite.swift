@@ -80,7 +80,11 @@ public func rewrite(
   notes += epsilonNote(of: network, writtenAs: names) ?? []
   notes += options.metadata.notes
   notes += format.notes(leavingOut: original, description.metadata)
-  let others = network.parameters.count { if case .other = $0.role { true } else { false } }
+  // Another project may have names for them, too.
+  let others = network.parameters.count { parameter in
+    guard case .other = parameter.role else { return false }
+    return names.name(of: parameter.role) == network.dialect.name(of: parameter.role)
+  }
   if others > 0 {
     notes.append(.otherTensors(others))
   }

@@ -156,10 +156,15 @@ extension Dialect {
 
   /// The table for a network of whatever project.
   public func numbered(for network: Network) -> Dialect {
+    guard sequence != nil else { return self }
+    return numbered(inRow: network.parameters.compactMap { nameInRow(of: $0.role) })
+  }
+
+  /// The table for a network with these names, which are this project's but for modules in a row.
+  func numbered(inRow names: [String]) -> Dialect {
     guard let sequence else { return self }
     var result = self
-    result.numbering = sequence.numbering(
-      ofRow: network.parameters.compactMap { nameInRow(of: $0.role) })
+    result.numbering = sequence.numbering(ofRow: names)
     return result
   }
 

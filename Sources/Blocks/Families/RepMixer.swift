@@ -12,9 +12,9 @@ extension BlockFamily {
       .convBN("scale", optional: true),
     ], keepsWidth: true
   ) { layers in
-    let mixer = layers.all("conv")! + layers.scale + layers.skip
-    let difference = mixer + layers.branch("norm")!.scaled(by: -1.0)
-    let scaled = layers.parameter("factor").map { Branch.layer("factor", difference.scaled(by: $0)) }
-    return (scaled ?? difference) + .identity
+    let norm = Branch.identity.normalized(by: layers.norm("norm")!).scaled(by: -1)
+    let change = layers.all("conv")! + layers.scale + layers.skip + .layer("norm", norm)
+    guard let factor = layers.parameter("factor") else { return change + .identity }
+    return .layer("factor", change.scaled(by: factor)) + .identity
   }
 }
