@@ -20,7 +20,8 @@ public func diff(
     _ train: Network, _ deploy: Network, _ model: ModelDescription?
   ) throws -> Verification? {
     do {
-      let plan = try FusionPlan(train, epsilon: options.epsilon)
+      let plan = try FusionPlan(
+        train, epsilon: options.epsilon, isForGraph: deploy.foldsMoreThanProject)
       return try Verification(
         of: plan, epsilon: options.epsilon, in: deploy,
         correctsBiases: model?.correctsBiases == true, tolerance: options.tolerance,

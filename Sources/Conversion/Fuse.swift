@@ -44,7 +44,8 @@ public func fuse(
   try format.require(options.writing, path: output)
   let network = try Network(recognising: checkpoint, options.reading)
   let plan = try FusionPlan(
-    network, architecture: options.architecture, epsilon: options.epsilon)
+    network, architecture: options.architecture, epsilon: options.epsilon,
+    isForGraph: !format.isShaped)
   let deployKernels = try plan.compareDeployKernels()
   let structure = try? plan.structure.get()
 
@@ -71,7 +72,7 @@ public func fuse(
       tensors, names: names, as: type.format, isShaped: format.isShaped
     ).map(watch.watching),
     ModelDescription(
-      graph: structure?.graph,
+      graph: plan.graph,
       architecture: structure?.architecture?.name,
       classes: structure?.classes,
       metadata: metadata,

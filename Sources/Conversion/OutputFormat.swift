@@ -106,7 +106,10 @@ public struct OutputFormat: Sendable {
     let own = network.dialect
     var names = Dialect.first(naming: families) ?? own
     if own.root == nil, own.containers.isEmpty, canName(own) { names = own }
+    // But for what is a project's own.
+    let vector = names.layouts.vector
     names.layouts = self.names.layouts
+    names.layouts.vector = vector
     return names.numbered(for: network)
   }
 

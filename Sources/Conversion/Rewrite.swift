@@ -54,7 +54,9 @@ public func rewrite(
   let names = try format.names(for: network, options.writing.names)
   // Names can be kept whatever stands beside them; but what seems to be a deploy network must be one.
   if network.dialect != names || network.form == .deploy { try network.requireKnownBlocks() }
-  let structure = try? Structure(of: network)
+  // A graph is of convolutions, which not all blocks of another form are.
+  let isWhole = network.form != .deploy || network.blocksLeftByProject.isEmpty
+  let structure = isWhole ? try? Structure(of: network) : nil
   let groups = ConvolutionGroups(of: network, in: structure)
   if format.isForDeploy, network.form != .deploy {
     throw ConversionError.notDeployed(

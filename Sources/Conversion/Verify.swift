@@ -38,7 +38,9 @@ public func verify(
   try network.requireKnownBlocks()
   try requireForms(network, deployNetwork)
 
-  let plan = try FusionPlan(network, architecture: options.architecture, epsilon: options.epsilon)
+  let plan = try FusionPlan(
+    network, architecture: options.architecture, epsilon: options.epsilon,
+    isForGraph: deployNetwork.foldsMoreThanProject)
   let verification = try Verification(
     of: plan, epsilon: options.epsilon, in: deployNetwork,
     correctsBiases: deployCheckpoint.model?.correctsBiases == true, tolerance: options.tolerance,
@@ -111,7 +113,8 @@ private func otherStateDict(
     var reading = options.reading
     reading.key = key
     guard let other = try? Network(recognising: checkpoint, reading),
-      let plan = try? FusionPlan(other, epsilon: options.epsilon),
+      let plan = try? FusionPlan(
+        other, epsilon: options.epsilon, isForGraph: deploy.foldsMoreThanProject),
       let verification = try? Verification(
         of: plan, epsilon: options.epsilon, in: deploy, correctsBiases: correctsBiases,
         tolerance: options.tolerance,

@@ -70,12 +70,14 @@ extension Dialect {
     classifier = table.optional("classifier")
     others = try table.correspondences("other", atLeast: 0)
     sequence = try table.sequence()
+    vectors = try table.templates("vector")
     layouts = Layouts()
     layouts.kernel = try table.choice("kernel layout", default: .oihw)
     layouts.linear = try table.choice("linear layout", default: .outIn)
     layouts.squeezeExcitation = try table.choice("squeeze-excitation layout", default: .kernel)
     layouts.batchNorm = try table.choice("batchnorm layout", default: .c)
     layouts.convolutionBias = try table.choice("bias layout", default: .c)
+    layouts.vector = try table.choice("vector layout", default: .c)
     tables = []
     self.text = text
     try table.finish()
@@ -84,7 +86,8 @@ extension Dialect {
       tables.append(
         BlockTable(
           family: family, blocks: try part.correspondences("block"),
-          layers: try part.layers(of: family)))
+          layers: try part.layers(of: family),
+          folding: try part.choice("folded", default: .always)))
       try part.finish()
     }
     guard !tables.isEmpty else { throw table.missing("family") }
@@ -152,7 +155,7 @@ private struct Table {
   }
 
   private mutating func append(_ entry: Entry) throws(NamingError) {
-    if !["block", "other"].contains(entry.key), entries.contains(where: { $0.key == entry.key }) {
+    if !["block", "other", "vector"].contains(entry.key), entries.contains(where: { $0.key == entry.key }) {
       throw problem("'\(entry.key)' is there twice", entry.line)
     }
     entries.append(entry)
@@ -262,6 +265,18 @@ private struct Table {
       }
     }
     if family.isForTrainingOnly { result.removeAll { $0.layer == LayerAddress.fused.name } }
+    return result
+  }
+
+  mutating func templates(_ key: String) throws(NamingError) -> [Template] {
+    var result: [Template] = []
+    while let (value, line) = take(key) {
+      do throws(Template.Malformed) {
+        result.append(try Template(value))
+      } catch {
+        throw problem(error.reason, line)
+      }
+    }
     return result
   }
 

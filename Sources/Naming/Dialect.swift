@@ -39,6 +39,8 @@ public struct Dialect: Sendable {
   /// What else is called otherwise than by the family's first project: names outside blocks, theirs and
   /// this project's. The first pair that matches counts.
   public var others: [Correspondence] = []
+  /// Names outside blocks of what has one value for each channel, as the family's first project has them.
+  public var vectors: [Template] = []
   /// Modules that this project counts in groups, and the family's first project in a row.
   public var sequence: ModuleSequence?
   /// Where the modules of one network are; what is in such a module has no name without it.
@@ -83,6 +85,17 @@ public struct BlockTable: Equatable, Sendable {
   /// What layers are called below the block's path. The convolution and the BatchNorm of a layer have
   /// names of their own.
   public var layers: [LayerName]
+  /// Where its blocks become one convolution.
+  public var folding = Folding.always
+
+  /// Where blocks become one convolution.
+  public enum Folding: String, CaseIterable, Sendable {
+    /// In every deploy form.
+    case always
+    /// Only where a whole network becomes a graph, which has no BatchNorm: the project's own deploy code
+    /// leaves them as they are.
+    case graph
+  }
 
   /// The name of a module of a layer; `{n}` and the like stand for the layer's numbers.
   public struct LayerName: Equatable, Sendable {
@@ -140,6 +153,16 @@ extension Dialect: Equatable {
   /// Whether it is the same table, whatever network it is used on.
   public static func == (a: Dialect, b: Dialect) -> Bool {
     a.name == b.name && a.text == b.text && a.layouts == b.layouts && a.tables == b.tables
+  }
+}
+
+extension Dialect {
+  /// What kind of shape a role asks for.
+  func form(of role: Role) -> ShapeForm {
+    if case .other(let name) = role, vectors.contains(where: { $0.match(name) != nil }) {
+      return .vector
+    }
+    return ShapeForm(role)
   }
 }
 

@@ -70,7 +70,7 @@ extension Network {
       if let first = seen.updateValue(named.name, forKey: role) {
         throw .collision(path: path, first: first, second: named.name)
       }
-      let form = ShapeForm(role)
+      let form = recognition.dialect.form(of: role)
       let tensor = recognition.layouts.canonical(
         recognition.withShape(named.tensor, as: role), as: form)
       if tensor == nil, form == .kernel, recognition.isShapeless,

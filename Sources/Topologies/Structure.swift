@@ -18,6 +18,8 @@ public struct Structure: Equatable, Sendable {
   public let topology: String
   /// In execution order.
   public let blocks: [BlockShape]
+  /// Those behind the first that make up stages.
+  public let stages: [[BlockShape]]
   /// Outputs of the classifier.
   public let classes: Int
   /// The deploy form; operands are indices into `deployParameters`. The training form is the same, with
@@ -48,21 +50,6 @@ public struct Structure: Equatable, Sendable {
       return other.topology == topology && other.graph == graph
         && other.deployParameters == deployParameters
     }
-  }
-
-  /// The blocks behind the first, by stages.
-  public var stages: [[BlockShape]] {
-    var stages: [[BlockShape]] = []
-    for block in blocks.dropFirst() {
-      // `stage3` of `stage3.1` and `stage3_first.blocks.1`.
-      let name = { (block: BlockShape) in block.path.prefix { $0 != "." && $0 != "_" } }
-      if let last = stages.last?.last, name(last) == name(block) {
-        stages[stages.count - 1].append(block)
-      } else {
-        stages.append([block])
-      }
-    }
-    return stages
   }
 
   /// `RepVGG-A0`, or `a custom RepVGG (2,2,2,1 blocks; 16,16,32,64,64 channels)`.
@@ -105,6 +92,8 @@ public struct BlockShape: Equatable, Sendable {
   public var squeezeExcitation: SqueezeExcitation?
   /// In the order of a state dict.
   public var branches: [Branch] = []
+  /// Layers of the training form that are nothing but a parameter, with their shapes.
+  public var factors: [LayerAddress: Shape] = [:]
 
   /// In the numbering of the family's first project.
   public var path: String { address.path }
@@ -112,9 +101,17 @@ public struct BlockShape: Equatable, Sendable {
   /// Whether what comes in could be added to what comes out: where families have an identity.
   public var keepsShape: Bool { inputChannels == outputChannels && stride == 1 }
 
+  /// Whether an identity is among its branches, with parameters or without.
+  public var hasIdentity: Bool {
+    keepsShape && (address.family.keepsWidth || branches.contains { $0.kernelSize == nil })
+  }
+
   /// The parameters of its branches with their shapes, but for BatchNorm's counters.
   var trainParameters: [Structure.Parameter] {
-    branches.flatMap { branch in
+    let factors = factors.sorted { $0.key < $1.key }.map { layer, shape in
+      Structure.Parameter(role: .block(address, ParameterAddress(layer, .value)), shape: shape)
+    }
+    return factors + branches.flatMap { branch in
       let parts = branch.kernelSize == nil ? [] : [Part.weight]
       return (parts + Part.ofBatchNorm.dropLast()).map { part -> Structure.Parameter in
         let shape: Shape =
@@ -140,56 +137,21 @@ extension Structure {
   init(
     topology: String, chain blocks: [BlockShape], classes: Int, hasAuxiliaryHeads: Bool = false
   ) {
-    var graph = Graph()
-    var (deploy, train): ([Parameter], [Parameter]) = ([], [])
-    /// Adds a parameter of the deploy form, and returns its index.
-    func operand(_ role: Role, _ shape: Shape, isShared: Bool = true) -> Int {
-      deploy.append(Parameter(role: role, shape: shape))
-      if isShared { train.append(deploy.last!) }
-      return deploy.count - 1
-    }
+    var builder = StructureBuilder()
     var value = Graph.input
-    for block in blocks {
-      let (path, channels) = (block.path, block.outputChannels)
-      train += block.trainParameters
-      value = graph.convolution(
-        value,
-        weight: operand(
-          .block(block.address, .fused(.weight)),
-          [channels, block.inputChannels / block.groups, block.kernelSize, block.kernelSize],
-          isShared: false),
-        bias: operand(.block(block.address, .fused(.bias)), [channels], isShared: false),
-        stride: [block.stride, block.stride],
-        padding: [block.kernelSize / 2, block.kernelSize / 2], groups: block.groups, block: path)
-      let placement = block.squeezeExcitation?.placement
-      if placement != .beforeActivation { value = graph.append(.relu, value, block: path) }
-      if let squeeze = block.squeezeExcitation {
-        func layer(_ layer: LayerAddress, _ input: Int, _ output: Int, of value: Int) -> Int {
-          graph.convolution(
-            value,
-            weight: operand(
-              .block(block.address, ParameterAddress(layer, .weight)), [output, input, 1, 1]),
-            bias: operand(.block(block.address, ParameterAddress(layer, .bias)), [output]),
-            block: path)
-        }
-        let means = graph.append(.globalAveragePool, value, block: path)
-        let squeezed = layer(
-          .squeeze(squeeze.placement), channels, squeeze.channels, of: means)
-        let excited = layer(
-          .excite(squeeze.placement), squeeze.channels, channels,
-          of: graph.append(.relu, squeezed, block: path))
-        value = graph.append(
-          .multiply, value, graph.append(.sigmoid, excited, block: path), block: path)
+    for block in blocks { value = builder.add(block, on: value, .relu) }
+    builder.classify(value, classes: classes)
+    var stages: [[BlockShape]] = []
+    for block in blocks.dropFirst() {
+      // `stage3` of `stage3.1` and `stage3_first.blocks.1`.
+      let name = { (block: BlockShape) in block.path.prefix { $0 != "." && $0 != "_" } }
+      if let last = stages.last?.last, name(last) == name(block) {
+        stages[stages.count - 1].append(block)
+      } else {
+        stages.append([block])
       }
-      if placement == .beforeActivation { value = graph.append(.relu, value, block: path) }
     }
-    let features = blocks.last!.outputChannels
-    graph.linear(
-      graph.append(.flatten, graph.append(.globalAveragePool, value)),
-      weight: operand(.classifier(.weight), [classes, features]),
-      bias: operand(.classifier(.bias), [classes]))
-    self.init(
-      topology: topology, blocks: blocks, classes: classes, graph: graph, deployParameters: deploy,
-      trainParameters: train, hasAuxiliaryHeads: hasAuxiliaryHeads)
+    self = builder.structure(
+      topology: topology, stages: stages, classes: classes, hasAuxiliaryHeads: hasAuxiliaryHeads)
   }
 }

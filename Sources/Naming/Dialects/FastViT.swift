@@ -11,6 +11,9 @@ extension Dialect {
       root: patch_embed.0
       \(torchBatchNorm)
       classifier: head
+      vector: *.layer_scale
+      vector: *.layer_scale_{i}
+      vector layout: C11
       family: RepMixer
       block: *.token_mixer = *.token_mixer
       factor parameter: layer_scale
@@ -45,6 +48,12 @@ extension Dialect {
       squeeze before: se.reduce
       excite before: se.expand
       fused: reparam_conv
+      family: ConvBN
+      block: *.convffn.conv = *.convffn.conv
+      conv convolution: conv
+      conv batchnorm: bn
+      fused: conv
+      folded: graph
       """)
 
   /// Modules are grouped by stages; the image encoders of MobileCLIP have the same names.
@@ -95,6 +104,9 @@ extension Dialect {
       skip batchnorm: identity
       squeeze before: se.fc1
       excite before: se.fc2
+      family: ConvBN
+      block: network.{n}.{b}.convffn.conv = network.{n}.{b}.mlp.conv
+      block: *.network.{n}.{b}.convffn.conv = *.network.{n}.{b}.mlp.conv
       """, like: fastViT.text)
 
   /// Image and text encoder in one file; the latter may begin and end with token mixers of one row.
