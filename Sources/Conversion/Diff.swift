@@ -34,9 +34,15 @@ public func diff(
 
   var relation: DiffReport.Relation?
   if let x = a.network, let y = b.network {
-    if x.form != .deploy, y.form == .deploy {
+    /// Whether the second may be the first, fused or fused further than its project does.
+    func mayBeFused(_ first: Network, _ second: Network) -> Bool {
+      second.form == .deploy
+        && (first.form != .deploy
+          || !first.blocksLeftByProject.isEmpty && second.foldsMoreThanProject)
+    }
+    if mayBeFused(x, y) {
       relation = try verification(x, y, b.checkpoint.model).map { .secondFused($0) }
-    } else if x.form == .deploy, y.form != .deploy {
+    } else if mayBeFused(y, x) {
       relation = try verification(y, x, a.checkpoint.model).map { .firstFused($0) }
     }
     if relation == nil {

@@ -90,6 +90,11 @@ public func rewrite(
   if others > 0 {
     notes.append(.otherTensors(others))
   }
+  if !isWhole {
+    notes.append(.normsLeft(network.blocksLeftByProject.count))
+  } else if format.isShaped, network.foldsMoreThanProject {
+    notes.append(.foldedFurther(names: names.name))
+  }
 
   var dropped = network.wrapperCounters.map { (name: $0, reason: "a counter of the wrapper") }
   dropped += network.stateDict.ignored.map { (name: $0.name, reason: $0.what) }

@@ -93,6 +93,9 @@ func epsilonSource(_ network: Network, given: Double?) -> EpsilonSource {
 
 private func requireForms(_ train: Network, _ deploy: Network) throws {
   switch (train.form, deploy.form) {
+  // A deploy form of the project's own, of which more was folded.
+  case (.deploy, .deploy)
+  where !train.blocksLeftByProject.isEmpty && deploy.foldsMoreThanProject: break
   case (.deploy, .train):
     throw ConversionError.notComparable(path: train.path, .exchanged(other: deploy.path))
   case (.deploy, _): throw ConversionError.notComparable(path: train.path, .nothingToFuse)

@@ -155,7 +155,9 @@ private struct Table {
   }
 
   private mutating func append(_ entry: Entry) throws(NamingError) {
-    if !["block", "other", "vector"].contains(entry.key), entries.contains(where: { $0.key == entry.key }) {
+    if !["block", "other", "vector"].contains(entry.key),
+      entries.contains(where: { $0.key == entry.key })
+    {
       throw problem("'\(entry.key)' is there twice", entry.line)
     }
     entries.append(entry)

@@ -126,7 +126,8 @@ extension Layouts {
   func expectation(_ form: ShapeForm) -> String {
     switch form {
     case .any: "a tensor"
-    case .batchNorm, .convolutionBias, .linearBias, .vector: "a vector of one value for each channel"
+    case .batchNorm, .convolutionBias, .linearBias, .vector:
+      "a vector of one value for each channel"
     case .matrix: "a matrix [\(linear == .outIn ? "out, in" : "in, out")]"
     case .kernel, .squeezeExcitation:
       kernel == .hwio

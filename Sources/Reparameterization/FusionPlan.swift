@@ -60,7 +60,8 @@ public struct FusionPlan: Sendable {
   ) throws {
     // Before anything is believed of a block: a deploy kernel beside unknown branches can be noise.
     try network.requireKnownBlocks()
-    guard network.form != .deploy else {
+    // What the project's own deploy form leaves can still become a graph.
+    guard network.form != .deploy || isForGraph && !network.blocksLeftByProject.isEmpty else {
       throw FusionError.alreadyFused(path: network.path, blocks: network.blocks.count)
     }
     if let architecture { try FusionPlan.require(architecture, of: network) }

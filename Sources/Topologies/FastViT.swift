@@ -26,7 +26,8 @@ extension Topology {
     describe: { structure in
       func list(_ numbers: [Int]) -> String { numbers.map(String.init).joined(separator: ",") }
       let widths = structure.stages.map { $0[0].outputChannels }
-      return "custom FastViT (\(list(structure.stages.map(\.count))) blocks; \(list(widths)) channels)"
+      return
+        "custom FastViT (\(list(structure.stages.map(\.count))) blocks; \(list(widths)) channels)"
     })
 
   /// - Parameters:
@@ -91,7 +92,8 @@ private struct FastViTSizes {
       if network.block(at: "network.\(row)")?.family == .repCPE
         || shape("network.\(row).0.token_mixer.qkv.weight") != nil
       {
-        throw Deviation(reason: "'network.\(row)' is of attention, which there are no graphs of yet")
+        throw Deviation(
+          reason: "'network.\(row)' is of attention, which there are no graphs of yet")
       }
       var depth = 0
       while network.block(at: "network.\(row).\(depth).token_mixer") != nil { depth += 1 }
@@ -114,7 +116,9 @@ private struct FastViTSizes {
       stages.append(Stage(depth: depth, channels: mixer[0], hidden: hidden))
       row += 2
     }
-    guard let last = stages.last else { throw Deviation(reason: "there is no block in 'network.0'") }
+    guard let last = stages.last else {
+      throw Deviation(reason: "there is no block in 'network.0'")
+    }
     if stages.count > 1 { largeSize = try kernel("network.1.proj.0")[2] }
     features = try kernel("conv_exp")[0]
     guard features.isMultiple(of: last.channels),

@@ -111,17 +111,18 @@ public struct BlockShape: Equatable, Sendable {
     let factors = factors.sorted { $0.key < $1.key }.map { layer, shape in
       Structure.Parameter(role: .block(address, ParameterAddress(layer, .value)), shape: shape)
     }
-    return factors + branches.flatMap { branch in
-      let parts = branch.kernelSize == nil ? [] : [Part.weight]
-      return (parts + Part.ofBatchNorm.dropLast()).map { part -> Structure.Parameter in
-        let shape: Shape =
-          part == .weight
-          ? [outputChannels, inputChannels / groups, branch.kernelSize!, branch.kernelSize!]
-          : [outputChannels]
-        return Structure.Parameter(
-          role: .block(address, ParameterAddress(branch.layer, part)), shape: shape)
+    return factors
+      + branches.flatMap { branch in
+        let parts = branch.kernelSize == nil ? [] : [Part.weight]
+        return (parts + Part.ofBatchNorm.dropLast()).map { part -> Structure.Parameter in
+          let shape: Shape =
+            part == .weight
+            ? [outputChannels, inputChannels / groups, branch.kernelSize!, branch.kernelSize!]
+            : [outputChannels]
+          return Structure.Parameter(
+            role: .block(address, ParameterAddress(branch.layer, part)), shape: shape)
+        }
       }
-    }
   }
 }
 

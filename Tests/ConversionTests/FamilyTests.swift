@@ -302,6 +302,14 @@ struct FamilyCorruption: Sendable, CustomTestStringConvertible {
   }
 }
 
+extension Network {
+  /// Those that become a convolution in a deploy form of the project's own.
+  fileprivate var fusedBlocks: [Block] {
+    let left = Set(blocksLeftByProject.map(\.path))
+    return blocks.filter { $0.hasBranches && !left.contains($0.path) }
+  }
+}
+
 extension Branch {
   /// The tree with something else in the place of a layer, or without it.
   fileprivate func replacing(_ name: LayerAddress, _ change: (Branch) -> Branch?) -> Branch? {
@@ -605,7 +613,7 @@ private let storedCorruptions:
     let network = try Network(recognising: openCheckpoint(train), key: family.key)
     let right = try DeployState(fusing: train, key: family.key, names: network.dialect)
     // The one with the most to get wrong.
-    let trees = try network.blocks.filter(\.hasBranches).map {
+    let trees = try network.fusedBlocks.map {
       ($0.path, try $0.branch(in: network, epsilon: family.epsilon))
     }
     let largest = trees.enumerated().max {
@@ -662,7 +670,7 @@ private let storedCorruptions:
       return (min(shape[0], 4), shape.dropFirst().reduce(1, *))
     }
     // One that has channels, and rows of more than a few values.
-    let longest = network.blocks.filter(\.hasBranches).max { sizes($0) < sizes($1) }
+    let longest = network.fusedBlocks.max { sizes($0) < sizes($1) }
     let chosen = try #require(longest)
     let block = chosen.path
     for (_, cause, corrupt) in storedCorruptions {
@@ -681,8 +689,8 @@ private let storedCorruptions:
     // Another block's convolution in the place of this one.
     var state = right
     let shape = state[names(block, in: network).weight].shape
-    let other = network.blocks.first {
-      $0.path != block && $0.hasBranches && state[names($0.path, in: network).weight].shape == shape
+    let other = network.fusedBlocks.first {
+      $0.path != block && state[names($0.path, in: network).weight].shape == shape
     }
     guard let path = other?.path else { return }
     state[names(block, in: network).weight].values =

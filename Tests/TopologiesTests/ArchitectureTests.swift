@@ -21,6 +21,10 @@ import Testing
     ("MobileOne-S0", 5_293_272, 2_078_504), ("MobileOne-S1", 4_825_192, 4_764_840),
     ("MobileOne-S2", 7_884_648, 7_808_168), ("MobileOne-S3", 10_170_600, 10_078_312),
     ("MobileOne-S4", 14_951_248, 14_838_352),
+    // Counted by PyTorch on models built by timm 1.0.31; the deploy form with the BatchNorms of feed-forward
+    // parts folded.
+    ("FastViT-T8", 4_026_232, 3_994_216), ("FastViT-T12", 7_553_704, 7_505_896),
+    ("FastViT-S12", 9_473_576, 9_425_768),
   ]
 
   @Test(arguments: counts)
@@ -40,6 +44,7 @@ import Testing
     ("RepVGG_B1g2", "RepVGG-B1g2"), ("repvgg_d2", "RepVGG-D2se"), ("RepVGGD2se", "RepVGG-D2se"),
     ("RepVGGplus_L2pse", "RepVGGplus-L2pse"), ("repvggplus-l2pse", "RepVGGplus-L2pse"),
     ("mobileone_s0", "MobileOne-S0"), ("MobileOneS4", "MobileOne-S4"), ("s1", "MobileOne-S1"),
+    ("fastvit_t8", "FastViT-T8"), ("FastViTS12", "FastViT-S12"),
   ])
   func `names are understood in every project's spelling`(spelling: String, name: String) throws {
     #expect(try Architecture.named(spelling).name == name)
