@@ -100,6 +100,7 @@ public func fuse(
       renamings: plan.mapping(to: model.tensors), dropped: DroppedTensors.grouped(plan.dropped)),
     notes: plan.notes.map { .remark($0) }
       + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? [])
+      + plan.epsilonNotes(names: names)
       + options.metadata.notes + format.notes(leavingOut: metadata),
     quantization: quantization)
   try model.tensors.requireUniqueNames(path: output)
@@ -147,6 +148,13 @@ private func verifyWritten(
 }
 
 extension FusionPlan {
+  /// That the epsilon of BatchNorms which are left cannot be told from the output, where its names stand
+  /// for another one.
+  fileprivate func epsilonNotes(names: Dialect) -> [Note] {
+    guard !blocksLeft.isEmpty, epsilons != [names.epsilon] else { return [] }
+    return [.epsilonLeftOut(epsilons, names: names.name, standFor: names.epsilon)]
+  }
+
   /// Two output tensors come from a fused block, one from any other.
   fileprivate func mapping(to tensors: [OutputTensor]) -> [Renaming] {
     var sources: [String] = []

@@ -58,7 +58,7 @@ public struct ModuleSequence: Equatable, Sendable {
   /// a gap.
   func numbering(ofGrouped names: some Sequence<String>) -> Numbering? {
     numbering(names.compactMap { grouped($0)?.place }) { places in
-      guard Set(places.map(\.number)).count == places.last!.number + 1 else { return nil }
+      guard Set(places.map(\.number)).count - 1 == places.last!.number else { return nil }
       return places.enumerated().map { (path(inRow: $1, $0), path(grouped: $1, $1.number)) }
     }
   }

@@ -120,6 +120,14 @@ private struct FastViTSizes {
       throw Deviation(reason: "there is no block in 'network.0'")
     }
     if stages.count > 1 { largeSize = try kernel("network.1.proj.0")[2] }
+    guard mixerSize % 2 == 1, largeSize % 2 == 1,
+      zip(stages, stages.dropFirst()).allSatisfy({ $1.channels.isMultiple(of: $0.channels) })
+    else {
+      throw Deviation(
+        reason: "kernels of \(mixerSize)x\(mixerSize) and \(largeSize)x\(largeSize) after "
+          + "\(stages.map { "\($0.channels)" }.joined(separator: ", ")) channels are not put together so"
+      )
+    }
     features = try kernel("conv_exp")[0]
     guard features.isMultiple(of: last.channels),
       let block = network.block(at: "conv_exp"),

@@ -96,6 +96,28 @@ import Testing
     }
   }
 
+  @Test func `an epsilon that BatchNorms need which are left is said, and used for both forms`()
+    throws
+  {
+    let (file, deploy) = (path(Self.files[0]), folder.file("deploy.pth"))
+    var options = FuseOptions()
+    options.epsilon = 1e-2
+    let report = try fuse(file, to: deploy, options: options)
+    #expect(report.notes.contains(.epsilonLeftOut([1e-2], names: "fastvit", standFor: 1e-5)))
+    var comparison = ComparisonOptions()
+    comparison.epsilon = 1e-2
+    let (images, _) = try expected(Self.files[0])
+    let networks = try [file, deploy].map { path in
+      try RunnableNetwork.open(path: path, arithmetic: .float64, epsilon: 1e-2)
+        .run(images).logits.flatMap { $0 }
+    }
+    #expect(
+      largestDifference(networks[0], networks[1]) < 1e-5 * networks[0].map(\.magnitude).max()!)
+    let verified = try verify(file, deploy, options: comparison)
+    let compared = try NetworkComparison(of: verified, epsilon: 1e-2) { _ in NetworkInput(images) }
+    #expect(verified.holds && compared.holds)
+  }
+
   @Test func `rewriting says what becomes of BatchNorms that the project keeps`() throws {
     let file = path(Self.files[0])
     let (deploy, graph) = (folder.file("deploy.pth"), folder.file("graph.rvd"))

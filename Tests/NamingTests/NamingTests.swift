@@ -519,6 +519,17 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     }
   }
 
+  @Test(arguments: [
+    "stages.9223372036854775807.blocks.0.token_mixer.mixer.conv_kxk.0.conv.weight",
+    "stages.9223372036854775807.0.conv_kxk.conv.weight",
+    "stages.9223372036854775808.0.conv_kxk.conv.weight",
+  ])
+  func `numbers that are too large are no numbers`(name: String) throws {
+    #expect(throws: NamingError.self) {
+      try Network(recognising: checkpoint(["": [(name, [4, 4, 3, 3])]]))
+    }
+  }
+
   @Test func `modules with a gap between them get no names in groups`() throws {
     let names = ["network.0.0.layer_scale", "network.0.0.token_mixer.layer_scale"]
     let part = names + ["network.2.0.layer_scale", "patch_embed.0.rbr_conv.0.conv.weight"]

@@ -421,10 +421,11 @@ import Testing
 
   @Test func `archs lists all architectures`() throws {
     let lines = try run("archs").output.split(separator: "\n")
-    #expect(lines.count == 21)
+    #expect(lines.count == 24)
     let names = lines.dropFirst().map { $0.split(separator: " ")[0] }
     #expect(names.first == "RepVGG-A0" && names.count { $0.hasPrefix("RepVGG") } == 15)
-    #expect(names.suffix(5) == (0...4).map { "MobileOne-S\($0)" })
+    #expect(Array(names[15..<20]) == (0...4).map { "MobileOne-S\($0)" })
+    #expect(names.suffix(3) == ["FastViT-T8", "FastViT-T12", "FastViT-S12"])
     #expect(lines[1].contains("9,108,968") && lines[1].contains("8,309,384"))
   }
 }

@@ -176,7 +176,7 @@ import Testing
 
   @Test func `archs and dialects list what there is`() throws {
     let archs = try #require(try json(["archs"])["architectures"] as? [[String: Any]])
-    #expect(archs.count == 20 && archs[0]["name"] as? String == "RepVGG-A0")
+    #expect(archs.count == 23 && archs[0]["name"] as? String == "RepVGG-A0")
     #expect(archs.map { $0["topology"] as? String }.firstIndex(of: "MobileOne") == 15)
     #expect(archs[0]["deployParameters"] as? Int == 8_309_384)
     let structure = try #require(archs[0]["structure"] as? [String: Any])
