@@ -233,7 +233,7 @@ public final class BlockFamily: Sendable {
     .repVGG, .insertedBatchNorm, .mobileOne, .dbb, .acb, .repLKNet, .repGhost, .uniRepLKNet,
     .dilatedReparam, .repViT, .repViTLegacy, .normalizedClassifier,
     .repVGGDepthwise, .implicitDetect,
-    .convolutionBatchNorm, .auxiliaryHead,
+    .convolutionBatchNorm, .auxiliaryHead, .repMixer, .repCPE,
     .span, .ecbsr, .orepa, .orepaRepVGG, .orepa1x1, .responseNormalizedLinear, .repMLPNet,
     .resRep,
   ]

@@ -24,7 +24,8 @@ public func diff(
     _ train: Network, _ deploy: Network, _ model: ModelDescription?
   ) throws -> Verification? {
     do {
-      let plan = try FusionPlan(train, epsilon: options.epsilon)
+      let plan = try FusionPlan(
+        train, epsilon: options.epsilon, isForGraph: deploy.foldsMoreThanProject)
       return try Verification(
         of: plan, epsilon: options.epsilon, in: deploy,
         correctsBiases: model?.correctsBiases == true, tolerance: options.tolerance,
@@ -37,9 +38,15 @@ public func diff(
 
   var relation: DiffReport.Relation?
   if let x = a.network, let y = b.network {
-    if y.isFused(beside: x) {
+    /// Whether the second may be the first, fused or fused further than its project does.
+    func mayBeFused(_ first: Network, _ second: Network) -> Bool {
+      second.isFused(beside: first)
+        || second.form == .deploy && !first.blocksLeftByProject.isEmpty
+          && second.foldsMoreThanProject
+    }
+    if mayBeFused(x, y) {
       relation = try verification(x, y, b.checkpoint.model).map { .secondFused($0) }
-    } else if x.isFused(beside: y) {
+    } else if mayBeFused(y, x) {
       relation = try verification(y, x, a.checkpoint.model).map { .firstFused($0) }
     }
     if relation == nil {

@@ -50,7 +50,8 @@ public func fuse(
     !format.isForDeploy
     && (try? format.names(for: network, options.writing.names, isWhole: false)) == network.dialect
   let plan = try FusionPlan(
-    network, architecture: options.architecture, epsilon: options.epsilon, keepingBranches: isOwn)
+    network, architecture: options.architecture, epsilon: options.epsilon, keepingBranches: isOwn,
+    isForGraph: !format.isShaped)
   let deployKernels = try plan.compareDeployKernels()
   let structure = try? plan.structure.get()
 
@@ -78,7 +79,7 @@ public func fuse(
       tensors, names: names, as: type.format, isShaped: format.isShaped
     ).map(watch.watching),
     ModelDescription(
-      graph: structure?.graph,
+      graph: plan.graph,
       architecture: structure?.architecture?.name,
       classes: structure?.classes,
       metadata: metadata,
@@ -106,6 +107,7 @@ public func fuse(
       renamings: plan.mapping(to: model.tensors), dropped: DroppedTensors.grouped(plan.dropped)),
     notes: plan.allNotes
       + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? [])
+      + plan.epsilonNotes(names: names)
       + options.metadata.notes + format.notes(leavingOut: metadata),
     quantization: quantization)
   try model.tensors.requireUniqueNames(path: output)
@@ -153,6 +155,13 @@ private func verifyWritten(
 }
 
 extension FusionPlan {
+  /// That the epsilon of BatchNorms which are left cannot be told from the output, where its names stand
+  /// for another one.
+  fileprivate func epsilonNotes(names: Dialect) -> [Note] {
+    guard !blocksLeft.isEmpty, epsilons != [names.epsilon] else { return [] }
+    return [.epsilonLeftOut(epsilons, names: names.name, standFor: names.epsilon)]
+  }
+
   /// Two output tensors come from a fused block, one from any other.
   fileprivate func mapping(to tensors: [OutputTensor]) -> [Renaming] {
     var sources: [String] = []

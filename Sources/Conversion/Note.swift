@@ -30,6 +30,10 @@ public enum Note: Equatable, Sendable {
   case stepsWidened(Int)
   /// Tensors that are not part of a block or the classifier keep their names.
   case otherTensors(Int)
+  /// Convolutions keep the BatchNorms behind them, as in their project's deploy form, so there is no graph.
+  case normsLeft(Int)
+  /// BatchNorms are folded that the project's own deploy form keeps.
+  case foldedFurther(names: String)
   /// No block of a known dialect is in the file; tensors keep their names.
   case namesKept
 
@@ -50,6 +54,8 @@ public enum Note: Equatable, Sendable {
     case .noPlace: "no place"
     case .stepsWidened: "steps widened"
     case .otherTensors: "other tensors"
+    case .normsLeft: "norms left"
+    case .foldedFurther: "folded further"
     case .namesKept: "names kept"
     }
   }
@@ -79,6 +85,10 @@ extension Note: CustomStringConvertible {
       "\(count) tensor\(count == 1 ? "" : "s") of int8 weights became float32, as the format has no scales"
     case .otherTensors(let count):
       "\(count) tensor\(count == 1 ? "" : "s") outside the blocks: names kept"
+    case .normsLeft(let count):
+      "\(count) convolution\(count == 1 ? "" : "s") keep\(count == 1 ? "s" : "") the BatchNorm behind, as the project's own deploy form does: there is no graph of that, unless it is fused"
+    case .foldedFurther(let names):
+      "BatchNorms are folded into convolutions that the deploy form of \(names)'s project keeps: its code does not load this"
     case .namesKept: "no block of a known dialect is in the file: names kept"
     }
   }

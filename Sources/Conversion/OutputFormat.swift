@@ -91,13 +91,6 @@ public struct OutputFormat: Sendable {
   func names(
     for network: Network, _ asked: Dialect?, isWhole: Bool
   ) throws(ConversionError) -> Dialect {
-    try names(for: network, asked, isWhole).numbered(
-      by: network.blocks.map(\.path), areCanonical: true)
-  }
-
-  private func names(
-    for network: Network, _ asked: Dialect?, _ isWhole: Bool
-  ) throws(ConversionError) -> Dialect {
     let families = network.families
     func canName(_ dialect: Dialect) -> Bool {
       families.allSatisfy { dialect.table(of: $0) != nil }
@@ -108,16 +101,19 @@ public struct OutputFormat: Sendable {
           path: network.path, dialect: asked.name, families: families.map(\.name),
           known: Dialect.all.filter(canName).map(\.name))
       }
-      return asked
+      return asked.numbered(for: network)
     }
     // Of what is not known as a whole only the blocks could be renamed. Some projects had other names in
     // one container.
     let own = network.dialect
     let keepsNames = own.root == nil && !isWhole && own.containers.isEmpty && canName(own)
-    if !keepsNames, canName(names) { return names }
+    if !keepsNames, canName(names) { return names.numbered(for: network) }
     var names = keepsNames ? own : Dialect.first(naming: families) ?? own
+    // But for what is a project's own.
+    let vector = names.layouts.vector
     names.layouts = self.names.layouts
-    return names
+    names.layouts.vector = vector
+    return names.numbered(for: network)
   }
 
   /// Whether tensors get the shapes of a dialect, too. A deploy model has its own.

@@ -51,7 +51,9 @@ public func rewrite(
     guard case .noBlocks = error, let description = checkpoint.model else { throw error }
     return try copy(checkpoint, description, to: output, format, options)
   }
-  let structure = try? Structure(of: network)
+  // A graph is of convolutions, which not all blocks of another form are.
+  let hasGraph = network.form != .deploy || network.blocksLeftByProject.isEmpty
+  let structure = hasGraph ? try? Structure(of: network) : nil
   let names = try format.names(
     for: network, options.writing.names, isWhole: structure != nil)
   // Names can be kept whatever stands beside them; but what seems to be a deploy network must be one.
@@ -81,9 +83,18 @@ public func rewrite(
   notes += epsilonNote(of: network, writtenAs: names) ?? []
   notes += options.metadata.notes
   notes += format.notes(leavingOut: original, description.metadata)
-  let others = network.parameters.count { if case .other = $0.role { true } else { false } }
+  // Another project may have names for them, too.
+  let others = network.parameters.count { parameter in
+    guard case .other = parameter.role else { return false }
+    return names.name(of: parameter.role) == network.dialect.name(of: parameter.role)
+  }
   if others > 0 {
     notes.append(.otherTensors(others))
+  }
+  if !hasGraph {
+    notes.append(.normsLeft(network.blocksLeftByProject.count))
+  } else if format.isShaped, network.foldsMoreThanProject {
+    notes.append(.foldedFurther(names: names.name))
   }
 
   var dropped = network.wrapperCounters.map { (name: $0, reason: "a counter of the wrapper") }

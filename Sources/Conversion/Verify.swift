@@ -55,7 +55,9 @@ private func verifyAsRead(
   try network.requireKnownBlocks()
   try requireForms(network, deployNetwork)
 
-  let plan = try FusionPlan(network, architecture: options.architecture, epsilon: options.epsilon)
+  let plan = try FusionPlan(
+    network, architecture: options.architecture, epsilon: options.epsilon,
+    isForGraph: deployNetwork.foldsMoreThanProject)
   let verification = try Verification(
     of: plan, epsilon: options.epsilon, in: deployNetwork,
     correctsBiases: deployCheckpoint.model?.correctsBiases == true, tolerance: options.tolerance,
@@ -108,6 +110,9 @@ func epsilonSource(_ network: Network, given: Double?) -> EpsilonSource {
 
 private func requireForms(_ train: Network, _ deploy: Network) throws {
   switch (train.form, deploy.form) {
+  // A deploy form of the project's own, of which more was folded.
+  case (.deploy, .deploy)
+  where !train.blocksLeftByProject.isEmpty && deploy.foldsMoreThanProject: break
   case (.deploy, .train):
     throw ConversionError.notComparable(path: train.path, .exchanged(other: deploy.path))
   case (.deploy, _): throw ConversionError.notComparable(path: train.path, .nothingToFuse)
@@ -128,7 +133,8 @@ private func otherStateDict(
     var reading = options.reading
     reading.key = key
     guard let other = try? Network(recognising: checkpoint, reading),
-      let plan = try? FusionPlan(other, epsilon: options.epsilon),
+      let plan = try? FusionPlan(
+        other, epsilon: options.epsilon, isForGraph: deploy.foldsMoreThanProject),
       let verification = try? Verification(
         of: plan, epsilon: options.epsilon, in: deploy, correctsBiases: correctsBiases,
         tolerance: options.tolerance,

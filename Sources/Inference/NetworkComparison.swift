@@ -64,7 +64,7 @@ extension NetworkComparison {
         RunnableNetwork(
           report.trainNetwork, describedBy: report.train.model, arithmetic: arithmetic,
           epsilon: epsilon))
-      let found = try logits(.deploy(of: report, arithmetic: arithmetic))
+      let found = try logits(.deploy(of: report, arithmetic: arithmetic, epsilon: epsilon))
       return try Outcome(arithmetic, expected, found, path: report.deploy.path)
     }
     self.images = images!.count
@@ -117,11 +117,12 @@ extension NetworkComparison.Outcome {
 extension RunnableNetwork {
   /// A file that describes its network by its graph, any other by its names and shapes.
   fileprivate static func deploy(
-    of report: VerifyReport, arithmetic: Arithmetic
+    of report: VerifyReport, arithmetic: Arithmetic, epsilon: Double?
   ) throws -> RunnableNetwork {
     guard let model = report.deploy.model, model.graph != nil else {
       return try RunnableNetwork(
-        report.deployNetwork, describedBy: report.deploy.model, arithmetic: arithmetic)
+        report.deployNetwork, describedBy: report.deploy.model, arithmetic: arithmetic,
+        epsilon: epsilon)
     }
     return try RunnableNetwork(
       model, tensors: report.deployNetwork.stateDict.tensors.map(\.tensor),

@@ -86,7 +86,7 @@ extension RunnableNetwork {
         try FusedBlock(block, of: network, epsilon: epsilon ?? network.dialect.epsilon).branch)
     }
     try self.init(
-      form: network.blocks.contains(where: \.hasBranches) ? .train : .deploy, network, structure,
+      form: network.form == .deploy ? .deploy : .train, network, structure,
       sources, arithmetic, describedBy: model, notes: network.notes)
   }
 
@@ -106,6 +106,10 @@ extension RunnableNetwork {
         sources[.block(block.address, .fused(.bias))] = .bias(block.kernel)
       case .pass(let parameter): sources[parameter.role] = .tensor(parameter.tensor)
       }
+    }
+    for block in plan.blocksLeft {
+      sources[.block(block.address, .fused(.weight))] = .branch(
+        try FusedBlock(block, of: plan.network, epsilon: plan.epsilon).branch)
     }
     try self.init(form: .deploy, plan.network, structure, sources, arithmetic)
   }

@@ -4,10 +4,11 @@ internal import Tensors
 
 extension RunnableNetwork {
   /// How pictures are scaled and cut for this network: to the size that the file says; else to what the
-  /// authors test at, 320 pixels for D2se and L2pse, 224 for all others.
+  /// authors test at, 320 pixels for D2se and L2pse, 256 for FastViT, 224 for all others.
   public var preparation: ImagePreparation {
+    let name = architecture ?? ""
     let at320 = ["RepVGG-D2se", "RepVGGplus-L2pse"]
-    let usual = architecture.map(at320.contains) == true ? 320 : 224
+    let usual = at320.contains(name) ? 320 : name.contains("FastViT") ? 256 : 224
     return ImagePreparation(usualFor: input?.size ?? usual)
   }
 }

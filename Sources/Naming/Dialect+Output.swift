@@ -18,7 +18,7 @@ extension Dialect {
       throw .noName(dialect: self.name, parameter: label(of: role))
     }
     let layouts = isShaped ? layouts : Layouts()
-    guard var result = layouts.stored(tensor, as: ShapeForm(role), groups: groups) else {
+    guard var result = layouts.stored(tensor, as: form(of: role), groups: groups) else {
       throw .unknownGroups(dialect: self.name, parameter: name)
     }
     result.name = name

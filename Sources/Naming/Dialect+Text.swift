@@ -72,12 +72,16 @@ extension Dialect {
     ]
     parts[.batchesTracked] = table.optional("batchnorm counter")
     classifier = table.optional("classifier")
+    others = try table.correspondences("other", atLeast: 0)
+    sequence = try table.sequence()
+    vectors = try table.templates("vector")
     layouts = Layouts()
     layouts.kernel = try table.choice("kernel layout", default: .oihw)
     layouts.linear = try table.choice("linear layout", default: .outIn)
     layouts.squeezeExcitation = try table.choice("squeeze-excitation layout", default: .kernel)
     layouts.batchNorm = try table.choice("batchnorm layout", default: .c)
     layouts.convolutionBias = try table.choice("bias layout", default: .c)
+    layouts.vector = try table.choice("vector layout", default: .c)
     tables = []
     self.text = text
     try table.finish()
@@ -89,6 +93,7 @@ extension Dialect {
       blocks.isShared = try part.isSaid("names", "shared")
       blocks.keepsBranches = try part.isSaid("branches", "kept")
       blocks.classes = part.words("class") ?? []
+      blocks.folding = try part.choice("folded", default: .always)
       tables.append(blocks)
       try part.finish()
     }
@@ -162,7 +167,9 @@ private struct Table {
   }
 
   private mutating func append(_ entry: Entry) throws(NamingError) {
-    if entry.key != "block", entries.contains(where: { $0.key == entry.key }) {
+    if !["block", "other", "vector"].contains(entry.key),
+      entries.contains(where: { $0.key == entry.key })
+    {
       throw problem("'\(entry.key)' is there twice", entry.line)
     }
     entries.append(entry)
@@ -301,7 +308,30 @@ private struct Table {
     return true
   }
 
-  mutating func correspondences(_ key: String) throws(NamingError) -> [Correspondence] {
+  mutating func templates(_ key: String) throws(NamingError) -> [Template] {
+    var result: [Template] = []
+    while let (value, line) = take(key) {
+      do throws(Template.Malformed) {
+        result.append(try Template(value))
+      } catch {
+        throw problem(error.reason, line)
+      }
+    }
+    return result
+  }
+
+  mutating func sequence() throws(NamingError) -> ModuleSequence? {
+    guard let (value, line) = take("sequence"), !value.isEmpty else { return nil }
+    guard let sequence = ModuleSequence(value) else {
+      throw problem(
+        "'sequence' is as in 'network = stages / downsample proj / blocks *', not '\(value)'", line)
+    }
+    return sequence
+  }
+
+  mutating func correspondences(
+    _ key: String, atLeast count: Int = 1
+  ) throws(NamingError) -> [Correspondence] {
     var result: [Correspondence] = []
     while let (value, line) = take(key) {
       do throws(Template.Malformed) {
@@ -310,7 +340,7 @@ private struct Table {
         throw problem(error.reason, line)
       }
     }
-    guard !result.isEmpty else { throw missing(key) }
+    guard result.count >= count else { throw missing(key) }
     return result
   }
 

@@ -8,7 +8,7 @@ internal import Tensors
 /// The name of a block's parameter is the block's path, a separator, the name of its layer, and the last
 /// part. The table is written as text (formats/dialects.md); `Dialects/` has one for each project and
 /// family.
-public struct Dialect: Equatable, Sendable {
+public struct Dialect: Sendable {
   /// What `--names` calls it.
   public var name: String
   /// The project, for people.
@@ -49,6 +49,15 @@ public struct Dialect: Equatable, Sendable {
   var numbering: Numbering?
   /// The pairs of paths that `numbering` gives for one network.
   var numbers = NumberedPaths()
+  /// What else is called otherwise than by the family's first project: names outside blocks, theirs and
+  /// this project's. The first pair that matches counts.
+  public var others: [Correspondence] = []
+  /// Names outside blocks of what has one value for each channel, as the family's first project has them.
+  public var vectors: [Template] = []
+  /// Modules that this project counts in groups, and the family's first project in a row.
+  public var sequence: ModuleSequence?
+  /// Where the modules of one network are; what is in such a module has no name without it.
+  private var rows: ModuleSequence.Numbering?
   /// The whole table, as it was written.
   public var text: String
 
@@ -57,8 +66,8 @@ public struct Dialect: Equatable, Sendable {
     .official, .baseCls, .renamedMegEngine, .timm, .mmpretrain, .paddleClas, .zcls, .objax, .keras,
     .yolov6, .mobileOne, .mobileOneTimm, .mobileOneMMPretrain, .dbb, .dbbHDF5,
     .acnet, .repLKNet, .repGhost, .officialInsertedBatchNorm, .uniRepLKNet, .repViT, .repViTTimm,
-    .repViTTimmLegacy, .span, .ecbsr, .orepa, .repMLPNet, .resRep, .repLKNetDeep,
-    .yolov7, .ultralytics, .yolov9, .rtdetr, .dfine,
+    .repViTTimmLegacy, .fastViT, .fastViTTimm, .mobileCLIP, .span, .ecbsr, .orepa, .repMLPNet,
+    .resRep, .repLKNetDeep, .yolov7, .ultralytics, .yolov9, .rtdetr, .dfine,
   ]
 
   /// Those that files are read by without being asked to.
@@ -105,6 +114,17 @@ public struct BlockTable: Equatable, Sendable {
   /// Whether deploy files of this project hold the branches beside the deploy convolutions, and its own
   /// code asks for both.
   public var keepsBranches = false
+  /// Where its blocks become one convolution.
+  public var folding = Folding.always
+
+  /// Where blocks become one convolution.
+  public enum Folding: String, CaseIterable, Sendable {
+    /// In every deploy form.
+    case always
+    /// Only where a whole network becomes a graph, which has no BatchNorm: the project's own deploy code
+    /// leaves them as they are.
+    case graph
+  }
 
   /// The name of a module of a layer; `{n}` and the like stand for the layer's numbers.
   public struct LayerName: Equatable, Sendable {
@@ -168,6 +188,61 @@ extension Dialect: CustomStringConvertible {
   public var description: String { name }
 }
 
+extension Dialect: Equatable {
+  /// Whether it is the same table, whatever network it is used on.
+  public static func == (a: Dialect, b: Dialect) -> Bool {
+    a.name == b.name && a.text == b.text && a.layouts == b.layouts && a.tables == b.tables
+  }
+}
+
+extension Dialect {
+  /// What kind of shape a role asks for.
+  func form(of role: Role) -> ShapeForm {
+    if case .other(let name) = role, vectors.contains(where: { $0.match(name) != nil }) {
+      return .vector
+    }
+    return ShapeForm(role)
+  }
+}
+
+// MARK: Modules in groups
+
+extension Dialect {
+  /// The table for a network with these names, which are this project's.
+  func numbered(reading names: [String]) -> Dialect {
+    guard let sequence else { return numbered(by: names, areCanonical: false) }
+    var result = self
+    result.rows = sequence.numbering(ofGrouped: names)
+    return result
+  }
+
+  /// The table for a network of whatever project.
+  public func numbered(for network: Network) -> Dialect {
+    guard sequence != nil else {
+      return numbered(by: network.blocks.map(\.path), areCanonical: true)
+    }
+    return numbered(inRow: network.parameters.compactMap { nameInRow(of: $0.role) })
+  }
+
+  /// The table for a network with these names, which are this project's but for modules in a row.
+  func numbered(inRow names: [String]) -> Dialect {
+    guard let sequence else { return self }
+    var result = self
+    result.rows = sequence.numbering(ofRow: names)
+    return result
+  }
+
+  /// A name of this project with its modules in a row, as block tables have them.
+  func inRow(_ name: String) -> String {
+    sequence.flatMap { $0.inRow(name, rows) } ?? name
+  }
+
+  /// What the family's first project calls a tensor outside blocks.
+  func canonicalName(ofOther name: String) -> String {
+    others.lazy.compactMap { $0.backward(name) }.first ?? name
+  }
+}
+
 extension Dialect {
   private func join(_ parts: String...) -> String {
     parts.filter { !$0.isEmpty }.joined(separator: ".")
@@ -204,6 +279,13 @@ extension Dialect {
 
   /// The name of a tensor with this role; nil if this project has no such parameter.
   public func name(of role: Role) -> String? {
+    let name = nameInRow(of: role)
+    guard let sequence else { return name }
+    return name.flatMap { sequence.grouped($0, rows) }
+  }
+
+  /// The same with modules in a row that this project groups.
+  private func nameInRow(of role: Role) -> String? {
     switch role {
     case .block(let block, let address):
       guard let table = table(of: block.family), var path = path(ofBlock: block.path, in: table)
@@ -224,7 +306,7 @@ extension Dialect {
     case .classifier(let part):
       return classifier.map { join($0, parts[part]!) }
     case .other(let name):
-      return name
+      return others.lazy.compactMap { $0.forward(name) }.first ?? name
     }
   }
 

@@ -12,9 +12,6 @@ struct ForeignFamily: Sendable {
       name: "QARepVGG (super-gradients)",
       markers: [".branch_3x3.", ".post_bn.", ".no_conv_branch."]),
     ForeignFamily(name: "PP-LCNetV3", markers: [".lab.scale"]),
-    ForeignFamily(
-      name: "FastViT or MobileCLIP",
-      markers: [".token_mixer.mixer.", ".lkb_origin.", ".pos_emb.pos_enc", ".large_conv.conv."]),
     ForeignFamily(name: "RepOptimizers", markers: [".scale_conv.", ".scale_identity."]),
   ]
 

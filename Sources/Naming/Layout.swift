@@ -15,6 +15,9 @@ public struct Layouts: Equatable, Sendable {
   /// Of the biases of convolutions, those of Squeeze-and-Excitation too.
   public var convolutionBias = Vector.c
 
+  /// Of what outside blocks has one value for each channel, as `Dialect.vectors` says.
+  public var vector = Vector.c
+
   /// Axes of a kernel, outermost first.
   public enum Kernel: String, CaseIterable, Sendable {
     /// PyTorch, Paddle.
@@ -64,7 +67,7 @@ public struct Layouts: Equatable, Sendable {
 
 /// What kind of shape a role asks for.
 enum ShapeForm {
-  case kernel, squeezeExcitation, matrix, batchNorm, convolutionBias, linearBias, any
+  case kernel, squeezeExcitation, matrix, batchNorm, convolutionBias, linearBias, vector, any
 
   init(_ role: Role) {
     switch role {
@@ -101,6 +104,10 @@ extension Layouts {
     if form != .any && sizes.contains(0) { return nil }
     switch (form, sizes.count) {
     case (.any, _): return tensor
+    case (.vector, _):
+      // Names are all that it is known by.
+      guard sizes.count(where: { $0 > 1 }) <= 1 else { return tensor }
+      return tensor.reshaped(to: [tensor.shape.elementCount])
     case (.batchNorm, 1...), (.convolutionBias, 1...), (.linearBias, 1...):
       guard sizes.count(where: { $0 > 1 }) <= 1 else { return nil }
       return tensor.reshaped(to: [tensor.shape.elementCount])
@@ -119,7 +126,8 @@ extension Layouts {
   func expectation(_ form: ShapeForm) -> String {
     switch form {
     case .any: "a tensor"
-    case .batchNorm, .convolutionBias, .linearBias: "a vector of one value for each channel"
+    case .batchNorm, .convolutionBias, .linearBias, .vector:
+      "a vector of one value for each channel"
     case .matrix: "a matrix [\(linear == .outIn ? "out, in" : "in, out")]"
     case .kernel, .squeezeExcitation:
       kernel == .hwio
@@ -144,6 +152,8 @@ extension Layouts {
     switch form {
     case .any, .linearBias: return tensor
     case .batchNorm: return tensor.reshaped(to: batchNorm.shape(tensor.shape.elementCount))
+    case .vector:
+      return sizes.count == 1 ? tensor.reshaped(to: vector.shape(sizes[0])) : tensor
     case .convolutionBias:
       return tensor.reshaped(to: convolutionBias.shape(tensor.shape.elementCount))
     case .squeezeExcitation where squeezeExcitation == .outIn:

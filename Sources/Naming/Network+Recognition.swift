@@ -71,7 +71,8 @@ extension Network {
     var blocks = Dictionary(
       recognition.blocks.values.map { ($0.path, Block(address: $0)) },
       uniquingKeysWith: { first, _ in first })
-    for (named, role) in zip(recognition.stateDict.tensors, recognition.roles) {
+    for (index, named) in recognition.stateDict.tensors.enumerated() {
+      let role = recognition.roles[index]
       if Wrapper.counters.contains(named.name) {
         wrapperCounters.append(named.name)
         continue
@@ -79,7 +80,7 @@ extension Network {
       if let first = seen.updateValue(named.name, forKey: role) {
         throw .collision(path: path, first: first, second: named.name)
       }
-      let form = ShapeForm(role)
+      let form = recognition.dialect.form(of: role)
       let tensor = recognition.layouts.canonical(
         recognition.withShape(named.tensor, as: role), as: form)
       if tensor == nil, form == .kernel, recognition.isShapeless,
@@ -99,8 +100,8 @@ extension Network {
       parameters.append(parameter)
       switch role {
       case .block(let block, let address): blocks[block.path]!.parameters[address] = parameter
-      case .other(let name):
-        if let block = recognition.block(around: name) {
+      case .other:
+        if let block = recognition.block(around: recognition.wrapped.names[index]) {
           unknown[block, default: []].append(named.name)
         }
       case .classifier: break
@@ -225,22 +226,25 @@ private struct Recognition {
 
   private init(
     of stateDict: StateDict, names: Wrapper.Names, _ renamedCount: Int, container: String,
-    as dialect: Dialect, asFormOf other: Network?
+    as table: Dialect, asFormOf other: Network?
   ) {
+    var dialect = table
     self.stateDict = stateDict
-    self.dialect = dialect
     layouts = container == "rvd" ? Layouts() : dialect.layouts
     self.renamedCount = renamedCount
     var suffixes = SuffixTable(of: dialect)
     let roots =
       dialect.root.map { root in dialect.tables.flatMap { $0.paths(ofBlock: root) } } ?? []
-    wrapped = names.bare { name in
-      roots.contains(where: name.hasPrefix) && suffixes.split(name)?.block.path == dialect.root
+    var wrapped = names.bare { name in
+      roots.contains(where: name.hasPrefix) && suffixes.split(name)?.block.path == table.root
     }
-    if dialect.numbering != nil {
-      self.dialect = dialect.numbered(by: wrapped.names, areCanonical: false)
-      suffixes = SuffixTable(of: self.dialect)
+    if dialect.numbering != nil || dialect.sequence != nil {
+      dialect = dialect.numbered(reading: wrapped.names)
+      wrapped.names = wrapped.names.map(dialect.inRow)
+      suffixes = SuffixTable(of: dialect)
     }
+    self.dialect = dialect
+    self.wrapped = wrapped
     self.suffixes = suffixes
     // Rules have changed the names of tensors, and not those of modules.
     evidence = BlockEvidence(
@@ -426,7 +430,7 @@ private struct Recognition {
         return .classifier(part)
       }
     }
-    return .other(name: name)
+    return .other(name: dialect.canonicalName(ofOther: name))
   }
 
   /// A weight without a shape (`.wts` has none) in the shape that its layer's bias implies, if the family

@@ -133,6 +133,20 @@ public struct Network: Sendable {
   /// The block at a path.
   public func block(at path: String) -> Block? { indexOfBlock[path].map { blocks[$0] } }
 
+  /// Blocks with branches that the project's own deploy form has, too.
+  public var blocksLeftByProject: [Block] {
+    blocks.filter { $0.hasBranches && folding(of: $0) == .graph }
+  }
+
+  /// Whether blocks are folded that the project's own deploy code leaves.
+  public var foldsMoreThanProject: Bool {
+    blocks.contains { !$0.hasBranches && folding(of: $0) == .graph }
+  }
+
+  private func folding(of block: Block) -> BlockTable.Folding? {
+    dialect.table(of: block.family)?.folding
+  }
+
   /// The block that takes the image, if there is one.
   public var rootBlock: Block? { dialect.root.flatMap { block(at: $0) } }
 

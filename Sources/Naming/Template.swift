@@ -103,9 +103,10 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
       guard let value = Int(Substring(digits)),
         digits.count == 1 || digits.first != UInt8(ascii: "0")
       else { return false }
-      guard binding.numbers[place] ?? (value - offset) == value - offset else { return false }
+      let (number, overflow) = value.subtractingReportingOverflow(offset)
+      guard !overflow, binding.numbers[place] ?? number == number else { return false }
       let before = binding
-      binding.numbers[place] = value - offset
+      binding.numbers[place] = number
       if match(parts.dropFirst(), name.dropFirst(digits.count), &binding) { return true }
       binding = before
       return false
@@ -147,8 +148,10 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
       switch part {
       case .literal(let text): name += text
       case .number(let place, let offset):
-        guard let value = binding.numbers[place], value + offset >= 0 else { return nil }
-        name += String(value + offset)
+        guard let value = binding.numbers[place] else { return nil }
+        let (number, overflow) = value.addingReportingOverflow(offset)
+        guard !overflow, number >= 0 else { return nil }
+        name += String(number)
       case .text(let index):
         guard let text = binding.texts[index] else { return nil }
         name += text

@@ -1,5 +1,6 @@
 public import Blocks
 internal import Checkpoints
+public import Graphs
 public import Naming
 public import Tensors
 public import Topologies
@@ -20,10 +21,15 @@ public struct FusionPlan: Sendable {
   public let network: Network
   /// In execution order if the structure is known, else in the file's.
   public let steps: [Step]
+  /// BatchNorm's epsilon, for files that do not say it.
+  public let epsilon: Double
   /// Names that do not become part of the deploy form, and why.
   public let dropped: [(name: String, reason: String)]
   /// The whole network, or why it is not known.
   public let structure: Result<Structure, Deviation>
+  /// Blocks that the project's own deploy code leaves as they are, and so does this plan: its tensors are
+  /// not those of the structure's graph.
+  public let blocksLeft: [Block]
   /// Blocks that have a deploy kernel beside their branches: compared, never trusted.
   public let blocksWithBoth: [Block]
   /// What should be said.
@@ -36,6 +42,9 @@ public struct FusionPlan: Sendable {
     Set(blocks.flatMap(\.epsilons)).sorted()
   }
 
+  /// What the tensors of the deploy form are used for, if that is known.
+  public var graph: Graph? { blocksLeft.isEmpty ? try? structure.get().graph : nil }
+
   /// Those that are fused, in the order of the steps.
   public var blocks: [FusedBlock] {
     steps.compactMap { if case .fuse(let block) = $0 { block } else { nil } }
@@ -46,27 +55,38 @@ public struct FusionPlan: Sendable {
   ///   - epsilon: BatchNorm's, for files that do not say it; by default the dialect's.
   ///   - keepsBranches: whether branches stay beside the convolution where the project's own deploy form
   ///     has them.
+  ///   - isForGraph: whether a network that is known as a whole becomes a graph, so that blocks are folded
+  ///     which the project's own deploy code leaves.
   /// - Throws: `FusionError`, `NamingError`, `ReadError`.
   public init(
     _ network: Network, architecture: Architecture? = nil, epsilon: Double? = nil,
-    keepingBranches keepsBranches: Bool = false
+    keepingBranches keepsBranches: Bool = false, isForGraph: Bool = false
   ) throws {
     // Before anything is believed of a block: a deploy kernel beside unknown branches can be noise.
     try network.requireKnownBlocks()
-    guard network.form != .deploy else {
+    // What the project's own deploy form leaves can still become a graph.
+    guard network.form != .deploy || isForGraph && !network.blocksLeftByProject.isEmpty else {
       throw FusionError.alreadyFused(path: network.path, blocks: network.blocks.count)
     }
     if let architecture { try FusionPlan.require(architecture, of: network) }
     let pruning = try Pruning(of: network)
     let network = pruning.network
     self.network = network
+    self.epsilon = epsilon ?? network.dialect.epsilon
     let structure = Result { () throws(Deviation) in try Structure(of: network, epsilon: epsilon) }
     self.structure = structure
 
+    if case .success = structure, isForGraph {
+      blocksLeft = []
+    } else {
+      blocksLeft = network.blocksLeftByProject
+    }
+    let left = Set(blocksLeft.map(\.path))
+
     var blocks: [String: FusedBlock] = [:]
-    for block in network.blocks where block.hasBranches {
+    for block in network.blocks where block.hasBranches && !left.contains(block.path) {
       blocks[block.path] = try FusedBlock(
-        block, of: network, epsilon: epsilon ?? network.dialect.epsilon)
+        block, of: network, epsilon: self.epsilon)
     }
     let families = Set(blocks.values.map(\.address.family.name))
     assumptions = BlockFamily.all.filter { families.contains($0.name) }.compactMap { family in
@@ -85,7 +105,9 @@ public struct FusionPlan: Sendable {
       + (blocks.values.contains { keeping.contains($0.address.family) }
         ? ["the branches stay beside the convolutions: the project's own code asks for both"] : [])
       + pruning.notes
-    blocksWithBoth = network.blocks.filter { $0.hasBranches && $0.hasFused }
+    blocksWithBoth = network.blocks.filter {
+      $0.hasBranches && $0.hasFused && blocks[$0.path] != nil
+    }
 
     var steps: [Step] = []
     var dropped: [(String, String)] = []
@@ -117,7 +139,8 @@ public struct FusionPlan: Sendable {
     }
     for (name, what) in network.stateDict.ignored { dropped.append((name, what)) }
     self.dropped = dropped
-    self.steps = (try? structure.get()).map { FusionPlan.inExecutionOrder(steps, $0) } ?? steps
+    self.steps =
+      (try? structure.get()).map { FusionPlan.inExecutionOrder(steps, $0, leaving: left) } ?? steps
   }
 
   private static func notes(
@@ -149,15 +172,26 @@ public struct FusionPlan: Sendable {
     return notes
   }
 
-  private static func inExecutionOrder(_ steps: [Step], _ structure: Structure) -> [Step] {
-    var byRole: [Role: Step] = [:]
+  /// - Parameter left: paths of blocks that are left as they are: all of one stands in the place of its
+  ///   convolution.
+  private static func inExecutionOrder(
+    _ steps: [Step], _ structure: Structure, leaving left: Set<String>
+  ) -> [Step] {
+    var byRole: [Role: [Step]] = [:]
     for step in steps {
       switch step {
-      case .fuse(let block): byRole[.block(block.address, .fused(.weight))] = step
-      case .pass(let parameter): byRole[parameter.role] = step
+      case .fuse(let block): byRole[.block(block.address, .fused(.weight))] = [step]
+      case .pass(let parameter):
+        var role = parameter.role
+        if case .block(let block, let place) = role, left.contains(block.path),
+          block.family.isOwn(place.layer)
+        {
+          role = .block(block, .fused(.weight))
+        }
+        byRole[role, default: []].append(step)
       }
     }
-    let ordered = structure.deployParameters.compactMap { byRole[$0.role] }
+    let ordered = structure.deployParameters.flatMap { byRole[$0.role] ?? [] }
     // Behind them the counters of BatchNorms that deploy form has.
     let roles = Set(structure.deployParameters.map(\.role))
     let counters = steps.filter {

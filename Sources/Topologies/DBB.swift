@@ -8,7 +8,7 @@ extension Topology {
   /// 4.1; resnet.py and mobilenet.py of github.com/DingXiaoH/DiverseBranchBlock). Their paths tell which,
   /// and where they halve the resolution.
   static let dbb = Topology(
-    name: "DBB",
+    name: "DBB", family: .dbb,
     structure: { (network, _) throws(Deviation) in
       var assembly = ResNetAssembly(of: network)
       if network.block(at: "stage0.conv1") != nil {

@@ -6,7 +6,7 @@ extension Topology {
   /// first of each halving the resolution (arXiv:2206.04040, table 1; mobileone.py of
   /// github.com/apple/ml-mobileone).
   static let mobileOne = Topology(
-    name: "MobileOne",
+    name: "MobileOne", family: .mobileOne,
     structure: { (network, _) throws(Deviation) in
       let chain = try BlockChain(of: network)
       var order = [("stage0", 2)]

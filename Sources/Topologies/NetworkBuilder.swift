@@ -46,6 +46,30 @@ struct NetworkBuilder {
       block: label ?? shape.path)
   }
 
+  /// A block with its Squeeze-and-Excitation and activation.
+  ///
+  /// - Parameter activation: nil if nothing follows the sum of the branches.
+  mutating func add(_ shape: BlockShape, on input: Int, _ activation: NodeKind?) -> Int {
+    let path = shape.path
+    var value = block(shape, of: input)
+    let squeeze = shape.squeezeExcitation
+    if squeeze?.placement != .beforeActivation, let activation {
+      value = append(activation, value, block: path)
+    }
+    if let squeeze {
+      value = squeezeExcitation(
+        shape.outputChannels, inner: squeeze.channels, of: value, label: path
+      ) { isSqueeze, part in
+        let layer: LayerAddress = isSqueeze ? .squeeze(squeeze.placement) : .excite(squeeze.placement)
+        return .block(shape.address, ParameterAddress(layer, part))
+      }
+    }
+    if squeeze?.placement == .beforeActivation, let activation {
+      value = append(activation, value, block: path)
+    }
+    return value
+  }
+
   /// A block with the branches that a file has, whatever they are: whether they fit each other is seen when
   /// they are fused.
   ///
@@ -110,6 +134,25 @@ struct NetworkBuilder {
     return graph.batchNorm(
       value, gamma: vector("weight"), beta: vector("bias"), mean: vector("running_mean"),
       variance: vector("running_var"), epsilon: epsilon, block: label)
+  }
+
+  /// A 1x1 convolution with a bias that is no block's.
+  ///
+  /// - Parameter name: of its weight and bias, less the last part.
+  mutating func pointwise(
+    _ name: String, _ input: Int, _ output: Int, on value: Int, block: String
+  ) -> Int {
+    pointwise(
+      (.other(name: name + ".weight"), .other(name: name + ".bias")), input, output, of: value,
+      label: block)
+  }
+
+  /// Factors for each channel.
+  ///
+  /// - Parameter name: of the factors.
+  mutating func scale(_ name: String, _ channels: Int, on value: Int, block: String) -> Int {
+    graph.append(
+      .scale, value, operands: [operand(.other(name: name), [channels]), nil], block: block)
   }
 
   /// A pointwise convolution with a bias and nothing else, under a name of its own.

@@ -8,7 +8,7 @@ extension Topology {
   /// two pointwise convolutions by turns, each beside an identity (arXiv:2203.06717, figure 2; replknet.py of
   /// github.com/DingXiaoH/RepLKNet-pytorch).
   static let repLKNet = Topology(
-    name: "RepLKNet",
+    name: "RepLKNet", family: .repLKNet,
     structure: { (network, epsilon) throws(Deviation) in
       let plan = try RepLKNetPlan(of: network)
       guard let classes = network[RepLKNetPlan.head(.weight)]?.tensor.shape.dimensions.first else {

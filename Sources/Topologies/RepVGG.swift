@@ -5,7 +5,7 @@ extension Topology {
   /// RepVGG and RepVGGplus: one block for the image, then four stages, each halving the resolution
   /// (repvgg.py and repvggplus.py of github.com/DingXiaoH/RepVGG).
   static let repVGG = Topology(
-    name: "RepVGG",
+    name: "RepVGG", family: .repVGG,
     structure: { (network, _) throws(Deviation) in
       let chain = try BlockChain(of: network)
       let isPlus = chain.has("stage1.blocks.0")

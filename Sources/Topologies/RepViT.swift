@@ -23,7 +23,7 @@ extension Topology {
 
   private static func repViT(_ family: BlockFamily, architectures: [Architecture]) -> Topology {
     Topology(
-      name: family.name,
+      name: family.name, family: family,
       structure: { (network, _) throws(Deviation) in
         let plan = try RepViTPlan(of: network, family)
         guard let classes = plan.classes(of: network) else {

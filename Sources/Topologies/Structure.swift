@@ -104,6 +104,8 @@ public struct BlockShape: Equatable, Sendable {
   public var squeezeExcitation: SqueezeExcitation?
   /// In the order of a state dict.
   public var branches: [Branch] = []
+  /// Layers of the training form that are nothing but a parameter, with their shapes.
+  public var factors: [LayerAddress: Shape] = [:]
 
   /// In the numbering of the family's first project.
   public var path: String { address.path }
@@ -111,22 +113,31 @@ public struct BlockShape: Equatable, Sendable {
   /// Whether what comes in could be added to what comes out: where families have an identity.
   public var keepsShape: Bool { inputChannels == outputChannels && stride == 1 }
 
+  /// Whether an identity is among its branches, with parameters or without.
+  public var hasIdentity: Bool {
+    keepsShape && (address.family.keepsWidth || branches.contains { $0.kernelSize == nil })
+  }
+
   /// The parameters of its branches with their shapes, but for BatchNorm's counters.
   var trainParameters: [Structure.Parameter] {
-    branches.flatMap { branch in
-      let layer = address.family.layer(named: branch.layer.name)!
-      let parts =
-        (branch.kernelSize == nil ? [] : [Part.weight]) + (branch.hasBias ? [.bias] : [])
-        + (layer.hasBatchNorm ? Part.ofBatchNorm.dropLast() : [])
-      return parts.map { part -> Structure.Parameter in
-        let shape: Shape =
-          part == .weight
-          ? [outputChannels, inputChannels / groups, branch.kernelSize!, branch.kernelSize!]
-          : [outputChannels]
-        return Structure.Parameter(
-          role: .block(address, ParameterAddress(branch.layer, part)), shape: shape)
-      }
+    let factors = factors.sorted { $0.key < $1.key }.map { layer, shape in
+      Structure.Parameter(role: .block(address, ParameterAddress(layer, .value)), shape: shape)
     }
+    return factors
+      + branches.flatMap { branch in
+        let layer = address.family.layer(named: branch.layer.name)!
+        let parts =
+          (branch.kernelSize == nil ? [] : [Part.weight]) + (branch.hasBias ? [.bias] : [])
+          + (layer.hasBatchNorm ? Part.ofBatchNorm.dropLast() : [])
+        return parts.map { part -> Structure.Parameter in
+          let shape: Shape =
+            part == .weight
+            ? [outputChannels, inputChannels / groups, branch.kernelSize!, branch.kernelSize!]
+            : [outputChannels]
+          return Structure.Parameter(
+            role: .block(address, ParameterAddress(branch.layer, part)), shape: shape)
+        }
+      }
   }
 }
 
@@ -144,22 +155,7 @@ extension Structure {
   ) {
     var builder = NetworkBuilder()
     var value = Graph.input
-    for block in blocks {
-      let path = block.path
-      value = builder.block(block, of: value)
-      let placement = block.squeezeExcitation?.placement
-      if placement != .beforeActivation { value = builder.append(.relu, value, block: path) }
-      if let squeeze = block.squeezeExcitation {
-        value = builder.squeezeExcitation(
-          block.outputChannels, inner: squeeze.channels, of: value, label: path
-        ) { isSqueeze, part in
-          let layer: LayerAddress =
-            isSqueeze ? .squeeze(squeeze.placement) : .excite(squeeze.placement)
-          return .block(block.address, ParameterAddress(layer, part))
-        }
-      }
-      if placement == .beforeActivation { value = builder.append(.relu, value, block: path) }
-    }
+    for block in blocks { value = builder.add(block, on: value, .relu) }
     builder.classifier(
       (.classifier(.weight), .classifier(.bias)), blocks.last!.outputChannels, classes, of: value)
     self = builder.structure(

@@ -7,8 +7,10 @@ internal import Tensors
 ///
 /// Each has a file in this folder, and a line in `all`.
 public struct Topology: Sendable {
-  /// That of the family whose blocks it is made of: `RepVGG`.
+  /// What its authors call it: `RepVGG`.
   public let name: String
+  /// The family that its networks are known by.
+  let family: BlockFamily
   /// The structure of a network, from its paths and shapes alone; strides from whole modules if the file
   /// has them. `epsilon` is that of its BatchNorms, where the file does not say it.
   ///
@@ -24,14 +26,14 @@ public struct Topology: Sendable {
 
   /// Every kind of network that is known as a whole.
   public static let all: [Topology] = [
-    .repVGG, .mobileOne, .repViT, .repViTLegacy, .repLKNet, .dbb,
+    .repVGG, .mobileOne, .repViT, .repViTLegacy, .repLKNet, .dbb, .fastViT,
   ]
 
   func classes(of network: Network) -> Int? {
     classifiers.lazy.compactMap { network[$0]?.tensor.shape.dimensions.first }.first
   }
 
-  /// The one whose blocks are of this family; nil if none is known.
+  /// The one of this name; nil if none is known.
   public static func named(_ name: String) -> Topology? { all.first { $0.name == name } }
 }
 
@@ -43,9 +45,9 @@ extension Structure {
   /// - Throws: `Deviation` if it is not exactly a network of a known topology: other tensors beside the
   ///   blocks, gaps in the numbering, channels that do not fit, no classifier.
   public init(of network: Network, epsilon: Double? = nil) throws(Deviation) {
-    let family = network.dialect.family.name
-    guard let topology = Topology.named(family) else {
-      throw Deviation(reason: "no tensor tells how blocks of \(family) are put together")
+    let family = network.dialect.family
+    guard let topology = Topology.all.first(where: { $0.family == family }) else {
+      throw Deviation(reason: "no tensor tells how blocks of \(family.name) are put together")
     }
     if let (block, names) = network.unknownInBlocks.first {
       let resembles = network.resembles.map { ": it is a name of \($0), which is not fused yet" }

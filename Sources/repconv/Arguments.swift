@@ -234,7 +234,7 @@ struct GivenInputArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Height and width of the images, in pixels (default: what the file says; to run it, else 320 for D2se and L2pse, 224 for others).",
+      "Height and width of the images, in pixels (default: what the file says; to run it, else 320 for D2se and L2pse, 256 for FastViT, 224 for others).",
       valueName: "pixels"))
   var size: Int?
 

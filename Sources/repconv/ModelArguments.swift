@@ -10,7 +10,7 @@ import Tensors
 struct ModelArguments: ParsableArguments {
   @Argument(
     help:
-      "A RepVGG or MobileOne network in training or deploy form, in any file that can be read; or an .rvd that has a graph.",
+      "A RepVGG, MobileOne or FastViT network in training or deploy form, in any file that can be read; or an .rvd that has a graph.",
     completion: .file())
   var model: String
 

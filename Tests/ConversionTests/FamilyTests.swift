@@ -106,6 +106,25 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
       epsilon: 1e-3),
     FamilyCase(folder: "rt-detr/encoder", file: "best.pth", dialect: .rtdetr, blocks: 4),
     FamilyCase(folder: "d-fine/encoder", file: "best.pth", dialect: .dfine, blocks: 46),
+      folder: "fastvit/apple-t8-like", file: "fastvit.pth.tar", dialect: .fastViT, blocks: 11),
+    FamilyCase(
+      folder: "fastvit/apple-sa12-like", file: "fastvit.pth.tar", dialect: .fastViT, blocks: 11),
+    FamilyCase(
+      folder: "fastvit/apple-no-layer-scale", file: "fastvit.pth.tar", dialect: .fastViT,
+      blocks: 9),
+    FamilyCase(
+      folder: "fastvit/apple-training-ema", file: "model_best.pth.tar", dialect: .fastViT,
+      blocks: 8, key: "state_dict"),
+    FamilyCase(
+      folder: "fastvit/timm-t8-like", file: "model.safetensors", dialect: .fastViTTimm, blocks: 12),
+    FamilyCase(
+      folder: "fastvit/timm-sa12-like", file: "pytorch_model.bin", dialect: .fastViTTimm,
+      blocks: 11),
+    FamilyCase(
+      folder: "fastvit/timm-mci-like", file: "pytorch_model.bin", dialect: .fastViTTimm,
+      blocks: 12),
+    FamilyCase(
+      folder: "mobileclip/s-tiny", file: "mobileclip_tiny.pt", dialect: .mobileCLIP, blocks: 16),
   ]
 }
 
@@ -201,6 +220,59 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     #expect(inspection.file.architecture == nil && inspection.file.form == nil)
   }
 
+  @Test(arguments: [
+    ("apple-sa12-like/fastvit.pth.tar", Dialect.fastViTTimm, "timm-sa12-like/pytorch_model.bin"),
+    ("timm-sa12-like/pytorch_model.bin", .fastViT, "apple-sa12-like/fastvit.pth.tar"),
+    ("timm-t8-like/model.safetensors", .fastViT, ""),
+    ("timm-mci-like/pytorch_model.bin", .fastViT, ""),
+    ("apple-no-layer-scale/fastvit.pth.tar", .fastViTTimm, ""),
+  ])
+  func `FastViT's tensors get another project's names, and their own again`(
+    file: String, names: Dialect, alike: String
+  ) throws {
+    func shapes(_ path: String) throws -> [String: Int] {
+      let checkpoint = try openCheckpoint(path)
+      return Dictionary(
+        uniqueKeysWithValues: checkpoint.stateDicts[0].tensors.map {
+          ($0.name, $0.tensor.shape.rank)
+        })
+    }
+    func digests(_ path: String) throws -> [String: [Double]] {
+      let tensors = try openCheckpoint(path).stateDicts[0].tensors
+      return Dictionary(
+        uniqueKeysWithValues: try tensors.filter(\.tensor.isWeight).map {
+          ($0.name, try $0.tensor.doubles())
+        })
+    }
+    let path = Fixtures.path("Families/fastvit/\(file)")
+    let own = try Network(recognising: openCheckpoint(path)).dialect
+    var options = RewriteOptions()
+    options.writing.names = names
+    let there = folder.file("there.pth")
+    let report = try rewrite(path, to: there, options: options)
+    #expect(!report.notes.contains { if case .otherTensors = $0 { true } else { false } })
+    if !alike.isEmpty {
+      // The same network by the other project's own code, but for widths.
+      #expect(try shapes(there) == shapes(Fixtures.path("Families/fastvit/\(alike)")))
+    }
+    options.writing.names = own
+    let back = folder.file("back.pth")
+    _ = try rewrite(there, to: back, options: options)
+    #expect(try digests(back) == digests(path))
+  }
+
+  @Test func `names that another project has for a whole network only are not made up`() throws {
+    let path = Fixtures.path("Families/mobileclip/s-tiny/mobileclip_tiny.pt")
+    var options = RewriteOptions()
+    options.writing.names = .fastViTTimm
+    #expect {
+      try rewrite(path, to: folder.file("a.pth"), options: options)
+    } throws: {
+      guard case .noName("fastvit-timm", let parameter)? = $0 as? NamingError else { return false }
+      return parameter.hasPrefix("text_encoder.")
+    }
+  }
+
   @Test func `RepVGG's names around other branches are told from RepVGG`() throws {
     let path = Fixtures.path("Families/orepa/repvgg/train.pth")
     #expect {
@@ -212,7 +284,6 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test(arguments: [
-    ("stages.0.blocks.0.token_mixer.mixer.rbr_skip.weight", "FastViT or MobileCLIP"),
     ("layer1.0.eval_conv.weight", "SPAN"),
     ("backbone.0.compactor.pwc.weight", "ResRep"),
   ])
@@ -384,6 +455,14 @@ struct FamilyCorruption: Sendable, CustomTestStringConvertible {
   }
 }
 
+extension Network {
+  /// Those that become a convolution in a deploy form of the project's own.
+  fileprivate var fusedBlocks: [Block] {
+    let left = Set(blocksLeftByProject.map(\.path))
+    return blocks.filter { $0.hasBranches && !left.contains($0.path) }
+  }
+}
+
 extension Branch {
   /// The tree with something else in the place of a layer, or without it.
   fileprivate func replacing(_ name: LayerAddress, _ change: (Branch) -> Branch?) -> Branch? {
@@ -506,6 +585,8 @@ let familyCorruptions: [FamilyCorruption] = {
   let (skipping, scaled, diverse) = ("stage1.1", "stage2.0", "stage4.0.conv2")
   let (yolo, pickled) = ("yolov7/idetect-state-dict/state_dict.pth", "yolov10/cib-tiny/best.pt")
   let (head, depthwise) = ("model.9.m.0", "model.3.m.0.cv1.2")
+  let mixing = "fastvit/apple-sa12-like/fastvit.pth.tar"
+  let (mixer, encoding, large) = ("network.0.0.token_mixer", "network.4", "network.3.proj.0")
   return [
     .init("another epsilon", one, scaled, .epsilon(1e-3)) { $0.norms { $0.epsilon = 1e-3 } },
     .init("an epsilon nobody uses", one, skipping, .epsilon(2.6e-4)) {
@@ -601,6 +682,32 @@ let familyCorruptions: [FamilyCorruption] = {
     .init("an epsilon that is not the module's", pickled, depthwise, .epsilon(1e-5)) {
       $0.norms { $0.epsilon = 1e-5 }
     },
+
+    .init("another epsilon", mixing, mixer, .epsilon(1e-3)) { $0.norms { $0.epsilon = 1e-3 } },
+    .init("no identity", mixing, mixer, .leftOut(["identity"])) {
+      guard case .sum(let branches) = $0 else { return $0 }
+      return branches[0]
+    },
+    .init("nothing taken off", mixing, mixer, .leftOut(["norm"])) { $0.without("norm") },
+    .init("no skip in the mixer", mixing, mixer, .leftOut(["skip"])) { $0.without("skip") },
+    .init("no 1x1 in the mixer", mixing, mixer, .leftOut(["scale"])) { $0.without("scale") },
+    .init("BatchNorm that is taken off not folded", mixing, mixer, .notFolded(["norm"])) {
+      $0.replacing("norm") { _ in Branch.identity.scaled(by: -1) }
+    },
+    .init("added instead of taken off", mixing, mixer, nil) {
+      $0.replacing("norm") { if case .scaled(let norm, _) = $0 { norm } else { $0 } }
+    },
+    .init("factors forgotten", mixing, mixer, nil) {
+      $0.replacing("factor") { if case .scaled(let inner, _) = $0 { inner } else { $0 } }
+    },
+    .init("running means forgotten", mixing, mixer, .ignored(.runningMean)) {
+      $0.norms { $0.runningMean = zeros($0.runningMean) }
+    },
+    .init("no identity", mixing, encoding, .leftOut(["identity"])) {
+      guard case .sum(let branches) = $0 else { return $0 }
+      return branches[0]
+    },
+    .init("no small kernel", mixing, large, .leftOut(["small"])) { $0.without("small") },
   ]
 }()
 
@@ -681,7 +788,7 @@ private let storedCorruptions:
     let network = try Network(recognising: openCheckpoint(train), key: family.key)
     let right = try DeployState(fusing: train, key: family.key, names: network.dialect)
     // The one with the most to get wrong.
-    let trees = try network.blocks.filter(\.hasBranches).map {
+    let trees = try network.fusedBlocks.map {
       ($0.path, try $0.branch(in: network, epsilon: family.epsilon))
     }
     let largest = trees.enumerated().max {
@@ -738,7 +845,7 @@ private let storedCorruptions:
       return (min(shape[0], 4), shape.dropFirst().reduce(1, *))
     }
     // One that has channels, and rows of more than a few values.
-    let longest = network.blocks.filter(\.hasBranches).max { sizes($0) < sizes($1) }
+    let longest = network.fusedBlocks.max { sizes($0) < sizes($1) }
     let chosen = try #require(longest)
     let block = chosen.path
     for (_, cause, corrupt) in storedCorruptions {
@@ -757,8 +864,8 @@ private let storedCorruptions:
     // Another block's convolution in the place of this one.
     var state = right
     let shape = state[names(block, in: network).weight].shape
-    let other = network.blocks.first {
-      $0.path != block && $0.hasBranches && state[names($0.path, in: network).weight].shape == shape
+    let other = network.fusedBlocks.first {
+      $0.path != block && state[names($0.path, in: network).weight].shape == shape
     }
     guard let path = other?.path else { return }
     state[names(block, in: network).weight].values =

@@ -47,7 +47,19 @@ func addresses(of layer: Layer, _ numbers: [Int]) -> [LayerAddress] {
 /// Where a block can be, as near to a path as its table has it.
 func placed(_ path: String, _ table: BlockTable) -> String {
   let pattern = table.blocks[0].first.description
-  return pattern.hasPrefix("*") ? path + pattern.dropFirst().replacing("{i}", with: "0") : path
+  if pattern.contains("*") {
+    return pattern.replacing("*", with: path, maxReplacements: 1).replacing("{i}", with: "0")
+  }
+  guard pattern.hasPrefix("network.") else { return path }
+  let numbers = path.split { !$0.isNumber }.map(String.init)
+  return pattern.replacing("{n}", with: numbers[0]).replacing("{b}", with: numbers.last!)
+}
+
+/// The block that takes the image, where a dialect has more families than that of its networks.
+func root(_ dialect: Dialect) -> [(String, Shape)] {
+  guard let root = dialect.root, root != "stage0" else { return [] }
+  let table = dialect.tables.last { $0.path(ofBlock: root) != nil }!
+  return entry(role(root, .fused, .weight, table.family), [4, 4, 3, 3], dialect)
 }
 
 /// One block with every layer of the family that a dialect is of, four channels; two of what is counted.
@@ -109,16 +121,17 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 }
 
 @Suite struct DialectTests {
-  @Test(arguments: Dialect.all)
+  @Test(arguments: Dialect.all.filter { $0.sequence == nil })
   func `every role has one name, and reading it gives the role and the shape back`(
     dialect: Dialect
   ) throws {
     let entries = block("stage0", dialect) + block("stage1.0", dialect) + classifier(dialect)
     #expect(Set(entries.map(\.0)).count == entries.count)
     let network = try Network(
-      recognising: checkpoint(["": entries + marker(dialect)]), dialects: [dialect])
+      recognising: checkpoint(["": root(dialect) + entries + marker(dialect)]), dialects: [dialect])
     #expect(
-      network.blocks.map(\.path) == ["stage0", "stage1.0"].map { placed($0, dialect.tables[0]) })
+      network.blocks.filter { $0.family == dialect.family }.map(\.path)
+        == ["stage0", "stage1.0"].map { placed($0, dialect.tables[0]) })
     let names = Set(entries.map(\.0))
     for parameter in network.parameters where names.contains(parameter.originalName) {
       #expect(dialect.name(of: parameter.role) == parameter.originalName)
@@ -135,6 +148,10 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
   /// Everything that networks of a dialect can have.
   static func roles(_ dialect: Dialect) -> [Role] {
     var roles: [Role] = dialect.root == nil ? [] : Part.ofConvolution.map { .classifier($0) }
+    if let root = dialect.root, root != "stage0" {
+      let table = dialect.tables.last { $0.path(ofBlock: root) != nil }!
+      roles += Part.ofConvolution.map { role(root, .fused, $0, table.family) }
+    }
     for table in dialect.tables {
       if table.family.isForTrainingOnly && dialect.root == nil { continue }
       // Families that stand beside others have places of their own.
@@ -163,7 +180,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     "timm", "mmpretrain", "zcls", "objax", "mobileone-timm", "mobileone-mmpretrain",
   ]
 
-  @Test(arguments: Dialect.all)
+  @Test(arguments: Dialect.all.filter { $0.sequence == nil })
   func `whatever a dialect can name goes there and back, in its shapes`(dialect: Dialect) throws {
     var entries: [(String, Shape)] = []
     var expected: [String: Role] = [:]
@@ -419,13 +436,50 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
         "stage2.2.bottlenecks.0.conv.bias",
       ]
     ),
+    (
+      "fastvit",
+      [
+        "factor": .value, "norm": .gamma, "conv.0": .weight, "scale": .runningVariance,
+        "skip": .beta, "fused": .bias,
+      ],
+      [
+        "stage2.2.token_mixer.layer_scale", "stage2.2.token_mixer.norm.rbr_skip.weight",
+        "stage2.2.token_mixer.mixer.rbr_conv.0.conv.weight",
+        "stage2.2.token_mixer.mixer.rbr_scale.bn.running_var",
+        "stage2.2.token_mixer.mixer.rbr_skip.bias", "stage2.2.token_mixer.reparam_conv.bias",
+      ]
+    ),
+    (
+      "fastvit-timm",
+      [
+        "factor": .value, "norm": .gamma, "conv.0": .weight, "scale": .runningVariance,
+        "skip": .beta, "fused": .bias,
+      ],
+      [
+        "stages.2.blocks.2.token_mixer.layer_scale.gamma",
+        "stages.2.blocks.2.token_mixer.norm.identity.weight",
+        "stages.2.blocks.2.token_mixer.mixer.conv_kxk.0.conv.weight",
+        "stages.2.blocks.2.token_mixer.mixer.conv_scale.bn.running_var",
+        "stages.2.blocks.2.token_mixer.mixer.identity.bias",
+        "stages.2.blocks.2.token_mixer.reparam_conv.bias",
+      ]
+    ),
+    (
+      "mobileclip", ["factor": .value, "fused": .weight],
+      [
+        "image_encoder.model.stage2.2.token_mixer.layer_scale",
+        "image_encoder.model.stage2.2.token_mixer.reparam_conv.weight",
+      ]
+    ),
   ]
 
   @Test(arguments: namesOfFamilies)
   func `names of other families are those of the projects`(
     name: String, parts: [LayerAddress: Part], expected: [String]
   ) throws {
+    // Where modules are grouped, only a whole network has names.
     let dialect = try #require(Dialect.named(name))
+      .numbered(inRow: (0..<3).map { "network.\($0).0.norm.weight" })
     let path = placed("stage2.2", dialect.tables[0])
     let found = parts.map { dialect.name(of: role(path, $0, $1, dialect.family)) }
     #expect(Set(found) == Set(expected.map(Optional.some)))
@@ -444,6 +498,95 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 
   @Test func `every dialect's names are spelled out above`() {
     #expect(Self.names.map(\.0) + Self.namesOfFamilies.map(\.0) == Dialect.all.map(\.name))
+  }
+
+  /// What FastViT's authors call a tensor in one row of modules, and what timm calls it.
+  static let grouped: [(String, String)] = [
+    ("patch_embed.2.rbr_skip.weight", "stem.2.identity.weight"),
+    ("patch_embed.2.rbr_conv.0.conv.weight", "stem.2.conv_kxk.0.conv.weight"),
+    (
+      "network.0.1.token_mixer.mixer.rbr_conv.0.conv.weight",
+      "stages.0.blocks.1.token_mixer.mixer.conv_kxk.0.conv.weight"
+    ),
+    ("network.0.1.convffn.conv.bn.running_mean", "stages.0.blocks.1.mlp.conv.bn.running_mean"),
+    ("network.0.1.layer_scale", "stages.0.blocks.1.layer_scale.gamma"),
+    (
+      "network.1.proj.0.lkb_origin.conv.weight", "stages.1.downsample.proj.0.large_conv.conv.weight"
+    ),
+    ("network.1.proj.0.small_conv.bn.bias", "stages.1.downsample.proj.0.small_conv.bn.bias"),
+    ("network.1.proj.0.se.fc1.weight", "stages.1.downsample.proj.0.se.fc1.weight"),
+    ("network.1.proj.1.rbr_conv.0.bn.weight", "stages.1.downsample.proj.1.conv_kxk.0.bn.weight"),
+    ("network.2.0.layer_scale", "stages.1.blocks.0.layer_scale.gamma"),
+    ("network.3.0.layer_scale", "stages.2.blocks.0.layer_scale.gamma"),
+    ("network.4.pe.weight", "stages.3.pos_emb.pos_enc.weight"),
+    ("network.5.0.norm.weight", "stages.3.blocks.0.norm.weight"),
+    ("network.5.0.token_mixer.qkv.weight", "stages.3.blocks.0.token_mixer.qkv.weight"),
+    ("network.5.0.layer_scale_2", "stages.3.blocks.0.layer_scale_2.gamma"),
+    ("network.6.proj.0.lkb_reparam.weight", "stages.4.downsample.proj.0.reparam_conv.weight"),
+    ("network.6.proj.1.reparam_conv.weight", "stages.4.downsample.proj.1.reparam_conv.weight"),
+    ("network.7.reparam_conv.weight", "stages.4.pos_emb.reparam_conv.weight"),
+    ("network.8.0.norm.bias", "stages.4.blocks.0.norm.bias"),
+    ("conv_exp.se.reduce.bias", "final_conv.se.fc1.bias"),
+    ("conv_exp.rbr_scale.conv.weight", "final_conv.conv_scale.conv.weight"),
+  ]
+
+  @Test(arguments: ["", "backbone.", "visual.trunk."])
+  func `modules in a row and in groups are the same modules`(prefix: String) throws {
+    // With something beside them, so that the prefix is not that of all.
+    let beside = prefix.isEmpty ? [] : [("neck.conv.weight", Shape([1]))]
+    func network(_ names: [String]) throws -> Network {
+      try Network(
+        recognising: checkpoint([
+          "": prefixed(prefix, names.map { ($0, [4, 1, 1, 1]) }) + beside
+        ]))
+    }
+    let own = try network(Self.grouped.map(\.0))
+    let timm = try network(Self.grouped.map(\.1))
+    #expect(own.dialect == .fastViT && timm.dialect == .fastViTTimm)
+    #expect(Set(own.parameters.map(\.role)) == Set(timm.parameters.map(\.role)))
+    for (network, others) in [(own, Dialect.fastViTTimm), (timm, .fastViT)] {
+      let names = others.numbered(for: network)
+      let expected = Dictionary(
+        uniqueKeysWithValues: Self.grouped.map { own, timm in
+          others == .fastViT ? (prefix + timm, prefix + own) : (prefix + own, prefix + timm)
+        })
+      for parameter in network.parameters where parameter.originalName.hasPrefix(prefix) {
+        #expect(network.dialect.name(of: parameter.role) == parameter.originalName)
+        #expect(names.name(of: parameter.role) == expected[parameter.originalName])
+      }
+    }
+  }
+
+  @Test(arguments: [
+    "stages.9223372036854775807.blocks.0.token_mixer.mixer.conv_kxk.0.conv.weight",
+    "stages.9223372036854775807.0.conv_kxk.conv.weight",
+    "stages.9223372036854775808.0.conv_kxk.conv.weight",
+  ])
+  func `numbers that are too large are no numbers`(name: String) throws {
+    #expect(throws: NamingError.self) {
+      try Network(recognising: checkpoint(["": [(name, [4, 4, 3, 3])]]))
+    }
+  }
+
+  @Test func `modules with a gap between them get no names in groups`() throws {
+    let names = ["network.0.0.layer_scale", "network.0.0.token_mixer.layer_scale"]
+    let part = names + ["network.2.0.layer_scale", "patch_embed.0.rbr_conv.0.conv.weight"]
+    let network = try Network(recognising: checkpoint(["": part.map { ($0, [4, 1, 1, 1]) }]))
+    let timm = Dialect.fastViTTimm.numbered(for: network)
+    #expect(timm.name(of: .other(name: names[0])) == nil)
+    #expect(timm.name(of: .other(name: "other.weight")) == "other.weight")
+  }
+
+  @Test(arguments: [
+    "network", "network = stages", "network = stages / blocks", "network = stages / / blocks *",
+    "network = stages / blocks * / blocks a", "network stages / blocks *",
+    "network = stages / blocks * a *",
+  ])
+  func `a sequence that is none is an error`(text: String) {
+    #expect(throws: NamingError.self) {
+      try Dialect(
+        text: "name: mine\nlike: fastvit\nproject: mine\nsequence: \(text)", place: "mine.dialect")
+    }
   }
 
   @Test func `parts of RepVGGplus have the official names`() {
@@ -470,6 +613,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 
   @Test(arguments: Dialect.all.filter { !toldByMore.contains($0.name) })
   func `a file is read as the dialect that explains most names`(dialect: Dialect) throws {
+    let dialect = dialect.numbered(inRow: (0..<2).map { "network.\($0).0.norm.weight" })
     let entries = block("stage0", dialect) + block("stage1.0", dialect) + classifier(dialect)
     #expect(try Network(recognising: checkpoint(["": entries])).dialect == dialect)
   }

@@ -326,7 +326,6 @@ extension Branch {
         + "4x2x1x1")
     #expect(
       problem(three.then(dense)) == "its second convolution takes 2 channels to 4, after 3")
-    #expect(
     #expect(problem(.identity) == "no kernel tells how many channels go in and out")
     #expect(problem(dense, groups: 3) == "4 output channels in 3 groups")
     #expect(

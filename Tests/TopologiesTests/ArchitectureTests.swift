@@ -28,6 +28,10 @@ import Testing
     // Counted by PyTorch on models built and fused by the code of DingXiaoH/RepLKNet-pytorch.
     ("RepLKNet-31B", 79_864_168, 79_527_272), ("RepLKNet-31L", 172_671_016, 172_165_672),
     ("RepLKNet-XL", 335_435_752, 335_399_656),
+    // Counted by PyTorch on models built by timm 1.0.31; the deploy form with the BatchNorms of feed-forward
+    // parts folded.
+    ("FastViT-T8", 4_026_232, 3_994_216), ("FastViT-T12", 7_553_704, 7_505_896),
+    ("FastViT-S12", 9_473_576, 9_425_768),
   ]
 
   @Test(arguments: counts)
@@ -49,6 +53,7 @@ import Testing
     ("mobileone_s0", "MobileOne-S0"), ("MobileOneS4", "MobileOne-S4"), ("s1", "MobileOne-S1"),
     ("repvit_m0_9", "RepViT-M0.9"), ("m2_3", "RepViT-M2.3"),
     ("RepLKNet31B", "RepLKNet-31B"),
+    ("fastvit_t8", "FastViT-T8"), ("FastViTS12", "FastViT-S12"),
   ])
   func `names are understood in every project's spelling`(spelling: String, name: String) throws {
     #expect(try Architecture.named(spelling).name == name)

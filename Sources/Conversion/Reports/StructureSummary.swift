@@ -62,7 +62,7 @@ public struct BlockSummary: Encodable, Equatable, Sendable {
     kernelSize = block.kernelSize
     stride = block.stride
     groups = block.groups
-    hasIdentity = block.keepsShape
+    hasIdentity = block.hasIdentity
     squeezedChannels = block.squeezeExcitation?.channels
   }
 }
