@@ -32,6 +32,9 @@ public struct Layer: Sendable {
   public var isAfterOthers: Bool { weightForm == nil && follows }
   private var follows = false
 
+  /// Whether it has no parameters, so that no tensor shows whether a block has it.
+  public var isModule: Bool { weightForm == nil && !hasBatchNorm }
+
   private init(
     _ name: String, _ weightForm: WeightForm?, hasBatchNorm: Bool, isOptional: Bool,
     places: [String] = [], partners: [String] = []
@@ -90,6 +93,12 @@ public struct Layer: Sendable {
       partners: partners)
   }
 
+  /// A layer without parameters, such as an identity or an average: it is in a file's list of modules or
+  /// in none, and else follows from where the block stands.
+  public static func module(_ name: String) -> Layer {
+    Layer(name, nil, hasBatchNorm: false, isOptional: true)
+  }
+
   static func squeezeExcitation(_ name: String) -> Layer {
     Layer(name, .squeezeExcitation, hasBatchNorm: false, isOptional: true)
   }
@@ -100,7 +109,7 @@ public struct Layer: Sendable {
   /// The parameters it can have, in the order of a state dict.
   public var parts: [Part] {
     switch weightForm {
-    case nil: Part.ofBatchNorm
+    case nil: hasBatchNorm ? Part.ofBatchNorm : []
     case .parameter: [.value]
     default: Part.ofConvolution + (hasBatchNorm ? Part.ofBatchNorm : [])
     }
@@ -148,7 +157,7 @@ public enum DeployKernels: Sendable {
 /// Never changes; a class, since the address of every parameter says the family.
 public final class BlockFamily: Sendable {
   /// Makes the tree of a block's layers; nil where the family is no convolution.
-  public typealias Expression = @Sendable (BlockLayers) throws(BlockProblem) -> Branch?
+  public typealias Expression = @Sendable (BlockLayers) throws -> Branch?
 
   /// As its authors call it: `RepVGG`.
   public let name: String
@@ -157,6 +166,9 @@ public final class BlockFamily: Sendable {
   /// In the order in which the family's first project stores them; the first kernel is the one that a
   /// fused one is said to come from.
   public let layers: [Layer]
+  /// Layers of its blocks that are no part of what is fused, and stay under the names that they have:
+  /// those that stand behind the sum in the project's own deploy form as well.
+  public let kept: [Layer]
   /// Whether no deployed network has it.
   public let isForTrainingOnly: Bool
   /// Whether its blocks have as many input as output channels.
@@ -169,31 +181,70 @@ public final class BlockFamily: Sendable {
   /// What no tensor shows and is taken for granted, as it holds for all published networks; to be said of
   /// what was fused.
   public let assumption: String?
+  /// The layer without parameters that `assumption` is about; where the file tells of it, nothing is taken
+  /// for granted.
+  public let assumedLayer: String?
+  /// Whether its project leaves a deploy kernel beside live branches that was never trained: noise, which
+  /// is no damage.
+  public let hasNoiseBesideBranches: Bool
+  /// Of a variant: the family that it has the names of, so that it is looked for only when it is asked for.
+  public let base: String?
+  /// Of a variant: whether layers without parameters are there, where no tensor would show it.
+  public let settled: [String: Bool]
   private let expression: Expression
 
   /// - Parameter expression: the tree that the layers of a block make; nil where the family is no
   ///   convolution. A closure of its own constant: an array of them is more than the type checker
   ///   manages.
   public init(
-    _ name: String, source: String, layers: [Layer], isForTrainingOnly: Bool = false,
+    _ name: String, source: String, layers: [Layer], kept: [Layer] = [],
+    isForTrainingOnly: Bool = false,
     keepsWidth: Bool = false, isPlain: Bool = false, deployKernels: DeployKernels = .any,
-    assumption: String? = nil, expression: @escaping Expression
+    assumption: String? = nil, about assumedLayer: String? = nil,
+    hasNoiseBesideBranches: Bool = false, expression: @escaping Expression
   ) {
     self.name = name
     self.source = source
     self.layers = layers
+    self.kept = kept
     hasMatrices = !layers.contains { $0.weightForm == .kernel }
     let fused = LayerAddress.fused.name
     allLayers =
       BlockFamily.commonLayers
       + [hasMatrices ? .linear(fused, optional: true) : .convolution(fused, optional: true)]
-      + layers
+      + layers + kept
     self.isForTrainingOnly = isForTrainingOnly
     self.keepsWidth = keepsWidth
     self.isPlain = isPlain
     self.deployKernels = deployKernels
     self.assumption = assumption
+    self.assumedLayer = assumedLayer
+    self.hasNoiseBesideBranches = hasNoiseBesideBranches
+    base = nil
+    settled = [:]
     self.expression = expression
+  }
+
+  /// A family with the names of another, of which is known what no tensor shows.
+  ///
+  /// - Parameter settled: for layers without parameters, whether blocks have them where shapes allow it.
+  init(_ name: String, variantOf base: BlockFamily, settled: [String: Bool]) {
+    self.name = name
+    source = base.source
+    layers = base.layers
+    kept = base.kept
+    hasMatrices = base.hasMatrices
+    allLayers = base.allLayers
+    isForTrainingOnly = base.isForTrainingOnly
+    keepsWidth = base.keepsWidth
+    isPlain = base.isPlain
+    deployKernels = base.deployKernels
+    assumption = nil
+    assumedLayer = nil
+    hasNoiseBesideBranches = base.hasNoiseBesideBranches
+    self.base = base.name
+    self.settled = settled
+    expression = base.expression
   }
 
   /// Every family there is.
@@ -201,7 +252,19 @@ public final class BlockFamily: Sendable {
     .repVGG, .insertedBatchNorm, .mobileOne, .dbb, .acb, .repLKNet, .repGhost, .uniRepLKNet,
     .dilatedReparam, .repViT, .repViTLegacy, .normalizedClassifier,
     .convolutionBatchNorm, .auxiliaryHead,
+    .qaRepVGG, .qaRepVGGV1, .qaRepVGGFirst, .yolov6QARepVGG, .superGradientsQARepVGG,
+    .repVGGAlpha, .ppYOLOE, .ppLCNetV3, .linearAdd, .realVGG,
   ]
+
+  /// Families with the names of others, which blocks are taken for only when that is asked for.
+  public static let variants: [BlockFamily] = [
+    .repGhostIdentity, .yolov6QARepVGGBlock, .yolov6QARepVGGBlockV2,
+  ]
+
+  /// The family or variant that is called so, in capitals or not.
+  public static func named(_ name: String) -> BlockFamily? {
+    (all + variants).first { $0.name.lowercased() == name.lowercased() }
+  }
 
   /// Layers that blocks of all families may have beside their own.
   public static let commonLayers: [Layer] =
@@ -226,6 +289,11 @@ public final class BlockFamily: Sendable {
 
   /// Whether a layer is one of its own, and so of training.
   public func isOwn(_ layer: LayerAddress) -> Bool { layers.contains { $0.name == layer.name } }
+
+  /// Whether blocks of every family can have a layer of this name, and the deploy convolution.
+  public func isCommon(_ layer: String) -> Bool {
+    !layers.contains { $0.name == layer } && !kept.contains { $0.name == layer }
+  }
 }
 
 extension BlockFamily: Equatable {
@@ -242,6 +310,10 @@ public enum BlockProblem: Error, Equatable, Sendable {
   case vectorLength(ParameterAddress, found: Int, channels: Int)
   /// Layers do not go together.
   case mismatch(String)
+  /// Nothing tells whether the block has a layer without parameters.
+  case undecided(layer: String)
+  /// What the block computes is not one convolution, in words.
+  case notOne(String)
 }
 
 /// What a file has of a block.
@@ -250,12 +322,17 @@ public struct BlockParameters: Sendable {
   public var tensors: [ParameterAddress: Tensor]
   /// BatchNorm's epsilon of each layer that has one.
   public var epsilon: @Sendable (LayerAddress) -> Double
+  /// Whether a layer without parameters is there, by the file's list of modules or by where the block
+  /// stands; nil if neither tells.
+  public var hasModule: @Sendable (_ layer: String) -> Bool?
 
   public init(
-    _ tensors: [ParameterAddress: Tensor], epsilon: @escaping @Sendable (LayerAddress) -> Double
+    _ tensors: [ParameterAddress: Tensor], epsilon: @escaping @Sendable (LayerAddress) -> Double,
+    hasModule: @escaping @Sendable (_ layer: String) -> Bool? = { _ in nil }
   ) {
     self.tensors = tensors
     self.epsilon = epsilon
+    self.hasModule = hasModule
   }
 }
 
@@ -283,7 +360,11 @@ extension BlockFamily {
       }
     }
     guard missing.isEmpty else { throw BlockProblem.missing(missing) }
-    guard let branch = try expression(BlockLayers(values: values)) else {
+    let kernel = layers.lazy.compactMap { values[$0.address]?.kernel?.shape }.first
+    let known = BlockLayers(
+      values: values, present: present, kernel: kernel, settled: settled,
+      hasModule: parameters.hasModule)
+    guard let branch = try expression(known) else {
       throw BlockProblem.mismatch("a block of \(name) is no convolution")
     }
     return branch
@@ -326,6 +407,46 @@ public struct BlockLayers: Sendable {
     }
   }
   let values: [LayerAddress: Value]
+  /// All that the file has, those of other families and common ones too.
+  let present: Set<LayerAddress>
+  /// The first layer's, OIHW.
+  let kernel: Shape?
+  let settled: [String: Bool]
+  let hasModule: @Sendable (String) -> Bool?
+
+  /// Whether the block has a layer without parameters.
+  ///
+  /// - Parameter assumption: what is taken for granted where nothing tells; nil if that is an error.
+  /// - Throws: `BlockProblem`: nothing tells, or the file says otherwise than was asked for.
+  public func has(module layer: String, assuming assumption: Bool? = nil) throws(BlockProblem)
+    -> Bool
+  {
+    let told = hasModule(layer)
+    if let asked = settled[layer] {
+      guard told == nil || told == asked else {
+        throw .mismatch(
+          "the block \(asked ? "has no" : "has an") \(layer) by the modules that the file lists")
+      }
+      return asked
+    }
+    if let told = told ?? assumption { return told }
+    guard canKeepWidth else { return false }
+    throw .undecided(layer: layer)
+  }
+
+  /// Whether as many channels can go in as come out, of some number of groups.
+  public var canKeepWidth: Bool {
+    guard let kernel, kernel[1] > 0 else { return false }
+    return kernel[0].isMultiple(of: kernel[1])
+  }
+
+  /// Whether Squeeze-and-Excitation stands between the sum and what follows it.
+  public var hasSqueezeExcitation: Bool {
+    present.contains(.squeeze(.beforeActivation)) || present.contains(.excite(.beforeActivation))
+  }
+
+  /// Whether a layer has a bias.
+  public func hasBias(_ layer: LayerAddress) -> Bool { values[layer]?.bias != nil }
 
   /// A convolution, with BatchNorm if the layer has it; a layer of BatchNorm alone follows an identity.
   public subscript(dynamicMember name: String) -> Branch? { branch(LayerAddress(name)) }

@@ -100,14 +100,20 @@ public struct OutputFormat: Sendable {
       }
       return asked
     }
+    let own = network.dialect
+    if isShaped, own.keepsNames, canName(own) { return withUsualLayouts(own) }
     if canName(names) { return names }
     // Of what is not known as a whole only the blocks could be renamed. Some projects had other names in
     // one container.
-    let own = network.dialect
-    var names = Dialect.first(naming: families) ?? own
-    if own.root == nil, own.containers.isEmpty, canName(own) { names = own }
-    names.layouts = self.names.layouts
-    return names
+    if own.root == nil, own.containers.isEmpty, canName(own) { return withUsualLayouts(own) }
+    return withUsualLayouts(Dialect.first(naming: families) ?? own)
+  }
+
+  /// A dialect with the shapes that are usual in this format.
+  private func withUsualLayouts(_ dialect: Dialect) -> Dialect {
+    var dialect = dialect
+    dialect.layouts = names.layouts
+    return dialect
   }
 
   /// Whether tensors get the shapes of a dialect, too. A deploy model has its own.

@@ -68,6 +68,8 @@ extension Dialect {
     ]
     parts[.batchesTracked] = table.optional("batchnorm counter")
     classifier = table.optional("classifier")
+    let written: Written = try table.choice("written", default: .usual)
+    keepsNames = written == .own
     layouts = Layouts()
     layouts.kernel = try table.choice("kernel layout", default: .oihw)
     layouts.linear = try table.choice("linear layout", default: .outIn)
@@ -79,10 +81,13 @@ extension Dialect {
     try table.finish()
     for var part in table.parts {
       let family = try part.family(among: families)
-      tables.append(
-        BlockTable(
-          family: family, blocks: try part.correspondences("block"),
-          layers: try part.layers(of: family)))
+      var blocks = BlockTable(
+        family: family, blocks: try part.correspondences("block"),
+        layers: try part.layers(of: family))
+      blocks.halving = try part.templates("halving")
+      blocks.keeping = try part.templates("keeping")
+      blocks.groups = try part.count("groups")
+      tables.append(blocks)
       try part.finish()
     }
     guard !tables.isEmpty else { throw table.missing("family") }
@@ -104,6 +109,11 @@ extension Dialect {
       }
     }
   }
+}
+
+/// Under which names a network is written where none are asked for: those usual in the format, or its own.
+private enum Written: String, CaseIterable {
+  case usual, own
 }
 
 extension Layer.WeightForm {
@@ -150,7 +160,8 @@ private struct Table {
   }
 
   private mutating func append(_ entry: Entry) throws(NamingError) {
-    if entry.key != "block", entries.contains(where: { $0.key == entry.key }) {
+    let isRepeated = ["block", "halving", "keeping"].contains(entry.key)
+    if !isRepeated, entries.contains(where: { $0.key == entry.key }) {
       throw problem("'\(entry.key)' is there twice", entry.line)
     }
     entries.append(entry)
@@ -232,8 +243,10 @@ private struct Table {
     var result: [BlockTable.LayerName] = []
     for layer in family.allLayers {
       var keys: [(key: String, isBatchNorm: Bool)] = []
-      if !family.isOwn(LayerAddress(layer.name)) {
+      if family.isCommon(layer.name) {
         keys.append((layer.name, false))
+      } else if layer.isModule {
+        keys.append(("\(layer.name) module", false))
       } else {
         if let form = layer.weightForm {
           keys.append(("\(layer.name) \(form.key)", false))
@@ -274,6 +287,28 @@ private struct Table {
     }
     guard !result.isEmpty else { throw missing(key) }
     return result
+  }
+
+  /// Patterns of paths, as many as there are.
+  mutating func templates(_ key: String) throws(NamingError) -> [Template] {
+    var result: [Template] = []
+    while let (value, line) = take(key) {
+      if value.isEmpty { continue }
+      do throws(Template.Malformed) {
+        result.append(try Template(value))
+      } catch {
+        throw problem(error.reason, line)
+      }
+    }
+    return result
+  }
+
+  mutating func count(_ key: String) throws(NamingError) -> Int? {
+    guard let (value, line) = take(key), !value.isEmpty else { return nil }
+    guard let count = Int(value), count > 0 else {
+      throw problem("'\(key)' is a number of at least 1, not '\(value)'", line)
+    }
+    return count
   }
 
   mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(

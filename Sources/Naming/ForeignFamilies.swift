@@ -5,19 +5,19 @@ struct ForeignFamily: Sendable {
   let name: String
   /// A text that a name must contain. `{n}` stands for a number.
   let markers: [String]
+  /// Whether such a file is a network at all.
+  var isNetwork = true
 
   /// From what the projects' own code writes; the more telling first.
   static let all: [ForeignFamily] = [
     ForeignFamily(name: "OREPA", markers: [".weight_orepa_", ".weight_rbr_", ".or1x1_"]),
     ForeignFamily(
-      name: "QARepVGG (super-gradients)",
-      markers: [".branch_3x3.", ".post_bn.", ".no_conv_branch."]),
-    ForeignFamily(name: "PP-LCNetV3", markers: [".lab.scale"]),
-    ForeignFamily(
       name: "FastViT or MobileCLIP",
       markers: [".token_mixer.mixer.", ".lkb_origin.", ".pos_emb.pos_enc", ".large_conv.conv."]),
     ForeignFamily(name: "YOLOv7", markers: [".rbr_dense.0."]),
-    ForeignFamily(name: "RepOptimizers", markers: [".scale_conv.", ".scale_identity."]),
+    ForeignFamily(
+      name: "the scales of RepOptimizers", markers: [".scale_conv.", ".scale_identity."],
+      isNetwork: false),
     ForeignFamily(name: "RepMLPNet", markers: [".fc3_bn.", ".repconv1."]),
     ForeignFamily(name: "ResRep", markers: [".compactor.pwc."]),
     ForeignFamily(name: "SPAN", markers: [".eval_conv."]),

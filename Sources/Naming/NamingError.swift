@@ -6,6 +6,8 @@ public enum NamingError: Error, Equatable, Sendable {
   /// No name in any state dict belongs to a block of a known dialect.
   /// If the names are those of a family that is known and not fused, its name.
   case noBlocks(path: String, found: [String], resembles: String? = nil)
+  /// The file is known, and is no network.
+  case noNetwork(path: String, what: String)
   /// Several state dicts are equally good; each with its number of tensors.
   case ambiguous(path: String, candidates: [String])
   /// The key that was asked for is that of no state dict.
@@ -46,6 +48,11 @@ extension NamingError: CustomStringConvertible {
       \(path): no re-parameterizable block of a known dialect in it.
         \(found.isEmpty ? "It holds no tensors under names." : "Its names begin: " + found.joined(separator: ", ") + ".")
         Known block names: \(knownBlockNames).
+      """
+    case .noNetwork(let path, let what):
+      """
+      \(path): it holds \(what) and no network: there is nothing to fuse.
+        Use the checkpoint of the network that was trained.
       """
     case .ambiguous(let path, let candidates):
       """

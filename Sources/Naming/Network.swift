@@ -120,6 +120,55 @@ public struct Network: Sendable {
     return stateDict.modules[String(name[..<dot])]
   }
 
+  /// Whether a block has a layer without parameters, by the modules that the file lists; nil if it lists
+  /// none, or not those that the block's parameters belong to, so that the list is of other tensors.
+  public func listsModule(_ layer: String, of block: Block) -> Bool? {
+    guard stateDict.modulePaths != nil || !stateDict.modules.isEmpty,
+      let table = dialect.table(of: block.family), let name = table.moduleName(of: layer),
+      let path = pathInFile(of: block, table),
+      block.parameters.values.allSatisfy({ parameter in
+        let name = parameter.originalName
+        guard let dot = name.lastIndex(of: ".") else { return true }
+        return stateDict.hasModule(at: String(name[..<dot])) == true
+      })
+    else { return nil }
+    guard name.hasPrefix("../") else {
+      return stateDict.hasModule(at: path.isEmpty ? name : path + dialect.separator + name)
+    }
+    let parent = path.split(separator: ".").dropLast() + [name.dropFirst(3)]
+    return stateDict.hasModule(at: parent.joined(separator: "."))
+  }
+
+  /// A block's path in the file, prefixes included; nil if names were changed before they were recognised.
+  private func pathInFile(of block: Block, _ table: BlockTable) -> String? {
+    guard let kernel = block.mainKernel, case .block(_, let address) = kernel.role,
+      let suffix = dialect.suffix(of: address, in: table)
+    else { return nil }
+    if kernel.originalName == suffix { return "" }
+    let tail = dialect.separator + suffix
+    guard kernel.originalName.hasSuffix(tail) else { return nil }
+    return String(kernel.originalName.dropLast(tail.count))
+  }
+
+  /// Whether a block of the project's own networks adds its input, by where it stands: it keeps the
+  /// resolution, and as many channels come out as go in. Nil if that cannot be told.
+  ///
+  /// - Parameter groups: of its convolution, if a module says so.
+  public func keepsShape(_ block: Block, groups: Int?) -> Bool? {
+    guard let table = dialect.table(of: block.family),
+      let keepsResolution = table.keepsResolution(block.path)
+    else { return nil }
+    guard keepsResolution else { return false }
+    guard let kernel = block.mainKernel?.tensor.shape, kernel.rank == 4 else { return nil }
+    if let groups = groups ?? table.groups { return kernel[0] == kernel[1] * groups }
+    // Of networks that are one block after the other, the one before tells what comes in.
+    guard rootBlock != nil, let index = indexOfBlock[block.path], index > 0,
+      table.keepsResolution(blocks[index - 1].path) != nil,
+      let before = blocks[index - 1].mainKernel?.tensor.shape
+    else { return nil }
+    return kernel[0] == before[0]
+  }
+
   /// Throws if a block has parameters whose meaning is not known: it is of another family than it seems,
   /// and neither its branches nor its deploy kernel can be believed.
   public func requireKnownBlocks() throws(NamingError) {

@@ -63,7 +63,9 @@ public struct FusionPlan: Sendable {
     }
     notes = FusionPlan.notes(
       network, blocks, epsilon: epsilon, structure: architecture == nil ? structure : nil)
-    blocksWithBoth = network.blocks.filter { $0.hasBranches && $0.hasFused }
+    blocksWithBoth = network.blocks.filter {
+      $0.hasBranches && $0.hasFused && !$0.family.hasNoiseBesideBranches
+    }
 
     var steps: [Step] = []
     var dropped: [(String, String)] = []
@@ -109,9 +111,21 @@ public struct FusionPlan: Sendable {
     }
     let families = Set(blocks.values.map(\.address.family.name))
     for family in BlockFamily.all where families.contains(family.name) {
-      if let assumption = family.assumption {
-        notes.append("blocks of \(family.name) are \(assumption)")
+      guard let assumption = family.assumption else { continue }
+      // Where the file tells, nothing is taken for granted.
+      let isTold = family.assumedLayer.map { layer in
+        network.blocks.filter { $0.family == family && $0.hasBranches }
+          .allSatisfy { network.listsModule(layer, of: $0) != nil }
       }
+      if isTold != true { notes.append("blocks of \(family.name) are \(assumption)") }
+    }
+    let noisy = network.blocks.count {
+      $0.hasBranches && $0.hasFused && $0.family.hasNoiseBesideBranches
+    }
+    if noisy > 0 {
+      notes.append(
+        "\(noisy) deploy kernel\(noisy == 1 ? "" : "s") beside live branches left out: \(network.dialect.project) keeps them there untrained"
+      )
     }
     let alone = network.blocks.count { !$0.hasBranches && !$0.family.standsBesideOthers }
     if alone > 0 {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Blocks
 import Checkpoints
 import Conversion
 import Naming
@@ -18,6 +19,14 @@ struct InputOptions: ParsableArguments {
 
   @Option(help: "Use this state dict, where the file has several (as 'model_ema').")
   var key: String?
+
+  @Option(
+    name: .customLong("family"),
+    help: ArgumentHelp(
+      "Take blocks for those of this family, where several have the same names (as 'RepGhost-identity'); see formats/dialects.md.",
+      valueName: "family"),
+    completion: .list(BlockFamily.askable.map(\.name)), transform: BlockFamily.argument)
+  var blockFamily: BlockFamily?
 
   @Option(
     name: .customLong("dialect"),
@@ -56,6 +65,7 @@ struct InputOptions: ParsableArguments {
     options.family = family
     options.key = key
     options.dialects = try dialects()
+    if let blockFamily { options.dialects = options.dialects.compactMap { $0.taking(blockFamily) } }
     options.renames = renames
     return options
   }
@@ -285,6 +295,22 @@ struct ReportOptions: ParsableArguments {
 
   func validate() throws {
     if json && quiet { throw ValidationError("--json prints what --quiet leaves out: choose one.") }
+  }
+}
+
+extension BlockFamily {
+  /// Those that a network can be known by.
+  fileprivate static var askable: [BlockFamily] {
+    (all + variants).filter { !$0.standsBesideOthers }
+  }
+
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> BlockFamily {
+    guard let family = named(text), !family.standsBesideOthers else {
+      throw ValidationError(
+        "--family takes one of \(askable.map(\.name).joined(separator: ", ")), not '\(text)'.")
+    }
+    return family
   }
 }
 
