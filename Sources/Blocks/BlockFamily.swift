@@ -451,6 +451,13 @@ public struct BlockLayers: Sendable {
   /// A convolution, with BatchNorm if the layer has it; a layer of BatchNorm alone follows an identity.
   public subscript(dynamicMember name: String) -> Branch? { branch(LayerAddress(name)) }
 
+  /// A layer by its name, times factors that are a parameter of their own.
+  public func branch(_ address: LayerAddress, scaledBy parameter: LayerAddress) -> Branch? {
+    guard case .layer(_, let inner)? = branch(address), let factors = self.parameter(parameter)
+    else { return nil }
+    return .layer(address, inner.scaled(by: factors))
+  }
+
   /// The sum of all layers that are called so and counted.
   public func all(_ name: String) -> Branch? {
     let branches = addresses(name).compactMap { branch($0) }

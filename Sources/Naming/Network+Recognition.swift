@@ -293,7 +293,8 @@ private struct Recognition {
       guard var split, let inPlace = dialect.table(of: split.block.family)?.layerInPlace,
         split.address.layer == inPlace, blocks[split.path]?.family == split.block.family,
         (present[split.path] ?? []).allSatisfy({
-          $0.layer == inPlace && Part.ofConvolution.contains($0.part)
+          $0.layer == inPlace
+            ? Part.ofConvolution.contains($0.part) : !split.block.family.isOwn($0.layer)
         })
       else { continue }
       split.address.layer = .fused

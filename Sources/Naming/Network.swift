@@ -89,7 +89,8 @@ public struct Network: Sendable {
   public var form: Form {
     let counting = blocks.filter { !$0.family.standsBesideOthers }
     let (branches, fused) = (
-      counting.contains(where: \.hasBranches), counting.contains(where: \.hasFused)
+      counting.contains(where: \.hasBranches),
+      counting.contains { $0.hasFused && !($0.hasBranches && $0.family.hasNoiseBesideBranches) }
     )
     return branches ? (fused ? .mixed : .train) : .deploy
   }
@@ -167,6 +168,19 @@ public struct Network: Sendable {
       let before = blocks[index - 1].mainKernel?.tensor.shape
     else { return nil }
     return kernel[0] == before[0]
+  }
+
+  /// Whether a block adds its input to what it computes, as far as names, modules and its place tell.
+  public func hasIdentity(_ block: Block) -> Bool {
+    // Or factors of one.
+    if block.hasIdentity || block.parameters.keys.contains(where: { $0.layer.name == "identity factors" })
+    {
+      return true
+    }
+    guard block.hasBranches,
+      let layer = block.family.layers.first(where: { $0.isModule && $0.name.hasSuffix("identity") })
+    else { return false }
+    return listsModule(layer.name, of: block) ?? keepsShape(block, groups: nil) ?? false
   }
 
   /// Throws if a block has parameters whose meaning is not known: it is of another family than it seems,

@@ -115,8 +115,9 @@ public struct BlockShape: Equatable, Sendable {
   /// The parameters of its branches with their shapes, but for BatchNorm's counters.
   var trainParameters: [Structure.Parameter] {
     branches.flatMap { branch in
-      let parts = branch.kernelSize == nil ? [] : [Part.weight]
-      return (parts + Part.ofBatchNorm.dropLast()).map { part -> Structure.Parameter in
+      // A bias is there or not.
+      let parts = address.family.layer(named: branch.layer.name)!.requiredParts
+      return parts.map { part -> Structure.Parameter in
         let shape: Shape =
           part == .weight
           ? [outputChannels, inputChannels / groups, branch.kernelSize!, branch.kernelSize!]

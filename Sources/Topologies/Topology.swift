@@ -8,6 +8,8 @@ public import Naming
 public struct Topology: Sendable {
   /// That of the family whose blocks it is made of: `RepVGG`.
   public let name: String
+  /// Further families whose blocks can stand in the place of these.
+  var otherFamilies: [BlockFamily] = []
   /// The structure of a network, from its paths and shapes alone; strides from whole modules if the file
   /// has them.
   ///
@@ -21,8 +23,13 @@ public struct Topology: Sendable {
   /// Every kind of network that is known as a whole.
   public static let all: [Topology] = [.repVGG, .mobileOne]
 
-  /// The one whose blocks are of this family; nil if none is known.
+  /// The one that is called so; nil if none is.
   public static func named(_ name: String) -> Topology? { all.first { $0.name == name } }
+
+  /// The one whose blocks are of this family; nil if none is known.
+  static func of(_ family: BlockFamily) -> Topology? {
+    all.first { $0.name == family.name || $0.otherFamilies.contains(family) }
+  }
 }
 
 extension Structure {
@@ -31,9 +38,9 @@ extension Structure {
   /// - Throws: `Deviation` if it is not exactly a network of a known topology: other tensors beside the
   ///   blocks, gaps in the numbering, channels that do not fit, no classifier.
   public init(of network: Network) throws(Deviation) {
-    let family = network.dialect.family.name
-    guard let topology = Topology.named(family) else {
-      throw Deviation(reason: "no tensor tells how blocks of \(family) are put together")
+    let family = network.dialect.family
+    guard let topology = Topology.of(family) else {
+      throw Deviation(reason: "no tensor tells how blocks of \(family.name) are put together")
     }
     if let (block, names) = network.unknownInBlocks.first {
       let resembles = network.resembles.map { ": it is a name of \($0), which is not fused yet" }

@@ -94,9 +94,8 @@ extension BlockFamily {
       .module("identity"), .batchNorm("post", optional: true, afterOthers: true),
     ], deployKernels: .spatial(3), hasNoiseBesideBranches: true
   ) { (layers) throws(BlockProblem) in
-    var pointwise = layers.pointwise!
-    if let alpha = layers.parameter("alpha") { pointwise = pointwise.scaled(by: alpha) }
-    var sum = layers.dense! + pointwise
+    var sum =
+      layers.dense! + (layers.branch("pointwise", scaledBy: "alpha") ?? layers.pointwise!)
     if try layers.has(module: "identity") { sum = sum + .identity }
     return layers.norm("post") == nil ? sum : postNormalized(sum, layers)
   }

@@ -13,8 +13,8 @@ extension BlockFamily {
     ], deployKernels: .spatial(3)
   ) { layers in
     var sum =
-      layers.dense!.scaled(by: layers.parameter("dense factors")!)
-      + layers.pointwise!.scaled(by: layers.parameter("pointwise factors")!)
+      layers.branch("dense", scaledBy: "dense factors")!
+      + layers.branch("pointwise", scaledBy: "pointwise factors")
     if let factors = layers.parameter("identity factors") {
       sum = sum + .layer("identity", .identity.scaled(by: factors))
     }

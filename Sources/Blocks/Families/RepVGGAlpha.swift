@@ -10,7 +10,7 @@ extension BlockFamily {
       .convBN("pointwise"),
     ], deployKernels: .spatial(3)
   ) { layers in
-    layers.dense! + layers.pointwise!.scaled(by: layers.parameter("alpha")!) + layers.identity
+    layers.dense! + layers.branch("pointwise", scaledBy: "alpha") + layers.identity
   }
 
   /// A 3x3 and a 1x1 convolution, each with its BatchNorm, the second with or without a factor; no
@@ -22,13 +22,13 @@ extension BlockFamily {
       .convBN("dense"), .convBN("pointwise"), .parameter("alpha", optional: true),
     ], deployKernels: .spatial(3)
   ) { layers in
-    let pointwise = layers.pointwise!
-    guard let alpha = layers.parameter("alpha") else { return layers.dense! + pointwise }
+    guard let alpha = layers.parameter("alpha") else { return layers.dense! + layers.pointwise }
     guard alpha.shape.elementCount == 1 else {
       throw BlockProblem.mismatch("'alpha' is \(alpha.shape), not one factor")
     }
     // `if self.alpha`: a factor of exactly 0 counts as none, in training as well.
-    if try alpha.doubles()[0] == 0 { return layers.dense! + pointwise }
-    return layers.dense! + pointwise.scaled(by: alpha)
+    let isScaled = try alpha.doubles()[0] != 0
+    return layers.dense!
+      + (isScaled ? layers.branch("pointwise", scaledBy: "alpha") : layers.pointwise)
   }
 }

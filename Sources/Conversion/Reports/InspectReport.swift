@@ -119,7 +119,9 @@ extension InspectReport {
     reason = inspection.reason
     if case .failure(let deviation) = inspection.structure { reason = deviation.reason }
     blocks = network?.blocks.count
-    blocksWithIdentity = network?.blocks.count(where: \.hasIdentity)
+    blocksWithIdentity = network.map { network in
+      network.blocks.count { network.hasIdentity($0) }
+    }
     layers = whole?.blocks.map(BlockSummary.init)
     parameters = inspection.parameters
     deployParameters = whole?.deployParameterCount
