@@ -70,7 +70,9 @@ public struct Dialect: Equatable, Sendable {
   /// family it has the names of. Nil if it has neither.
   public func taking(_ family: BlockFamily) -> Dialect? {
     if table(of: family) != nil { return self }
-    guard let index = tables.firstIndex(where: { $0.family.name == family.base }) else { return nil }
+    guard let index = tables.firstIndex(where: { $0.family.name == family.base }) else {
+      return nil
+    }
     var dialect = self
     dialect.tables[index].family = family
     return dialect

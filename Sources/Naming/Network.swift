@@ -173,7 +173,8 @@ public struct Network: Sendable {
   /// Whether a block adds its input to what it computes, as far as names, modules and its place tell.
   public func hasIdentity(_ block: Block) -> Bool {
     // Or factors of one.
-    if block.hasIdentity || block.parameters.keys.contains(where: { $0.layer.name == "identity factors" })
+    if block.hasIdentity
+      || block.parameters.keys.contains(where: { $0.layer.name == "identity factors" })
     {
       return true
     }

@@ -321,6 +321,22 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     }
     #expect(try folder.names() == [])
     #expect(try inspect(path).file.architecture == nil)
+    // Nothing is wrong with the file.
+    let report = try check(path)
+    #expect(report.isSound && report.findings.contains { $0.text.contains("Squeeze") })
+  }
+
+  @Test func `an epsilon that stays in the network is said where names stand for another`() throws {
+    let path = Fixtures.path("Families/yolov6/block-qarepvgg/blocks.pth")
+    var options = FuseOptions()
+    options.isDryRun = true
+    func notes() throws -> [Note] {
+      try fuse(path, to: folder.file("no.npz"), options: options).notes
+    }
+    let text = "the epsilon of the BatchNorms that stay, 1e-05, is not in the output"
+    #expect(try !notes().contains { "\($0)".hasPrefix(text) })
+    options.epsilon = 1e-5
+    #expect(try notes().contains { "\($0)".hasPrefix(text) })
   }
 
   @Test func `scales without a network are told from one`() throws {

@@ -3,7 +3,8 @@ extension BlockFamily {
   /// behind the activation.
   public static let ppLCNetV3 = BlockFamily(
     "PP-LCNetV3",
-    source: "LearnableRepLayer of ppocr/modeling/backbones/rec_lcnetv3.py of github.com/PaddlePaddle/PaddleOCR",
+    source:
+      "LearnableRepLayer of ppocr/modeling/backbones/rec_lcnetv3.py of github.com/PaddlePaddle/PaddleOCR",
     layers: [
       .batchNorm("identity", optional: true), .convBN("conv", numbered: ["n"]),
       .convBN("pointwise", optional: true),

@@ -60,7 +60,8 @@ extension BlockFamily {
   /// (`QARepVGGBlockV2`). The project's own deploy form leaves the BatchNorm behind the sum where it is.
   public static let yolov6QARepVGG = BlockFamily(
     "YOLOv6-QARepVGG",
-    source: "QARepVGGBlock and QARepVGGBlockV2 of yolov6/layers/common.py of github.com/meituan/YOLOv6",
+    source:
+      "QARepVGGBlock and QARepVGGBlockV2 of yolov6/layers/common.py of github.com/meituan/YOLOv6",
     layers: [
       .convBN("dense"), .convolution("pointwise"), .module("identity"), .module("average"),
     ], kept: [.batchNorm("post", optional: true, afterOthers: true)], deployKernels: .spatial(3)
@@ -88,7 +89,8 @@ extension BlockFamily {
   /// random numbers that it was made with.
   public static let superGradientsQARepVGG = BlockFamily(
     "SuperGradients-QARepVGG",
-    source: "QARepVGGBlock of super_gradients/modules/qarepvgg_block.py of github.com/Deci-AI/super-gradients",
+    source:
+      "QARepVGGBlock of super_gradients/modules/qarepvgg_block.py of github.com/Deci-AI/super-gradients",
     layers: [
       .parameter("alpha", optional: true), .convBN("dense"), .convolution("pointwise"),
       .module("identity"), .batchNorm("post", optional: true, afterOthers: true),

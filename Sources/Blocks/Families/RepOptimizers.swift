@@ -5,7 +5,8 @@ extension BlockFamily {
   /// its own; a BatchNorm after their sum. What scales are searched with (`LinearAddBlock`), and, with
   /// constant factors, CSLA.
   public static let linearAdd = BlockFamily(
-    "LinearAdd", source: "arXiv:2205.15242, 3.1, and LinearAddBlock of github.com/DingXiaoH/RepOptimizers",
+    "LinearAdd",
+    source: "arXiv:2205.15242, 3.1, and LinearAddBlock of github.com/DingXiaoH/RepOptimizers",
     layers: [
       .convolution("dense"), .parameter("dense factors"), .convolution("pointwise"),
       .parameter("pointwise factors"), .parameter("identity factors", optional: true),
@@ -24,7 +25,8 @@ extension BlockFamily {
   /// A 3x3 convolution with BatchNorm and nothing beside it: what RepOptimizers train, whose networks have
   /// such blocks only.
   public static let realVGG = BlockFamily(
-    "RealVGG", source: "arXiv:2205.15242, 3.3, and RealVGGBlock of github.com/DingXiaoH/RepOptimizers",
+    "RealVGG",
+    source: "arXiv:2205.15242, 3.3, and RealVGGBlock of github.com/DingXiaoH/RepOptimizers",
     layers: [.convBN("conv")], deployKernels: .spatial(3)
   ) { layers in
     layers.conv

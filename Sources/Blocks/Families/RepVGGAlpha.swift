@@ -4,7 +4,8 @@ extension BlockFamily {
   /// RepVGG with a factor that is learnt for the whole 1x1 branch.
   public static let repVGGAlpha = BlockFamily(
     "RepVGG-alpha",
-    source: "RepVGGBlock of super_gradients/modules/repvgg_block.py of github.com/Deci-AI/super-gradients",
+    source:
+      "RepVGGBlock of super_gradients/modules/repvgg_block.py of github.com/Deci-AI/super-gradients",
     layers: [
       .parameter("alpha"), .batchNorm("identity", optional: true), .convBN("dense"),
       .convBN("pointwise"),
@@ -17,7 +18,8 @@ extension BlockFamily {
   /// identity.
   public static let ppYOLOE = BlockFamily(
     "PP-YOLOE",
-    source: "arXiv:2203.16250, 2.2, and RepVggBlock of ppdet/modeling/backbones/cspresnet.py of github.com/PaddlePaddle/PaddleDetection",
+    source:
+      "arXiv:2203.16250, 2.2, and RepVggBlock of ppdet/modeling/backbones/cspresnet.py of github.com/PaddlePaddle/PaddleDetection",
     layers: [
       .convBN("dense"), .convBN("pointwise"), .parameter("alpha", optional: true),
     ], deployKernels: .spatial(3)
