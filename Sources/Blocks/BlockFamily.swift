@@ -371,6 +371,11 @@ extension BlockFamily {
   }
 }
 
+extension String {
+  /// `an average`, `a plain identity`.
+  package var withArticle: String { (first.map("aeiou".contains) == true ? "an " : "a ") + self }
+}
+
 /// The layers of one block, for a family's expression: `$0.dense` is the layer of that name, nil if the
 /// block has none.
 @dynamicMemberLookup
@@ -425,7 +430,8 @@ public struct BlockLayers: Sendable {
     if let asked = settled[layer] {
       guard told == nil || told == asked else {
         throw .mismatch(
-          "the block \(asked ? "has no" : "has an") \(layer) by the modules that the file lists")
+          "the block has \(asked ? "no \(layer)" : layer.withArticle) by the modules that the file lists"
+        )
       }
       return asked
     }

@@ -1,3 +1,5 @@
+internal import Blocks
+
 /// Why a network could not be fused.
 @nonexhaustive
 public enum FusionError: Error, Equatable, Sendable {
@@ -38,7 +40,7 @@ extension FusionError: CustomStringConvertible {
       "\(path): block '\(block)': \(what).\n  It is no single convolution, so there is nothing right to make of it; deploy it in its training form."
     case .undecided(let path, let block, let family, let layer, let variants):
       """
-      \(path): block '\(block)': its shapes allow an \(layer), which no tensor shows, and nothing in the file tells whether a \(family) block has it here.
+      \(path): block '\(block)': its shapes allow \(layer.withArticle), which no tensor shows, and nothing in the file tells whether a \(family) block has it here.
         \(variants.isEmpty ? "Use the file that model.state_dict() was saved to as it was, which lists all modules, or a whole module; or say in a table which blocks keep the resolution." : "Use the file that model.state_dict() was saved to as it was, which lists all modules; or say which family it is: \(variants.joined(separator: " or ")).")
       """
     case .invalidBatchNorm(let path, let name, let channel):

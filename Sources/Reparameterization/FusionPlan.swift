@@ -119,6 +119,18 @@ public struct FusionPlan: Sendable {
       }
       if isTold != true { notes.append("blocks of \(family.name) are \(assumption)") }
     }
+    let isPlaced = network.blocks.contains { block in
+      block.hasBranches && !block.hasIdentity
+        && block.family.layers.contains {
+          $0.isModule && $0.name.hasSuffix("identity")
+            && network.listsModule($0.name, of: block) == nil
+        } && network.keepsShape(block, groups: network.statedGroups(of: block)) != nil
+    }
+    if isPlaced {
+      notes.append(
+        "which blocks have an identity is taken from where they stand, as in networks of \(network.dialect.project): the file does not list its modules"
+      )
+    }
     let noisy = network.blocks.count {
       $0.hasBranches && $0.hasFused && $0.family.hasNoiseBesideBranches
     }

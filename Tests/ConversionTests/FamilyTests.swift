@@ -263,7 +263,15 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
 
   @Test func `an identity follows from where a block stands in a network of its project`() throws {
     // Grouped kernels: what comes in is what the block before puts out.
-    try expect(plainCopy("qarepvgg/v2-groups/checkpoint.pth"), fusesTo: "qarepvgg/v2-groups")
+    let listed = Fixtures.path("Families/qarepvgg/v2-groups/checkpoint.pth")
+    let grouped = try plainCopy("qarepvgg/v2-groups/checkpoint.pth")
+    try expect(grouped, fusesTo: "qarepvgg/v2-groups")
+    for (path, isSaid) in [(listed, false), (grouped, true)] {
+      var options = FuseOptions()
+      options.isDryRun = true
+      let notes = try fuse(path, to: folder.file("no.npz"), options: options).notes
+      #expect(notes.contains { "\($0)".contains("from where they stand") } == isSaid)
+    }
     try expect(plainCopy("qarepvgg/v1/train.pth"), fusesTo: "qarepvgg/v1")
 
     // Elsewhere nothing tells, but a table can.
@@ -535,6 +543,10 @@ extension Branch {
     replacing(name) { if case .batchNorm(let inner, _) = $0 { inner } else { $0 } }
   }
 
+  fileprivate func unscaled(_ name: LayerAddress) -> Branch? {
+    replacing(name) { if case .scaled(let inner, _) = $0 { inner } else { $0 } }
+  }
+
   fileprivate func layer(_ name: LayerAddress) -> Branch? {
     all.first { if case .layer(name, _) = $0 { true } else { false } }
   }
@@ -587,6 +599,23 @@ let familyCorruptions: [FamilyCorruption] = {
     .init("variances forgotten", one, skipping, .ignored(.runningVariance)) {
       $0.norms { ($0.runningVariance, $0.epsilon) = ($0.gamma.map { _ in 1 }, 0) }
     },
+
+    .init(
+      "BatchNorm after the sum not folded", "qarepvgg/v2-groups/checkpoint.pth", "stage1.1",
+      .notFolded(["post"])
+    ) { $0.unfolded("post") },
+    .init(
+      "the 1x1 branch left out", "qarepvgg/first-form/model_best.pth.tar", "stage2.1",
+      .leftOut(["pointwise"])
+    ) { $0.without("pointwise") },
+    .init(
+      "the factor forgotten", "super-gradients/qarepvgg-alpha/ckpt_latest_weights_only.pth",
+      "stage1.0", .notScaled(["pointwise"])
+    ) { $0.unscaled("pointwise") },
+    .init(
+      "factors of the identity forgotten", "repoptimizers/hs/latest.pth", "stage1.1",
+      .notScaled(["identity"])
+    ) { $0.unscaled("identity") },
 
     .init("another epsilon", dbb, diverse, .epsilon(1e-3)) { $0.norms { $0.epsilon = 1e-3 } },
     .init("no average", dbb, diverse, .leftOut(["average"])) { $0.without("average") },
