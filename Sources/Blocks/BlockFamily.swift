@@ -33,16 +33,17 @@ public struct Layer: Sendable {
 
   /// Whether its name says by itself that here is a block, as a kernel's does, and other parameters' only
   /// where their family says so.
-  public var tells: Bool { !stays && (weightForm == .kernel || isTelling) }
+  public var tells: Bool { weightForm == .kernel || isTelling }
   private var isTelling = false
-  /// Whether it stays as it is in deploy form: what acts on the sum of the branches.
-  public private(set) var stays = false
   /// Whether no optimiser changes it.
   public private(set) var isFixed = false
 
   /// Of BatchNorm alone: whether it follows other layers, and no identity.
   public var isAfterOthers: Bool { weightForm == nil && follows }
   private var follows = false
+
+  /// Whether it has no parameters, so that no tensor shows whether a block has it.
+  public var isModule: Bool { weightForm == nil && !hasBatchNorm }
 
   private init(
     _ name: String, _ weightForm: WeightForm?, hasBatchNorm: Bool, isOptional: Bool,
@@ -72,15 +73,10 @@ public struct Layer: Sendable {
   }
 
   /// A convolution without BatchNorm.
-  ///
-  /// - Parameter staying: whether deploy form has it, too, as it is.
   public static func convolution(
-    _ name: String, optional: Bool = false, with partners: [String] = [], staying: Bool = false
+    _ name: String, optional: Bool = false, with partners: [String] = []
   ) -> Layer {
-    var layer = Layer(
-      name, .kernel, hasBatchNorm: false, isOptional: optional, partners: partners)
-    layer.stays = staying
-    return layer
+    Layer(name, .kernel, hasBatchNorm: false, isOptional: optional, partners: partners)
   }
 
   /// BatchNorm alone.
@@ -105,17 +101,22 @@ public struct Layer: Sendable {
   ///
   /// - Parameters:
   ///   - telling: whether its name says by itself that here is a block.
-  ///   - staying: whether deploy form has it, too, as it is.
   ///   - fixed: whether no optimiser changes it.
   public static func parameter(
     _ name: String, optional: Bool = false, numbered places: [String] = [],
-    with partners: [String] = [], telling: Bool = false, staying: Bool = false, fixed: Bool = false
+    with partners: [String] = [], telling: Bool = false, fixed: Bool = false
   ) -> Layer {
     var layer = Layer(
       name, .parameter, hasBatchNorm: false, isOptional: optional, places: places,
       partners: partners)
-    (layer.isTelling, layer.stays, layer.isFixed) = (telling, staying, fixed)
+    (layer.isTelling, layer.isFixed) = (telling, fixed)
     return layer
+  }
+
+  /// A layer without parameters, such as an identity or an average: it is in a file's list of modules or
+  /// in none, and else follows from where the block stands.
+  public static func module(_ name: String) -> Layer {
+    Layer(name, nil, hasBatchNorm: false, isOptional: true)
   }
 
   static func squeezeExcitation(_ name: String) -> Layer {
@@ -128,7 +129,7 @@ public struct Layer: Sendable {
   /// The parameters it can have, in the order of a state dict.
   public var parts: [Part] {
     switch weightForm {
-    case nil: Part.ofBatchNorm
+    case nil: hasBatchNorm ? Part.ofBatchNorm : []
     case .parameter: [.value]
     default: Part.ofConvolution + (hasBatchNorm ? Part.ofBatchNorm : [])
     }
@@ -179,7 +180,7 @@ public enum DeployKernels: Sendable {
 /// Never changes; a class, since the address of every parameter says the family.
 public final class BlockFamily: Sendable {
   /// Makes the tree of a block's layers; nil where the family is no convolution.
-  public typealias Expression = @Sendable (BlockLayers) throws(BlockProblem) -> Branch?
+  public typealias Expression = @Sendable (BlockLayers) throws -> Branch?
 
   /// As its authors call it: `RepVGG`.
   public let name: String
@@ -188,6 +189,9 @@ public final class BlockFamily: Sendable {
   /// In the order in which the family's first project stores them; the first kernel is the one that a
   /// fused one is said to come from.
   public let layers: [Layer]
+  /// Layers of its blocks that are no part of what is fused, and stay under the names that they have:
+  /// those that stand behind the sum in the project's own deploy form as well.
+  public let kept: [Layer]
   /// Whether no deployed network has it.
   public let isForTrainingOnly: Bool
   /// Whether its blocks have as many input as output channels.
@@ -200,32 +204,71 @@ public final class BlockFamily: Sendable {
   /// What no tensor shows and is taken for granted, as it holds for all published networks; to be said of
   /// what was fused.
   public let assumption: Assumption?
+  /// The layer without parameters that `assumption` is about; where the file tells of it, nothing is taken
+  /// for granted.
+  public let assumedLayer: String?
+  /// Whether its project leaves a deploy kernel beside live branches that was never trained: noise, which
+  /// is no damage.
+  public let hasNoiseBesideBranches: Bool
+  /// Of a variant: the family that it has the names of, so that it is looked for only when it is asked for.
+  public let base: String?
+  /// Of a variant: whether layers without parameters are there, where no tensor would show it.
+  public let settled: [String: Bool]
   private let expression: Expression
 
   /// - Parameter expression: the tree that the layers of a block make; nil where the family is no
   ///   convolution. A closure of its own constant: an array of them is more than the type checker
   ///   manages.
   public init(
-    _ name: String, source: String, layers: [Layer], isForTrainingOnly: Bool = false,
+    _ name: String, source: String, layers: [Layer], kept: [Layer] = [],
+    isForTrainingOnly: Bool = false,
     keepsWidth: Bool = false, isPlain: Bool = false, deployKernels: DeployKernels = .any,
-    assumption: Assumption? = nil, expression: @escaping Expression
+    assumption: Assumption? = nil, about assumedLayer: String? = nil,
+    hasNoiseBesideBranches: Bool = false, expression: @escaping Expression
   ) {
     self.name = name
     self.source = source
     self.layers = layers
+    self.kept = kept
     hasMatrices =
       layers.contains { $0.weightForm == .matrix } && !layers.contains { $0.weightForm == .kernel }
     let fused = LayerAddress.fused.name
     allLayers =
       BlockFamily.commonLayers
       + [hasMatrices ? .linear(fused, optional: true) : .convolution(fused, optional: true)]
-      + layers
+      + layers + kept
     self.isForTrainingOnly = isForTrainingOnly
     self.keepsWidth = keepsWidth
     self.isPlain = isPlain
     self.deployKernels = deployKernels
     self.assumption = assumption
+    self.assumedLayer = assumedLayer
+    self.hasNoiseBesideBranches = hasNoiseBesideBranches
+    base = nil
+    settled = [:]
     self.expression = expression
+  }
+
+  /// A family with the names of another, of which is known what no tensor shows.
+  ///
+  /// - Parameter settled: for layers without parameters, whether blocks have them where shapes allow it.
+  init(_ name: String, variantOf base: BlockFamily, settled: [String: Bool]) {
+    self.name = name
+    source = base.source
+    layers = base.layers
+    kept = base.kept
+    hasMatrices = base.hasMatrices
+    allLayers = base.allLayers
+    isForTrainingOnly = base.isForTrainingOnly
+    keepsWidth = base.keepsWidth
+    isPlain = base.isPlain
+    deployKernels = base.deployKernels
+    assumption = nil
+    assumedLayer = nil
+    hasNoiseBesideBranches = base.hasNoiseBesideBranches
+    self.base = base.name
+    self.settled = settled
+    expression = base.expression
   }
 
   /// Every family there is.
@@ -235,8 +278,19 @@ public final class BlockFamily: Sendable {
     .repVGGDepthwise, .implicitDetect,
     .convolutionBatchNorm, .auxiliaryHead, .repMixer, .repCPE,
     .span, .ecbsr, .orepa, .orepaRepVGG, .orepa1x1, .responseNormalizedLinear, .repMLPNet,
-    .resRep,
+    .resRep, .qaRepVGG, .qaRepVGGV1, .qaRepVGGFirst, .yolov6QARepVGG, .superGradientsQARepVGG,
+    .repVGGAlpha, .ppYOLOE, .ppLCNetV3, .linearAdd, .realVGG,
   ]
+
+  /// Families with the names of others, which blocks are taken for only when that is asked for.
+  public static let variants: [BlockFamily] = [
+    .repGhostIdentity, .yolov6QARepVGGBlock, .yolov6QARepVGGBlockV2,
+  ]
+
+  /// The family or variant that is called so, in capitals or not.
+  public static func named(_ name: String) -> BlockFamily? {
+    (all + variants).first { $0.name.lowercased() == name.lowercased() }
+  }
 
   /// Layers that blocks of all families may have beside their own.
   public static let commonLayers: [Layer] =
@@ -261,7 +315,12 @@ public final class BlockFamily: Sendable {
 
   /// Whether a layer is one of its own, and of training only.
   public func isOwn(_ layer: LayerAddress) -> Bool {
-    layers.contains { $0.name == layer.name && !$0.stays }
+    layers.contains { $0.name == layer.name }
+  }
+
+  /// Whether blocks of every family can have a layer of this name, and the deploy convolution.
+  public func isCommon(_ layer: String) -> Bool {
+    !layers.contains { $0.name == layer } && !kept.contains { $0.name == layer }
   }
 }
 
@@ -281,6 +340,10 @@ public enum BlockProblem: Error, Equatable, Sendable {
   case mismatch(String)
   /// Height and width of maps of so many values are in no tensor.
   case unknownMap(area: Int)
+  /// Nothing tells whether the block has a layer without parameters.
+  case undecided(layer: String)
+  /// What the block computes is not one convolution, in words.
+  case notOne(String)
 }
 
 /// What a file has of a block.
@@ -291,14 +354,19 @@ public struct BlockParameters: Sendable {
   public var epsilon: @Sendable (LayerAddress) -> Double
   /// What no tensor shows.
   public var facts: BlockFacts
+  /// Whether a layer without parameters is there, by the file's list of modules or by where the block
+  /// stands; nil if neither tells.
+  public var hasModule: @Sendable (_ layer: String) -> Bool?
 
   public init(
     _ tensors: [ParameterAddress: Tensor], facts: BlockFacts = BlockFacts(),
-    epsilon: @escaping @Sendable (LayerAddress) -> Double
+    epsilon: @escaping @Sendable (LayerAddress) -> Double,
+    hasModule: @escaping @Sendable (_ layer: String) -> Bool? = { _ in nil }
   ) {
     self.tensors = tensors
     self.facts = facts
     self.epsilon = epsilon
+    self.hasModule = hasModule
   }
 }
 
@@ -326,11 +394,20 @@ extension BlockFamily {
       }
     }
     guard missing.isEmpty else { throw BlockProblem.missing(missing) }
-    guard let branch = try expression(BlockLayers(values: values, facts: parameters.facts)) else {
+    let kernel = layers.lazy.compactMap { values[$0.address]?.kernel?.shape }.first
+    let known = BlockLayers(
+      values: values, facts: parameters.facts, present: present, kernel: kernel, settled: settled,
+      hasModule: parameters.hasModule)
+    guard let branch = try expression(known) else {
       throw BlockProblem.mismatch("a block of \(name) is no convolution")
     }
     return branch
   }
+}
+
+extension String {
+  /// `an average`, `a plain identity`.
+  package var withArticle: String { (first.map("aeiou".contains) == true ? "an " : "a ") + self }
 }
 
 /// The layers of one block, for a family's expression: `$0.dense` is the layer of that name, nil if the
@@ -371,9 +448,57 @@ public struct BlockLayers: Sendable {
   let values: [LayerAddress: Value]
   /// What no tensor shows.
   public let facts: BlockFacts
+  /// All that the file has, those of other families and common ones too.
+  let present: Set<LayerAddress>
+  /// The first layer's, OIHW.
+  let kernel: Shape?
+  let settled: [String: Bool]
+  let hasModule: @Sendable (String) -> Bool?
+
+  /// Whether the block has a layer without parameters.
+  ///
+  /// - Parameter assumption: what is taken for granted where nothing tells; nil if that is an error.
+  /// - Throws: `BlockProblem`: nothing tells, or the file says otherwise than was asked for.
+  public func has(module layer: String, assuming assumption: Bool? = nil) throws(BlockProblem)
+    -> Bool
+  {
+    let told = hasModule(layer)
+    if let asked = settled[layer] {
+      guard told == nil || told == asked else {
+        throw .mismatch(
+          "the block has \(asked ? "no \(layer)" : layer.withArticle) by the modules that the file lists"
+        )
+      }
+      return asked
+    }
+    if let told = told ?? assumption { return told }
+    guard canKeepWidth else { return false }
+    throw .undecided(layer: layer)
+  }
+
+  /// Whether as many channels can go in as come out, of some number of groups.
+  public var canKeepWidth: Bool {
+    guard let kernel, kernel[1] > 0 else { return false }
+    return kernel[0].isMultiple(of: kernel[1])
+  }
+
+  /// Whether Squeeze-and-Excitation stands between the sum and what follows it.
+  public var hasSqueezeExcitation: Bool {
+    present.contains(.squeeze(.beforeActivation)) || present.contains(.excite(.beforeActivation))
+  }
+
+  /// Whether a layer has a bias.
+  public func hasBias(_ layer: LayerAddress) -> Bool { values[layer]?.bias != nil }
 
   /// A convolution, with BatchNorm if the layer has it; a layer of BatchNorm alone follows an identity.
   public subscript(dynamicMember name: String) -> Branch? { branch(LayerAddress(name)) }
+
+  /// A layer by its name, times factors that are a parameter of their own.
+  public func branch(_ address: LayerAddress, scaledBy parameter: LayerAddress) -> Branch? {
+    guard case .layer(_, let inner)? = branch(address), let factors = self.parameter(parameter)
+    else { return nil }
+    return .layer(address, inner.scaled(by: factors))
+  }
 
   /// The sum of all layers that are called so and counted.
   public func all(_ name: String) -> Branch? {

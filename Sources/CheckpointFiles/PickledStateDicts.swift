@@ -16,11 +16,18 @@ protocol PickledFramework {
   /// - Parameter name: what to call it in an error: its path in the file.
   mutating func module(_ handle: ObjectGraph.Handle, name: String) throws(ReadError) -> StateDict?
 
+  /// Paths of the modules that a dict of tensors was taken from, if it says so itself.
+  func modulePaths(of handle: ObjectGraph.Handle) -> Set<String>?
+
   /// The text of a key; nil if it is none.
   func key(_ handle: ObjectGraph.Handle) -> String?
 
   /// What an object is that is neither tensor nor module, in a few words.
   mutating func description(of handle: ObjectGraph.Handle) -> String
+}
+
+extension PickledFramework {
+  func modulePaths(of handle: ObjectGraph.Handle) -> Set<String>? { nil }
 }
 
 /// Finds the state dicts of a pickled checkpoint: every dict with tensors under string keys, and every
@@ -118,6 +125,7 @@ struct PickledStateDicts<Framework: PickledFramework> {
       refusals.append(refusal)
     }
     guard !stateDict.tensors.isEmpty else { return }
+    stateDict.modulePaths = framework.modulePaths(of: handle)
     try add(stateDict, at: path, of: handle)
     let repeated = graph.repeatedKeys(handle)
     if !repeated.isEmpty {

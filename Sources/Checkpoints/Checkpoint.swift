@@ -29,17 +29,26 @@ public struct StateDict: Sendable {
   public var tensors: [NamedTensor]
   /// Attributes of modules by their path (`stage0.rbr_dense.bn`), if the file holds whole modules.
   public var modules: [String: ModuleAttributes]
+  /// Paths of all modules that the dict was taken from, those without parameters too; nil if the file does
+  /// not list them.
+  public var modulePaths: Set<String>?
   /// Entries that are no tensors, with what they are instead; they are counted and left alone.
   public var ignored: [(name: String, what: String)]
 
   public init(
     path: [String] = [], tensors: [NamedTensor], modules: [String: ModuleAttributes] = [:],
-    ignored: [(name: String, what: String)] = []
+    modulePaths: Set<String>? = nil, ignored: [(name: String, what: String)] = []
   ) {
     self.path = path
     self.tensors = tensors
     self.modules = modules
+    self.modulePaths = modulePaths
     self.ignored = ignored
+  }
+
+  /// Whether there is a module at a path; nil if the file does not list its modules.
+  public func hasModule(at path: String) -> Bool? {
+    modules.isEmpty ? modulePaths?.contains(path) : modules[path] != nil
   }
 
   /// `state_dict`, `student.model`, or `the file's root`.

@@ -103,17 +103,23 @@ public struct OutputFormat: Sendable {
       }
       return asked.numbered(for: network)
     }
+    let own = network.dialect
+    if isShaped, own.keepsNames, canName(own) { return withUsualLayouts(own, for: network) }
     // Of what is not known as a whole only the blocks could be renamed. Some projects had other names in
     // one container.
-    let own = network.dialect
     let keepsNames = own.root == nil && !isWhole && own.containers.isEmpty && canName(own)
     if !keepsNames, canName(names) { return names.numbered(for: network) }
-    var names = keepsNames ? own : Dialect.first(naming: families) ?? own
-    // But for what is a project's own.
-    let vector = names.layouts.vector
-    names.layouts = self.names.layouts
-    names.layouts.vector = vector
-    return names.numbered(for: network)
+    return withUsualLayouts(
+      keepsNames ? own : Dialect.first(naming: families) ?? own, for: network)
+  }
+
+  /// A dialect with the shapes that are usual in this format, but for what is a project's own.
+  private func withUsualLayouts(_ dialect: Dialect, for network: Network) -> Dialect {
+    var dialect = dialect
+    let vector = dialect.layouts.vector
+    dialect.layouts = names.layouts
+    dialect.layouts.vector = vector
+    return dialect.numbered(for: network)
   }
 
   /// Whether tensors get the shapes of a dialect, too. A deploy model has its own.

@@ -75,6 +75,8 @@ extension Dialect {
     others = try table.correspondences("other", atLeast: 0)
     sequence = try table.sequence()
     vectors = try table.templates("vector")
+    let written: Written = try table.choice("written", default: .usual)
+    keepsNames = written == .own
     layouts = Layouts()
     layouts.kernel = try table.choice("kernel layout", default: .oihw)
     layouts.linear = try table.choice("linear layout", default: .outIn)
@@ -94,6 +96,9 @@ extension Dialect {
       blocks.keepsBranches = try part.isSaid("branches", "kept")
       blocks.classes = part.words("class") ?? []
       blocks.folding = try part.choice("folded", default: .always)
+      blocks.halving = try part.templates("halving")
+      blocks.keeping = try part.templates("keeping")
+      blocks.groups = try part.count("groups")
       tables.append(blocks)
       try part.finish()
     }
@@ -116,6 +121,11 @@ extension Dialect {
       }
     }
   }
+}
+
+/// Under which names a network is written where none are asked for: those usual in the format, or its own.
+private enum Written: String, CaseIterable {
+  case usual, own
 }
 
 extension Layer.WeightForm {
@@ -167,9 +177,8 @@ private struct Table {
   }
 
   private mutating func append(_ entry: Entry) throws(NamingError) {
-    if !["block", "other", "vector"].contains(entry.key),
-      entries.contains(where: { $0.key == entry.key })
-    {
+    let isRepeated = ["block", "other", "vector", "halving", "keeping"].contains(entry.key)
+    if !isRepeated, entries.contains(where: { $0.key == entry.key }) {
       throw problem("'\(entry.key)' is there twice", entry.line)
     }
     entries.append(entry)
@@ -260,8 +269,10 @@ private struct Table {
     var result: [BlockTable.LayerName] = []
     for layer in family.allLayers {
       var keys: [(key: String, isBatchNorm: Bool)] = []
-      if !family.isOwn(LayerAddress(layer.name)) {
+      if family.isCommon(layer.name) {
         keys.append((layer.name, false))
+      } else if layer.isModule {
+        keys.append(("\(layer.name) module", false))
       } else {
         if let form = layer.weightForm {
           keys.append(("\(layer.name) \(form.key)", false))
@@ -308,18 +319,6 @@ private struct Table {
     return true
   }
 
-  mutating func templates(_ key: String) throws(NamingError) -> [Template] {
-    var result: [Template] = []
-    while let (value, line) = take(key) {
-      do throws(Template.Malformed) {
-        result.append(try Template(value))
-      } catch {
-        throw problem(error.reason, line)
-      }
-    }
-    return result
-  }
-
   mutating func sequence() throws(NamingError) -> ModuleSequence? {
     guard let (value, line) = take("sequence"), !value.isEmpty else { return nil }
     guard let sequence = ModuleSequence(value) else {
@@ -342,6 +341,28 @@ private struct Table {
     }
     guard result.count >= count else { throw missing(key) }
     return result
+  }
+
+  /// Patterns of paths, as many as there are.
+  mutating func templates(_ key: String) throws(NamingError) -> [Template] {
+    var result: [Template] = []
+    while let (value, line) = take(key) {
+      if value.isEmpty { continue }
+      do throws(Template.Malformed) {
+        result.append(try Template(value))
+      } catch {
+        throw problem(error.reason, line)
+      }
+    }
+    return result
+  }
+
+  mutating func count(_ key: String) throws(NamingError) -> Int? {
+    guard let (value, line) = take(key), !value.isEmpty else { return nil }
+    guard let count = Int(value), count > 0 else {
+      throw problem("'\(key)' is a number of at least 1, not '\(value)'", line)
+    }
+    return count
   }
 
   mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(

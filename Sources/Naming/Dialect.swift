@@ -43,6 +43,9 @@ public struct Dialect: Sendable {
   public var parts: [Part: String]
   /// The final linear layer.
   public var classifier: String?
+  /// Whether its networks are written under its own names where no others are asked for, also those that
+  /// are known as a whole.
+  public var keepsNames: Bool
   /// The names of blocks; the first table's family is the one that the networks are known by.
   public var tables: [BlockTable]
   /// How blocks are numbered, if that is no matter of one path alone.
@@ -68,6 +71,9 @@ public struct Dialect: Sendable {
     .acnet, .repLKNet, .repGhost, .officialInsertedBatchNorm, .uniRepLKNet, .repViT, .repViTTimm,
     .repViTTimmLegacy, .fastViT, .fastViTTimm, .mobileCLIP, .span, .ecbsr, .orepa, .repMLPNet,
     .resRep, .repLKNetDeep, .yolov7, .ultralytics, .yolov9, .rtdetr, .dfine,
+    .qaRepVGG, .qaRepVGGV1, .qaRepVGGFirst, .yolov6QARepVGG, .superGradients, .superGradientsAlpha,
+    .superGradientsQARepVGG, .ppYOLOE, .ppLCNetV3, .repOptimizersRepVGG, .realVGG, .linearAdd,
+    .yolov6RealVGG, .yolov6LinearAdd,
   ]
 
   /// Those that files are read by without being asked to.
@@ -87,6 +93,18 @@ public struct Dialect: Sendable {
   /// The table of a family; nil if this project has no such blocks.
   public func table(of family: BlockFamily) -> BlockTable? {
     tables.first { $0.family == family }
+  }
+
+  /// The same table for a family that is asked for: its own part on it, or, of a variant, that on the
+  /// family it has the names of. Nil if it has neither.
+  public func taking(_ family: BlockFamily) -> Dialect? {
+    if table(of: family) != nil { return self }
+    guard let index = tables.firstIndex(where: { $0.family.name == family.base }) else {
+      return nil
+    }
+    var dialect = self
+    dialect.tables[index].family = family
+    return dialect
   }
 
   /// The first dialect that can name blocks of these families.
@@ -125,6 +143,12 @@ public struct BlockTable: Equatable, Sendable {
     /// leaves them as they are.
     case graph
   }
+  /// Which blocks of the project's own networks halve the resolution, by the project's names for them, and
+  /// which keep it; a block that both match halves it.
+  var halving: [Template] = []
+  var keeping: [Template] = []
+  /// Groups of the blocks' convolutions, where the project's networks have no other number.
+  var groups: Int?
 
   /// The name of a module of a layer; `{n}` and the like stand for the layer's numbers.
   public struct LayerName: Equatable, Sendable {
@@ -151,6 +175,19 @@ public struct BlockTable: Equatable, Sendable {
   func pattern(of layer: String, _ part: Part) -> String? {
     let isBatchNorm = Part.ofBatchNorm.contains(part)
     return layers.first { $0.layer == layer && $0.isBatchNorm == isBatchNorm }?.name
+  }
+
+  /// What the module of a layer without parameters is called; nil if this project has none.
+  func moduleName(of layer: String) -> String? {
+    layers.first { $0.layer == layer && !$0.isBatchNorm }?.name
+  }
+
+  /// Whether a block keeps the resolution, by where it stands in this project's own networks; nil where
+  /// they have none.
+  func keepsResolution(_ canonical: String) -> Bool? {
+    guard let path = path(ofBlock: canonical) else { return nil }
+    if halving.contains(where: { $0.match(path) != nil }) { return false }
+    return keeping.contains { $0.match(path) != nil } ? true : nil
   }
 
   /// The layer whose convolution becomes the deploy convolution in its own place, if that is so: then

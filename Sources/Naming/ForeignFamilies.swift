@@ -5,14 +5,14 @@ struct ForeignFamily: Sendable {
   let name: String
   /// A text that a name must contain. `{n}` stands for a number.
   let markers: [String]
+  /// Whether such a file is a network at all.
+  var isNetwork = true
 
   /// From what the projects' own code writes; the more telling first.
   static let all: [ForeignFamily] = [
     ForeignFamily(
-      name: "QARepVGG (super-gradients)",
-      markers: [".branch_3x3.", ".post_bn.", ".no_conv_branch."]),
-    ForeignFamily(name: "PP-LCNetV3", markers: [".lab.scale"]),
-    ForeignFamily(name: "RepOptimizers", markers: [".scale_conv.", ".scale_identity."]),
+      name: "the scales of RepOptimizers", markers: [".scale_conv.", ".scale_identity."],
+      isNetwork: false),
   ]
 
   /// The family that the names speak of.

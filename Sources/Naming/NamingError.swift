@@ -6,6 +6,8 @@ public enum NamingError: Error, Equatable, Sendable {
   /// No name in any state dict belongs to a block of a known dialect.
   /// If the names are those of a family that is known and not fused, its name.
   case noBlocks(path: String, found: [String], resembles: String? = nil)
+  /// The file is known, and is no network.
+  case noNetwork(path: String, what: String)
   /// Several state dicts are equally good; each with its number of tensors.
   case ambiguous(path: String, candidates: [String])
   /// The key that was asked for is that of no state dict.
@@ -47,6 +49,11 @@ extension NamingError: CustomStringConvertible {
         \(found.isEmpty ? "It holds no tensors under names." : "Its names begin: " + found.joined(separator: ", ") + ".")
         Known block names: \(knownBlockNames).
       """
+    case .noNetwork(let path, let what):
+      """
+      \(path): it holds \(what) and no network: there is nothing to fuse.
+        Use the checkpoint of the network that was trained.
+      """
     case .ambiguous(let path, let candidates):
       """
       \(path): it holds \(candidates.count) state dicts of equal standing: \(candidates.joined(separator: ", ")).
@@ -77,7 +84,7 @@ extension NamingError: CustomStringConvertible {
     case .unknownInBlock(let path, let block, let family, let names, let known, let resembles):
       """
       \(path): block '\(block)' has parameters that a \(family) block does not have: \(names.joined(separator: ", ")).
-        \(resembles.map { "Its names are those of \($0), whose blocks are not fused yet." } ?? (known.isEmpty ? "" : "Nearest that it has: \(known.joined(separator: ", ")). ") + "It may be a variant of the block (as QARepVGG, with BatchNorm after the sum), which is not fused; or a name is misspelt.")
+        \(resembles.map { "Its names are those of \($0), whose blocks are not fused yet." } ?? (known.isEmpty ? "" : "Nearest that it has: \(known.joined(separator: ", ")). ") + "It may be a variant of the block, which is not fused; or a name is misspelt.")
       """
     case .badDialect(let place, let line, let reason):
       "\(place)\(line.map { " at line \($0)" } ?? ""): \(reason).\n  A built-in table is one to begin with."

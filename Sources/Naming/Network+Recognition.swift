@@ -27,8 +27,9 @@ extension Network {
     }
     guard let best = recognitions.map(\.score).max() else {
       let names = candidates.max { $0.tensors.count < $1.tensors.count }?.tensors.map(\.name) ?? []
-      throw .noBlocks(
-        path: path, found: Array(names.prefix(4)), resembles: ForeignFamily.named(by: names)?.name)
+      let family = ForeignFamily.named(by: names)
+      if let family, !family.isNetwork { throw .noNetwork(path: path, what: family.name) }
+      throw .noBlocks(path: path, found: Array(names.prefix(4)), resembles: family?.name)
     }
     var leaders = recognitions.filter { $0.score == best }
     let preferred = recognitions.filter { $0.dialect == leaders[0].dialect && $0.isPreferred }

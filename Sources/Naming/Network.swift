@@ -52,7 +52,7 @@ public struct Block: Sendable {
 
   /// The first kernel of the training form in the order of the family's layers, else the deploy form's.
   public var mainKernel: Parameter? {
-    for layer in family.layers where layer.weightForm != nil && !layer.stays {
+    for layer in family.layers where layer.weightForm != nil {
       let part = layer.parts[0]
       if part == .value, !layer.tells { continue }
       if let parameter = self[ParameterAddress(layer.address, part)] { return parameter }
@@ -99,7 +99,8 @@ public struct Network: Sendable {
   public var form: Form {
     let counting = blocks.filter { !$0.family.standsBesideOthers }
     let (branches, fused) = (
-      counting.contains(where: \.hasBranches), counting.contains(where: \.hasFused)
+      counting.contains(where: \.hasBranches),
+      counting.contains { $0.hasFused && !($0.hasBranches && $0.family.hasNoiseBesideBranches) }
     )
     return branches ? (fused ? .mixed : .train) : .deploy
   }
@@ -155,6 +156,69 @@ public struct Network: Sendable {
     let name = parameter.originalName
     guard let dot = name.lastIndex(of: ".") else { return stateDict.modules[""] }
     return stateDict.modules[String(name[..<dot])]
+  }
+
+  /// Whether a block has a layer without parameters, by the modules that the file lists; nil if it lists
+  /// none, or not those that the block's parameters belong to, so that the list is of other tensors.
+  public func listsModule(_ layer: String, of block: Block) -> Bool? {
+    guard stateDict.modulePaths != nil || !stateDict.modules.isEmpty,
+      let table = dialect.table(of: block.family), let name = table.moduleName(of: layer),
+      let path = pathInFile(of: block, table),
+      block.parameters.values.allSatisfy({ parameter in
+        let name = parameter.originalName
+        guard let dot = name.lastIndex(of: ".") else { return true }
+        return stateDict.hasModule(at: String(name[..<dot])) == true
+      })
+    else { return nil }
+    guard name.hasPrefix("../") else {
+      return stateDict.hasModule(at: path.isEmpty ? name : path + dialect.separator + name)
+    }
+    let parent = path.split(separator: ".").dropLast() + [name.dropFirst(3)]
+    return stateDict.hasModule(at: parent.joined(separator: "."))
+  }
+
+  /// A block's path in the file, prefixes included; nil if names were changed before they were recognised.
+  private func pathInFile(of block: Block, _ table: BlockTable) -> String? {
+    guard let kernel = block.mainKernel, case .block(_, let address) = kernel.role,
+      let suffix = dialect.suffix(of: address, in: table)
+    else { return nil }
+    if kernel.originalName == suffix { return "" }
+    let tail = dialect.separator + suffix
+    guard kernel.originalName.hasSuffix(tail) else { return nil }
+    return String(kernel.originalName.dropLast(tail.count))
+  }
+
+  /// Whether a block of the project's own networks adds its input, by where it stands: it keeps the
+  /// resolution, and as many channels come out as go in. Nil if that cannot be told.
+  ///
+  /// - Parameter groups: of its convolution, if a module says so.
+  public func keepsShape(_ block: Block, groups: Int?) -> Bool? {
+    guard let table = dialect.table(of: block.family),
+      let keepsResolution = table.keepsResolution(block.path)
+    else { return nil }
+    guard keepsResolution else { return false }
+    guard let kernel = block.mainKernel?.tensor.shape, kernel.rank == 4 else { return nil }
+    if let groups = groups ?? table.groups { return kernel[0] == kernel[1] * groups }
+    // Of networks that are one block after the other, the one before tells what comes in.
+    guard rootBlock != nil, let index = indexOfBlock[block.path], index > 0,
+      table.keepsResolution(blocks[index - 1].path) != nil,
+      let before = blocks[index - 1].mainKernel?.tensor.shape
+    else { return nil }
+    return kernel[0] == before[0]
+  }
+
+  /// Whether a block adds its input to what it computes, as far as names, modules and its place tell.
+  public func hasIdentity(_ block: Block) -> Bool {
+    // Or factors of one.
+    if block.hasIdentity
+      || block.parameters.keys.contains(where: { $0.layer.name == "identity factors" })
+    {
+      return true
+    }
+    guard block.hasBranches,
+      let layer = block.family.layers.first(where: { $0.isModule && $0.name.hasSuffix("identity") })
+    else { return false }
+    return listsModule(layer.name, of: block) ?? keepsShape(block, groups: nil) ?? false
   }
 
   /// Throws if a block has parameters whose meaning is not known: it is of another family than it seems,

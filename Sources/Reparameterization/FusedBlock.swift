@@ -56,8 +56,13 @@ extension Block {
       epsilons[address.layer] = network.module(of: parameter)?.epsilon ?? epsilon
     }
     return try family.branch(
-      of: BlockParameters(parameters.mapValues(\.tensor), facts: network.facts) { [epsilons] in
-        epsilons[$0] ?? epsilon
+      of: BlockParameters(
+        parameters.mapValues(\.tensor), facts: network.facts,
+        epsilon: { [epsilons] in epsilons[$0] ?? epsilon }
+      ) { layer in
+        network.listsModule(layer, of: self)
+          ?? (layer.hasSuffix("identity")
+            ? network.keepsShape(self, groups: network.statedGroups(of: self)) : nil)
       })
   }
 }
@@ -84,6 +89,15 @@ private struct BlockMessages {
     case .vectorLength(let address, let found, let channels):
       mismatch("'\(label(address))' has \(found) values for \(channels) channels")
     case .missing(let addresses): incomplete(addresses)
+    case .notOne(let what):
+      .notOneConvolution(
+        path: network.path, block: block.path, family: block.family.name, what: what)
+    case .undecided(let layer):
+      .undecided(
+        path: network.path, block: block.path, family: block.family.name, layer: layer,
+        variants: BlockFamily.variants.filter {
+          $0.base == block.family.name && $0.settled[layer] != nil
+        }.map(\.name))
     }
   }
 

@@ -11,6 +11,10 @@ public enum FusionError: Error, Equatable, Sendable {
     path: String, block: String, layers: [String], missing: [String], nearest: [String])
   /// Parameters of one block do not have shapes that go together.
   case mismatchedShapes(path: String, block: String, family: String, what: String)
+  /// What a block computes is not one convolution.
+  case notOneConvolution(path: String, block: String, family: String, what: String)
+  /// Nothing tells whether a block has a layer that has no parameters; with the families that would say.
+  case undecided(path: String, block: String, family: String, layer: String, variants: [String])
   /// BatchNorm does not give finite numbers.
   case invalidBatchNorm(path: String, name: String, channel: Int)
   /// A block has BatchNorm, which was said not to be there.
@@ -39,6 +43,13 @@ extension FusionError: CustomStringConvertible {
       """
     case .mismatchedShapes(let path, let block, let family, let what):
       "\(path): block '\(block)': \(what).\n  The file mixes parameters of different networks, or is not from a \(family)."
+    case .notOneConvolution(let path, let block, _, let what):
+      "\(path): block '\(block)': \(what).\n  It is no single convolution, so there is nothing right to make of it; deploy it in its training form."
+    case .undecided(let path, let block, let family, let layer, let variants):
+      """
+      \(path): block '\(block)': its shapes allow \(layer.withArticle), which no tensor shows, and nothing in the file tells whether a \(family) block has it here.
+        \(variants.isEmpty ? "Use the file that model.state_dict() was saved to as it was, which lists all modules, or a whole module; or say in a table which blocks keep the resolution." : "Use the file that model.state_dict() was saved to as it was, which lists all modules; or say which family it is: \(variants.joined(separator: " or ")).")
+      """
     case .invalidBatchNorm(let path, let name, let channel):
       "\(path): '\(name)' of channel \(channel): BatchNorm gives no finite number (a negative variance, or an infinite or NaN parameter).\n  The training run diverged or the file is damaged; fusing it would spread the damage."
     case .hasBatchNorm(let path, let block):

@@ -93,6 +93,12 @@ public struct FusionPlan: Sendable {
       guard let assumption = family.assumption,
         !network.facts.decide(assumption)
       else { return nil }
+      // Where the file tells, nothing is taken for granted.
+      let isTold = family.assumedLayer.map { layer in
+        network.blocks.filter { $0.family == family && $0.hasBranches }
+          .allSatisfy { network.listsModule(layer, of: $0) != nil }
+      }
+      if isTold == true { return nil }
       return (family.name, assumption)
     }
     // A network that is known as a whole has nothing beside its graph.
@@ -106,7 +112,7 @@ public struct FusionPlan: Sendable {
         ? ["the branches stay beside the convolutions: the project's own code asks for both"] : [])
       + pruning.notes
     blocksWithBoth = network.blocks.filter {
-      $0.hasBranches && $0.hasFused && blocks[$0.path] != nil
+      $0.hasBranches && $0.hasFused && blocks[$0.path] != nil && !$0.family.hasNoiseBesideBranches
     }
 
     var steps: [Step] = []
@@ -159,6 +165,26 @@ public struct FusionPlan: Sendable {
     for name in network.auxiliaryClasses {
       notes.append(
         "\(name) has parts for training only, which the project takes off by other code; they are kept"
+      )
+    }
+    let isPlaced = network.blocks.contains { block in
+      block.hasBranches && !block.hasIdentity
+        && block.family.layers.contains {
+          $0.isModule && $0.name.hasSuffix("identity")
+            && network.listsModule($0.name, of: block) == nil
+        } && network.keepsShape(block, groups: network.statedGroups(of: block)) != nil
+    }
+    if isPlaced {
+      notes.append(
+        "which blocks have an identity is taken from where they stand, as in networks of \(network.dialect.project): the file does not list its modules"
+      )
+    }
+    let noisy = network.blocks.count {
+      $0.hasBranches && $0.hasFused && $0.family.hasNoiseBesideBranches
+    }
+    if noisy > 0 {
+      notes.append(
+        "\(noisy) deploy kernel\(noisy == 1 ? "" : "s") beside live branches left out: \(network.dialect.project) keeps them there untrained"
       )
     }
     let alone = network.blocks.count { !$0.hasBranches && !$0.family.standsBesideOthers }

@@ -3,9 +3,11 @@ internal import Naming
 
 extension Topology {
   /// RepVGG and RepVGGplus: one block for the image, then four stages, each halving the resolution
-  /// (repvgg.py and repvggplus.py of github.com/DingXiaoH/RepVGG).
+  /// (repvgg.py and repvggplus.py of github.com/DingXiaoH/RepVGG). QARepVGG and RepOptimizers put blocks of
+  /// theirs in the same places.
   static let repVGG = Topology(
     name: "RepVGG", family: .repVGG,
+    otherFamilies: [.qaRepVGG, .qaRepVGGV1, .qaRepVGGFirst, .linearAdd, .realVGG],
     structure: { (network, _) throws(Deviation) in
       let chain = try BlockChain(of: network)
       let isPlus = chain.has("stage1.blocks.0")
@@ -21,6 +23,7 @@ extension Topology {
         }
       }
       let blocks = try chain.blocks(order) { shape, _ in branches(of: shape) }
+      for block in blocks { try requireIdentity(block, in: network) }
       let placements = Set(blocks.compactMap(\.squeezeExcitation?.placement))
       guard placements.count <= 1 else {
         throw Deviation(reason: "Squeeze-and-Excitation stands at different places")
@@ -36,17 +39,42 @@ extension Topology {
     architectures: architectures,
     describe: { structure in
       let stages = structure.stages
+      let family = structure.blocks[0].address.family.name
       return describeChain(
-        "RepVGG\(structure.hasAuxiliaryHeads ? "plus" : "")", unit: "blocks", structure,
+        "\(family)\(structure.hasAuxiliaryHeads ? "plus" : "")", unit: "blocks", structure,
         depths: stages.map(\.depth))
     })
 
+  /// All layers with parameters that a block of this shape has.
   private static func branches(of shape: BlockShape) -> [BlockShape.Branch] {
-    (shape.keepsShape ? [.init(layer: "identity")] : [])
-      + [
-        .init(layer: "dense", kernelSize: shape.kernelSize),
-        .init(layer: "pointwise", kernelSize: 1),
-      ]
+    shape.address.family.layers.compactMap { layer in
+      if layer.isModule || layer.name.hasPrefix("identity") && !shape.keepsShape { return nil }
+      let size: Int? =
+        layer.weightForm != .kernel ? nil : layer.name == "pointwise" ? 1 : shape.kernelSize
+      return .init(layer: layer.address, kernelSize: size)
+    }
+  }
+
+  /// Throws if a block has an identity without parameters where it should have none, or none where it
+  /// should, by the modules that the file lists; or something between its sum and its BatchNorm.
+  private static func requireIdentity(
+    _ shape: BlockShape, in network: Network
+  ) throws(Deviation) {
+    let (family, block) = (shape.address.family, network.block(at: shape.path)!)
+    guard block.hasBranches else { return }
+    if family.layers.contains(where: { $0.name == "post" }),
+      shape.squeezeExcitation?.placement == .beforeActivation
+    {
+      throw Deviation(
+        reason: "Squeeze-and-Excitation stands before the last BatchNorm of block '\(shape.path)'")
+    }
+    guard family.layers.contains(where: { $0.isModule && $0.name == "identity" }),
+      let isThere = network.listsModule("identity", of: block), isThere != shape.keepsShape
+    else { return }
+    throw Deviation(
+      reason: "block '\(shape.path)' \(isThere ? "has" : "lacks") an identity, with "
+        + "\(shape.inputChannels) channels in, \(shape.outputChannels) out and stride \(shape.stride)"
+    )
   }
 
   private static let architectures: [Architecture] = {

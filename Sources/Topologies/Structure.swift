@@ -115,7 +115,14 @@ public struct BlockShape: Equatable, Sendable {
 
   /// Whether an identity is among its branches, with parameters or without.
   public var hasIdentity: Bool {
-    keepsShape && (address.family.keepsWidth || branches.contains { $0.kernelSize == nil })
+    let family = address.family
+    return keepsShape
+      && (family.keepsWidth
+        || family.layers.contains { $0.isModule && $0.name == "identity" }
+        || branches.contains { branch in
+          let layer = family.layer(named: branch.layer.name)
+          return layer?.weightForm == nil && layer?.isAfterOthers == false
+        })
   }
 
   /// The parameters of its branches with their shapes, but for BatchNorm's counters.
@@ -126,9 +133,7 @@ public struct BlockShape: Equatable, Sendable {
     return factors
       + branches.flatMap { branch in
         let layer = address.family.layer(named: branch.layer.name)!
-        let parts =
-          (branch.kernelSize == nil ? [] : [Part.weight]) + (branch.hasBias ? [.bias] : [])
-          + (layer.hasBatchNorm ? Part.ofBatchNorm.dropLast() : [])
+        let parts = layer.requiredParts + (branch.hasBias ? [.bias] : [])
         return parts.map { part -> Structure.Parameter in
           let shape: Shape =
             part == .weight

@@ -11,6 +11,8 @@ public struct Topology: Sendable {
   public let name: String
   /// The family that its networks are known by.
   let family: BlockFamily
+  /// Further families whose blocks can stand in the place of these.
+  var otherFamilies: [BlockFamily] = []
   /// The structure of a network, from its paths and shapes alone; strides from whole modules if the file
   /// has them. `epsilon` is that of its BatchNorms, where the file does not say it.
   ///
@@ -35,6 +37,11 @@ public struct Topology: Sendable {
 
   /// The one of this name; nil if none is known.
   public static func named(_ name: String) -> Topology? { all.first { $0.name == name } }
+
+  /// The one whose blocks are of this family; nil if none is known.
+  static func of(_ family: BlockFamily) -> Topology? {
+    all.first { $0.family == family || $0.otherFamilies.contains(family) }
+  }
 }
 
 extension Structure {
@@ -46,7 +53,7 @@ extension Structure {
   ///   blocks, gaps in the numbering, channels that do not fit, no classifier.
   public init(of network: Network, epsilon: Double? = nil) throws(Deviation) {
     let family = network.dialect.family
-    guard let topology = Topology.all.first(where: { $0.family == family }) else {
+    guard let topology = Topology.of(family) else {
       throw Deviation(reason: "no tensor tells how blocks of \(family.name) are put together")
     }
     if let (block, names) = network.unknownInBlocks.first {

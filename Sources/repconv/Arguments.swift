@@ -21,6 +21,14 @@ struct InputOptions: ParsableArguments {
   var key: String?
 
   @Option(
+    name: .customLong("family"),
+    help: ArgumentHelp(
+      "Take blocks for those of this family, where several have the same names (as 'RepGhost-identity'); see formats/dialects.md.",
+      valueName: "family"),
+    completion: .list(BlockFamily.askable.map(\.name)), transform: BlockFamily.argument)
+  var blockFamily: BlockFamily?
+
+  @Option(
     name: .customLong("dialect"),
     help: ArgumentHelp(
       "Know the names of this table as well; see 'repconv dialects'.", valueName: "file"),
@@ -80,6 +88,7 @@ struct InputOptions: ParsableArguments {
     options.family = family
     options.key = key
     options.dialects = try dialects().filter { !$0.isOnRequest }
+    if let blockFamily { options.dialects = options.dialects.compactMap { $0.taking(blockFamily) } }
     options.renames = renames
     options.facts.hasIdentity = hasIdentity
     options.facts.mapRatio = mapRatio
@@ -360,6 +369,22 @@ extension BlockFacts.Ratio {
       throw ValidationError("expected height and width, as in 2:3")
     }
     return BlockFacts.Ratio(height: height, width: width)
+  }
+}
+
+extension BlockFamily {
+  /// Those that a network can be known by.
+  fileprivate static var askable: [BlockFamily] {
+    (all + variants).filter { !$0.standsBesideOthers }
+  }
+
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> BlockFamily {
+    guard let family = named(text), !family.standsBesideOthers else {
+      throw ValidationError(
+        "--family takes one of \(askable.map(\.name).joined(separator: ", ")), not '\(text)'.")
+    }
+    return family
   }
 }
 

@@ -10,7 +10,7 @@ struct Fuse: ParsableCommand {
     abstract: "Fuse the branches of every block into one convolution.",
     discussion: """
       Reads any checkpoint that 'repconv inspect' shows in train form: blocks of RepVGG, MobileOne, DBB, ACB, \
-      RepLKNet, RepGhost, UniRepLKNet and RepViT, whatever network they are in. Computes in float64 and rounds once, to float32 or \
+      RepLKNet, RepGhost, UniRepLKNet, RepViT, QARepVGG, RepOptimizers, PP-YOLOE and PP-LCNetV3, whatever network they are in. Computes in float64 and rounds once, to float32 or \
       what --dtype says; writes the deploy form in the format of OUT's extension. Tensors outside the blocks pass through. Where a \
       project's own deploy code folds plain convolutions (DBB, RepViT, YOLOv6), they are folded as well.
 

@@ -53,6 +53,11 @@ private func remedy(for error: any Error) -> String? {
   case NamingError.noName:
     "Its networks have no such parameter; choose another with --names."
   case NamingError.unknownGroups: "Choose another with --names."
+  case FusionError.undecided(_, _, _, _, let variants):
+    "Use the file that model.state_dict() was saved to as it was, which lists all modules; "
+      + (variants.isEmpty
+        ? "or say in a table of your own which blocks keep the resolution (--dialect FILE)."
+        : "or say which it is with --family \(variants.joined(separator: " or --family ")).")
   case FusionError.alreadyFused:
     "There is nothing to fuse. 'repconv import' rewrites such a file under other names."
   case ConversionError.noNames(_, _, _, let known) where !known.isEmpty:

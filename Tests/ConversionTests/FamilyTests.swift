@@ -83,6 +83,57 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
       folder: "repvit/timm-m0-9-like-distilled", file: "model.safetensors", dialect: .repViTTimm,
       blocks: 32),
     FamilyCase(
+      folder: "qarepvgg/v2-groups", file: "checkpoint.pth", dialect: .qaRepVGG, blocks: 9),
+    FamilyCase(folder: "qarepvgg/v1", file: "train.pth", dialect: .qaRepVGGV1, blocks: 6),
+    FamilyCase(
+      folder: "qarepvgg/first-form", file: "model_best.pth.tar", dialect: .qaRepVGGFirst,
+      blocks: 7),
+    FamilyCase(
+      folder: "yolov6/block-qarepvgg", file: "blocks.pth", dialect: .yolov6QARepVGG, blocks: 4,
+      epsilon: 1e-3),
+    FamilyCase(
+      folder: "yolov6/block-qarepvggv2", file: "blocks.pth", dialect: .yolov6QARepVGG, blocks: 4,
+      epsilon: 1e-3),
+    FamilyCase(
+      folder: "yolov6/qarepvggv2-stripped", file: "best_ckpt.pt", dialect: .yolov6QARepVGG,
+      blocks: 29, epsilon: 1e-3),
+    FamilyCase(
+      folder: "yolov6/block-linear-add", file: "blocks.pth", dialect: .yolov6LinearAdd, blocks: 4,
+      epsilon: 1e-3),
+    FamilyCase(
+      folder: "yolov6/block-real-vgg", file: "blocks.pth", dialect: .yolov6RealVGG, blocks: 4,
+      epsilon: 1e-3),
+    FamilyCase(
+      folder: "super-gradients/qarepvgg-phantom", file: "ckpt_latest_weights_only.pth",
+      dialect: .superGradientsQARepVGG, blocks: 5),
+    FamilyCase(
+      folder: "super-gradients/qarepvgg-alpha", file: "ckpt_latest_weights_only.pth",
+      dialect: .superGradientsQARepVGG, blocks: 5),
+    FamilyCase(
+      folder: "super-gradients/repvgg-block-alpha", file: "ckpt_latest_weights_only.pth",
+      dialect: .superGradientsAlpha, blocks: 5),
+    FamilyCase(
+      folder: "super-gradients/repvgg-training-ema", file: "ckpt_best.pth",
+      dialect: .superGradients, blocks: 7, key: "net"),
+    FamilyCase(
+      folder: "repoptimizers/target-se", file: "ckpt_epoch_119.pth", dialect: .realVGG, blocks: 8),
+    FamilyCase(folder: "repoptimizers/hs", file: "latest.pth", dialect: .linearAdd, blocks: 8),
+    FamilyCase(
+      folder: "repoptimizers/repvgg", file: "latest.pth", dialect: .repOptimizersRepVGG,
+      blocks: 8),
+    FamilyCase(
+      folder: "pp-yoloe/cspresnet", file: "ppyoloe_backbone.pdparams", dialect: .ppYOLOE,
+      blocks: 3),
+    FamilyCase(
+      folder: "pp-yoloe/cspresnet-alpha", file: "ppyoloe_backbone.pdparams", dialect: .ppYOLOE,
+      blocks: 3),
+    FamilyCase(
+      folder: "pp-lcnetv3/rec-tiny", file: "best_accuracy.pdparams", dialect: .ppLCNetV3,
+      blocks: 10),
+    FamilyCase(
+      folder: "repghost/bn-and-identity", file: "model_best.pth.tar", dialect: .repGhost,
+      blocks: 4),
+    FamilyCase(
       folder: "repvit/timm-legacy", file: "pytorch_model.bin", dialect: .repViTTimmLegacy,
       blocks: 29),
     FamilyCase(
@@ -181,43 +232,205 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     #expect(try verify(network.path, output, options: comparison).holds)
   }
 
-  @Test(arguments: FamilyCase.all)
-  func `what no tensor shows and is taken for granted is said`(network: FamilyCase) throws {
-    var options = FuseOptions()
-    options.reading.key = network.key
-    options.isDryRun = true
-    let report = try fuse(network.path, to: folder.file("no.rvd"), options: options)
-    let isSaid = report.notes.contains { "\($0)".contains("reparam_identity") }
-    #expect(isSaid == (network.dialect == .repGhost))
+  /// The tensors of a checkpoint under their names, in a file that lists no modules.
+  private func plainCopy(_ folderAndFile: String, key: String? = nil) throws -> String {
+    var options = RewriteOptions()
+    options.reading.key = key
+    let copy = folder.file("copy.safetensors")
+    options.writing.replace = true
+    _ = try rewrite(Fixtures.path("Families/\(folderAndFile)"), to: copy, options: options)
+    return copy
   }
 
-  @Test func `a deploy kernel of noise beside other branches is believed nowhere`() throws {
+  /// Whether a file fuses to the answer of a case.
+  private func expect(
+    _ path: String, fusesTo folderOfAnswer: String, _ options: FuseOptions = FuseOptions(),
+    _ names: Dialect? = nil
+  ) throws {
+    var options = options
+    options.writing.replace = true
+    options.writing.names = names
+    let output = folder.file("again.npz")
+    _ = try fuse(path, to: output, options: options)
+    let expected = try readNPZ(Fixtures.path("Families/\(folderOfAnswer)/fused.npz"))
+    let found = try #require(openCheckpoint(output).stateDicts.first).tensors
+    for named in found where named.tensor.elementType == .float32 {
+      let answer = try #require(expected[named.name]).doubles.map { Double(Float($0)) }
+      #expect(try named.tensor.doubles() == answer, "\(named.name)")
+    }
+  }
+
+  @Test func `what no tensor shows and is taken for granted is said`() throws {
+    func notes(_ path: String) throws -> [String] {
+      var options = FuseOptions()
+      options.isDryRun = true
+      return try fuse(path, to: folder.file("no.npz"), options: options).notes.map { "\($0)" }
+    }
+    // The file's list of modules tells.
+    let told = Fixtures.path("Families/repghost/bn/model_best.pth.tar")
+    #expect(try !notes(told).contains { $0.contains("reparam_identity") })
+    let copy = try plainCopy("repghost/bn/model_best.pth.tar")
+    #expect(try notes(copy).contains { $0.contains("family RepGhost-identity") })
+    try expect(copy, fusesTo: "repghost/bn")
+  }
+
+  @Test func `where the file does not list its modules, a family can be asked for`() throws {
+    func asking(_ family: BlockFamily) -> FuseOptions {
+      var options = FuseOptions()
+      options.epsilon = family.base == "RepGhost" ? 1e-5 : 1e-3
+      options.reading.dialects = Dialect.all.compactMap { $0.taking(family) }
+      return options
+    }
+    try expect(
+      plainCopy("repghost/bn-and-identity/model_best.pth.tar"), fusesTo: "repghost/bn-and-identity",
+      asking(.repGhostIdentity))
+    let older = try plainCopy("yolov6/block-qarepvgg/blocks.pth")
+    #expect {
+      try fuse(older, to: folder.file("no.npz"))
+    } throws: {
+      guard case .undecided(_, "ERBlock_2.1", _, "average", let variants)? = $0 as? FusionError
+      else { return false }
+      return variants == ["YOLOv6-QARepVGGBlock", "YOLOv6-QARepVGGBlockV2"]
+    }
+    try expect(older, fusesTo: "yolov6/block-qarepvgg", asking(.yolov6QARepVGGBlock))
+    try expect(
+      plainCopy("yolov6/block-qarepvggv2/blocks.pth"), fusesTo: "yolov6/block-qarepvggv2",
+      asking(.yolov6QARepVGGBlockV2))
+    // Not against what the file says.
+    #expect {
+      try fuse(
+        Fixtures.path("Families/repghost/bn/model_best.pth.tar"), to: folder.file("no.npz"),
+        options: asking(.repGhostIdentity))
+    } throws: {
+      "\($0)".contains("the block has no plain identity by the modules that the file lists")
+    }
+  }
+
+  @Test func `an identity follows from where a block stands in a network of its project`() throws {
+    // Grouped kernels: what comes in is what the block before puts out.
+    let listed = Fixtures.path("Families/qarepvgg/v2-groups/checkpoint.pth")
+    let grouped = try plainCopy("qarepvgg/v2-groups/checkpoint.pth")
+    try expect(grouped, fusesTo: "qarepvgg/v2-groups")
+    for (path, isSaid) in [(listed, false), (grouped, true)] {
+      var options = FuseOptions()
+      options.isDryRun = true
+      let notes = try fuse(path, to: folder.file("no.npz"), options: options).notes
+      #expect(notes.contains { "\($0)".contains("from where they stand") } == isSaid)
+    }
+    try expect(plainCopy("qarepvgg/v1/train.pth"), fusesTo: "qarepvgg/v1")
+
+    // Elsewhere nothing tells, but a table can.
+    let copy = try plainCopy("super-gradients/qarepvgg-phantom/ckpt_latest_weights_only.pth")
+    #expect {
+      try fuse(copy, to: folder.file("no.npz"))
+    } throws: {
+      guard case .undecided(_, "stage1.0", _, "identity", let variants)? = $0 as? FusionError else {
+        return false
+      }
+      return variants.isEmpty && "\($0)".contains("which blocks keep the resolution")
+    }
+    let table = """
+      name: mine
+      like: super-gradients-qarepvgg
+      project: mine
+      family: SuperGradients-QARepVGG
+      halving: stem
+      halving: stage1.2
+      keeping: stage{s}.{b}
+      groups: 1
+      """
+    var options = FuseOptions()
+    options.reading.dialects = [try Dialect(text: table, place: "mine.dialect")] + Dialect.all
+    try expect(copy, fusesTo: "super-gradients/qarepvgg-phantom", options)
+  }
+
+  @Test func `a list of modules counts only for the tensors that it is of`() throws {
+    var checkpoint = try openCheckpoint(
+      Fixtures.path("Families/yolov6/block-qarepvggv2/blocks.pth"))
+    func average(_ paths: Set<String>?) throws -> Bool? {
+      checkpoint.stateDicts[0].modulePaths = paths
+      let network = try Network(recognising: checkpoint)
+      return network.listsModule("average", of: try #require(network.block(at: "ERBlock_2.1")))
+    }
+    let paths = try #require(checkpoint.stateDicts[0].modulePaths)
+    #expect(paths.contains("ERBlock_2.1.rbr_avg") && paths.contains("stem.rbr_dense.bn"))
+    #expect(try average(paths) == true)
+    #expect(try average(paths.subtracting(["ERBlock_2.1.rbr_avg"])) == false)
+    #expect(try average(paths.subtracting(["ERBlock_2.1.rbr_dense.bn"])) == nil)
+    #expect(try average(Set(paths.map { "module.\($0)" })) == nil)
+    #expect(try average(nil) == nil)
+  }
+
+  @Test func `Squeeze-and-Excitation before the last BatchNorm is refused, with the reason`() throws
+  {
+    let path = Fixtures.path("Families/qarepvgg/v2-se-not-fusable/train.pth")
+    #expect {
+      try fuse(path, to: folder.file("no.npz"))
+    } throws: {
+      guard case .notOneConvolution(_, "stage0", "QARepVGG", let what)? = $0 as? FusionError else {
+        return false
+      }
+      return what.contains("Squeeze-and-Excitation")
+    }
+    #expect(try folder.names() == [])
+    #expect(try inspect(path).file.architecture == nil)
+    // Nothing is wrong with the file.
+    let report = try check(path)
+    #expect(report.isSound && report.findings.contains { $0.text.contains("Squeeze") })
+  }
+
+  @Test func `an epsilon that stays in the network is said where names stand for another`() throws {
+    let path = Fixtures.path("Families/yolov6/block-qarepvgg/blocks.pth")
+    var options = FuseOptions()
+    options.isDryRun = true
+    func notes() throws -> [Note] {
+      try fuse(path, to: folder.file("no.npz"), options: options).notes
+    }
+    let text = "the epsilon of the BatchNorms that stay, 1e-05, is not in the output"
+    #expect(try !notes().contains { "\($0)".hasPrefix(text) })
+    options.epsilon = 1e-5
+    #expect(try notes().contains { "\($0)".hasPrefix(text) })
+  }
+
+  @Test func `scales without a network are told from one`() throws {
+    let path = Fixtures.path("Families/repoptimizers/hs/scales-only.pth")
+    #expect {
+      try fuse(path, to: folder.file("no.npz"))
+    } throws: {
+      guard case .noNetwork(_, let what)? = $0 as? NamingError else { return false }
+      return what == "the scales of RepOptimizers"
+    }
+  }
+
+  @Test func `a factor of exactly 0 is none in PP-YOLOE, as in its own code`() throws {
+    let family = BlockFamily.ppYOLOE
+    let checkpoint = try openCheckpoint(
+      Fixtures.path("Families/pp-yoloe/cspresnet-alpha/ppyoloe_backbone.pdparams"))
+    let network = try Network(recognising: checkpoint)
+    let block = try #require(network.blocks.first)
+    func bias(_ alpha: Double?) throws -> [Double] {
+      var tensors = block.parameters.mapValues(\.tensor)
+      tensors[ParameterAddress("alpha", .value)] = try alpha.map {
+        try Tensor(float64: [$0], shape: [1], name: "alpha")
+      }
+      return try Kernel(family.branch(of: BlockParameters(tensors) { _ in 1e-5 })).bias()
+    }
+    #expect(try bias(0) == bias(nil))
+    #expect(try bias(1) == bias(nil))
+    #expect(try bias(0.5) != bias(nil))
+  }
+
+  @Test func `a deploy kernel of noise beside live branches is left out, and said`() throws {
     let path = Fixtures.path(
       "Families/super-gradients/qarepvgg-phantom/ckpt_latest_weights_only.pth")
-    func refused(_ body: () throws -> Void) {
-      #expect {
-        try body()
-      } throws: {
-        guard case .unknownInBlock(_, _, "RepVGG", _, _, let family)? = $0 as? NamingError else {
-          return false
-        }
-        return family == "QARepVGG (super-gradients)"
-      }
-    }
-    var fusing = FuseOptions()
-    fusing.reading.key = "net"
-    refused { _ = try fuse(path, to: folder.file("a.rvd"), options: fusing) }
-    var rewriting = RewriteOptions()
-    rewriting.reading.key = "net"
-    refused { _ = try rewrite(path, to: folder.file("a.pth"), options: rewriting) }
-    refused { _ = try rewrite(path, to: folder.file("a.rvd"), options: rewriting) }
-    #expect(try folder.names() == [])
-    var checking = CheckOptions()
-    checking.reading.key = "net"
-    let report = try check(path, options: checking)
-    #expect(!report.isSound && report.findings[0].text.contains("QARepVGG (super-gradients)"))
-    let inspection = try inspect(path, options: fusing.reading)
-    #expect(inspection.file.architecture == nil && inspection.file.form == nil)
+    let report = try fuse(path, to: folder.file("fused.npz"))
+    #expect(report.besideBranches.isEmpty)
+    #expect(
+      report.notes.contains { "\($0)".hasPrefix("5 deploy kernels beside live branches left out") })
+    #expect(report.mapping.dropped.contains { $0.reason.contains("beside live branches") })
+    let inspection = try inspect(path)
+    #expect(inspection.file.form == .train && inspection.blocksWithIdentity == 3)
+    #expect(try check(path).isSound)
   }
 
   @Test(arguments: [
@@ -566,6 +779,10 @@ extension Branch {
     replacing(name) { if case .batchNorm(let inner, _) = $0 { inner } else { $0 } }
   }
 
+  fileprivate func unscaled(_ name: LayerAddress) -> Branch? {
+    replacing(name) { if case .scaled(let inner, _) = $0 { inner } else { $0 } }
+  }
+
   fileprivate func layer(_ name: LayerAddress) -> Branch? {
     all.first { if case .layer(name, _) = $0 { true } else { false } }
   }
@@ -622,6 +839,23 @@ let familyCorruptions: [FamilyCorruption] = {
     .init("variances forgotten", one, skipping, .ignored(.runningVariance)) {
       $0.norms { ($0.runningVariance, $0.epsilon) = ($0.gamma.map { _ in 1 }, 0) }
     },
+
+    .init(
+      "BatchNorm after the sum not folded", "qarepvgg/v2-groups/checkpoint.pth", "stage1.1",
+      .notFolded(["post"])
+    ) { $0.unfolded("post") },
+    .init(
+      "the 1x1 branch left out", "qarepvgg/first-form/model_best.pth.tar", "stage2.1",
+      .leftOut(["pointwise"])
+    ) { $0.without("pointwise") },
+    .init(
+      "the factor forgotten", "super-gradients/qarepvgg-alpha/ckpt_latest_weights_only.pth",
+      "stage1.0", .notScaled(["pointwise"])
+    ) { $0.unscaled("pointwise") },
+    .init(
+      "factors of the identity forgotten", "repoptimizers/hs/latest.pth", "stage1.1",
+      .notScaled(["identity"])
+    ) { $0.unscaled("identity") },
 
     .init("another epsilon", dbb, diverse, .epsilon(1e-3)) { $0.norms { $0.epsilon = 1e-3 } },
     .init("no average", dbb, diverse, .leftOut(["average"])) { $0.without("average") },

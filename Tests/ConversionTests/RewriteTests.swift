@@ -38,7 +38,8 @@ import Testing
     let source = Fixtures.path("PyTorch/\(model)-train.pth")
     let placement = ["se": Placement.beforeActivation, "plus": .afterActivation][model]
     let squeeze = placement.map { ParameterAddress(.squeeze($0), .weight) }
-    if let squeeze, dialect.name(of: .block(BlockAddress(.repVGG, "stage0"), squeeze)) == nil {
+    let place = model == "plus" ? "stage1.blocks.0" : "stage0"
+    if let squeeze, dialect.name(of: .block(BlockAddress(.repVGG, place), squeeze)) == nil {
       #expect(throws: NamingError.self) {
         try rewrite(source, to: folder.file("x.pth"), options: options(names: dialect))
       }

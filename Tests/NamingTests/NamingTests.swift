@@ -49,6 +49,7 @@ func placed(_ path: String, _ table: BlockTable) -> String {
   let pattern = table.blocks[0].first.description
   if pattern.contains("*") {
     return pattern.replacing("*", with: path, maxReplacements: 1).replacing("{i}", with: "0")
+      .replacing("{b}", with: "0")
   }
   guard pattern.hasPrefix("network.") else { return path }
   let numbers = path.split { !$0.isNumber }.map(String.init)
@@ -178,6 +179,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
   /// Projects that have no RepVGGplus, nor names for its blocks.
   static let withoutPlus: Set = [
     "timm", "mmpretrain", "zcls", "objax", "mobileone-timm", "mobileone-mmpretrain",
+    "repoptimizers-repvgg", "repoptimizers", "repoptimizers-linear-add",
   ]
 
   @Test(arguments: Dialect.all.filter { $0.sequence == nil })
@@ -471,6 +473,94 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
         "image_encoder.model.stage2.2.token_mixer.reparam_conv.weight",
       ]
     ),
+    (
+      "qarepvgg", ["dense": .weight, "pointwise": .weight, "post": .runningMean, "fused": .bias],
+      [
+        "stage2.2.rbr_dense.conv.weight", "stage2.2.rbr_1x1.weight", "stage2.2.bn.running_mean",
+        "stage2.2.rbr_reparam.bias",
+      ]
+    ),
+    (
+      "qarepvgg-v1", ["pointwise": .gamma, "identity": .beta, "post": .gamma, "fused": .weight],
+      [
+        "stage2.2.rbr_1x1.bn.weight", "stage2.2.rbr_identity.bias", "stage2.2.bn.weight",
+        "stage2.2.rbr_reparam.weight",
+      ]
+    ),
+    (
+      "qarepvgg-first", ["dense": .weight, "pointwise": .weight, "post": .beta],
+      ["stage2.2.rbr_dense.weight", "stage2.2.rbr_1x1.weight", "stage2.2.bn.bias"]
+    ),
+    (
+      "yolov6-qarepvgg", ["dense": .gamma, "pointwise": .weight, "post": .gamma, "fused": .weight],
+      [
+        "stage2.2.rbr_dense.bn.weight", "stage2.2.rbr_1x1.weight", "stage2.2.bn.weight",
+        "stage2.2.rbr_reparam.weight",
+      ]
+    ),
+    (
+      "super-gradients",
+      ["dense": .weight, "pointwise": .gamma, "identity": .runningMean, "fused": .weight],
+      [
+        "stage2.2.branch_3x3.conv.weight", "stage2.2.branch_1x1.bn.weight",
+        "stage2.2.no_conv_branch.running_mean", "stage2.2.rbr_reparam.weight",
+      ]
+    ),
+    (
+      "super-gradients-alpha", ["alpha": .value, "dense": .weight, "identity": .gamma],
+      ["stage2.2.alpha", "stage2.2.branch_3x3.conv.weight", "stage2.2.no_conv_branch.weight"]
+    ),
+    (
+      "super-gradients-qarepvgg", ["alpha": .value, "pointwise": .bias, "post": .gamma],
+      ["stage2.2.alpha", "stage2.2.branch_1x1.bias", "stage2.2.post_bn.weight"]
+    ),
+    (
+      "pp-yoloe",
+      ["dense": .weight, "pointwise": .runningVariance, "alpha": .value, "fused": .weight],
+      [
+        "stage2.2.blocks.0.conv2.conv1.conv.weight", "stage2.2.blocks.0.conv2.conv2.bn._variance",
+        "stage2.2.blocks.0.conv2.alpha", "stage2.2.blocks.0.conv2.conv.weight",
+      ]
+    ),
+    (
+      "pp-lcnetv3",
+      ["conv.3": .weight, "pointwise": .gamma, "identity": .runningMean, "shift": .value],
+      [
+        "stage2.2.conv_kxk.3.conv.weight", "stage2.2.conv_1x1.bn.weight",
+        "stage2.2.identity._mean", "stage2.2.lab.bias",
+      ]
+    ),
+    (
+      "repoptimizers-repvgg",
+      ["dense": .weight, "pointwise": .gamma, "identity": .beta, "fused": .bias],
+      [
+        "stage2.2.conv_3x3.weight", "stage2.2.bn_1x1.weight", "stage2.2.bn_identity.bias",
+        "stage2.2.conv.bias",
+      ]
+    ),
+    (
+      "repoptimizers", ["conv": .runningMean, "fused": .weight],
+      ["stage2.2.bn.running_mean", "stage2.2.conv.weight"]
+    ),
+    (
+      "repoptimizers-linear-add",
+      [
+        "dense factors": .value, "pointwise": .weight, "pointwise factors": .value,
+        "identity factors": .value, "post": .gamma,
+      ],
+      [
+        "stage2.2.scale_conv.weight", "stage2.2.conv_1x1.weight", "stage2.2.scale_1x1.weight",
+        "stage2.2.scale_identity.weight", "stage2.2.bn.weight",
+      ]
+    ),
+    (
+      "yolov6-real-vgg", ["conv": .weight, "fused": .bias],
+      ["stage2.2.conv.weight", "stage2.2.conv.bias"]
+    ),
+    (
+      "yolov6-linear-add", ["dense": .weight, "dense factors": .value],
+      ["stage2.2.conv.weight", "stage2.2.scale_conv.weight"]
+    ),
   ]
 
   @Test(arguments: namesOfFamilies)
@@ -606,9 +696,10 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     }
   }
 
-  /// Those that are not told from others by the names of a block alone.
+  /// Those that are told by more than the names of blocks.
   static let toldByMore: Set = [
-    "paddleclas", "yolov6", "dbb-hdf5", "ultralytics", "yolov9", "dfine",
+    "paddleclas", "yolov6", "dbb-hdf5", "ultralytics", "yolov9", "dfine", "yolov6-qarepvgg",
+    "yolov6-real-vgg", "yolov6-linear-add", "pp-lcnetv3",
   ]
 
   @Test(arguments: Dialect.all.filter { !toldByMore.contains($0.name) })
@@ -691,6 +782,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       (
         "family: RepVGG\nconv batchnorm: x\n", 1, "'conv batchnorm' is no key of the part on RepVGG"
       ),
+      ("family: RepVGG\nkeeping: a}\n", 1, "'}' without '{' in 'a}'"),
+      ("family: RepVGG\ngroups: none\n", 1, "'groups' is a number of at least 1, not 'none'"),
       (
         "family: ResNet\n", 0,
         "'family' is one of \(BlockFamily.all.map(\.name).joined(separator: ", ")), not 'ResNet'"

@@ -9,7 +9,9 @@ import Topologies
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
 
-  func run(_ arguments: String...) throws -> Program.Result {
+  func run(_ arguments: String...) throws -> Program.Result { try run(arguments) }
+
+  func run(_ arguments: [String]) throws -> Program.Result {
     try Program.run(arguments, in: folder.path)
   }
 
@@ -105,9 +107,8 @@ import Topologies
         + "body.0.rbr_dense.bn.runing_var."),
     Refusal(
       file: "qarepvgg.pth", status: 2,
-      message: "block 'body.0' has parameters that a RepVGG block does not have: "
-        + "body.0.rbr_1x1.weight, body.0.bn.weight, body.0.bn.bias, body.0.bn.running_mean, "
-        + "body.0.bn.running_var."),
+      message: "block 'body.0': its shapes allow an identity, which no tensor shows, and nothing "
+        + "in the file tells whether a QARepVGG block has it here."),
     Refusal(
       file: "negative-variance.pth", status: 1,
       message: "'body.0.rbr_1x1.bn.running_var' of channel 1: BatchNorm gives no finite number "
@@ -350,18 +351,20 @@ import Topologies
   }
 
   @Test func `a network is inspected as far as it is known`() throws {
-    // A deploy kernel of noise beside branches of another family: nothing to be believed.
-    let phantom = fixture("Families/super-gradients/qarepvgg-phantom/ckpt_latest_weights_only.pth")
-    let unknown = try run("inspect", phantom, "--key", "net").output
+    let train = fixture("PyTorch/plain-train.pth")
+    let renames = [
+      "--rename", "linear.bias=stage1.0.extra.bias",
+      "--rename", "linear.weight=stage2.0.extra.weight",
+    ]
+    let unknown = try run(["inspect", train] + renames).output
     for line in [
-      "  form          not known: 5 blocks, with parameters that RepVGG blocks do not have\n",
-      "  architecture  not known as a whole: 'stage1.0.branch_3x3.conv.weight' is not part of a "
-        + "RepVGG block: it is a name of QARepVGG (super-gradients), which is not fused yet\n",
-      "                and in 1 other block; --all lists them\n",
+      "  form          not known: 8 blocks, with parameters that RepVGG blocks do not have\n",
+      "  architecture  not known as a whole: 'linear.bias' is not part of a RepVGG block\n",
+      "  unknown       in block 'stage2.0': linear.weight\n",
     ] {
       #expect(unknown.contains(line), "\(unknown)")
     }
-    let refused = try run("verify", phantom, fixture("Cases/deploy-only.pth"), "--key", "net")
+    let refused = try run(["verify", train, fixture("Cases/deploy-only.pth")] + renames)
     #expect(refused.status == 2)
     #expect(refused.errors.contains("block 'stage1.0' has parameters that a RepVGG block does not"))
 
@@ -382,6 +385,39 @@ import Topologies
     #expect(
       fused.output.contains(
         "  fused         12 blocks, 0 with identity; 2 other tensors passed through\n"))
+  }
+
+  @Test func `where several families have the same names, one can be asked for`() throws {
+    // A copy has no list of modules any more.
+    let train = fixture("Families/yolov6/block-qarepvggv2/blocks.pth")
+    #expect(try run("export", train, "copy.safetensors").status == 0)
+    let undecided = try run("fuse", "copy.safetensors", "out.rvd")
+    #expect(undecided.status == 2 && undecided.output == "")
+    #expect(
+      undecided.errors.hasSuffix(
+        """
+        block 'ERBlock_2.1': its shapes allow an average, which no tensor shows, and nothing in the file tells whether a YOLOv6-QARepVGG block has it here.
+          Use the file that model.state_dict() was saved to as it was, which lists all modules; or say which it is with --family YOLOv6-QARepVGGBlock or --family YOLOv6-QARepVGGBlockV2.
+
+        """), "\(undecided.errors)")
+    let family = ["--family", "yolov6-qarepvggblockv2"]
+    #expect(try run(["fuse", "copy.safetensors", "out.safetensors"] + family).status == 0)
+    #expect(try run("verify", train, "out.safetensors").status == 0)
+    #expect(try run(["verify", "copy.safetensors", "out.safetensors"] + family).status == 0)
+    let other = ["--family", "YOLOv6-QARepVGGBlock"]
+    #expect(try run(["verify", "copy.safetensors", "out.safetensors"] + other).status == 1)
+    let contradicted = try run(["fuse", train, "no.rvd"] + other)
+    #expect(contradicted.status == 2)
+    #expect(
+      contradicted.errors.contains(
+        "block 'ERBlock_2.1': the block has an average by the modules that the file lists"),
+      "\(contradicted.errors)")
+
+    let unknown = try run("inspect", train, "--family", "ResNet")
+    #expect(unknown.status == 64)
+    #expect(unknown.errors.contains("--family takes one of RepVGG, "), "\(unknown.errors)")
+    let without = try run("fuse", train, "no.rvd", "--family", "DBB")
+    #expect(without.status == 2)
   }
 
   @Test func `kernels of several sizes cannot be read back from a file without shapes`() throws {

@@ -10,8 +10,8 @@ extension BlockFamily {
       + ["b0", "k1", "b1"].map { part("wide", $0) }
       + filters.flatMap { filter in
         ["k0", "b0", "scale", "bias", "mask"].map { part(filter, $0) }
-      }
-      + [.parameter("activation", optional: true, staying: true)],
+      },
+    kept: [.parameter("activation", optional: true)],
     deployKernels: .spatial(3),
     assumption: Assumption(
       "taken to have an identity where as many channels come out as go in, which no tensor shows, and which the authors' own configurations leave out (idt_ecbsr)",

@@ -8,10 +8,10 @@ extension BlockFamily {
   public static let repMLPNet = BlockFamily(
     "RepMLPNet", source: "arXiv:2112.11081, 3.2; RepMLPBlock of github.com/DingXiaoH/RepMLP",
     layers: [
-      .convolution("reduce", staying: true), .convolution("expand", staying: true),
       .convolution("matrix"), .batchNorm("norm", afterOthers: true),
       .convBN("local", optional: true, numbered: ["k"]),
-    ], keepsWidth: true, deployKernels: .any,
+    ], kept: [.convolution("reduce", optional: true), .convolution("expand", optional: true)],
+    keepsWidth: true, deployKernels: .any,
     assumption: Assumption(
       "taken to work on square maps, as all that their authors published", on: .mapRatio)
   ) { (layers) throws(BlockProblem) in

@@ -5,10 +5,12 @@ extension BlockFamily {
     "RepVGG", source: "arXiv:2101.03697, 3.3",
     layers: [
       .batchNorm("identity", optional: true), .convBN("dense", size: 3),
-      .convBN("pointwise", size: 1),
-    ],
-    deployKernels: .spatial(3)
-  ) { layers in
-    layers.dense! + layers.pointwise + layers.identity
+      .convBN("pointwise", size: 1), .module("plain identity"),
+    ], deployKernels: .spatial(3)
+  ) { (layers) throws(BlockProblem) in
+    let sum = layers.dense! + layers.pointwise
+    if let identity = layers.identity { return sum + identity }
+    // Only trials have an identity without BatchNorm (QARepVGGBlockV6 of github.com/cxxgtxy/QARepVGG).
+    return try layers.has(module: "plain identity", assuming: false) ? sum + .identity : sum
   }
 }

@@ -61,6 +61,14 @@ private struct TorchObjects: PickledFramework {
     return try modules.stateDict(object.arguments[0], name: name)
   }
 
+  /// `state_dict()` lists every module with its version in an attribute of the dict, `_metadata`. What
+  /// people make of such a dict has it or not, so names say whether it is that of these tensors.
+  func modulePaths(of handle: ObjectGraph.Handle) -> Set<String>? {
+    guard let list = graph.attributes(handle)?["_metadata"], let entries = graph.entries(list)
+    else { return nil }
+    return Set(entries.compactMap { graph.string($0.key) })
+  }
+
   func key(_ handle: ObjectGraph.Handle) -> String? {
     graph.string(handle)
   }

@@ -32,9 +32,12 @@ extension Inspector {
     } catch let error as FusionError {
       // What gives no number has been found, if it was in a vector.
       let isKnown = findings.contains { $0.kind == .notFinite || $0.kind == .runningVariance }
-      if case .invalidBatchNorm = error, isKnown {
-      } else {
-        add(.failure, .structure, nil, firstLine(error.description))
+      switch error {
+      case .invalidBatchNorm where isKnown: break
+      // As it should be, whatever can be made of it.
+      case .undecided, .notOneConvolution:
+        add(.warning, .structure, nil, firstLine(error.description))
+      default: add(.failure, .structure, nil, firstLine(error.description))
       }
     } catch let error as NamingError {
       // Another kind of block, which may be as it should; but a deploy kernel in it may be anything.

@@ -150,7 +150,9 @@ extension InspectReport {
     reason = inspection.reason
     if case .failure(let deviation) = inspection.structure { reason = deviation.reason }
     blocks = network?.blocks.count
-    blocksWithIdentity = network?.blocks.count(where: \.hasIdentity)
+    blocksWithIdentity = network.map { network in
+      network.blocks.count { network.hasIdentity($0) }
+    }
     let members = (network?.blocks ?? []) + (network?.trainingBlocks ?? [])
     blockList = members.map { block in
       FamilyMember(

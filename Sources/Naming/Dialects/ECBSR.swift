@@ -30,7 +30,7 @@ extension Dialect {
       laplacian scale parameter: conv1x1_lpl.scale
       laplacian bias parameter: conv1x1_lpl.bias
       laplacian mask parameter: conv1x1_lpl.mask
-      activation: act.weight
+      activation parameter: act.weight
       fused: conv3x3
       """)
 }

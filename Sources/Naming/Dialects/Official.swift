@@ -18,6 +18,7 @@ extension Dialect {
       pointwise convolution: rbr_1x1.conv
       pointwise batchnorm: rbr_1x1.bn
       identity batchnorm: rbr_identity
+      plain identity module: rbr_identity
       squeeze before: se.down
       excite before: se.up
       squeeze after: post_se.down

@@ -13,6 +13,7 @@ extension Dialect {
       cheap convolution: 0
       cheap batchnorm: 1
       identity batchnorm: ../fusion_bn.0
+      plain identity module: ../fusion_bn.1
       fused:
       """)
 }

@@ -10,8 +10,8 @@ extension Dialect {
       \(torchBatchNorm)
       family: RepMLPNet
       block: *.repmlp_block = *.repmlp_block
-      reduce: gp.fc1
-      expand: gp.fc2
+      reduce convolution: gp.fc1
+      expand convolution: gp.fc2
       matrix convolution: fc3
       norm batchnorm: fc3_bn
       local convolution: repconv{k}.conv
