@@ -111,6 +111,13 @@ public struct Layer: Sendable {
     return layer
   }
 
+  /// The same, several with numbers each.
+  func numbered(_ places: [String]) -> Layer {
+    var layer = self
+    layer.places = places
+    return layer
+  }
+
   static func squeezeExcitation(_ name: String) -> Layer {
     Layer(name, .squeezeExcitation, hasBatchNorm: false, isOptional: true)
   }
@@ -227,7 +234,8 @@ public final class BlockFamily: Sendable {
     .repVGG, .insertedBatchNorm, .mobileOne, .dbb, .acb, .repLKNet, .repGhost, .uniRepLKNet,
     .dilatedReparam, .repViT, .repViTLegacy, .normalizedClassifier,
     .convolutionBatchNorm, .auxiliaryHead,
-    .span, .ecbsr, .orepa, .orepaRepVGG, .orepa1x1, .responseNormalizedLinear, .repMLPNet,
+    .span, .ecbsr, .orepa, .orepaRepVGG, .orepa1x1, .orepaLarge, .responseNormalizedLinear,
+    .repMLPNet,
     .resRep,
   ]
 

@@ -74,7 +74,7 @@ public struct FusionPlan: Sendable {
     }
     notes =
       FusionPlan.notes(
-      network, blocks, epsilon: epsilon, structure: architecture == nil ? structure : nil)
+        network, blocks, epsilon: epsilon, structure: architecture == nil ? structure : nil)
       + pruning.notes
     blocksWithBoth = network.blocks.filter { $0.hasBranches && $0.hasFused }
 

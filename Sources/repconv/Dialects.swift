@@ -61,9 +61,11 @@ extension Dialect {
   fileprivate var exampleKey: String {
     let layer = family.layers.first { $0.tells }!
     let parameter = ParameterAddress(layer.address, layer.parts[0])
-    let paths = ["stage1.0"] + tables[0].blocks.map { pair in
-      pair.first.description.replacing("*", with: "stage1.0")
-    }
+    let paths =
+      ["stage1.0"]
+      + tables[0].blocks.map { pair in
+        pair.first.description.replacing("*", with: "stage1.0")
+      }
     let roles = paths.map { Role.block(BlockAddress(family, $0), parameter) }
     return roles.lazy.compactMap(name(of:)).first ?? label(of: roles[0])
   }

@@ -18,72 +18,91 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   /// Blocks with branches, and convolutions that the project folds beside them.
   var blocks: Int
   var key: String?
-  /// By the project's constructor; a state dict does not say it.
-  var epsilon = 1e-5
+  /// By the project's constructor; a state dict does not say it. Nil if there is no BatchNorm.
+  var epsilon: Double? = 1e-5
+  /// What no tensor shows.
+  var facts = BlockFacts()
   /// What is in the names that are compared, where the project fuses more than blocks.
   var only = ""
 
   var path: String { Fixtures.path("Families/\(folder)/\(file)") }
 
-  static let all = [
-    FamilyCase(
-      folder: "mobileone/apple-s0-like", file: "mobileone_unfused.pth.tar", dialect: .mobileOne,
-      blocks: 9),
-    FamilyCase(
-      folder: "mobileone/apple-s4-like-se", file: "mobileone_unfused.pth.tar", dialect: .mobileOne,
-      blocks: 13),
-    FamilyCase(
-      folder: "mobileone/timm-s0-like", file: "pytorch_model.bin", dialect: .mobileOneTimm,
-      blocks: 11),
-    FamilyCase(
-      folder: "mobileone/timm-s4-like-se", file: "model.safetensors", dialect: .mobileOneTimm,
-      blocks: 15),
-    FamilyCase(folder: "dbb/blocks-groups", file: "train.pth", dialect: .dbb, blocks: 8),
-    FamilyCase(folder: "dbb/mobilenet-depthwise", file: "train.pth", dialect: .dbb, blocks: 27),
-    FamilyCase(folder: "dbb/resnet-basic", file: "train.pth.tar", dialect: .dbb, blocks: 12),
-    FamilyCase(folder: "dbb/resnet-bottleneck", file: "train.pth", dialect: .dbb, blocks: 17),
-    FamilyCase(folder: "dbb/resnet-bottleneck", file: "train.hdf5", dialect: .dbbHDF5, blocks: 17),
-    FamilyCase(
-      folder: "yolov6/repvgg-state-dict", file: "state_dict.pth", dialect: .yolov6, blocks: 28,
-      epsilon: 1e-3),
-    FamilyCase(
-      folder: "repvgg-larger/pspnet", file: "train_epoch_50.pth", dialect: .official, blocks: 8),
-    FamilyCase(
-      folder: "repvgg-larger/detector-prefix", file: "checkpoint.pth", dialect: .official,
-      blocks: 10, key: "model"),
-    FamilyCase(
-      folder: "repvgg-larger/insert-bn", file: "bn.pth", dialect: .officialInsertedBatchNorm,
-      blocks: 8),
-    FamilyCase(folder: "acnet/blocks-odd", file: "train.hdf5", dialect: .acnet, blocks: 6),
-    FamilyCase(folder: "acnet/blocks-odd", file: "iter-40000.pth", dialect: .acnet, blocks: 6),
-    FamilyCase(folder: "acnet/cfqk-5x5", file: "train.hdf5", dialect: .acnet, blocks: 3),
-    FamilyCase(folder: "acnet/cfqk-5x5", file: "iter-40000.pth", dialect: .acnet, blocks: 3),
-    FamilyCase(folder: "acnet/src-resnet", file: "train.hdf5", dialect: .acnet, blocks: 19),
-    FamilyCase(folder: "acnet/wrn-preactivation", file: "train.hdf5", dialect: .acnet, blocks: 7),
-    FamilyCase(
-      folder: "replknet/31-tiny", file: "checkpoint-best.pth", dialect: .repLKNet, blocks: 4),
-    FamilyCase(
-      folder: "replknet/xl-no-small-kernel", file: "checkpoint-best.pth", dialect: .repLKNet,
-      blocks: 4),
-    FamilyCase(
-      folder: "repghost/bn", file: "model_best.pth.tar", dialect: .repGhost, blocks: 4),
-    FamilyCase(
-      folder: "repghost/timm-repghost", file: "pytorch_model.bin", dialect: .repGhost, blocks: 6),
-    FamilyCase(
-      folder: "unireplknet/dilated-blocks", file: "train.pth", dialect: .uniRepLKNet, blocks: 7),
-    FamilyCase(
-      folder: "unireplknet/13-11-9-7-5-3", file: "checkpoint-best.pth", dialect: .uniRepLKNet,
-      blocks: 7, only: "dwconv"),
-    FamilyCase(
-      folder: "repvit/original-distilled", file: "repvit_distill_300e.pth", dialect: .repViT,
-      blocks: 13),
-    FamilyCase(
-      folder: "repvit/timm-m0-9-like-distilled", file: "model.safetensors", dialect: .repViTTimm,
-      blocks: 32),
-    FamilyCase(
-      folder: "repvit/timm-legacy", file: "pytorch_model.bin", dialect: .repViTTimmLegacy,
-      blocks: 29),
-  ]
+  /// How the file is to be read.
+  var reading: ReadingOptions {
+    var reading = ReadingOptions()
+    (reading.key, reading.facts) = (key, facts)
+    return reading
+  }
+
+  /// The network, without what is pruned.
+  func plan() throws -> FusionPlan {
+    var network = try Network(recognising: openCheckpoint(path), key: key)
+    network.facts = facts
+    return try FusionPlan(network)
+  }
+
+  static let all =
+    [
+      FamilyCase(
+        folder: "mobileone/apple-s0-like", file: "mobileone_unfused.pth.tar", dialect: .mobileOne,
+        blocks: 9),
+      FamilyCase(
+        folder: "mobileone/apple-s4-like-se", file: "mobileone_unfused.pth.tar",
+        dialect: .mobileOne,
+        blocks: 13),
+      FamilyCase(
+        folder: "mobileone/timm-s0-like", file: "pytorch_model.bin", dialect: .mobileOneTimm,
+        blocks: 11),
+      FamilyCase(
+        folder: "mobileone/timm-s4-like-se", file: "model.safetensors", dialect: .mobileOneTimm,
+        blocks: 15),
+      FamilyCase(folder: "dbb/blocks-groups", file: "train.pth", dialect: .dbb, blocks: 8),
+      FamilyCase(folder: "dbb/mobilenet-depthwise", file: "train.pth", dialect: .dbb, blocks: 27),
+      FamilyCase(folder: "dbb/resnet-basic", file: "train.pth.tar", dialect: .dbb, blocks: 12),
+      FamilyCase(folder: "dbb/resnet-bottleneck", file: "train.pth", dialect: .dbb, blocks: 17),
+      FamilyCase(
+        folder: "dbb/resnet-bottleneck", file: "train.hdf5", dialect: .dbbHDF5, blocks: 17),
+      FamilyCase(
+        folder: "yolov6/repvgg-state-dict", file: "state_dict.pth", dialect: .yolov6, blocks: 28,
+        epsilon: 1e-3),
+      FamilyCase(
+        folder: "repvgg-larger/pspnet", file: "train_epoch_50.pth", dialect: .official, blocks: 8),
+      FamilyCase(
+        folder: "repvgg-larger/detector-prefix", file: "checkpoint.pth", dialect: .official,
+        blocks: 10, key: "model"),
+      FamilyCase(
+        folder: "repvgg-larger/insert-bn", file: "bn.pth", dialect: .officialInsertedBatchNorm,
+        blocks: 8),
+      FamilyCase(folder: "acnet/blocks-odd", file: "train.hdf5", dialect: .acnet, blocks: 6),
+      FamilyCase(folder: "acnet/blocks-odd", file: "iter-40000.pth", dialect: .acnet, blocks: 6),
+      FamilyCase(folder: "acnet/cfqk-5x5", file: "train.hdf5", dialect: .acnet, blocks: 3),
+      FamilyCase(folder: "acnet/cfqk-5x5", file: "iter-40000.pth", dialect: .acnet, blocks: 3),
+      FamilyCase(folder: "acnet/src-resnet", file: "train.hdf5", dialect: .acnet, blocks: 19),
+      FamilyCase(folder: "acnet/wrn-preactivation", file: "train.hdf5", dialect: .acnet, blocks: 7),
+      FamilyCase(
+        folder: "replknet/31-tiny", file: "checkpoint-best.pth", dialect: .repLKNet, blocks: 4),
+      FamilyCase(
+        folder: "replknet/xl-no-small-kernel", file: "checkpoint-best.pth", dialect: .repLKNet,
+        blocks: 4),
+      FamilyCase(
+        folder: "repghost/bn", file: "model_best.pth.tar", dialect: .repGhost, blocks: 4),
+      FamilyCase(
+        folder: "repghost/timm-repghost", file: "pytorch_model.bin", dialect: .repGhost, blocks: 6),
+      FamilyCase(
+        folder: "unireplknet/dilated-blocks", file: "train.pth", dialect: .uniRepLKNet, blocks: 7),
+      FamilyCase(
+        folder: "unireplknet/13-11-9-7-5-3", file: "checkpoint-best.pth", dialect: .uniRepLKNet,
+        blocks: 14),
+      FamilyCase(
+        folder: "repvit/original-distilled", file: "repvit_distill_300e.pth", dialect: .repViT,
+        blocks: 13),
+      FamilyCase(
+        folder: "repvit/timm-m0-9-like-distilled", file: "model.safetensors", dialect: .repViTTimm,
+        blocks: 32),
+      FamilyCase(
+        folder: "repvit/timm-legacy", file: "pytorch_model.bin", dialect: .repViTTimmLegacy,
+        blocks: 29),
+    ] + unusualAlgebra
 }
 
 @Suite struct FamilyTests {
@@ -96,10 +115,11 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   ) throws {
     var options = FuseOptions()
     options.writing.names = network.dialect == .dbbHDF5 ? .dbb : network.dialect
-    options.reading.key = network.key
+    options.reading = network.reading
     let output = folder.file("fused.npz")
     let report = try fuse(network.path, to: output, options: options)
-    #expect(report.blocks == network.blocks && report.epsilons == [network.epsilon])
+    #expect(report.blocks == network.blocks)
+    #expect(report.epsilons == (network.epsilon.map { [$0] } ?? []))
     #expect(report.mapping.dialect == network.dialect.name)
 
     let expected = try readNPZ(Fixtures.path("Families/\(network.folder)/fused.npz"))
@@ -123,7 +143,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   @Test(arguments: FamilyCase.all)
   func `what was fused is proven, and exact`(network: FamilyCase) throws {
     var options = FuseOptions()
-    options.reading.key = network.key
+    options.reading = network.reading
     options.isVerified = true
     let output = folder.file("fused.safetensors")
     let report = try fuse(network.path, to: output, options: options)
@@ -132,18 +152,26 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     #expect(verification.blocks.count == network.blocks)
     // And as another program's file, with the tolerance of float32 arithmetic.
     var comparison = ComparisonOptions()
-    comparison.reading.key = network.key
+    comparison.reading = network.reading
     #expect(try verify(network.path, output, options: comparison).holds)
   }
 
   @Test(arguments: FamilyCase.all)
   func `what no tensor shows and is taken for granted is said`(network: FamilyCase) throws {
     var options = FuseOptions()
-    options.reading.key = network.key
+    options.reading = network.reading
     options.isDryRun = true
     let report = try fuse(network.path, to: folder.file("no.rvd"), options: options)
-    let isSaid = report.notes.contains { "\($0)".contains("reparam_identity") }
-    #expect(isSaid == (network.dialect == .repGhost))
+    let said = report.notes.compactMap {
+      if case .assumed(let family, let assumption) = $0 { (family, assumption) } else { nil }
+    }
+    let assumption = network.dialect.family.assumption.flatMap {
+      network.facts.decide($0) ? nil : $0
+    }
+    #expect(said.map(\.0) == (assumption == nil ? [] : [network.dialect.family.name]))
+    #expect(said.map(\.1) == [assumption].compactMap(\.self))
+    #expect(
+      (network.dialect == .repGhost) == said.contains { $0.1.text.contains("reparam_identity") })
   }
 
   @Test func `a deploy kernel of noise beside other branches is believed nowhere`() throws {
@@ -176,20 +204,22 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test func `RepVGG's names around other branches are told from RepVGG`() throws {
-    let path = Fixtures.path("Families/orepa/repvgg/train.pth")
+    let names = ["stage1.0.rbr_dense.conv.weight", "stage1.0.rbr_strange.weight"]
+    let state = DeployState(
+      entries: names.map { .init(name: $0, shape: [2, 2, 1, 1], values: [1, 2, 3, 4]) })
+    let path = try state.write(to: folder.file("x.pth"))
     #expect {
       try fuse(path, to: folder.file("a.rvd"))
     } throws: {
-      guard case .unknownInBlock(_, _, _, _, _, "OREPA")? = $0 as? NamingError else { return false }
-      return "\($0)".contains("Its names are those of OREPA")
+      guard case .unknownInBlock(_, "stage1.0", "RepVGG", let found, _, nil)? = $0 as? NamingError
+      else { return false }
+      return found == [names[1]]
     }
   }
 
-  @Test(arguments: [
-    ("stages.0.blocks.0.token_mixer.mixer.rbr_skip.weight", "FastViT or MobileCLIP"),
-    ("layer1.0.eval_conv.weight", "SPAN"),
-    ("backbone.0.compactor.pwc.weight", "ResRep"),
-  ])
+  @Test(
+    arguments: zip(
+      ["stages.0.blocks.0.token_mixer.mixer.rbr_skip.weight"], ["FastViT or MobileCLIP"]))
   func `a file of a family that is not fused is told which`(name: String, family: String) throws {
     let state = DeployState(entries: [
       .init(name: name, shape: [2, 2, 1, 1], values: [1, 2, 3, 4])
@@ -232,7 +262,7 @@ struct FamilyCorruption: Sendable, CustomTestStringConvertible {
 
 extension Branch {
   /// The tree with something else in the place of a layer, or without it.
-  fileprivate func replacing(_ name: LayerAddress, _ change: (Branch) -> Branch?) -> Branch? {
+  func replacing(_ name: LayerAddress, _ change: (Branch) -> Branch?) -> Branch? {
     switch self {
     case .layer(name, let inner): return change(inner).map { .layer(name, $0) }
     case .layer(let address, let inner):
@@ -243,6 +273,10 @@ extension Branch {
       return inner.replacing(name, change).map { .dilated($0, by: rate) }
     case .scaled(let inner, let factors):
       return inner.replacing(name, change).map { .scaled($0, by: factors) }
+    case .shifted(let inner, let shifts):
+      return inner.replacing(name, change).map { .shifted($0, by: shifts) }
+    case .unrolled(let inner, let height, let width):
+      return inner.replacing(name, change).map { .unrolled($0, height: height, width: width) }
     case .then(let first, let second):
       let (a, b) = (first.replacing(name, change), second.replacing(name, change))
       return a.flatMap { a in b.map { a.then($0) } }
@@ -252,7 +286,7 @@ extension Branch {
   }
 
   /// The tree with its BatchNorms changed; all, or those of one layer.
-  fileprivate func norms(
+  func norms(
     of layer: LayerAddress? = nil, _ change: (inout BatchNorm) -> Void
   ) -> Branch {
     if let layer { return replacing(layer) { $0.norms(change) }! }
@@ -263,6 +297,9 @@ extension Branch {
     case .layer(let address, let inner): return .layer(address, inner.norms(change))
     case .dilated(let inner, let rate): return .dilated(inner.norms(change), by: rate)
     case .scaled(let inner, let factors): return .scaled(inner.norms(change), by: factors)
+    case .shifted(let inner, let shifts): return .shifted(inner.norms(change), by: shifts)
+    case .unrolled(let inner, let height, let width):
+      return .unrolled(inner.norms(change), height: height, width: width)
     case .then(let first, let second): return first.norms(change).then(second.norms(change))
     case .sum(let branches): return .sum(branches.map { $0.norms(change) })
     default: return self
@@ -322,11 +359,11 @@ extension Branch {
     all.lazy.compactMap { if case .batchNorm(_, let norm) = $0 { norm } else { nil } }.first
   }
 
-  fileprivate func without(_ names: LayerAddress...) -> Branch? {
+  func without(_ names: LayerAddress...) -> Branch? {
     names.reduce(self) { tree, name in tree?.replacing(name) { _ in nil } }
   }
 
-  fileprivate func unfolded(_ name: LayerAddress) -> Branch? {
+  func unfolded(_ name: LayerAddress) -> Branch? {
     replacing(name) { if case .batchNorm(let inner, _) = $0 { inner } else { $0 } }
   }
 
@@ -340,7 +377,7 @@ extension Branch {
   }
 }
 
-private let zeros = { @Sendable (vector: [Double]) in vector.map { _ in 0.0 } }
+let zeros = { @Sendable (vector: [Double]) in vector.map { _ in 0.0 } }
 
 let familyCorruptions: [FamilyCorruption] = {
   let (one, dbb) = (
@@ -425,7 +462,7 @@ let familyCorruptions: [FamilyCorruption] = {
     .init("gammas forgotten", dbb, diverse, .ignored(.gamma)) {
       $0.norms { $0.gamma = $0.gamma.map { _ in 1 } }
     },
-  ]
+  ] + unusualCorruptions
 }()
 
 /// Corruptions of what is stored, whatever the family.
@@ -467,10 +504,11 @@ private let storedCorruptions:
   }
 
   func expect(
-    _ state: DeployState, of train: String, key: String? = nil, _ block: String, _ cause: Cause?
+    _ state: DeployState, of train: String, reading: ReadingOptions = ReadingOptions(),
+    _ block: String, _ cause: Cause?
   ) throws {
     var options = ComparisonOptions()
-    options.reading.key = key
+    options.reading = reading
     let report = try verify(train, state.write(to: folder.file("wrong.pth")), options: options)
     let wrong = report.verification.blocks.filter { $0.grade == .different }
     #expect(!report.holds && wrong.map(\.path) == [block])
@@ -502,11 +540,12 @@ private let storedCorruptions:
   @Test(arguments: FamilyCase.all)
   func `a tree fused wrongly is found, in the right block`(family: FamilyCase) throws {
     let train = family.path
-    let network = try Network(recognising: openCheckpoint(train), key: family.key)
-    let right = try DeployState(fusing: train, key: family.key, names: network.dialect)
+    let plan = try family.plan()
+    let network = plan.network
+    let right = try DeployState(of: plan, names: network.dialect)
     // The one with the most to get wrong.
     let trees = try network.blocks.filter(\.hasBranches).map {
-      ($0.path, try $0.branch(in: network, epsilon: family.epsilon))
+      ($0.path, try $0.branch(in: network, epsilon: family.epsilon ?? 0))
     }
     let largest = trees.enumerated().max {
       ($0.element.1.all.count, -$0.offset) < ($1.element.1.all.count, -$1.offset)
@@ -521,7 +560,7 @@ private let storedCorruptions:
         Double(Float($0))
       }
       state[bias].values = try kernel.bias().map { Double(Float($0)) }
-      try expect(state, of: train, key: family.key, block, cause)
+      try expect(state, of: train, reading: family.reading, block, cause)
     }
     // A small kernel in the corner of a large one.
     for case .layer(let address, let branch) in tree.summands {
@@ -546,7 +585,7 @@ private let storedCorruptions:
       var state = right
       state[weight].values = values.map { Double(Float($0)) }
       try expect(
-        state, of: train, key: family.key, block,
+        state, of: train, reading: family.reading, block,
         .misplaced([address.description], row: 0, column: 0))
       break
     }
@@ -555,10 +594,11 @@ private let storedCorruptions:
   @Test(arguments: FamilyCase.all)
   func `damage of what is stored is found, in the right block`(family: FamilyCase) throws {
     let train = family.path
-    let network = try Network(recognising: openCheckpoint(train), key: family.key)
-    let right = try DeployState(fusing: train, key: family.key, names: network.dialect)
+    let plan = try family.plan()
+    let network = plan.network
+    let right = try DeployState(of: plan, names: network.dialect)
     func sizes(_ block: Block) -> (Int, Int) {
-      let shape = block.mainKernel!.tensor.shape.dimensions
+      let shape = right[names(block.path, in: network).weight].shape
       return (min(shape[0], 4), shape.dropFirst().reduce(1, *))
     }
     // One that has channels, and rows of more than a few values.
@@ -576,7 +616,7 @@ private let storedCorruptions:
       var (kernel, shift) = (state[weight], state[bias])
       corrupt(&kernel, &shift)
       (state[weight], state[bias]) = (kernel, shift)
-      try expect(state, of: train, key: family.key, block, cause)
+      try expect(state, of: train, reading: family.reading, block, cause)
     }
     // Another block's convolution in the place of this one.
     var state = right
@@ -588,6 +628,6 @@ private let storedCorruptions:
     state[names(block, in: network).weight].values =
       state[names(path, in: network).weight].values
     state[names(block, in: network).bias].values = state[names(path, in: network).bias].values
-    try expect(state, of: train, key: family.key, block, .anotherBlock(path))
+    try expect(state, of: train, reading: family.reading, block, .anotherBlock(path))
   }
 }

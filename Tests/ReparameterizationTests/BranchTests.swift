@@ -73,6 +73,33 @@ extension Branch {
       return Image(image.channels, image.height, image.width) { c, y, x in
         image[c, y, x] * factors[factors.count == 1 ? 0 : c]
       }
+    case .separable(let depthwise, let pointwise):
+      return try Branch.convolution(pointwise, bias: nil).run(
+        Branch.convolution(depthwise, bias: nil).run(image, size: size), size: size)
+    case .shifted(let branch, let shifts):
+      let (image, shifts) = (try branch.run(image, size: size), try shifts.doubles())
+      return Image(image.channels, image.height, image.width) { c, y, x in
+        image[c, y, x] + shifts[c]
+      }
+    case .unrolled(let branch, let height, let width):
+      // Every position of the image is a map of its own.
+      let area = height * width
+      var result = image
+      let kernel = try Kernel(branch)
+      let (top, left) = (kernel.shape[2] / 2, kernel.shape[3] / 2)
+      for place in 0..<image.height * image.width {
+        let map = Image(image.channels / area, height + 2 * top, width + 2 * left) { c, y, x in
+          let (y, x) = (y - top, x - left)
+          guard 0..<height ~= y, 0..<width ~= x else { return 0 }
+          return image.values[
+            (c * area + y * width + x) * image.height * image.width + place]
+        }
+        let out = try branch.run(map, size: (0, 0)).values
+        for index in out.indices {
+          result.values[index * image.height * image.width + place] = out[index]
+        }
+      }
+      return result
     case .layer(_, let branch): return try branch.run(image, size: size)
     case .then(let first, let second):
       return try second.run(first.run(image, size: size), size: size)
@@ -140,7 +167,7 @@ extension Branch {
     }
   }
 
-  @Test(arguments: [1, 2, 4], 0..<8)
+  @Test(arguments: [1, 2, 4], 0..<11)
   func `the kernel of a tree gives what its layers give one by one`(groups: Int, kind: Int) throws {
     var make = Maker(UInt64(17 * groups + kind), groups: groups)
     let tree: Branch
@@ -173,6 +200,25 @@ extension Branch {
         .then(make.convolution(1, bias: true)) + make.convolution(1)
     case 6:  // Two larger kernels in series (RepNeXt).
       tree = make.convolution(1, 3, bias: true).then(make.convolution(3, 1)) + .average(size: 3)
+    case 7:  // A depthwise convolution before a 1x1 one (OREPA), turned ones after others.
+      let (depthwise, pointwise) = (
+        wideTensor([12, 1, 3, 3], make.numbers(108)),
+        wideTensor([4, 12 / groups, 1, 1], make.numbers(48 / groups))
+      )
+      let factors = wideTensor([4], make.numbers(4))
+      tree =
+        (make.convolution(1)
+        + Branch.separable(depthwise: depthwise, pointwise: pointwise)
+        .scaled(by: factors)).normalized(by: make.norm())
+    case 8:  // Factors and constants of a depthwise filter (ECBSR).
+      let mask = wideTensor([4, 1, 3, 3], make.numbers(36))
+      let filter = Branch.convolution(mask, bias: nil).scaled(by: wideTensor([4], make.numbers(4)))
+        .shifted(by: wideTensor([4], make.numbers(4)))
+      tree =
+        make.convolution(3, bias: true) + make.convolution(1, bias: true).then(filter) + .identity
+    case 9:  // A constant before a convolution (Global Response Normalization).
+      tree = Branch.identity.shifted(by: wideTensor([4], make.numbers(4)))
+        .then(make.convolution(1)).normalized(by: make.norm())
     default:  // Scales, and one that is subtracted (CSLA, RepMixer).
       let scale = wideTensor([4], make.numbers(4))
       tree =
@@ -206,6 +252,44 @@ extension Branch {
     }
   }
 
+  @Test(arguments: [(2, 4, 3, 3), (3, 2, 5, 5), (1, 5, 3, 1), (4, 1, 1, 7)])
+  func `a depthwise branch over maps is a matrix over their values`(
+    height: Int, width: Int, kernelHeight: Int, kernelWidth: Int
+  ) throws {
+    let (channels, area) = (3, height * width)
+    var make = Maker(UInt64(height * 8 + width), groups: channels)
+    let local =
+      Branch.convolution(
+        wideTensor(
+          [channels, 1, kernelHeight, kernelWidth],
+          make.numbers(channels * kernelHeight * kernelWidth)), bias: nil
+      ).normalized(by: make.norm(channels))
+      + Branch.convolution(
+        wideTensor([channels, 1, 1, 1], make.numbers(channels)),
+        bias: wideTensor([channels], make.numbers(channels)))
+    let matrix = Branch.convolution(
+      wideTensor([channels * area, area, 1, 1], make.numbers(channels * area * area)), bias: nil)
+    let tree =
+      matrix.normalized(by: make.norm(channels * area))
+      + Branch.unrolled(local, height: height, width: width)
+    let kernel = try Kernel(tree)
+    #expect(kernel.shape == [channels * area, area, 1, 1])
+    let all = 0..<channels * area
+    let fused = Branch.convolution(
+      wideTensor(kernel.shape, try kernel.weights(ofRows: all)),
+      bias: wideTensor([channels * area], try kernel.bias()))
+    let image = Image(channels * area, 2, 3) { _, _, _ in make.numbers(1)[0] }
+    let (expected, found) = (
+      try tree.run(image, size: (1, 1)), try fused.run(image, size: (1, 1))
+    )
+    for (a, b) in zip(expected.values, found.values) { #expect(abs(a - b) < 1e-12) }
+    let weights = try kernel.weights(ofRows: all)
+    for row in all {
+      #expect(
+        try kernel.weights(ofRows: row..<row + 1) == Array(weights[row * area..<(row + 1) * area]))
+    }
+  }
+
   @Test func `what does not go together is said, with the layer`() {
     let dense = Branch.layer(
       "dense", .convolution(wideTensor([4, 2, 3, 3], [Double](repeating: 1, count: 72)), bias: nil))
@@ -221,6 +305,10 @@ extension Branch {
       wideTensor([4, 2, 2, 2], [Double](repeating: 1, count: 32)), bias: nil)
     let other = Branch.convolution(
       wideTensor([4, 4, 1, 1], [Double](repeating: 1, count: 16)), bias: nil)
+    func ones(_ outputs: Int, _ inputs: Int) -> Tensor {
+      wideTensor(
+        [outputs, inputs, 1, 1], [Double](repeating: 1, count: outputs * inputs))
+    }
     let three = Branch.convolution(
       wideTensor([3, 2, 1, 1], [Double](repeating: 1, count: 6)), bias: nil)
     #expect(problem(dense + .layer("identity", .identity)) == nil)
@@ -237,5 +325,14 @@ extension Branch {
       problem(three.then(dense)) == "its second convolution takes 2 channels to 4, after 3")
     #expect(problem(.identity) == "no kernel tells how many channels go in and out")
     #expect(problem(dense, groups: 3) == "4 output channels in 3 groups")
+    #expect(
+      problem(.unrolled(three, height: 2, width: 2))
+        == "its kernel is 3x2x1x1, but beside the block's others it has to be 3x1x1x1")
+    #expect(
+      problem(dense + Branch.separable(depthwise: ones(3, 1), pointwise: ones(4, 4)))
+        == "its 1x1 convolution takes 4 channels to 4, after 3, which are no multiple of 2")
+    #expect(
+      problem(dense.shifted(by: wideTensor([3], [1, 2, 3])))
+        == "it has 3 shifts for 4 channels")
   }
 }
