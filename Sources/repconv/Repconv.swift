@@ -6,7 +6,7 @@ struct Repconv: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "repconv",
     abstract:
-      "Turn checkpoints of re-parameterizable networks (RepVGG, MobileOne, DBB, ACB, RepLKNet, RepGhost, UniRepLKNet, RepViT) into deploy files, without running what is in them.",
+      "Turn checkpoints of re-parameterizable networks (RepVGG, MobileOne, DBB, ACB, RepLKNet, RepGhost, UniRepLKNet, RepViT, SPAN, ECBSR, OREPA, RepMLPNet, ResRep) into deploy files, without running what is in them.",
     discussion: """
       EXAMPLES
         repconv import repvgg_a0.pkl --from megengine

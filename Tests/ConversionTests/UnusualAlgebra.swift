@@ -44,6 +44,13 @@ extension BlockFacts {
   }()
 }
 
+extension Tensor {
+  fileprivate var zeros: Tensor {
+    try! Tensor(
+      float64: [Double](repeating: 0, count: shape.elementCount), shape: shape, name: "zeros")
+  }
+}
+
 extension Branch {
   /// Without factors, anywhere in it.
   fileprivate var withoutFactors: Branch {
@@ -64,8 +71,8 @@ extension Branch {
       .then(.convolution(weight, bias: nil), second)
     case .then(.layer(let address, .convolution(let weight, _)), let second):
       .then(.layer(address, .convolution(weight, bias: nil)), second)
-    case .then(.layer(let address, .shifted(let inner, _)), let second):
-      .then(.layer(address, inner), second)
+    case .then(.layer(let address, .shifted(let inner, let shifts)), let second):
+      .then(.layer(address, inner.shifted(by: shifts.zeros)), second)
     case .batchNorm(let inner, let norm): .batchNorm(inner.withoutFirstBias, norm)
     default: self
     }
@@ -288,7 +295,7 @@ let unusualCorruptions: [FamilyCorruption] = {
       // Others take the place of the next.
       ("stem.conv{n}.*=stem.conv{n}0.*", "stem.conv10", "there is no 'stem.conv11'"),
       ("stem.conv{n}.*=stem.conv{n}.x.*", "stem.conv1.x", "its name has no number"),
-      ("linear{n}.*=stem.conv1.align_opr.{n}.*", "stem.conv1", "align the channels"),
+      ("linear{n}.*=align_opr.pwc{n}.*", "stem.conv1", "align the channels"),
     ])
   func `what takes the channels is known, or nothing is pruned`(
     rename: String, block: String, reason: String
