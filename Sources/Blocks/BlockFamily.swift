@@ -119,6 +119,13 @@ public struct Layer: Sendable {
     Layer(name, nil, hasBatchNorm: false, isOptional: true)
   }
 
+  /// The same, several with numbers each.
+  func numbered(_ places: [String]) -> Layer {
+    var layer = self
+    layer.places = places
+    return layer
+  }
+
   static func squeezeExcitation(_ name: String) -> Layer {
     Layer(name, .squeezeExcitation, hasBatchNorm: false, isOptional: true)
   }
@@ -277,8 +284,9 @@ public final class BlockFamily: Sendable {
     .dilatedReparam, .repViT, .repViTLegacy, .normalizedClassifier,
     .repVGGDepthwise, .implicitDetect,
     .convolutionBatchNorm, .auxiliaryHead, .repMixer, .repCPE,
-    .span, .ecbsr, .orepa, .orepaRepVGG, .orepa1x1, .responseNormalizedLinear, .repMLPNet,
-    .resRep, .qaRepVGG, .qaRepVGGV1, .qaRepVGGFirst, .yolov6QARepVGG, .superGradientsQARepVGG,
+    .span, .ecbsr, .orepa, .orepaRepVGG, .orepa1x1, .orepaLarge, .responseNormalizedLinear,
+    .repMLPNet, .resRep, .qaRepVGG, .qaRepVGGV1, .qaRepVGGFirst, .yolov6QARepVGG,
+    .superGradientsQARepVGG,
     .repVGGAlpha, .ppYOLOE, .ppLCNetV3, .linearAdd, .realVGG,
   ]
 

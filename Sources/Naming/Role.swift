@@ -36,7 +36,8 @@ extension Role {
     switch self {
     case .block(let block, let address):
       address.part.isTrainable
-        && (address.part != .value || block.family.layer(named: address.layer.name)?.isFixed != true)
+        && (address.part != .value
+          || block.family.layer(named: address.layer.name)?.isFixed != true)
     case .classifier: true
     case .other(let name):
       !["running_mean", "running_var", "num_batches_tracked"].contains {

@@ -50,6 +50,17 @@ extension Branch {
     }
   }
 
+  /// Whether every output channel is one input channel, scaled or shifted.
+  var isDiagonal: Bool {
+    switch self {
+    case .identity: true
+    case .batchNorm(let branch, _), .scaled(let branch, _), .shifted(let branch, _),
+      .layer(_, let branch):
+      branch.isDiagonal
+    default: false
+    }
+  }
+
   /// How many roundings of a plain program a weight or a bias goes through at most: each is off by that
   /// many units of roundoff of the magnitudes it is added up from.
   ///

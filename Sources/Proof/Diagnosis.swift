@@ -197,15 +197,16 @@ struct Diagnosis {
     list += edit(tree.places { branch, _ in branch.isScaled }, Cause.notScaled) { $0.children[0] }
     list += edit(tree.places { branch, _ in branch.isShifted }, Cause.notShifted) { $0.children[0] }
     list += edit(tree.places { branch, _ in branch.isDilated }, Cause.notDilated) { $0.children[0] }
+    // Where all of the bias is passed on, that is the same as none, which is the simpler thing to say.
+    var unbiased = block
+    unbiased.hasBias = false
+    list.append((.noBias, unbiased))
     for selection in tree.places(where: { branch, _ in branch.isChain }).selections(
       atMost: Self.limit)
     {
       list.append((.biasNotPassed(names(selection)), odd(selection, .biasNotPassed)))
     }
     list += exchanges(of: norms, in: block)
-    var unbiased = block
-    unbiased.hasBias = false
-    list.append((.noBias, unbiased))
     func resetting(_ change: (inout BatchNorm) -> Void) -> ReferenceBlock {
       block.changingNorms(change)
     }

@@ -262,7 +262,8 @@ private struct Matching: Sendable {
     switch parameter.role {
     case .block(let block, let address) where address.layer == .fused:
       "the convolution of block '\(block.path)'"
-    case .block(let block, let address) where BlockFamily.commonLayers.contains { $0.name == address.layer.name }:
+    case .block(let block, let address)
+    where BlockFamily.commonLayers.contains { $0.name == address.layer.name }:
       "Squeeze-and-Excitation of block '\(block.path)'"
     case .classifier: "the classifier"
     default: "'\(parameter.originalName)'"

@@ -193,6 +193,19 @@ public struct Kernel: Sendable {
     return result
   }
 
+  /// Of a kernel of 1x1 that takes one input channel to each output channel and no other, as an identity:
+  /// its weights; nil of any other.
+  var diagonal: [Double]? {
+    var weights = [Double](repeating: 0, count: shape[0])
+    for term in terms {
+      guard case .diagonal(let weight) = term.source, shape[2] == 1, shape[3] == 1 else {
+        return nil
+      }
+      for channel in weights.indices { weights[channel] += term.scale[channel] * weight }
+    }
+    return weights
+  }
+
   /// The biases of some output channels, in float64. Where one convolution follows another, all weights
   /// of the second are read for them.
   public func bias(ofRows rows: Range<Int>) throws(ReadError) -> [Double] {

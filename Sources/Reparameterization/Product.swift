@@ -30,6 +30,7 @@ final class Product: Sendable {
   /// The first's rows are gone through in pieces, so that memory does not grow with it; products are
   /// added in the order of its channels whatever the pieces, so every machine gets the same bits.
   func weights(ofRows rows: Range<Int>) throws(ReadError) -> [Double] {
+    if let diagonal = first.diagonal { return try weights(ofRows: rows, after: diagonal) }
     let (inputs, area) = (first.shape[1], height * width)
     let (firstTaps, secondTaps) = (
       first.shape[2] * first.shape[3], second.shape[2] * second.shape[3]
@@ -45,14 +46,9 @@ final class Product: Sendable {
       let piece = start..<min(start + step, needed.upperBound)
       let weights = transposed(
         try first.weights(ofRows: piece), count: piece.count, rows: inputs, columns: firstTaps)
-      // An identity has one input for each channel, and zeros are most of it.
-      let used = (0..<piece.count).map { channel in
-        nonzero(weights, rows: firstTaps, columns: inputs, at: channel * firstTaps * inputs)
-      }
       for (index, row) in rows.enumerated() {
         let channels = channels(of: row)
         for channel in channels.clamped(to: piece) {
-          let used = used[channel - piece.lowerBound]
           for secondTap in 0..<secondTaps {
             let factor = factors[
               (index * taken + channel - channels.lowerBound) * secondTaps + secondTap]
@@ -61,18 +57,32 @@ final class Product: Sendable {
             for firstTap in 0..<firstTaps {
               let (v, u) = firstTap.quotientAndRemainder(dividingBy: first.shape[3])
               add(
-                weights,
-                from: ((channel - piece.lowerBound) * firstTaps + firstTap) * inputs
-                  + used.lowerBound,
-                times: factor, to: &sums,
-                at: (index * area + (y + v) * width + x + u) * inputs + used.lowerBound,
-                count: used.count)
+                weights, from: ((channel - piece.lowerBound) * firstTaps + firstTap) * inputs,
+                times: factor, to: &sums, at: (index * area + (y + v) * width + x + u) * inputs,
+                count: inputs)
             }
           }
         }
       }
     }
     return transposed(sums, count: rows.count, rows: area, columns: inputs)
+  }
+
+  /// The weights of some rows where the first takes one input to each channel, times a number.
+  private func weights(
+    ofRows rows: Range<Int>, after diagonal: [Double]
+  ) throws(ReadError) -> [Double] {
+    let (inputs, area, taken) = (first.shape[1], height * width, second.shape[1])
+    let weights = try second.weights(ofRows: rows)
+    var sums = [Double](repeating: 0, count: rows.count * inputs * area)
+    for (index, row) in rows.enumerated() {
+      for (offset, channel) in channels(of: row).enumerated() {
+        add(
+          weights, from: (index * taken + offset) * area, times: diagonal[channel], to: &sums,
+          at: (index * inputs + channel % inputs) * area, count: area)
+      }
+    }
+    return sums
   }
 
   /// What the first's bias becomes in some rows.
@@ -107,20 +117,6 @@ private func add(
   let numbers = numbers.span.extracting(from..<from + count)
   var sums = sums.mutableSpan
   for index in 0..<count { sums[at + index] += factor * numbers[index] }
-}
-
-/// The columns of a matrix from the first to the last that is not zero.
-private func nonzero(
-  _ numbers: [Double], rows: Int, columns: Int, at start: Int
-) -> Range<Int> {
-  var (first, last) = (columns, -1)
-  for row in 0..<rows {
-    let numbers = numbers.span.extracting(start + row * columns..<start + (row + 1) * columns)
-    // A NaN is not zero.
-    if let index = (0..<first).first(where: { numbers[$0] != 0 }) { first = index }
-    if let index = (last + 1..<columns).last(where: { numbers[$0] != 0 }) { last = index }
-  }
-  return first..<max(first, last + 1)
 }
 
 /// `count` matrices of `rows` x `columns`, each transposed.

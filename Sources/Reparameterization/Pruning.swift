@@ -48,7 +48,7 @@ struct Pruning {
       }
       try prune(after: block, among: blocks, to: kept, of: norms.count)
     }
-    try count(blocks, counts)
+    if removed > 0 { try count(blocks, counts) }
     notes.append(
       "compactors: \(removed) of \(rows) rows have a norm below \(threshold), and go with the channels that they make"
         + (largest > 0
@@ -82,6 +82,13 @@ struct Pruning {
     network.blocks[place].parameters[address]!.tensor = tensor
   }
 
+  /// Tensors outside the blocks, and what they are called.
+  private var others: [(name: String, parameter: Parameter)] {
+    network.parameters.compactMap { parameter in
+      if case .other(let name) = parameter.role { (name, parameter) } else { nil }
+    }
+  }
+
   /// Takes input channels off whatever follows a block.
   private mutating func prune(
     after block: Block, among blocks: [Block], to kept: [Int], of channels: Int
@@ -91,7 +98,7 @@ struct Pruning {
         path: network.path, block: block.path, channels: channels - kept.count, of: channels,
         reason: reason)
     }
-    if network.parameters.contains(where: { $0.originalName.contains("align_opr.") }) {
+    if others.contains(where: { $0.name.contains("align_opr.") }) {
       throw unknown("the file has layers that align the channels of several")
     }
     guard let place = NumberedPath(block.path) else {
@@ -115,9 +122,10 @@ struct Pruning {
     else {
       throw unknown("there is no '\(place.next)', and the network is no chain that ends with it")
     }
-    let linear = network.parameters.filter {
-      if case .other = $0.role { $0.tensor.shape.rank == 2 && $0.tensor.isWeight } else { false }
-    }.min { naturallyPrecedes($0.originalName, $1.originalName) }
+    let linear = others.filter {
+      $0.parameter.tensor.shape.rank == 2 && $0.parameter.tensor.isWeight
+    }
+    .min { naturallyPrecedes($0.name, $1.name) }?.parameter
     guard let linear else { throw unknown("there is neither '\(place.next)' nor a linear layer") }
     let (outputs, inputs) = (linear.tensor.shape[0], linear.tensor.shape[1])
     guard inputs > 0, inputs.isMultiple(of: channels) else {

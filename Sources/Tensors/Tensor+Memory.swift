@@ -28,7 +28,9 @@ extension Tensor {
   /// - Parameter name: what to call it in an error.
   public init(int64 numbers: [Int64], shape: Shape, name: String) throws(ReadError) {
     precondition(numbers.count == shape.elementCount)
-    let bytes = numbers.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } }
+    let bytes = numbers.flatMap { number in
+      (0..<8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
+    }
     try self.init(
       .int64, shape: shape, in: MemoryBytes(bytes, location: Location(path: name)), name: name)
   }

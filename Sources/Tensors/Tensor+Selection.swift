@@ -33,8 +33,8 @@ private final class SelectedBytes: ByteSource {
     run = inner * base.elementType.byteCount
     count = base.shape.dimensions[..<axis].reduce(1, *) * indices.count * run
     var following = [Int](repeating: 1, count: indices.count)
-    for place in indices.indices.dropLast().reversed() where indices[place + 1] == indices[place] + 1
-    {
+    for place in indices.indices.dropLast().reversed()
+    where indices[place + 1] == indices[place] + 1 {
       following[place] = following[place + 1] + 1
     }
     self.following = following

@@ -330,7 +330,8 @@ struct ReportOptions: ParsableArguments {
 
 /// BatchNorm's epsilon, or that there is none.
 enum EpsilonArgument: ExpressibleByArgument {
-  case number(Double), none
+  case number(Double)
+  case none
 
   init?(argument: String) {
     if argument.lowercased() == "none" {
@@ -365,7 +366,8 @@ extension BlockFacts.Ratio {
   /// For `@Option(transform:)`.
   static func argument(_ text: String) throws -> BlockFacts.Ratio {
     let sizes = text.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
-    guard sizes.count == 2, let height = sizes[0], let width = sizes[1], height > 0, width > 0 else {
+    guard sizes.count == 2, let height = sizes[0], let width = sizes[1], height > 0, width > 0
+    else {
       throw ValidationError("expected height and width, as in 2:3")
     }
     return BlockFacts.Ratio(height: height, width: width)

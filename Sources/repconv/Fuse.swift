@@ -9,10 +9,10 @@ struct Fuse: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Fuse the branches of every block into one convolution.",
     discussion: """
-      Reads any checkpoint that 'repconv inspect' shows in train form: blocks of RepVGG, MobileOne, DBB, ACB, \
-      RepLKNet, RepGhost, UniRepLKNet, RepViT, QARepVGG, RepOptimizers, PP-YOLOE and PP-LCNetV3, whatever network they are in. Computes in float64 and rounds once, to float32 or \
-      what --dtype says; writes the deploy form in the format of OUT's extension. Tensors outside the blocks pass through. Where a \
-      project's own deploy code folds plain convolutions (DBB, RepViT, YOLOv6), they are folded as well.
+      Reads any checkpoint that 'repconv inspect' shows in train form, with blocks of the families that 'repconv families' \
+      lists, whatever network they are in. Computes in float64 and rounds once, to float32 or what --dtype says; writes \
+      the deploy form in the format of OUT's extension. Tensors outside the blocks pass through. Where a project's own \
+      deploy code folds plain convolutions (DBB, RepViT, the YOLOs), they are folded as well.
 
       EXAMPLES
         repconv fuse in.pth out.rvd -a RepVGG-A0

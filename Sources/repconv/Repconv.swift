@@ -6,7 +6,7 @@ struct Repconv: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "repconv",
     abstract:
-      "Turn checkpoints of re-parameterizable networks (RepVGG, MobileOne, DBB, ACB, RepLKNet, RepGhost, UniRepLKNet, RepViT, QARepVGG and others) into deploy files, without running what is in them.",
+      "Turn checkpoints of re-parameterizable networks (RepVGG, MobileOne, FastViT, RepViT, the YOLOs and their relatives) into deploy files, without running what is in them.",
     discussion: """
       EXAMPLES
         repconv import repvgg_a0.pkl --from megengine

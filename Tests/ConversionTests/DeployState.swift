@@ -24,7 +24,11 @@ struct DeployState {
     fusing path: String, key: String? = nil, epsilon: Double? = nil, names: Dialect = .official
   ) throws {
     let network = try Network(recognising: openCheckpoint(path), key: key)
-    let plan = try FusionPlan(network, epsilon: epsilon)
+    try self.init(of: FusionPlan(network, epsilon: epsilon), names: names)
+  }
+
+  /// What a plan makes.
+  init(of plan: FusionPlan, names: Dialect) throws {
     entries = try plan.outputTensors(names: names).map(Entry.init)
   }
 

@@ -561,6 +561,65 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       "yolov6-linear-add", ["dense": .weight, "dense factors": .value],
       ["stage2.2.conv.weight", "stage2.2.scale_conv.weight"]
     ),
+    (
+      "span", ["skip": .weight, "first": .weight, "third": .bias, "fused": .bias],
+      [
+        "stage2.2.sk.weight", "stage2.2.conv.0.weight", "stage2.2.conv.2.bias",
+        "stage2.2.eval_conv.bias",
+      ]
+    ),
+    (
+      "ecbsr",
+      [
+        "conv": .weight, "wide k1": .value, "horizontal scale": .value, "vertical mask": .value,
+        "laplacian b0": .value, "activation": .value,
+      ],
+      [
+        "stage2.2.conv3x3.weight", "stage2.2.conv1x1_3x3.k1", "stage2.2.conv1x1_sbx.scale",
+        "stage2.2.conv1x1_sby.mask", "stage2.2.conv1x1_lpl.b0", "stage2.2.act.weight",
+      ]
+    ),
+    (
+      "orepa",
+      [
+        "origin": .value, "average conv": .value, "average": .value, "prior conv": .value,
+        "prior": .value, "pointwise": .value, "first": .value, "first identity": .value,
+        "second": .value, "depthwise": .value, "separable": .value, "vector": .value,
+        "norm": .runningVariance, "fused": .weight,
+      ],
+      [
+        "stage2.2.weight_orepa_origin", "stage2.2.weight_orepa_avg_conv",
+        "stage2.2.weight_orepa_avg_avg", "stage2.2.weight_orepa_pfir_conv",
+        "stage2.2.weight_orepa_prior", "stage2.2.weight_orepa_1x1",
+        "stage2.2.weight_orepa_1x1_kxk_idconv1", "stage2.2.id_tensor",
+        "stage2.2.weight_orepa_1x1_kxk_conv2", "stage2.2.weight_orepa_gconv_dw",
+        "stage2.2.weight_orepa_gconv_pw", "stage2.2.vector", "stage2.2.bn.running_var",
+        "stage2.2.orepa_reparam.weight",
+      ]
+    ),
+    (
+      "repmlpnet",
+      [
+        "matrix": .weight, "norm": .gamma, "local.3": .weight, "local.1": .runningMean,
+        "expand": .bias,
+      ],
+      [
+        "stage2.2.repmlp_block.fc3.weight", "stage2.2.repmlp_block.fc3_bn.weight",
+        "stage2.2.repmlp_block.repconv3.conv.weight",
+        "stage2.2.repmlp_block.repconv1.bn.running_mean", "stage2.2.repmlp_block.gp.fc2.bias",
+      ]
+    ),
+    (
+      "resrep", ["conv": .runningMean, "compactor": .weight, "mask": .value, "fused": .weight],
+      [
+        "stage2.2.bn.running_mean", "stage2.2.compactor.pwc.weight", "stage2.2.compactor.mask",
+        "stage2.2.conv.weight",
+      ]
+    ),
+    (
+      "replknet-deep-bn", ["large": .weight, "fused": .weight],
+      ["stage2.2.lkb_origin.conv.weight", "stage2.2.lkb_reparam.weight"]
+    ),
   ]
 
   @Test(arguments: namesOfFamilies)
@@ -702,7 +761,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     "yolov6-real-vgg", "yolov6-linear-add", "pp-lcnetv3",
   ]
 
-  @Test(arguments: Dialect.all.filter { !toldByMore.contains($0.name) })
+  @Test(arguments: Dialect.usual.filter { !toldByMore.contains($0.name) })
   func `a file is read as the dialect that explains most names`(dialect: Dialect) throws {
     let dialect = dialect.numbered(inRow: (0..<2).map { "network.\($0).0.norm.weight" })
     let entries = block("stage0", dialect) + block("stage1.0", dialect) + classifier(dialect)

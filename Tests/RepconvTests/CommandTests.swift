@@ -431,6 +431,46 @@ import Topologies
     )
   }
 
+  @Test func `what no tensor shows can be said`() throws {
+    let wide = fixture("Families/repmlpnet/wide-map-k3/ckpt_epoch_299.pth")
+    let refused = try run("fuse", wide, "a.rvd")
+    #expect(refused.status == 2)
+    #expect(
+      refused.errors
+        == "repconv: error: \(wide): block 'stages.0.0.repmlp_block' works on maps of 24 values, and no tensor says their height and width: they are no squares.\n  Say the ratio of height to width, as in --map-ratio 2:3.\n"
+    )
+    #expect(try run("fuse", wide, "a.rvd", "--map-ratio", "2:3", "--verify").status == 0)
+    #expect(try run("verify", wide, "a.rvd", "--map-ratio", "4:6").status == 0)
+    #expect(try run("verify", wide, "a.rvd", "--map-ratio", "3:2").status == 1)
+
+    let filters = fixture("Families/ecbsr/x2-tiny/model_best.pt")
+    let warned = try run("fuse", filters, "b.rvd", "--bn-eps", "none", "-q")
+    #expect(warned.status == 0)
+    #expect(
+      warned.errors.hasPrefix("repconv: warning: blocks of ECBSR are taken to have an identity")
+        && warned.errors.hasSuffix("say whether they have, with --identity yes or no\n"))
+    let said = try run("fuse", filters, "c.rvd", "--bn-eps", "none", "--identity", "yes")
+    #expect(said.status == 0 && said.errors == "")
+    #expect(said.output.contains("none: no block has BatchNorm"))
+
+    let pruned = fixture("Families/resrep/vgg/finish.hdf5")
+    let unknown = try run("fuse", pruned, "d.rvd", "--rename", "stem.conv13.*=last.*")
+    #expect(unknown.status == 2)
+    #expect(
+      unknown.errors.hasSuffix(
+        "\n  --prune-below 0 fuses it and keeps all channels; the project's own code prunes it.\n"))
+    #expect(
+      try run("fuse", pruned, "d.rvd", "--rename", "stem.conv13.*=last.*", "--prune-below", "0")
+        .status == 0)
+    let norms = fixture("Families/orepa/blocks/train.pth")
+    let contradicted = try run("fuse", norms, "e.rvd", "--bn-eps", "none")
+    #expect(contradicted.status == 2)
+    #expect(
+      contradicted.errors
+        == "repconv: error: \(norms): block 'blocks.0' has BatchNorm, and none was said to be there.\n  Give its epsilon with --bn-eps, or leave that out.\n"
+    )
+  }
+
   // MARK: Usage
 
   @Test(
@@ -439,6 +479,11 @@ import Topologies
       (["nonsense"], 64), (["fuse"], 64), (["fuse", "a.pth"], 64), (["inspect", "a", "b"], 64),
       (["fuse", "a.pth", "b.rvd", "--bn-eps", "-1"], 64),
       (["fuse", "a.pth", "b.rvd", "--bn-eps", "nan"], 64),
+      (["fuse", "a.pth", "b.rvd", "--bn-eps", "nothing"], 64),
+      (["fuse", "a.pth", "b.rvd", "--identity", "maybe"], 64),
+      (["fuse", "a.pth", "b.rvd", "--map-ratio", "2:0"], 64),
+      (["verify", "a.pth", "b.rvd", "--map-ratio", "2"], 64),
+      (["fuse", "a.pth", "b.rvd", "--prune-below", "-1e-5"], 64),
       (["fuse", "a.pth", "b.rvd", "-a", "ResNet-50"], 64),
       (["import", Fixtures.path("Cases/one-block.pth"), "--names", "klingon"], 64),
       (["import", "a", "--channels", "hsv"], 64), (["import", "a", "--from", "tape"], 64),

@@ -30,6 +30,39 @@ import Testing
     return result.map(Int32.init)
   }
 
+  @Test(arguments: 0..<40)
+  func `some indices of an axis are read in their order`(seed: UInt64) throws {
+    var random = SeededGenerator(seed: seed)
+    let sizes = (0..<3).map { _ in Int.random(in: 1...5, using: &random) }
+    let axis = Int.random(in: 0..<3, using: &random)
+    let indices = (0..<Int.random(in: 1...6, using: &random)).map { _ in
+      Int.random(in: 0..<sizes[axis], using: &random)
+    }
+    var base = try Tensor(
+      .int32, shape: Shape(sizes), in: counting(sizes.reduce(1, *)), name: "t")
+    if seed % 2 == 1 { base = base.flipped(axis: 2) }
+    let all = try integers(base)
+    let selected = try base.selecting(indices, axis: axis, name: "s")
+    var expected: [Int32] = []
+    for i in axis == 0 ? indices : Array(0..<sizes[0]) {
+      for j in axis == 1 ? indices : Array(0..<sizes[1]) {
+        for k in axis == 2 ? indices : Array(0..<sizes[2]) {
+          expected.append(all[(i * sizes[1] + j) * sizes[2] + k])
+        }
+      }
+    }
+    #expect(try integers(selected) == expected)
+    let middle = expected.count / 3..<expected.count
+    #expect(try integers(selected, middle) == Array(expected[middle]))
+    // Bytes that begin and end inside elements.
+    let bytes = try selected.bytes()
+    for start in 0..<min(9, bytes.count) {
+      #expect(
+        try selected.source.bytes(start..<bytes.count - start % 3, field: "x")
+          == Array(bytes[start..<bytes.count - start % 3]))
+    }
+  }
+
   @Test func `row-major, column-major, transposed, flipped and expanded views read in order`()
     throws
   {

@@ -12,6 +12,6 @@ extension BlockFamily {
     assumption:
       "taken to feed nothing but the convolution of the next number beside them or, the last of all, a linear layer that takes channel after channel, as in their authors' networks"
   ) { layers in
-    layers.compactor.map { layers.conv!.then($0) } ?? layers.conv
+    layers.compactor.map { .layer("pruned", layers.conv!.then($0)) } ?? layers.conv
   }
 }

@@ -54,5 +54,27 @@ extension Dialect {
       vector parameter: vector
       norm batchnorm: bn
       fused: or1x1_reparam
+      family: OREPA-Large
+      block: * = *
+      origin parameter: weight{n}.weight_orepa_origin
+      average conv parameter: weight{n}.weight_orepa_avg_conv
+      prior conv parameter: weight{n}.weight_orepa_pfir_conv
+      pointwise parameter: weight{n}.weight_orepa_1x1
+      first parameter: weight{n}.weight_orepa_1x1_kxk_idconv1
+      expand parameter: weight{n}.weight_orepa_1x1_kxk_conv1
+      second parameter: weight{n}.weight_orepa_1x1_kxk_conv2
+      depthwise parameter: weight{n}.weight_orepa_gconv_dw
+      separable parameter: weight{n}.weight_orepa_gconv_pw
+      vector parameter: weight{n}.vector
+      average parameter: weight{n}.weight_orepa_avg_avg
+      first identity parameter: weight{n}.id_tensor
+      prior parameter: weight{n}.weight_orepa_prior
+      norm batchnorm: bn
+      fused: or_large_reparam
+      family: ConvBN
+      block: * = *
+      conv convolution: conv
+      conv batchnorm: bn
+      fused: conv
       """)
 }

@@ -5,7 +5,7 @@ extension Dialect {
       name: span
       project: hongyuanyu/SPAN (PyTorch)
       source: basicsr/archs/span_arch.py of github.com/hongyuanyu/SPAN at c77a5917
-      marker: eval_conv
+      marker: eval_conv .sk.
       epsilon: 1e-5
       input: RGB 1 / 0.4488 0.4371 0.4040 / 1 1 1
       \(torchBatchNorm)
