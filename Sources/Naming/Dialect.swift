@@ -354,8 +354,11 @@ extension Dialect {
       let layer = family.layers.first(where: \.tells) ?? family.layers.first
     else { return nil }
     let block = BlockAddress(family, table.blocks[0].first.example(text: "blocks.0"))
+    // Modules that are grouped have names in a whole network only.
+    let dialect =
+      sequence.map { row in numbered(inRow: (0...1).map { "\(row.row).\($0).0.weight" }) } ?? self
     func name(_ layer: LayerAddress, _ part: Part) -> String? {
-      self.name(of: .block(block, ParameterAddress(layer, part)))
+      dialect.name(of: .block(block, ParameterAddress(layer, part)))
     }
     guard let train = name(layer.address, layer.parts[0]) else { return nil }
     return (train, family.isForTrainingOnly ? nil : name(.fused, .weight))

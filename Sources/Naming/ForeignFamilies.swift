@@ -12,7 +12,7 @@ struct ForeignFamily: Sendable {
   static let all: [ForeignFamily] = [
     ForeignFamily(
       name: "the scales of RepOptimizers", markers: [".scale_conv.", ".scale_identity."],
-      isNetwork: false),
+      isNetwork: false)
   ]
 
   /// The family that the names speak of.

@@ -60,7 +60,8 @@ struct NetworkBuilder {
       value = squeezeExcitation(
         shape.outputChannels, inner: squeeze.channels, of: value, label: path
       ) { isSqueeze, part in
-        let layer: LayerAddress = isSqueeze ? .squeeze(squeeze.placement) : .excite(squeeze.placement)
+        let layer: LayerAddress =
+          isSqueeze ? .squeeze(squeeze.placement) : .excite(squeeze.placement)
         return .block(shape.address, ParameterAddress(layer, part))
       }
     }

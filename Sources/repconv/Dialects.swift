@@ -43,7 +43,7 @@ struct Dialects: ParsableCommand {
       [
         dialect.name,
         dialect.family.name,
-        dialect.examples(of: dialect.family)!.train,
+        dialect.examples(of: dialect.family)?.train ?? "",
         dialect.layouts.kernel.rawValue,
         dialect.input.channelOrder.rawValue,
         "\(dialect.epsilon)",
@@ -78,7 +78,7 @@ private struct DialectList: Encodable {
       Entry(
         name: dialect.name, project: dialect.project,
         blockFamilies: dialect.tables.map(\.family.name), containers: dialect.containers,
-        exampleKey: dialect.examples(of: dialect.family)!.train,
+        exampleKey: dialect.examples(of: dialect.family)?.train ?? "",
         kernelLayout: dialect.layouts.kernel.rawValue,
         epsilon: dialect.epsilon, input: dialect.input, table: dialect.text)
     }

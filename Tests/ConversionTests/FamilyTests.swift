@@ -43,157 +43,161 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     return try FusionPlan(network)
   }
 
-  static let all = [
-    FamilyCase(
-      folder: "mobileone/apple-s0-like", file: "mobileone_unfused.pth.tar", dialect: .mobileOne,
-      blocks: 9),
-    FamilyCase(
-      folder: "mobileone/apple-s4-like-se", file: "mobileone_unfused.pth.tar", dialect: .mobileOne,
-      blocks: 13),
-    FamilyCase(
-      folder: "mobileone/timm-s0-like", file: "pytorch_model.bin", dialect: .mobileOneTimm,
-      blocks: 11),
-    FamilyCase(
-      folder: "mobileone/timm-s4-like-se", file: "model.safetensors", dialect: .mobileOneTimm,
-      blocks: 15),
-    FamilyCase(folder: "dbb/blocks-groups", file: "train.pth", dialect: .dbb, blocks: 8),
-    FamilyCase(folder: "dbb/mobilenet-depthwise", file: "train.pth", dialect: .dbb, blocks: 27),
-    FamilyCase(folder: "dbb/resnet-basic", file: "train.pth.tar", dialect: .dbb, blocks: 12),
-    FamilyCase(folder: "dbb/resnet-bottleneck", file: "train.pth", dialect: .dbb, blocks: 17),
-    FamilyCase(folder: "dbb/resnet-bottleneck", file: "train.hdf5", dialect: .dbbHDF5, blocks: 17),
-    FamilyCase(
-      folder: "yolov6/repvgg-state-dict", file: "state_dict.pth", dialect: .yolov6, blocks: 28,
-      epsilon: 1e-3),
-    FamilyCase(
-      folder: "repvgg-larger/pspnet", file: "train_epoch_50.pth", dialect: .official, blocks: 8),
-    FamilyCase(
-      folder: "repvgg-larger/detector-prefix", file: "checkpoint.pth", dialect: .official,
-      blocks: 10, key: "model"),
-    FamilyCase(
-      folder: "repvgg-larger/insert-bn", file: "bn.pth", dialect: .officialInsertedBatchNorm,
-      blocks: 8),
-    FamilyCase(folder: "acnet/blocks-odd", file: "train.hdf5", dialect: .acnet, blocks: 6),
-    FamilyCase(folder: "acnet/blocks-odd", file: "iter-40000.pth", dialect: .acnet, blocks: 6),
-    FamilyCase(folder: "acnet/cfqk-5x5", file: "train.hdf5", dialect: .acnet, blocks: 3),
-    FamilyCase(folder: "acnet/cfqk-5x5", file: "iter-40000.pth", dialect: .acnet, blocks: 3),
-    FamilyCase(folder: "acnet/src-resnet", file: "train.hdf5", dialect: .acnet, blocks: 19),
-    FamilyCase(folder: "acnet/wrn-preactivation", file: "train.hdf5", dialect: .acnet, blocks: 7),
-    FamilyCase(
-      folder: "replknet/31-tiny", file: "checkpoint-best.pth", dialect: .repLKNet, blocks: 4),
-    FamilyCase(
-      folder: "replknet/xl-no-small-kernel", file: "checkpoint-best.pth", dialect: .repLKNet,
-      blocks: 4),
-    FamilyCase(
-      folder: "repghost/bn", file: "model_best.pth.tar", dialect: .repGhost, blocks: 4),
-    FamilyCase(
-      folder: "repghost/timm-repghost", file: "pytorch_model.bin", dialect: .repGhost, blocks: 6),
-    FamilyCase(
-      folder: "unireplknet/dilated-blocks", file: "train.pth", dialect: .uniRepLKNet, blocks: 7),
-    FamilyCase(
-      folder: "unireplknet/13-11-9-7-5-3", file: "checkpoint-best.pth", dialect: .uniRepLKNet,
-      blocks: 14),
-    FamilyCase(
-      folder: "repvit/original-distilled", file: "repvit_distill_300e.pth", dialect: .repViT,
-      blocks: 13),
-    FamilyCase(
-      folder: "repvit/timm-m0-9-like-distilled", file: "model.safetensors", dialect: .repViTTimm,
-      blocks: 32),
-    FamilyCase(
-      folder: "qarepvgg/v2-groups", file: "checkpoint.pth", dialect: .qaRepVGG, blocks: 9),
-    FamilyCase(folder: "qarepvgg/v1", file: "train.pth", dialect: .qaRepVGGV1, blocks: 6),
-    FamilyCase(
-      folder: "qarepvgg/first-form", file: "model_best.pth.tar", dialect: .qaRepVGGFirst,
-      blocks: 7),
-    FamilyCase(
-      folder: "yolov6/block-qarepvgg", file: "blocks.pth", dialect: .yolov6QARepVGG, blocks: 4,
-      epsilon: 1e-3),
-    FamilyCase(
-      folder: "yolov6/block-qarepvggv2", file: "blocks.pth", dialect: .yolov6QARepVGG, blocks: 4,
-      epsilon: 1e-3),
-    FamilyCase(
-      folder: "yolov6/qarepvggv2-stripped", file: "best_ckpt.pt", dialect: .yolov6QARepVGG,
-      blocks: 29, epsilon: 1e-3),
-    FamilyCase(
-      folder: "yolov6/block-linear-add", file: "blocks.pth", dialect: .yolov6LinearAdd, blocks: 4,
-      epsilon: 1e-3),
-    FamilyCase(
-      folder: "yolov6/block-real-vgg", file: "blocks.pth", dialect: .yolov6RealVGG, blocks: 4,
-      epsilon: 1e-3),
-    FamilyCase(
-      folder: "super-gradients/qarepvgg-phantom", file: "ckpt_latest_weights_only.pth",
-      dialect: .superGradientsQARepVGG, blocks: 5),
-    FamilyCase(
-      folder: "super-gradients/qarepvgg-alpha", file: "ckpt_latest_weights_only.pth",
-      dialect: .superGradientsQARepVGG, blocks: 5),
-    FamilyCase(
-      folder: "super-gradients/repvgg-block-alpha", file: "ckpt_latest_weights_only.pth",
-      dialect: .superGradientsAlpha, blocks: 5),
-    FamilyCase(
-      folder: "super-gradients/repvgg-training-ema", file: "ckpt_best.pth",
-      dialect: .superGradients, blocks: 7, key: "net"),
-    FamilyCase(
-      folder: "repoptimizers/target-se", file: "ckpt_epoch_119.pth", dialect: .realVGG, blocks: 8),
-    FamilyCase(folder: "repoptimizers/hs", file: "latest.pth", dialect: .linearAdd, blocks: 8),
-    FamilyCase(
-      folder: "repoptimizers/repvgg", file: "latest.pth", dialect: .repOptimizersRepVGG,
-      blocks: 8),
-    FamilyCase(
-      folder: "pp-yoloe/cspresnet", file: "ppyoloe_backbone.pdparams", dialect: .ppYOLOE,
-      blocks: 3),
-    FamilyCase(
-      folder: "pp-yoloe/cspresnet-alpha", file: "ppyoloe_backbone.pdparams", dialect: .ppYOLOE,
-      blocks: 3),
-    FamilyCase(
-      folder: "pp-lcnetv3/rec-tiny", file: "best_accuracy.pdparams", dialect: .ppLCNetV3,
-      blocks: 10),
-    FamilyCase(
-      folder: "repghost/bn-and-identity", file: "model_best.pth.tar", dialect: .repGhost,
-      blocks: 4),
-    FamilyCase(
-      folder: "repvit/timm-legacy", file: "pytorch_model.bin", dialect: .repViTTimmLegacy,
-      blocks: 29),
-    FamilyCase(
-      folder: "yolov7/block-repconv-grouped", file: "blocks.pth", dialect: .yolov7, blocks: 3,
-      epsilon: 1e-3),
-    FamilyCase(
-      folder: "yolov7/idetect-state-dict", file: "state_dict.pth", dialect: .yolov7, blocks: 10,
-      epsilon: 1e-3, unused: ".implicit"),
-    FamilyCase(
-      folder: "yolov7/idetect-training", file: "last.pt", dialect: .yolov7, blocks: 10,
-      epsilon: 1e-3, unused: ".implicit"),
-    FamilyCase(
-      folder: "ultralytics/repconv-stripped", file: "best.pt", dialect: .ultralytics, blocks: 15),
-    FamilyCase(
-      folder: "yolov9/gelan-tiny", file: "best.pt", dialect: .yolov9, blocks: 26, epsilon: 1e-3),
-    FamilyCase(
-      folder: "yolov10/cib-tiny", file: "best.pt", dialect: .ultralytics, blocks: 26,
-      epsilon: 1e-3),
-    FamilyCase(
-      folder: "yolov10/cib-tiny", file: "state.pth", dialect: .ultralytics, blocks: 26,
-      epsilon: 1e-3),
-    FamilyCase(folder: "rt-detr/encoder", file: "best.pth", dialect: .rtdetr, blocks: 4),
-    FamilyCase(folder: "d-fine/encoder", file: "best.pth", dialect: .dfine, blocks: 46),
-    FamilyCase(
-      folder: "fastvit/apple-t8-like", file: "fastvit.pth.tar", dialect: .fastViT, blocks: 11),
-    FamilyCase(
-      folder: "fastvit/apple-sa12-like", file: "fastvit.pth.tar", dialect: .fastViT, blocks: 11),
-    FamilyCase(
-      folder: "fastvit/apple-no-layer-scale", file: "fastvit.pth.tar", dialect: .fastViT,
-      blocks: 9),
-    FamilyCase(
-      folder: "fastvit/apple-training-ema", file: "model_best.pth.tar", dialect: .fastViT,
-      blocks: 8, key: "state_dict"),
-    FamilyCase(
-      folder: "fastvit/timm-t8-like", file: "model.safetensors", dialect: .fastViTTimm, blocks: 12),
-    FamilyCase(
-      folder: "fastvit/timm-sa12-like", file: "pytorch_model.bin", dialect: .fastViTTimm,
-      blocks: 11),
-    FamilyCase(
-      folder: "fastvit/timm-mci-like", file: "pytorch_model.bin", dialect: .fastViTTimm,
-      blocks: 12),
-    FamilyCase(
-      folder: "mobileclip/s-tiny", file: "mobileclip_tiny.pt", dialect: .mobileCLIP, blocks: 16),
-  ] + unusualAlgebra
+  static let all =
+    [
+      FamilyCase(
+        folder: "mobileone/apple-s0-like", file: "mobileone_unfused.pth.tar", dialect: .mobileOne,
+        blocks: 9),
+      FamilyCase(
+        folder: "mobileone/apple-s4-like-se", file: "mobileone_unfused.pth.tar",
+        dialect: .mobileOne,
+        blocks: 13),
+      FamilyCase(
+        folder: "mobileone/timm-s0-like", file: "pytorch_model.bin", dialect: .mobileOneTimm,
+        blocks: 11),
+      FamilyCase(
+        folder: "mobileone/timm-s4-like-se", file: "model.safetensors", dialect: .mobileOneTimm,
+        blocks: 15),
+      FamilyCase(folder: "dbb/blocks-groups", file: "train.pth", dialect: .dbb, blocks: 8),
+      FamilyCase(folder: "dbb/mobilenet-depthwise", file: "train.pth", dialect: .dbb, blocks: 27),
+      FamilyCase(folder: "dbb/resnet-basic", file: "train.pth.tar", dialect: .dbb, blocks: 12),
+      FamilyCase(folder: "dbb/resnet-bottleneck", file: "train.pth", dialect: .dbb, blocks: 17),
+      FamilyCase(
+        folder: "dbb/resnet-bottleneck", file: "train.hdf5", dialect: .dbbHDF5, blocks: 17),
+      FamilyCase(
+        folder: "yolov6/repvgg-state-dict", file: "state_dict.pth", dialect: .yolov6, blocks: 28,
+        epsilon: 1e-3),
+      FamilyCase(
+        folder: "repvgg-larger/pspnet", file: "train_epoch_50.pth", dialect: .official, blocks: 8),
+      FamilyCase(
+        folder: "repvgg-larger/detector-prefix", file: "checkpoint.pth", dialect: .official,
+        blocks: 10, key: "model"),
+      FamilyCase(
+        folder: "repvgg-larger/insert-bn", file: "bn.pth", dialect: .officialInsertedBatchNorm,
+        blocks: 8),
+      FamilyCase(folder: "acnet/blocks-odd", file: "train.hdf5", dialect: .acnet, blocks: 6),
+      FamilyCase(folder: "acnet/blocks-odd", file: "iter-40000.pth", dialect: .acnet, blocks: 6),
+      FamilyCase(folder: "acnet/cfqk-5x5", file: "train.hdf5", dialect: .acnet, blocks: 3),
+      FamilyCase(folder: "acnet/cfqk-5x5", file: "iter-40000.pth", dialect: .acnet, blocks: 3),
+      FamilyCase(folder: "acnet/src-resnet", file: "train.hdf5", dialect: .acnet, blocks: 19),
+      FamilyCase(folder: "acnet/wrn-preactivation", file: "train.hdf5", dialect: .acnet, blocks: 7),
+      FamilyCase(
+        folder: "replknet/31-tiny", file: "checkpoint-best.pth", dialect: .repLKNet, blocks: 4),
+      FamilyCase(
+        folder: "replknet/xl-no-small-kernel", file: "checkpoint-best.pth", dialect: .repLKNet,
+        blocks: 4),
+      FamilyCase(
+        folder: "repghost/bn", file: "model_best.pth.tar", dialect: .repGhost, blocks: 4),
+      FamilyCase(
+        folder: "repghost/timm-repghost", file: "pytorch_model.bin", dialect: .repGhost, blocks: 6),
+      FamilyCase(
+        folder: "unireplknet/dilated-blocks", file: "train.pth", dialect: .uniRepLKNet, blocks: 7),
+      FamilyCase(
+        folder: "unireplknet/13-11-9-7-5-3", file: "checkpoint-best.pth", dialect: .uniRepLKNet,
+        blocks: 14),
+      FamilyCase(
+        folder: "repvit/original-distilled", file: "repvit_distill_300e.pth", dialect: .repViT,
+        blocks: 13),
+      FamilyCase(
+        folder: "repvit/timm-m0-9-like-distilled", file: "model.safetensors", dialect: .repViTTimm,
+        blocks: 32),
+      FamilyCase(
+        folder: "qarepvgg/v2-groups", file: "checkpoint.pth", dialect: .qaRepVGG, blocks: 9),
+      FamilyCase(folder: "qarepvgg/v1", file: "train.pth", dialect: .qaRepVGGV1, blocks: 6),
+      FamilyCase(
+        folder: "qarepvgg/first-form", file: "model_best.pth.tar", dialect: .qaRepVGGFirst,
+        blocks: 7),
+      FamilyCase(
+        folder: "yolov6/block-qarepvgg", file: "blocks.pth", dialect: .yolov6QARepVGG, blocks: 4,
+        epsilon: 1e-3),
+      FamilyCase(
+        folder: "yolov6/block-qarepvggv2", file: "blocks.pth", dialect: .yolov6QARepVGG, blocks: 4,
+        epsilon: 1e-3),
+      FamilyCase(
+        folder: "yolov6/qarepvggv2-stripped", file: "best_ckpt.pt", dialect: .yolov6QARepVGG,
+        blocks: 29, epsilon: 1e-3),
+      FamilyCase(
+        folder: "yolov6/block-linear-add", file: "blocks.pth", dialect: .yolov6LinearAdd, blocks: 4,
+        epsilon: 1e-3),
+      FamilyCase(
+        folder: "yolov6/block-real-vgg", file: "blocks.pth", dialect: .yolov6RealVGG, blocks: 4,
+        epsilon: 1e-3),
+      FamilyCase(
+        folder: "super-gradients/qarepvgg-phantom", file: "ckpt_latest_weights_only.pth",
+        dialect: .superGradientsQARepVGG, blocks: 5),
+      FamilyCase(
+        folder: "super-gradients/qarepvgg-alpha", file: "ckpt_latest_weights_only.pth",
+        dialect: .superGradientsQARepVGG, blocks: 5),
+      FamilyCase(
+        folder: "super-gradients/repvgg-block-alpha", file: "ckpt_latest_weights_only.pth",
+        dialect: .superGradientsAlpha, blocks: 5),
+      FamilyCase(
+        folder: "super-gradients/repvgg-training-ema", file: "ckpt_best.pth",
+        dialect: .superGradients, blocks: 7, key: "net"),
+      FamilyCase(
+        folder: "repoptimizers/target-se", file: "ckpt_epoch_119.pth", dialect: .realVGG, blocks: 8),
+      FamilyCase(folder: "repoptimizers/hs", file: "latest.pth", dialect: .linearAdd, blocks: 8),
+      FamilyCase(
+        folder: "repoptimizers/repvgg", file: "latest.pth", dialect: .repOptimizersRepVGG,
+        blocks: 8),
+      FamilyCase(
+        folder: "pp-yoloe/cspresnet", file: "ppyoloe_backbone.pdparams", dialect: .ppYOLOE,
+        blocks: 3),
+      FamilyCase(
+        folder: "pp-yoloe/cspresnet-alpha", file: "ppyoloe_backbone.pdparams", dialect: .ppYOLOE,
+        blocks: 3),
+      FamilyCase(
+        folder: "pp-lcnetv3/rec-tiny", file: "best_accuracy.pdparams", dialect: .ppLCNetV3,
+        blocks: 10),
+      FamilyCase(
+        folder: "repghost/bn-and-identity", file: "model_best.pth.tar", dialect: .repGhost,
+        blocks: 4),
+      FamilyCase(
+        folder: "repvit/timm-legacy", file: "pytorch_model.bin", dialect: .repViTTimmLegacy,
+        blocks: 29),
+      FamilyCase(
+        folder: "yolov7/block-repconv-grouped", file: "blocks.pth", dialect: .yolov7, blocks: 3,
+        epsilon: 1e-3),
+      FamilyCase(
+        folder: "yolov7/idetect-state-dict", file: "state_dict.pth", dialect: .yolov7, blocks: 10,
+        epsilon: 1e-3, unused: ".implicit"),
+      FamilyCase(
+        folder: "yolov7/idetect-training", file: "last.pt", dialect: .yolov7, blocks: 10,
+        epsilon: 1e-3, unused: ".implicit"),
+      FamilyCase(
+        folder: "ultralytics/repconv-stripped", file: "best.pt", dialect: .ultralytics, blocks: 15),
+      FamilyCase(
+        folder: "yolov9/gelan-tiny", file: "best.pt", dialect: .yolov9, blocks: 26, epsilon: 1e-3),
+      FamilyCase(
+        folder: "yolov10/cib-tiny", file: "best.pt", dialect: .ultralytics, blocks: 26,
+        epsilon: 1e-3),
+      FamilyCase(
+        folder: "yolov10/cib-tiny", file: "state.pth", dialect: .ultralytics, blocks: 26,
+        epsilon: 1e-3),
+      FamilyCase(folder: "rt-detr/encoder", file: "best.pth", dialect: .rtdetr, blocks: 4),
+      FamilyCase(folder: "d-fine/encoder", file: "best.pth", dialect: .dfine, blocks: 46),
+      FamilyCase(
+        folder: "fastvit/apple-t8-like", file: "fastvit.pth.tar", dialect: .fastViT, blocks: 11),
+      FamilyCase(
+        folder: "fastvit/apple-sa12-like", file: "fastvit.pth.tar", dialect: .fastViT, blocks: 11),
+      FamilyCase(
+        folder: "fastvit/apple-no-layer-scale", file: "fastvit.pth.tar", dialect: .fastViT,
+        blocks: 9),
+      FamilyCase(
+        folder: "fastvit/apple-training-ema", file: "model_best.pth.tar", dialect: .fastViT,
+        blocks: 8, key: "state_dict"),
+      FamilyCase(
+        folder: "fastvit/timm-t8-like", file: "model.safetensors", dialect: .fastViTTimm, blocks: 12
+      ),
+      FamilyCase(
+        folder: "fastvit/timm-sa12-like", file: "pytorch_model.bin", dialect: .fastViTTimm,
+        blocks: 11),
+      FamilyCase(
+        folder: "fastvit/timm-mci-like", file: "pytorch_model.bin", dialect: .fastViTTimm,
+        blocks: 12),
+      FamilyCase(
+        folder: "mobileclip/s-tiny", file: "mobileclip_tiny.pt", dialect: .mobileCLIP, blocks: 16),
+    ] + unusualAlgebra
 }
 
 @Suite struct FamilyTests {
@@ -515,23 +519,6 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
       guard case .unknownInBlock(_, "stage1.0", "RepVGG", let found, _, nil)? = $0 as? NamingError
       else { return false }
       return found == [names[1]]
-    }
-  }
-
-  @Test(arguments: [
-    ("layer1.0.eval_conv.weight", "SPAN"),
-    ("backbone.0.compactor.pwc.weight", "ResRep"),
-  ])
-  func `a file of a family that is not fused is told which`(name: String, family: String) throws {
-    let state = DeployState(entries: [
-      .init(name: name, shape: [2, 2, 1, 1], values: [1, 2, 3, 4])
-    ])
-    let path = try state.write(to: folder.file("x.pth"))
-    #expect {
-      try fuse(path, to: folder.file("a.rvd"))
-    } throws: {
-      guard case .noBlocks(_, _, family)? = $0 as? NamingError else { return false }
-      return "\($0)".contains(family)
     }
   }
 }

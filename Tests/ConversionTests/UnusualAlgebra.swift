@@ -127,7 +127,7 @@ let unusualCorruptions: [FamilyCorruption] = {
     },
 
     .init("no layer scale", uniRepLKNet, linear, .notScaled(["scale"])) { $0.withoutFactors },
-    .init("the shift not passed on", uniRepLKNet, linear, .biasNotPassed(["norm"]), ofBias: true) {
+    .init("the shift not passed on", uniRepLKNet, linear, .notShifted(["shift"]), ofBias: true) {
       $0.replacing("norm") { $0.withoutFirstBias }
     },
     .init("another epsilon", uniRepLKNet, linear, .epsilon(1e-3)) {

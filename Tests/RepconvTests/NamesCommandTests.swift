@@ -286,7 +286,7 @@ import Testing
     #expect(result.status == 64 && result.output == "")
     #expect(
       result.errors.split(separator: "\n").first
-        == "Error: --names takes one of \(Dialect.all.map(\.name).joined(separator: ", ")), not 'klingon'."
+        == "Error: --names takes one of \((Dialect.usual + Dialect.onRequest).map(\.name).joined(separator: ", ")), not 'klingon'."
     )
     #expect(try folder.names() == [])
   }

@@ -32,7 +32,7 @@ extension BlockFamily {
       let parts = try OREPAParts(
         layers, order: orepaOrder, number: index, isTurned: index > 0)
       let kernel = Branch.layer(LayerAddress("kernel", index: index), try parts.sum())
-      whole = try whole?.then(kernel) ?? kernel
+      whole = whole?.then(kernel) ?? kernel
     }
     return .layer("norm", whole!.normalized(by: layers.norm("norm")!))
   }

@@ -36,6 +36,7 @@ extension Dialect {
       \(paddleBatchNorm)
       linear layout: IO
       family: PP-LCNetV3
+      branches: kept
       block: * = *
       conv convolution: conv_kxk.{n}.conv
       conv batchnorm: conv_kxk.{n}.bn
