@@ -33,7 +33,7 @@ extension InferenceError: CustomStringConvertible {
     case .notANetwork(let path, let reason):
       """
       \(path): the network cannot be run: \(reason).
-        Whole networks of RepVGG and MobileOne can, and of FastViT without attention, and .rvd files that hold their graph.
+        Whole networks of RepVGG and its variants, MobileOne, FastViT without attention, RepViT, RepLKNet and DBB can, and .rvd files that hold their graph.
       """
     case .invalidGraph(let problem):
       "the network: \(problem).\n  The graph and its tensors do not belong together."

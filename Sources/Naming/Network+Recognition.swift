@@ -216,6 +216,7 @@ private struct Recognition {
             names.contains { $0.hasBytes(of: marker) }
           })
       else { continue }
+      if let best, best.explainsAll, !dialect.mayOutdo(best) { continue }
       let attempt = Recognition(
         of: stateDict, names: wrapped, renamedCount, container: container, as: dialect,
         asFormOf: other)
@@ -234,6 +235,14 @@ private struct Recognition {
     layouts = container == "rvd" ? Layouts() : dialect.layouts
     self.renamedCount = renamedCount
     var suffixes = SuffixTable(of: dialect)
+    // Of most dialects no name tells of a block, and that is soon seen.
+    guard names.whole.contains(where: suffixes.mayMarkBlock) else {
+      self.dialect = dialect
+      wrapped = Wrapper.Result(names: [], prefix: "", removedCompiled: false)
+      self.suffixes = suffixes
+      evidence = BlockEvidence(dialect, modules: [:], prefix: "", names: [], nil)
+      return
+    }
     let roots =
       dialect.root.map { root in dialect.tables.flatMap { $0.paths(ofBlock: root) } } ?? []
     var wrapped = names.bare { name in
@@ -251,8 +260,6 @@ private struct Recognition {
     evidence = BlockEvidence(
       dialect, modules: renamedCount > 0 ? [:] : stateDict.modules, prefix: wrapped.prefix,
       names: wrapped.names, other)
-    // Of most dialects no name tells of a block, and that is soon seen.
-    guard wrapped.names.contains(where: suffixes.mayMarkBlock) else { return }
     let needsEvidence = dialect.tables.filter(\.needsEvidence).map(\.family)
     var splits =
       needsEvidence.isEmpty
@@ -463,6 +470,22 @@ private struct Recognition {
       end -= 1
     }
     return nil
+  }
+}
+
+extension Recognition {
+  /// Whether every tensor is of a block in training form, or of the classifier: then no other dialect
+  /// explains more.
+  fileprivate var explainsAll: Bool {
+    score.tensors == stateDict.tensors.count
+      && !roles.contains { if case .block(_, let place) = $0 { place.layer == .fused } else { false } }
+  }
+}
+
+extension Dialect {
+  /// Whether it counts before a recognition that explains all.
+  fileprivate func mayOutdo(_ best: Recognition) -> Bool {
+    !markers.isEmpty || !containers.isEmpty && !best.score.isUsual
   }
 }
 

@@ -29,6 +29,8 @@ enum Wrapper {
     private var removedCompiled = false
     /// Leading parts that all carriers have in common, less the last part of any.
     private let shared: Int
+    /// The names with what wrappers put in front of all, and without what they put inside.
+    private(set) var whole: [String] = []
 
     init(_ names: [String]) {
       self.names = names
@@ -49,6 +51,7 @@ enum Wrapper {
         shared = min(shared, zip(first, parts[index].dropLast()).prefix { $0 == $1 }.count)
       }
       self.shared = shared
+      whole = self.names(less: 0)
     }
 
     /// The names without `_orig_mod` and without the first parts of those that carry the prefix.
