@@ -122,7 +122,9 @@ public struct BlockTable: Equatable, Sendable {
   public var blocks: [Correspondence]
   /// What layers are called below the block's path. The convolution and the BatchNorm of a layer have
   /// names of their own.
-  public var layers: [LayerName]
+  public var layers: [LayerName] {
+    didSet { numbersBlocks = BlockTable.numbersBlocks(layers) }
+  }
   /// Whether other layers have such names, too: then a block is only where all layers are that it cannot
   /// be without, of the shapes that its family says.
   public var isShared = false
@@ -166,7 +168,16 @@ public struct BlockTable: Equatable, Sendable {
   static let blockNumber = "{block}"
 
   /// Whether the blocks are numbered by their layers' names, and not by what stands before them.
-  var numbersBlocks: Bool { layers.contains { $0.name.contains(BlockTable.blockNumber) } }
+  private(set) var numbersBlocks = false
+
+  init(family: BlockFamily, blocks: [Correspondence], layers: [LayerName]) {
+    (self.family, self.blocks, self.layers) = (family, blocks, layers)
+    numbersBlocks = BlockTable.numbersBlocks(layers)
+  }
+
+  private static func numbersBlocks(_ layers: [LayerName]) -> Bool {
+    layers.contains { $0.name.contains(blockNumber) }
+  }
 
   /// Whether more than names is needed to tell its blocks.
   var needsEvidence: Bool { isShared || !classes.isEmpty }

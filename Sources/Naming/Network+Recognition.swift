@@ -216,7 +216,7 @@ private struct Recognition {
             names.contains { $0.hasBytes(of: marker) }
           })
       else { continue }
-      if let best, best.explainsAll, !dialect.mayOutdo(best) { continue }
+      if let best, best.explainsAll, !dialect.mayOutdo(best, container) { continue }
       let attempt = Recognition(
         of: stateDict, names: wrapped, renamedCount, container: container, as: dialect,
         asFormOf: other)
@@ -484,8 +484,8 @@ extension Recognition {
 
 extension Dialect {
   /// Whether it counts before a recognition that explains all.
-  fileprivate func mayOutdo(_ best: Recognition) -> Bool {
-    !markers.isEmpty || !containers.isEmpty && !best.score.isUsual
+  fileprivate func mayOutdo(_ best: Recognition, _ container: String) -> Bool {
+    !markers.isEmpty || containers.contains(container) && !best.score.isUsual
   }
 }
 
