@@ -477,8 +477,10 @@ extension Recognition {
   /// Whether every tensor is of a block in training form, or of the classifier: then no other dialect
   /// explains more.
   fileprivate var explainsAll: Bool {
-    score.tensors == stateDict.tensors.count
-      && !roles.contains { if case .block(_, let place) = $0 { place.layer == .fused } else { false } }
+    func isFused(_ role: Role) -> Bool {
+      if case .block(_, let place) = role { place.layer == .fused } else { false }
+    }
+    return score.tensors == stateDict.tensors.count && !roles.contains(where: isFused)
   }
 }
 
