@@ -71,6 +71,58 @@ def check_network(checks, folder, path, form):
     expect(difference < TOLERANCES[form], f"the results differ by {difference:.2g} of the largest")
 
 
+# A model of timm, what `-a` calls it, and the names of its authors and of timm.
+MODELS = (
+    ("repvit_m0_9", "RepViT-M0.9", "repvit", "repvit-timm", {"distillation": True}),
+    ("repvit_m2_3", "RepViT-M2.3", "repvit", "repvit-timm", {"distillation": False}),
+    ("mobileone_s1", "MobileOne-S1", "mobileone", "mobileone-timm", {}),
+    ("mobileone_s4", "MobileOne-S4", "mobileone", "mobileone-timm", {}),
+)
+
+
+def check_there_and_back(checks, model, authors, own):
+    """timm's names become those of the authors, and these become timm's again, which load strictly."""
+    there, back = checks.output("there.pth"), checks.output("back.pth")
+    checks.repconv("import", save(checks, model), "-o", there, "--names", authors)
+    expect(set(load(there)).isdisjoint(model.state_dict()), "the authors' names are timm's")
+    checks.repconv("import", there, "-o", back, "--names", own)
+    expect_same(load(back), model.state_dict())
+    model.load_state_dict(load(back), strict=True)
+
+
+def check_deploy(checks, model, name, own, arguments):
+    """timm's own deploy form loads the fused file strictly, and gives what the training form gave."""
+    out = checks.output("deploy.pth")
+    checks.repconv("fuse", save(checks, model), out, "--names", own, "-a", name, "--bn-eps", "1e-5")
+    image = torch.randn(2, 3, 224, 224)
+    deploy = timm.create_model(model.default_cfg["architecture"], **arguments)
+    deploy = timm.utils.reparameterize_model(deploy).eval()
+    deploy.load_state_dict(load(out), strict=True)
+    with torch.no_grad():
+        wanted, got = model(image), deploy(image)
+    difference = float((wanted - got).abs().max() / wanted.abs().max())
+    expect(difference < 1e-4, f"the results differ by {difference:.2g} of the largest")
+
+
+def save(checks, model):
+    path = checks.output("model.pth")
+    torch.save(model.state_dict(), path)
+    return path
+
+
+def random_model(name, arguments):
+    """With statistics that no BatchNorm begins with."""
+    torch.manual_seed(7)
+    model = timm.create_model(name, **arguments).eval()
+    for module in model.modules():
+        if isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.1)
+    return model
+
+
 def main():
     checks = Checks()
     print(f"PyTorch {torch.__version__}, timm {timm.__version__}")
@@ -82,6 +134,12 @@ def main():
         for form in ("train", "deploy"):
             with checks.check(f"{case} loads and computes the same in timm, {form} form"):
                 check_network(checks, folder, path, form)
+    for name, architecture, authors, own, arguments in MODELS:
+        model = random_model(name, arguments)
+        with checks.check(f"{name} takes the names of its authors and timm's again"):
+            check_there_and_back(checks, model, authors, own)
+        with checks.check(f"{name} loads and computes the same in timm, fused"):
+            check_deploy(checks, model, architecture, own, arguments)
     checks.finish()
 
 
