@@ -141,7 +141,7 @@ public struct BlockTable: Equatable, Sendable {
   public enum Folding: String, CaseIterable, Sendable {
     /// In every deploy form.
     case always
-    /// Only where a whole network becomes a graph, which has no BatchNorm: the project's own deploy code
+    /// Only where a whole network becomes a graph, which needs them no more: the project's own deploy code
     /// leaves them as they are.
     case graph
   }
