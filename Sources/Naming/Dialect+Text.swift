@@ -55,6 +55,7 @@ extension Dialect {
     containers = table.words("containers") ?? []
     markers = table.words("marker") ?? []
     preferred = table.words("prefer") ?? []
+    remark = table.optional("remark")
     auxiliaryClasses = table.words("auxiliary class") ?? []
     isOnRequest = try table.choice("applies", default: Application.always) == .asked
     epsilon = try table.number("epsilon")

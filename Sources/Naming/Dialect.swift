@@ -28,6 +28,8 @@ public struct Dialect: Sendable {
   /// Classes of modules with parts for training only, which the project takes off by other code than that
   /// which fuses.
   public var auxiliaryClasses: [String]
+  /// What should be said of what is fused of its files, beside what else there is to say; nil for nothing.
+  public var remark: String?
   /// BatchNorm's epsilon. No state dict stores it.
   public var epsilon: Double
   /// How images become input.

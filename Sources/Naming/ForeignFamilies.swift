@@ -1,7 +1,7 @@
 /// A family of blocks that this program knows by its names, and does not fuse: so that a file of it is
 /// told what it is, and is not taken for another.
 struct ForeignFamily: Sendable {
-  /// As people call it, with a project if it is one project's form.
+  /// As people call it, with a project if it is one project's form, and why it is not fused.
   let name: String
   /// A text that a name must contain. `{n}` stands for a number.
   let markers: [String]
@@ -12,7 +12,12 @@ struct ForeignFamily: Sendable {
   static let all: [ForeignFamily] = [
     ForeignFamily(
       name: "the scales of RepOptimizers", markers: [".scale_conv.", ".scale_identity."],
-      isNetwork: false)
+      isNetwork: false),
+    // BNAndPad has its BatchNorm inside: `bn1.bn`.
+    ForeignFamily(
+      name:
+        "DBB without BNAndPad: beyond the edge its later kernels see zeros, not what BatchNorm makes of them, so its blocks are no single convolution",
+      markers: [".dbb_1x1_kxk.bn1.running_mean", ".dbb_avg.bn.running_mean"]),
   ]
 
   /// The family that the names speak of.

@@ -40,7 +40,7 @@ extension NamingError: CustomStringConvertible {
     switch self {
     case .noBlocks(let path, _, let family?):
       """
-      \(path): its names are those of \(family), whose blocks are not fused yet.
+      \(path): its names are those of \(family).
         Families that are: \(knownFamilies).
       """
     case .noBlocks(let path, let found, nil):
@@ -84,7 +84,7 @@ extension NamingError: CustomStringConvertible {
     case .unknownInBlock(let path, let block, let family, let names, let known, let resembles):
       """
       \(path): block '\(block)' has parameters that a \(family) block does not have: \(names.joined(separator: ", ")).
-        \(resembles.map { "Its names are those of \($0), whose blocks are not fused yet." } ?? (known.isEmpty ? "" : "Nearest that it has: \(known.joined(separator: ", ")). ") + "It may be a variant of the block, which is not fused; or a name is misspelt.")
+        \(resembles.map { "Its names are those of \($0)." } ?? (known.isEmpty ? "" : "Nearest that it has: \(known.joined(separator: ", ")). ") + "It may be a variant of the block, which is not fused; or a name is misspelt.")
       """
     case .badDialect(let place, let line, let reason):
       "\(place)\(line.map { " at line \($0)" } ?? ""): \(reason).\n  A built-in table is one to begin with."

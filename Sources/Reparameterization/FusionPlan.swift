@@ -162,6 +162,7 @@ public struct FusionPlan: Sendable {
     if network.stateDict.modules.values.contains(where: { $0.epsilon != nil }) {
       notes.append("epsilon, stride and padding are those of the modules in the file")
     }
+    if let remark = network.dialect.remark { notes.append(remark) }
     for name in network.auxiliaryClasses {
       notes.append(
         "\(name) has parts for training only, which the project takes off by other code; they are kept"

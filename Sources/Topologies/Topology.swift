@@ -57,7 +57,7 @@ extension Structure {
       throw Deviation(reason: "no tensor tells how blocks of \(family.name) are put together")
     }
     if let (block, names) = network.unknownInBlocks.first {
-      let resembles = network.resembles.map { ": it is a name of \($0), which is not fused yet" }
+      let resembles = network.resembles.map { ": it is a name of \($0)" }
       throw Deviation(
         reason: "'\(names[0])' is not part of a \(block.family.name) block\(resembles ?? "")")
     }

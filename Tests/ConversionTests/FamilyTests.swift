@@ -521,6 +521,24 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
       return found == [names[1]]
     }
   }
+
+  @Test func `a DBB whose padding is not BatchNorm's is told that it is no convolution`() throws {
+    let state = DeployState(entries: [
+      .init(
+        name: "c.dbb_origin.conv.weight", shape: [2, 2, 3, 3],
+        values: [Double](repeating: 1, count: 36)),
+      .init(name: "c.dbb_1x1_kxk.bn1.running_mean", shape: [2], values: [1, 2]),
+    ])
+    let path = try state.write(to: folder.file("x.pth"))
+    #expect {
+      try fuse(path, to: folder.file("a.rvd"))
+    } throws: {
+      guard case .unknownInBlock(_, "c", "DBB", _, _, let resembles?)? = $0 as? NamingError else {
+        return false
+      }
+      return resembles.contains("BNAndPad") && "\($0)".contains("no single convolution")
+    }
+  }
 }
 
 /// Files of detectors: names that other layers have as well, and deploy forms with more than they need.

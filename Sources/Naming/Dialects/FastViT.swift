@@ -6,6 +6,7 @@ extension Dialect {
       name: fastvit
       project: apple/ml-fastvit (PyTorch)
       source: models/fastvit.py, models/modules/mobileone.py, models/modules/replknet.py of github.com/apple/ml-fastvit at 8af59282
+      remark: the authors' code computes an activation after each downsampling and drops it: there is none behind the convolution that it becomes
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
       root: patch_embed.0
@@ -63,6 +64,7 @@ extension Dialect {
       like: fastvit
       project: huggingface/pytorch-image-models (PyTorch)
       source: timm/models/fastvit.py of timm 1.0.31
+      remark:
       marker: .token_mixer.
       classifier: head.fc
       sequence: network = stages / downsample proj / pos_emb pos_enc reparam_conv / blocks *
@@ -116,6 +118,7 @@ extension Dialect {
       like: fastvit
       project: apple/ml-mobileclip (PyTorch)
       source: mobileclip/clip.py, mobileclip/image_encoder.py, mobileclip/text_encoder.py of github.com/apple/ml-mobileclip at 4144bb1f
+      remark:
       marker: image_encoder.model.
       input: RGB 1 / 0 0 0 / 1 1 1
       root:
