@@ -111,9 +111,7 @@ private struct ResNetAssembly {
       network[.classifier(part)] == nil
         ? .other(name: "linear.\(part.rawValue)") : .classifier(part)
     }
-    guard let classes = network[role(.weight)]?.tensor.shape.dimensions.first else {
-      throw Deviation(reason: "there is no classifier")
-    }
+    let classes = try network.classes(by: [role(.weight)])
     builder.classifier((role(.weight), role(.bias)), channels, classes, of: value)
     return builder.structure(
       topology: "DBB", classes: classes, stages: stages, stemChannels: stemChannels)

@@ -15,7 +15,7 @@ extension Topology {
         let block = network.block(at: path)
         return block?.parameters.keys.count { $0.layer.name == "conv" && $0.part == .weight } ?? 1
       }
-      try structure.requireFit(of: network)
+      try structure.require(of: network)
       return structure
     },
     architectures: [
@@ -79,12 +79,6 @@ private struct FastViTSizes {
       throw Deviation(
         reason: "no tensor tells how networks of \(network.dialect.name) are put together")
     }
-    func kernel(_ path: String) throws(Deviation) -> Shape {
-      guard let kernel = network.block(at: path)?.mainKernel?.tensor.shape else {
-        throw Deviation(reason: "there is no block '\(path)'")
-      }
-      return kernel
-    }
     func shape(_ name: String) -> Shape? { network[.other(name: name)]?.tensor.shape }
     stages = []
     var row = 0
@@ -101,7 +95,7 @@ private struct FastViTSizes {
       guard let hidden = shape("network.\(row).0.convffn.fc1.weight")?.dimensions.first else {
         throw Deviation(reason: "there is no feed-forward part in 'network.\(row).0'")
       }
-      let mixer = try kernel("network.\(row).0.token_mixer")
+      let mixer = try network.kernelShape(at: "network.\(row).0.token_mixer")
       if stages.isEmpty {
         mixerSize = mixer[2]
         hasLayerScale = shape("network.0.0.layer_scale") != nil
@@ -119,7 +113,7 @@ private struct FastViTSizes {
     guard let last = stages.last else {
       throw Deviation(reason: "there is no block in 'network.0'")
     }
-    if stages.count > 1 { largeSize = try kernel("network.1.proj.0")[2] }
+    if stages.count > 1 { largeSize = try network.kernelShape(at: "network.1.proj.0")[2] }
     guard mixerSize % 2 == 1, largeSize % 2 == 1,
       zip(stages, stages.dropFirst()).allSatisfy({ $1.channels.isMultiple(of: $0.channels) })
     else {
@@ -128,7 +122,7 @@ private struct FastViTSizes {
           + "\(stages.map { "\($0.channels)" }.joined(separator: ", ")) channels are not put together so"
       )
     }
-    features = try kernel("conv_exp")[0]
+    features = try network.kernelShape(at: "conv_exp")[0]
     guard features.isMultiple(of: last.channels),
       let block = network.block(at: "conv_exp"),
       let squeeze = block[ParameterAddress(.squeeze(.beforeActivation), .weight)]
@@ -136,10 +130,7 @@ private struct FastViTSizes {
       throw Deviation(reason: "'conv_exp' is no such block after \(last.channels) channels")
     }
     squeezed = squeeze.tensor.shape[0]
-    guard let classifier = network[.classifier(.weight)] else {
-      throw Deviation(reason: "there is no classifier after \(features) channels")
-    }
-    classes = classifier.tensor.shape[0]
+    classes = try network.classes(by: [.classifier(.weight)])
   }
 
   /// - Parameter convolutions: how many like branches the block of MobileOne, or the mixer, at a path has
@@ -222,35 +213,5 @@ private struct FastViTSizes {
       topology: "FastViT", classes: classes,
       stages: stages.map { StageShape(depth: $0.depth, channels: $0.channels) },
       stemChannels: width)
-  }
-}
-
-extension Structure {
-  /// Throws unless every parameter is there with its shape, of blocks in either form, and no other.
-  fileprivate func requireFit(of network: Network) throws(Deviation) {
-    let trained = Set(network.blocks.filter(\.hasBranches).map(\.path))
-    func isWanted(_ role: Role) -> Bool {
-      guard case .block(let block, let place) = role else { return true }
-      if place.layer == .fused { return !trained.contains(block.path) }
-      return !block.family.isOwn(place.layer) || trained.contains(block.path)
-    }
-    var wanted: Set<Role> = []
-    for parameter in trainParameters + deployParameters where isWanted(parameter.role) {
-      guard wanted.insert(parameter.role).inserted else { continue }
-      let found = network[parameter.role]?.tensor.shape
-      guard found == parameter.shape else {
-        let name = network.dialect.label(of: parameter.role)
-        throw Deviation(
-          reason: "'\(name)' is \(found?.description ?? "missing"), not \(parameter.shape)")
-      }
-    }
-    for parameter in network.parameters where !wanted.contains(parameter.role) {
-      if case .block(let block, let place) = parameter.role, trained.contains(block.path),
-        place.part == .batchesTracked || place.layer == .fused
-      {
-        continue
-      }
-      throw Deviation(reason: "'\(parameter.originalName)' is not part of a FastViT")
-    }
   }
 }

@@ -11,11 +11,9 @@ extension Topology {
     name: "RepLKNet", family: .repLKNet,
     structure: { (network, epsilon) throws(Deviation) in
       let plan = try RepLKNetPlan(of: network)
-      guard let classes = network[RepLKNetPlan.head(.weight)]?.tensor.shape.dimensions.first else {
-        throw Deviation(reason: "there is no classifier")
-      }
-      let norms = NormEpsilons(of: network, given: epsilon)
-      let structure = plan.structure(classes: classes, norms)
+      let structure = plan.structure(
+        classes: try network.classes(by: [RepLKNetPlan.head(.weight)]),
+        NormEpsilons(of: network, given: epsilon))
       try structure.require(of: network)
       return structure
     },

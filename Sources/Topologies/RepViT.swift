@@ -26,10 +26,7 @@ extension Topology {
       name: family.name, family: family,
       structure: { (network, _) throws(Deviation) in
         let plan = try RepViTPlan(of: network, family)
-        guard let classes = plan.classes(of: network) else {
-          throw Deviation(reason: "there is no classifier")
-        }
-        let structure = plan.structure(classes: classes)
+        let structure = plan.structure(classes: try network.classes(by: RepViTPlan.classifiers))
         try structure.require(of: network)
         return structure
       },
@@ -119,15 +116,9 @@ extension RepViTPlan {
   /// As the shapes of a file say.
   init(of network: Network, _ family: BlockFamily) throws(Deviation) {
     self.family = family
-    func kernel(_ path: String) throws(Deviation) -> Shape {
-      guard let kernel = network.block(at: path)?.mainKernel?.tensor.shape else {
-        throw Deviation(reason: "there is no block '\(path)'")
-      }
-      return kernel
-    }
-    stem = try kernel("features.0.0")[0]
+    stem = try network.kernelShape(at: "features.0.0")[0]
     rows = []
-    var channels = try kernel("features.0.2")[0]
+    var channels = try network.kernelShape(at: "features.0.2")[0]
     while network.block(at: "features.\(rows.count + 1).token_mixer.0") != nil {
       let path = "features.\(rows.count + 1)"
       let isStrided = network.block(at: "\(path).token_mixer.2") != nil
@@ -135,17 +126,13 @@ extension RepViTPlan {
       rows.append(
         Row(
           inputs: channels,
-          outputs: isStrided ? try kernel("\(path).token_mixer.2")[0] : channels,
-          inner: try kernel("\(path).channel_mixer.m.0")[0], squeezed: squeeze?[0],
-          isStrided: isStrided, kernelSize: try kernel("\(path).token_mixer.0")[2]))
+          outputs: isStrided ? try network.kernelShape(at: "\(path).token_mixer.2")[0] : channels,
+          inner: try network.kernelShape(at: "\(path).channel_mixer.m.0")[0], squeezed: squeeze?[0],
+          isStrided: isStrided, kernelSize: try network.kernelShape(at: "\(path).token_mixer.0")[2])
+      )
       channels = rows.last!.outputs
     }
     guard !rows.isEmpty else { throw Deviation(reason: "there is no block behind the stem") }
-  }
-
-  /// The classes of a network's classifier; nil if it has none.
-  func classes(of network: Network) -> Int? {
-    RepViTPlan.classifiers.lazy.compactMap { network[$0]?.tensor.shape.dimensions.first }.first
   }
 
   func structure(classes: Int) -> Structure {

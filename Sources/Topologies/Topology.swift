@@ -31,9 +31,7 @@ public struct Topology: Sendable {
     .repVGG, .mobileOne, .repViT, .repViTLegacy, .repLKNet, .dbb, .fastViT,
   ]
 
-  func classes(of network: Network) -> Int? {
-    classifiers.lazy.compactMap { network[$0]?.tensor.shape.dimensions.first }.first
-  }
+  func classes(of network: Network) -> Int? { try? network.classes(by: classifiers) }
 
   /// The one of this name; nil if none is known.
   public static func named(_ name: String) -> Topology? { all.first { $0.name == name } }
@@ -67,5 +65,27 @@ extension Structure {
   /// Throws unless the parameters of a network are just those of this structure.
   func require(of network: Network) throws(Deviation) {
     if let difference = differences(from: network).first { throw Deviation(reason: difference) }
+  }
+}
+
+extension Network {
+  /// The shape of the kernel that a block is told by.
+  ///
+  /// - Throws: `Deviation` if there is no block at the path, or only parts of one.
+  func kernelShape(at path: String) throws(Deviation) -> Shape {
+    guard let kernel = block(at: path)?.mainKernel?.tensor.shape else {
+      throw Deviation(reason: "there is no block '\(path)'")
+    }
+    return kernel
+  }
+
+  /// How many classes there are, by the first of these weights that is there.
+  ///
+  /// - Throws: `Deviation` if none is.
+  func classes(by weights: [Role]) throws(Deviation) -> Int {
+    guard
+      let classes = weights.lazy.compactMap({ self[$0]?.tensor.shape.dimensions.first }).first
+    else { throw Deviation(reason: "there is no classifier") }
+    return classes
   }
 }
