@@ -378,27 +378,26 @@ extension ReferenceBlock {
     try add(
       second, rows: rows, factors: factors, &number,
       in: Frame(inputs: chain.taken, height: outer.height, width: outer.width), to: &seconds)
+    let needed =
+      chain.channels(of: rows.lowerBound)
+      .lowerBound..<chain.channels(of: rows.upperBound - 1).upperBound
+    let rowLength = frame.inputs * frame.height * frame.width
     if first.isDiagonal, !oddities.keys.contains(where: { firstNumber..<secondNumber ~= $0 }) {
       var diagonal = Rows()
       var number = firstNumber
-      let all =
-        chain.channels(of: rows.lowerBound)
-        .lowerBound..<chain.channels(of: rows.upperBound - 1)
-        .upperBound
-      diagonal.reset(to: all.count)
+      diagonal.reset(to: needed.count)
       // With room for one input channel, each channel's own is that.
       try add(
-        first, rows: all, factors: [Double](repeating: 1, count: all.count), &number,
+        first, rows: needed, factors: [Double](repeating: 1, count: needed.count), &number,
         in: Frame(inputs: 1, height: 1, width: 1), to: &diagonal)
       for (index, row) in rows.enumerated() {
         for (place, channel) in chain.channels(of: row).enumerated() {
-          let (value, magnitude) = (
-            diagonal.values[channel - all.lowerBound], diagonal.magnitudes[channel - all.lowerBound]
-          )
+          let own = channel - needed.lowerBound
+          let (value, magnitude) = (diagonal.values[own], diagonal.magnitudes[own])
           for tap in 0..<chain.secondTaps {
             let from = (index * chain.taken + place) * chain.secondTaps + tap
             let at =
-              index * frame.inputs * frame.height * frame.width
+              index * rowLength
               + frame.offset(channel % frame.inputs, tap / outer.width, tap % outer.width)
             result.values[at] += seconds.values[from] * value
             result.magnitudes[at] += seconds.magnitudes[from] * magnitude
@@ -409,10 +408,6 @@ extension ReferenceBlock {
     }
     let length = frame.inputs * inner.height * inner.width
     let step = max(1, Self.pieceLength / max(1, length))
-    let needed =
-      chain.channels(of: rows.lowerBound)
-      .lowerBound..<chain.channels(of: rows.upperBound - 1).upperBound
-    let rowLength = frame.inputs * frame.height * frame.width
     var firsts = Rows()
     var next = needed.lowerBound
     while next < needed.upperBound {
