@@ -261,10 +261,7 @@ private struct Recognition {
       dialect, modules: renamedCount > 0 ? [:] : stateDict.modules, prefix: wrapped.prefix,
       names: wrapped.names, other)
     let needsEvidence = dialect.tables.filter(\.needsEvidence).map(\.family)
-    var splits =
-      needsEvidence.isEmpty
-      ? wrapped.names.map { self.suffixes.split($0) }
-      : wrapped.names.map { self.suffixes.split($0) { !needsEvidence.contains($1) } }
+    var splits = wrapped.names.map { self.suffixes.split($0) { !needsEvidence.contains($1) } }
     findBlocks(&splits, byEvidence: needsEvidence)
     guard !blocks.isEmpty else { return }
     roles = zip(wrapped.names, splits).map { role(of: $0, $1) }
@@ -301,20 +298,16 @@ private struct Recognition {
     guard !blocks.isEmpty else { return }
     // What would be of a block that is not there may be of one beside others.
     let found = blocks
-    if !families.isEmpty {
-      for (index, name) in wrapped.names.enumerated() {
-        splits[index] =
-          suffixes.split(name) { path, family in found[path]?.family == family }
-          ?? suffixes.split(name) { _, family in family.standsBesideOthers }
+    func isFound(_ path: String, _ family: BlockFamily) -> Bool { found[path]?.family == family }
+    for (index, name) in wrapped.names.enumerated() {
+      if families.isEmpty {
+        guard let split = splits[index], !split.block.family.standsBesideOthers,
+          !isFound(split.path, split.block.family)
+        else { continue }
       }
-    }
-    for (index, split) in splits.enumerated() {
-      guard let split, found[split.path]?.family != split.block.family,
-        !split.block.family.standsBesideOthers
-      else { continue }
-      splits[index] = suffixes.split(wrapped.names[index]) { path, family in
-        family.standsBesideOthers || found[path]?.family == family
-      }
+      splits[index] =
+        suffixes.split(name, where: isFound)
+        ?? suffixes.split(name) { $1.standsBesideOthers }
     }
     var present: [String: Set<ParameterAddress>] = [:]
     let watched = dialect.tables.filter { $0.family.isPlain || $0.layerInPlace != nil }.map(
