@@ -106,9 +106,8 @@ public func fuse(
       dialect: network.dialect.name, names: names.name,
       renamings: plan.mapping(to: model.tensors), dropped: DroppedTensors.grouped(plan.dropped)),
     notes: plan.allNotes
-      + network.keptEpsilonNotes(given: options.epsilon, writtenAs: names)
+      + plan.epsilonNotes(given: options.epsilon, writtenAs: names)
       + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? [])
-      + plan.epsilonNotes(names: names)
       + options.metadata.notes + format.notes(leavingOut: metadata),
     quantization: quantization)
   try model.tensors.requireUniqueNames(path: output)
@@ -155,37 +154,7 @@ private func verifyWritten(
   return verification
 }
 
-extension Network {
-  /// That the epsilon of BatchNorms that stay behind the blocks cannot be told from the output, where its
-  /// names stand for another one.
-  fileprivate func keptEpsilonNotes(given epsilon: Double?, writtenAs names: Dialect) -> [Note] {
-    let epsilons = Set(
-      parameters.compactMap { parameter -> Double? in
-        guard case .block(let block, let address) = parameter.role,
-          address.part == .runningVariance,
-          block.family.kept.contains(where: { $0.name == address.layer.name })
-        else { return nil }
-        return module(of: parameter)?.epsilon ?? epsilon ?? dialect.epsilon
-      }
-    ).sorted()
-    if epsilons.isEmpty || epsilons == [names.epsilon] { return [] }
-    let numbers = epsilons.map { "\($0)" }.joined(separator: " and ")
-    return [
-      .remark(
-        "the epsilon of the BatchNorms that stay, \(numbers), is not in the output, and names of \(names.name) stand for \(names.epsilon): set it where the output is loaded"
-      )
-    ]
-  }
-}
-
 extension FusionPlan {
-  /// That the epsilon of BatchNorms which are left cannot be told from the output, where its names stand
-  /// for another one.
-  fileprivate func epsilonNotes(names: Dialect) -> [Note] {
-    guard !blocksLeft.isEmpty, epsilons != [names.epsilon] else { return [] }
-    return [.epsilonLeftOut(epsilons, names: names.name, standFor: names.epsilon)]
-  }
-
   /// Two output tensors come from a fused block, one from any other.
   fileprivate func mapping(to tensors: [OutputTensor]) -> [Renaming] {
     var sources: [String] = []

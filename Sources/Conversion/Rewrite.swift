@@ -80,7 +80,7 @@ public func rewrite(
     options.channels, path: source)
   let input = structure == nil && options.input.isEmpty ? nil : channels.input
   var notes = channels.notes(names: names, format: format, isAsked: options.channels != .keep)
-  notes += epsilonNote(of: network, writtenAs: names) ?? []
+  notes += network.epsilonNotes(writtenAs: names)
   notes += options.metadata.notes
   notes += format.notes(leavingOut: original, description.metadata)
   // Another project may have names for them, too.
@@ -240,21 +240,6 @@ extension Network {
     return structure.deployParameters.compactMap { self[$0.role] }
       + parameters.filter { $0.role.isStepCounter(amid: roles) }
   }
-}
-
-/// That the epsilon which the branches need cannot be told from the output, where its names stand for
-/// another one. No format but whole modules and Keras' configurations has a place for it.
-private func epsilonNote(of network: Network, writtenAs names: Dialect) -> [Note]? {
-  let epsilons = Set(
-    network.parameters.compactMap { parameter -> Double? in
-      guard case .block(_, let address) = parameter.role, address.part == .runningVariance else {
-        return nil
-      }
-      return network.module(of: parameter)?.epsilon ?? network.dialect.epsilon
-    }
-  ).sorted()
-  if epsilons.isEmpty || epsilons == [names.epsilon] { return nil }
-  return [.epsilonLeftOut(epsilons, names: names.name, standFor: names.epsilon)]
 }
 
 extension OutputFormat {
