@@ -10,7 +10,7 @@ import Tensors
 struct ModelArguments: ParsableArguments {
   @Argument(
     help:
-      "A RepVGG, MobileOne or FastViT network in training or deploy form, in any file that can be read; or an .rvd that has a graph.",
+      "A network known as a whole, such as those of 'repconv archs', in training or deploy form, in any file that can be read; or an .rvd that has a graph.",
     completion: .file())
   var model: String
 

@@ -17,7 +17,7 @@ struct Verify: ParsableCommand {
       any format, names and element types that can be read. Where blocks differ it says why, if that \
       can be told: another epsilon, a branch left out, a damaged value.
 
-      RepVGG, MobileOne and FastViT networks are run as well, both forms on the same images, in float64 and in \
+      Networks that are known as a whole are run as well, both forms on the same images, in float64 and in \
       float32: on random numbers, unless images are named. In float64, where arithmetic adds no error to \
       speak of, equal logits show that the whole network is right; in float32 they show what its users \
       will see. This takes as much memory as the weights in float64, and time; --algebra-only leaves it \
