@@ -89,10 +89,10 @@ private struct Opened {
     } catch {
       switch error {
       case .noBlocks, .misfit, .collision:
-        let dicts = checkpoint.stateDicts
-        let chosen = dicts.first { $0.isCalled(options.key) }
         network = nil
-        tensors = (chosen ?? dicts.max { $0.tensors.count < $1.tensors.count })?.tensors ?? []
+        tensors =
+          try checkpoint.stateDicts(called: options.key)
+          .max { $0.tensors.count < $1.tensors.count }?.tensors ?? []
         guard !tensors.isEmpty else { throw error }
       default: throw error
       }

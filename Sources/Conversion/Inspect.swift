@@ -73,12 +73,9 @@ extension Inspection {
       structure = Result { () throws(Deviation) in
         try Structure(of: network)
       }
-    case .failure(.noSuchKey(let path, let key, let candidates)):
-      throw NamingError.noSuchKey(path: path, key: key, candidates: candidates)
     case .failure(let error):
       reason = error.description
-      stateDict = checkpoint.stateDicts
-        .filter { options.key == nil || $0.isCalled(options.key) }
+      stateDict = try checkpoint.stateDicts(called: options.key)
         .max { $0.tensors.count < $1.tensors.count }
     }
   }

@@ -88,15 +88,8 @@ extension ReadingOptions {
   func forSecond(_ checkpoint: Checkpoint, ofFamily family: BlockFamily? = nil) -> ReadingOptions {
     var options = ReadingOptions()
     options.dialects = dialects.filter { family == nil || $0.family == family }
-    options.key = checkpoint.stateDicts.contains { $0.isCalled(key) } ? key : nil
+    options.key = (try? checkpoint.stateDicts(called: key)) == nil ? nil : key
     return options
-  }
-}
-
-extension StateDict {
-  /// Whether `key` is its path or the last part of that.
-  func isCalled(_ key: String?) -> Bool {
-    key != nil && (path.joined(separator: ".") == key || path.last == key)
   }
 }
 

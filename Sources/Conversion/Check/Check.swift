@@ -34,12 +34,7 @@ public func check(_ path: String, options: CheckOptions = CheckOptions()) throws
           text: firstLine(error.description, of: path))
       ])
   }
-  let key = options.reading.key
-  let dicts = checkpoint.stateDicts.filter { key == nil || $0.isCalled(key) }
-  guard !dicts.isEmpty || key == nil else {
-    throw NamingError.noSuchKey(
-      path: path, key: key ?? "", candidates: checkpoint.stateDicts.map(\.pathDescription))
-  }
+  let dicts = try checkpoint.stateDicts(called: options.reading.key)
   var inspector = Inspector(checkpoint, options)
   for dict in dicts { try inspector.examine(dict, isOnly: dicts.count == 1, options.threads) }
   try inspector.verifyChecksums(dicts.flatMap(\.tensors).map(\.tensor), options.threads)
