@@ -75,12 +75,15 @@ let package = Package(
       name: "RVD",
       dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "Tensors", "CZstd"],
       swiftSettings: settings),
+    .target(
+      name: "ONNX", dependencies: ["Checkpoints", "Graphs", "Tensors"], swiftSettings: settings),
     .target(name: "HDF5", dependencies: ["Tensors", "CDeflate"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
       name: "CheckpointFiles",
       dependencies: [
-        "Checkpoints", "Checksums", "Tensors", "JSON", "HDF5", "Pickle", "RVD", "CZip",
+        "Checkpoints", "Checksums", "Graphs", "Tensors", "JSON", "HDF5", "ONNX", "Pickle", "RVD",
+        "CZip",
       ],
       swiftSettings: settings),
     .target(name: "Blocks", dependencies: ["Tensors"], swiftSettings: settings),
@@ -101,7 +104,7 @@ let package = Package(
       name: "Conversion",
       dependencies: [
         "Blocks", "CheckpointFiles", "Checkpoints", "Checksums", "Graphs", "JSON", "Naming",
-        "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
+        "ONNX", "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
       ],
       swiftSettings: settings),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
@@ -146,6 +149,9 @@ let package = Package(
       name: "JSONTests", dependencies: ["JSON", "Tensors", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "GraphsTests", dependencies: ["Graphs", "Tensors"], swiftSettings: settings),
+    .testTarget(
+      name: "ONNXTests", dependencies: ["Checkpoints", "Graphs", "ONNX", "Tensors", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "HDF5Tests", dependencies: ["HDF5", "Tensors", "TestSupport"], swiftSettings: settings),
     .testTarget(
