@@ -19,6 +19,7 @@ import Testing
     "repvit/timm-m0-9-like-distilled/model.safetensors", "replknet/31-tiny/checkpoint-best.pth",
     "replknet/xl-no-small-kernel/checkpoint-best.pth", "dbb/mobilenet-depthwise/train.pth",
     "dbb/resnet-basic/train.pth.tar", "dbb/resnet-bottleneck/train.hdf5",
+    "unireplknet/13-11-9-7-5-3/checkpoint-best.pth",
   ]
 
   let folder: TemporaryFolder
