@@ -101,11 +101,13 @@ struct NetworkBuilder {
     return (self.block(shape, of: value), kernel[0])
   }
 
-  /// The largest number of a square, in whose padding there is none.
-  mutating func maxPool(_ value: Int, kernelSize: Int, stride: Int, block: String) -> Int {
+  /// The mean or the largest number of a square.
+  mutating func pool(
+    _ kind: NodeKind, _ value: Int, kernelSize: Int, stride: Int, padding: Int, block: String
+  ) -> Int {
     graph.pool(
-      .maxPool, value, kernel: [kernelSize, kernelSize], stride: [stride, stride],
-      padding: [kernelSize / 2, kernelSize / 2], block: block)
+      kind, value, kernel: [kernelSize, kernelSize], stride: [stride, stride],
+      padding: [padding, padding], block: block)
   }
 
   /// A convolution with BatchNorm that the project's deploy code folds.

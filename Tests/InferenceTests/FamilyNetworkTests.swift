@@ -19,7 +19,8 @@ import Testing
     "repvit/timm-m0-9-like-distilled/model.safetensors", "replknet/31-tiny/checkpoint-best.pth",
     "replknet/xl-no-small-kernel/checkpoint-best.pth", "dbb/mobilenet-depthwise/train.pth",
     "dbb/resnet-basic/train.pth.tar", "dbb/resnet-bottleneck/train.hdf5",
-    "unireplknet/13-11-9-7-5-3/checkpoint-best.pth",
+    "unireplknet/13-11-9-7-5-3/checkpoint-best.pth", "acnet/cfqk-5x5/train.hdf5",
+    "acnet/src-resnet/train.hdf5", "acnet/wrn-preactivation/train.hdf5",
   ]
 
   let folder: TemporaryFolder
