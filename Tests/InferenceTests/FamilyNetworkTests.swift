@@ -1,6 +1,7 @@
 import CheckpointFiles
 import Checkpoints
 import Conversion
+import ImageFiles
 import Inference
 import Naming
 import Reparameterization
@@ -62,5 +63,13 @@ import Testing
     let logits = try runnable.run(images).logits.flatMap { $0 }
     let size = outputs.map(\.magnitude).max()!
     #expect(largestDifference(logits, outputs) < 1e-6 * size)
+  }
+
+  @Test(arguments: [
+    ("acnet/cfqk-5x5/train.hdf5", 32), ("acnet/src-resnet/train.hdf5", 224),
+    ("fastvit/apple-sa12-like/fastvit.pth.tar", 256), ("replknet/31-tiny/checkpoint-best.pth", 224),
+  ])
+  func `images are of a size that the network takes`(file: String, size: Int) throws {
+    #expect(try RunnableNetwork.open(path: path(file)).preparation.size == size)
   }
 }
