@@ -52,6 +52,16 @@ public struct GivenInput: Equatable, Sendable {
 }
 
 extension InputConvention {
+  /// Height and width in pixels that the authors of an architecture test it at: 320 of D2se and L2pse, 256
+  /// of FastViT, 224 of all others.
+  ///
+  /// - Parameter architecture: its name or description; nil if it is not known.
+  public static func usualSize(of architecture: String?) -> Int {
+    let name = architecture ?? ""
+    let at320 = ["RepVGG-D2se", "RepVGGplus-L2pse"]
+    return at320.contains(name) ? 320 : name.contains("FastViT") ? 256 : 224
+  }
+
   /// The same input with its channels in the other order.
   mutating func reverseChannels() {
     channelOrder = channelOrder == .rgb ? .bgr : .rgb

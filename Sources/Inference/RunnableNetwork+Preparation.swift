@@ -1,15 +1,13 @@
 internal import Checkpoints
+internal import Conversion
 public import ImageFiles
 internal import Tensors
 
 extension RunnableNetwork {
   /// How pictures are scaled and cut for this network: to the size that the file says; else to what the
-  /// authors test at, 320 pixels for D2se and L2pse, 256 for FastViT, 224 for all others.
+  /// authors test at.
   public var preparation: ImagePreparation {
-    let name = architecture ?? ""
-    let at320 = ["RepVGG-D2se", "RepVGGplus-L2pse"]
-    let usual = at320.contains(name) ? 320 : name.contains("FastViT") ? 256 : 224
-    return ImagePreparation(usualFor: input?.size ?? usual)
+    ImagePreparation(usualFor: input?.size ?? InputConvention.usualSize(of: architecture))
   }
 }
 

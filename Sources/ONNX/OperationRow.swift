@@ -1,0 +1,162 @@
+internal import Graphs
+internal import Tensors
+
+/// A row of the table of operations: what of ONNX's a kind of node becomes.
+///
+/// A new kind is a row here. ONNX's operators are specified in `docs/Operators.md` of
+/// github.com/onnx/onnx, and their older versions in `docs/Changelog.md`; the formulas of the kinds in
+/// `formats/rvd.md`.
+struct OperationRow {
+  let kind: NodeKind
+  /// Appends operations, the last of which gives the node's value, and returns its name.
+  let lower: @Sendable (inout Lowering) throws -> String
+
+  init(_ kind: NodeKind, _ lower: @escaping @Sendable (inout Lowering) throws -> String) {
+    self.kind = kind
+    self.lower = lower
+  }
+
+  /// An operation of one name in both, without operands.
+  private init(_ kind: NodeKind, _ operation: String, _ attributes: [String: ONNXGraph.Attribute] = [:])
+  {
+    self.init(kind) { $0.append(operation, $0.inputs, attributes: attributes) }
+  }
+
+  static func of(_ kind: NodeKind) -> OperationRow {
+    guard let row = byKind[kind] else { preconditionFailure("no operation of ONNX for \(kind)") }
+    return row
+  }
+
+  private static let byKind = Dictionary(uniqueKeysWithValues: all.map { ($0.kind, $0) })
+
+  static let all: [OperationRow] =
+    layers + rearranging + [
+      OperationRow(.relu, "Relu"),
+      OperationRow(.relu6) { $0.append("Clip", $0.input, $0.constant(0), $0.constant(6)) },
+      OperationRow(.prelu) { $0.append("PRelu", $0.input, $0.channels("slope")) },
+      OperationRow(.sigmoid, "Sigmoid"),
+      OperationRow(.silu) { $0.append("Mul", $0.input, $0.append("Sigmoid", $0.input)) },
+      OperationRow(.tanh, "Tanh"),
+      gelu, geluTanh,
+      OperationRow(.hardSigmoid, "HardSigmoid", sixth),
+      OperationRow(.hardSwish) {
+        $0.operatorSet >= 14
+          ? $0.append("HardSwish", $0.input)
+          : $0.append("Mul", $0.input, $0.append("HardSigmoid", $0.input, attributes: sixth))
+      },
+      softmax,
+    ]
+
+  /// x / 6 + 1/2, cut off at 0 and 1.
+  private static let sixth: [String: ONNXGraph.Attribute] = ["alpha": .float(1 / 6), "beta": .float(0.5)]
+
+  private static let layers = [
+    OperationRow(.convolution) { lowering in
+      let kernel = lowering.shape("weight")
+      return lowering.append(
+        "Conv", lowering.input, lowering.tensor("weight"), lowering.tensor("bias"),
+        attributes: [
+          "dilations": .integers(lowering.attribute("dilation")),
+          "group": .integer(lowering.attribute("groups")[0]),
+          "kernel_shape": .integers([kernel[2], kernel[3]]),
+          "pads": .integers(lowering.attribute("padding") + lowering.attribute("padding")),
+          "strides": .integers(lowering.attribute("stride")),
+        ])
+    },
+    OperationRow(.linear) {
+      $0.append(
+        "Gemm", $0.input, $0.tensor("weight"), $0.tensor("bias"),
+        attributes: ["alpha": .float(1), "beta": .float(1), "transB": .integer(1)])
+    },
+    OperationRow(.batchNorm) { lowering in
+      let names = ["gamma", "beta", "mean", "variance"].map { lowering.tensor($0)! }
+      return lowering.append(
+        "BatchNormalization", [lowering.input] + names,
+        attributes: ["epsilon": .float(Float(lowering.node.epsilon!))])
+    },
+    OperationRow(.scale) { lowering in
+      let scaled = lowering.append("Mul", lowering.input, lowering.channels("factor"))
+      guard let shift = lowering.channels("shift") else { return scaled }
+      return lowering.append("Add", scaled, shift)
+    },
+    OperationRow(.add, "Add"),
+    OperationRow(.multiply, "Mul"),
+    OperationRow(.globalAveragePool, "GlobalAveragePool"),
+    OperationRow(.averagePool) { $0.pool("AveragePool", ["count_include_pad": .integer(1)]) },
+    OperationRow(.maxPool) { $0.pool("MaxPool") },
+  ]
+
+  private static let rearranging = [
+    OperationRow(.concatenate, "Concat", ["axis": .integer(1)]),
+    OperationRow(.flatten, "Flatten", ["axis": .integer(1)]),
+    OperationRow(.upsampleNearest) { lowering in
+      let factor = lowering.attribute("factor")
+      // A region of interest, which this does not have; until 12 it could not be left out.
+      let region = lowering.operatorSet < 13 ? lowering.nothing() : nil
+      return lowering.append(
+        "Resize", lowering.input, region, lowering.factors(factor[0], factor[1]),
+        attributes: [
+          "coordinate_transformation_mode": .string("asymmetric"), "mode": .string("nearest"),
+          "nearest_mode": .string("floor"),
+        ])
+    },
+    OperationRow(.pixelShuffle) {
+      $0.append(
+        "DepthToSpace", $0.input,
+        attributes: ["blocksize": .integer($0.attribute("factor")[0]), "mode": .string("CRD")])
+    },
+  ]
+
+  /// `Gelu` since 20; before, in the words that runtimes know it by.
+  private static let gelu = OperationRow(.gelu) { lowering in
+    guard lowering.operatorSet < 20 else {
+      return lowering.append(
+        "Gelu", lowering.input, attributes: ["approximate": .string("none")])
+    }
+    let erf = lowering.append(
+      "Erf", lowering.append("Div", lowering.input, lowering.constant(2.0.squareRoot())))
+    let sum = lowering.append("Add", erf, lowering.constant(1))
+    let product = lowering.append("Mul", lowering.input, sum)
+    return lowering.append("Mul", product, lowering.constant(0.5))
+  }
+
+  private static let geluTanh = OperationRow(.geluTanh) { lowering in
+    guard lowering.operatorSet < 20 else {
+      return lowering.append(
+        "Gelu", lowering.input, attributes: ["approximate": .string("tanh")])
+    }
+    let x = lowering.input
+    let cube = lowering.append("Mul", lowering.append("Mul", x, x), x)
+    let inner = lowering.append(
+      "Add", x, lowering.append("Mul", cube, lowering.constant(0.044715)))
+    let tanh = lowering.append(
+      "Tanh", lowering.append("Mul", inner, lowering.constant((2 / Double.pi).squareRoot())))
+    let product = lowering.append(
+      "Mul", x, lowering.append("Add", tanh, lowering.constant(1)))
+    return lowering.append("Mul", product, lowering.constant(0.5))
+  }
+
+  /// Until 12, over everything from an axis on: channels have to be the last.
+  private static let softmax = OperationRow(.softmax) { lowering in
+    guard lowering.operatorSet < 13, lowering.takesMap else {
+      return lowering.append("Softmax", lowering.input, attributes: ["axis": .integer(1)])
+    }
+    let turned = lowering.append(
+      "Transpose", lowering.input, attributes: ["perm": .integers([0, 2, 3, 1])])
+    return lowering.append(
+      "Transpose", lowering.append("Softmax", turned, attributes: ["axis": .integer(3)]),
+      attributes: ["perm": .integers([0, 3, 1, 2])])
+  }
+}
+
+extension Lowering {
+  fileprivate mutating func pool(
+    _ operation: String, _ attributes: [String: ONNXGraph.Attribute] = [:]
+  ) -> String {
+    var attributes = attributes
+    attributes["kernel_shape"] = .integers(attribute("kernel"))
+    attributes["pads"] = .integers(attribute("padding") + attribute("padding"))
+    attributes["strides"] = .integers(attribute("stride"))
+    return append(operation, input, attributes: attributes)
+  }
+}
