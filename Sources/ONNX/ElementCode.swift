@@ -7,6 +7,7 @@ extension ElementType {
     switch self {
     case .float32: 1
     case .int8: 3
+    case .int64: 7
     case .float16: 10
     case .float64: 11
     case .bfloat16: 16

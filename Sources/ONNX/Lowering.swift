@@ -63,6 +63,7 @@ struct Lowering {
     case weights(Int)
     case constant(Double)
     case upsampling([Int])
+    case padding([Int])
     case nothing
   }
 
@@ -195,18 +196,34 @@ struct Lowering {
       .float32)
   }
 
+  /// How many zeros stand before and behind each axis of N x C x H x W.
+  mutating func padding(_ sizes: [Int]) -> String {
+    // Safe: numbers in memory.
+    constant(.padding(sizes), named: "padding") {
+      let sides = [0, 0] + sizes.map(Int64.init)
+      return OutputTensor(name: $0, try! Tensor(int64: sides + sides, shape: [8], name: $0))
+    }
+  }
+
   /// A vector of nothing.
   mutating func nothing() -> String { constant(.nothing, named: "nothing", [], [0], .float32) }
 
   private mutating func constant(
     _ use: Use, named wanted: String, _ numbers: [Double], _ shape: Shape, _ type: ElementType
   ) -> String {
+    constant(use, named: wanted) {
+      // Safe: numbers in memory, of a type that weights come in.
+      OutputTensor(
+        name: $0, shape: shape, try! Tensor(float64: numbers, shape: shape, name: $0),
+        as: NumberFormat(type)!)
+    }
+  }
+
+  private mutating func constant(
+    _ use: Use, named wanted: String, _ make: (_ name: String) -> OutputTensor
+  ) -> String {
     if let name = initializers[use] { return name }
-    // Safe: numbers in memory, of a type that weights come in.
-    let tensor = try! Tensor(float64: numbers, shape: shape, name: wanted)
-    initializers[use] = add(
-      OutputTensor(name: name("constant/" + wanted), shape: shape, tensor, as: NumberFormat(type)!),
-      .none)
+    initializers[use] = add(make(name("constant/" + wanted)), .none)
     return initializers[use]!
   }
 

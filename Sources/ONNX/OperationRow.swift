@@ -82,8 +82,16 @@ struct OperationRow {
     OperationRow(.add, "Add"),
     OperationRow(.multiply, "Mul"),
     OperationRow(.globalAveragePool, "GlobalAveragePool"),
-    OperationRow(.averagePool) { $0.pool("AveragePool", ["count_include_pad": .integer(1)]) },
-    OperationRow(.maxPool) { $0.pool("MaxPool") },
+    // `count_include_pad` says the same as zeros around the map, but the classic engine of OpenCV (the
+    // only one of 4.x) follows it in PyTorch's files alone, and gives wrong means of others.
+    OperationRow(.averagePool) { lowering in
+      let padding = lowering.attribute("padding")
+      guard padding != [0, 0] else { return lowering.pool("AveragePool", lowering.input, padding) }
+      let padded = lowering.append(
+        "Pad", lowering.input, lowering.padding(padding), attributes: ["mode": .string("constant")])
+      return lowering.pool("AveragePool", padded, [0, 0])
+    },
+    OperationRow(.maxPool) { $0.pool("MaxPool", $0.input, $0.attribute("padding")) },
   ]
 
   private static let rearranging = [
@@ -125,15 +133,16 @@ struct OperationRow {
       return lowering.append(
         "Gelu", lowering.input, attributes: ["approximate": .string("tanh")])
     }
+    // OpenCV 5.0 knows these words, and crashes where a constant is not the first of two.
     let x = lowering.input
-    let cube = lowering.append("Mul", lowering.append("Mul", x, x), x)
+    let cube = lowering.append("Mul", x, lowering.append("Mul", x, x))
     let inner = lowering.append(
-      "Add", x, lowering.append("Mul", cube, lowering.constant(0.044715)))
+      "Add", x, lowering.append("Mul", lowering.constant(0.044715), cube))
     let tanh = lowering.append(
-      "Tanh", lowering.append("Mul", inner, lowering.constant((2 / Double.pi).squareRoot())))
+      "Tanh", lowering.append("Mul", lowering.constant((2 / Double.pi).squareRoot()), inner))
     let product = lowering.append(
-      "Mul", x, lowering.append("Add", tanh, lowering.constant(1)))
-    return lowering.append("Mul", product, lowering.constant(0.5))
+      "Mul", x, lowering.append("Add", lowering.constant(1), tanh))
+    return lowering.append("Mul", lowering.constant(0.5), product)
   }
 
   /// Until 12, over everything from an axis on: channels have to be the last.
@@ -151,12 +160,13 @@ struct OperationRow {
 
 extension Lowering {
   fileprivate mutating func pool(
-    _ operation: String, _ attributes: [String: ONNXGraph.Attribute] = [:]
+    _ operation: String, _ input: String, _ padding: [Int]
   ) -> String {
-    var attributes = attributes
-    attributes["kernel_shape"] = .integers(attribute("kernel"))
-    attributes["pads"] = .integers(attribute("padding") + attribute("padding"))
-    attributes["strides"] = .integers(attribute("stride"))
-    return append(operation, input, attributes: attributes)
+    append(
+      operation, input,
+      attributes: [
+        "kernel_shape": .integers(attribute("kernel")), "pads": .integers(padding + padding),
+        "strides": .integers(attribute("stride")),
+      ])
   }
 }
