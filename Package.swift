@@ -76,7 +76,8 @@ let package = Package(
       dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "Tensors", "CZstd"],
       swiftSettings: settings),
     .target(
-      name: "ONNX", dependencies: ["Checkpoints", "Graphs", "Tensors"], swiftSettings: settings),
+      name: "ONNX", dependencies: ["Checkpoints", "Checksums", "Graphs", "RVD", "Tensors"],
+      swiftSettings: settings),
     .target(name: "HDF5", dependencies: ["Tensors", "CDeflate"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
@@ -127,7 +128,7 @@ let package = Package(
       dependencies: [
         "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles",
         "Inference", "JSON",
-        "Naming", "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
+        "Naming", "ONNX", "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -119,4 +119,26 @@ extension Branch {
       return lists.contains { $0 == nil } ? nil : lists.flatMap { $0! }
     }
   }
+
+  /// Rows and columns that its kernel sees.
+  ///
+  /// - Parameter dilation: of all kernels in it.
+  public func size(dilation: Int = 1) -> (height: Int, width: Int) {
+    switch self {
+    case .convolution(let weight, _), .separable(let weight, _):
+      return ((weight.shape[2] - 1) * dilation + 1, (weight.shape[3] - 1) * dilation + 1)
+    case .identity, .unrolled: return (1, 1)
+    case .average(let size): return (size, size)
+    case .layer(_, let branch), .batchNorm(let branch, _), .scaled(let branch, _),
+      .shifted(let branch, _):
+      return branch.size(dilation: dilation)
+    case .dilated(let branch, let rate): return branch.size(dilation: dilation * rate)
+    case .then(let first, let second):
+      let (a, b) = (first.size(dilation: dilation), second.size(dilation: dilation))
+      return (a.height + b.height - 1, a.width + b.width - 1)
+    case .sum(let branches):
+      let sizes = branches.map { $0.size(dilation: dilation) }
+      return (sizes.map(\.height).max()!, sizes.map(\.width).max()!)
+    }
+  }
 }

@@ -29,6 +29,16 @@ public enum ConversionError: Error, Equatable, Sendable {
   case noSteps(path: String, format: String, known: [String])
   /// The format cannot be compressed.
   case notCompressible(path: String, format: String, known: [String])
+  /// The format has no operators whose version or number of images could be chosen.
+  case noOperators(path: String, format: String, known: [String])
+  /// The format is a graph, and the network is not known as a whole.
+  case noGraph(path: String, format: String, reason: String)
+  /// The network is in another form than was asked for.
+  case otherForm(path: String, asked: String, found: String)
+  /// The training form of a block is no graph of operations.
+  case noTrainingGraph(path: String, reason: String)
+  /// A file that is to be proven cannot be read.
+  case notReadable(path: String, format: String)
   /// What was written is not the training checkpoint, fused: blocks, and names of other tensors, that
   /// differ.
   case notProven(path: String, blocks: [String], others: [String])
@@ -77,6 +87,16 @@ extension ConversionError: CustomStringConvertible {
       "\(path): \(format) has no place for int8 weights and their scales.\n  Formats that have: \(known.joined(separator: ", "))."
     case .notCompressible(let path, let format, let known):
       "\(path): \(format) is not compressed.\n  Formats that can be: \(known.joined(separator: ", "))."
+    case .noOperators(let path, let format, let known):
+      "\(path): \(format) has no operators of a version, and takes any number of images.\n  Formats that have: \(known.joined(separator: ", "))."
+    case .noGraph(let path, let format, let reason):
+      "\(path): a file of \(format) says how a network computes, which is not known of this one: \(reason).\n  Write a format that holds tensors alone."
+    case .otherForm(let path, let asked, let found):
+      "\(path): it is in \(found) form, not in \(asked) form.\n  Name a file that is."
+    case .noTrainingGraph(let path, let reason):
+      "\(path): its training form cannot be told in ONNX's operations: \(reason).\n  Fuse it."
+    case .notReadable(let path, let format):
+      "\(path): repconv writes \(format), but does not read it, so what was written cannot be proven.\n  Fuse to an .rvd, which is proven, and write that as \(format)."
     case .notProven(let path, let blocks, let others):
       """
       \(path): what was written is not the training checkpoint, fused: \((blocks.prefix(3).map { "block '\($0)'" } + others.prefix(3).map { "'\($0)'" }).joined(separator: ", ")) \(blocks.count + others.count == 1 ? "differs" : "differ").

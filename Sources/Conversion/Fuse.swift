@@ -42,6 +42,9 @@ public func fuse(
   let checkpoint = try openCheckpoint(source, family: options.reading.family)
   let type = options.writing.weightType ?? .float32
   try format.require(options.writing, path: output)
+  if options.isVerified, !format.isReadable {
+    throw ConversionError.notReadable(path: output, format: format.title)
+  }
   var reading = options.reading
   if let names = options.writing.names, names.isOnRequest { reading.dialects.append(names) }
   let network = try Network(recognising: checkpoint, reading)
@@ -52,6 +55,10 @@ public func fuse(
   let plan = try FusionPlan(
     network, architecture: options.architecture, epsilon: options.epsilon, keepingBranches: isOwn,
     isForGraph: !format.isShaped)
+  if format.isGraph, plan.graph == nil {
+    throw ConversionError.noGraph(
+      path: source, format: format.title, reason: network.reasonForNoGraph)
+  }
   let deployKernels = try plan.compareDeployKernels()
   let structure = try? plan.structure.get()
 
@@ -74,7 +81,7 @@ public func fuse(
     ) { names.label(of: $0) }
   }
   let watch = ValueWatch()
-  let model = DeployModel(
+  var model = DeployModel(
     tensors: try plan.outputTensors(
       tensors, names: names, as: type.format, isShaped: format.isShaped
     ).map(watch.watching),
@@ -110,12 +117,14 @@ public func fuse(
       + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? [])
       + options.metadata.notes + format.notes(leavingOut: metadata),
     quantization: quantization)
+  if format.isGraph { report.output.tensors -= model.removeUnused(from: &report.mapping) }
   try model.tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
   let file = try OutputFile(path: output, from: source, options.writing)
   let written = try format.write(
-    model, of: options.writing.recordsSourceDigest ? source : nil, to: file, options.writing)
+    model, of: options.writing.recordsSourceDigest ? source : nil, to: file, options.writing,
+    imageSize: imageSize(options.input, model, of: structure?.description))
   report.output.take(written, options.writing)
   try verifySources(of: network.parameters.map(\.tensor))
   try watch.requireValues(as: type.format, path: source)

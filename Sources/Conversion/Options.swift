@@ -1,6 +1,7 @@
 public import Blocks
 package import Checkpoints
 public import Naming
+internal import ONNX
 public import RVD
 public import Tensors
 
@@ -32,6 +33,12 @@ public struct WritingOptions: Sendable {
   public var quantization = QuantizationOptions()
   /// How small an `.rvd` is made; nil to store its tensors as they are.
   public var compression: Compression?
+  /// The version of ONNX's operators, one of `ONNXOptions.operatorSets`; by default 13.
+  public var operatorSet: Int?
+  /// Images that an ONNX network takes at a time; nil for any number.
+  public var batch: Int?
+  /// Above so many bytes the tensors of an ONNX file are in a second one.
+  public var largestMessage = ONNXOptions.usualLargestMessage
   /// Whether an existing file may be replaced.
   public var replace = false
   /// Files beside the input that are read, and so must not be the output.

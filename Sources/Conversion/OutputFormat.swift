@@ -2,6 +2,7 @@ internal import Blocks
 internal import CheckpointFiles
 internal import Checkpoints
 public import Naming
+internal import ONNX
 internal import RVD
 internal import Tensors
 
@@ -21,6 +22,11 @@ public struct OutputFormat: Sendable {
   var hasSteps = false
   /// Whether it can be compressed.
   var isCompressible = false
+  /// Whether it is a graph of ONNX's operations: of networks that are known as a whole, in either form, with
+  /// the tensors that these take.
+  public var isGraph = false
+  /// Whether what was written can be read.
+  public var isReadable = true
   /// What of the tensors it has no place for.
   var omissions: String?
   let writer: Writer
@@ -33,21 +39,39 @@ public struct OutputFormat: Sendable {
     /// Holds a deploy model. Computes the source's SHA-256, in hexadecimal, meanwhile, if it is to.
     case deployModel(
       @Sendable (
-        DeployModel, OutputFile, Compression?, Threads,
+        DeployModel, OutputFile, WritingOptions, _ imageSize: Int,
         _ sourceSHA256: (@Sendable () throws -> String)?
-      ) throws -> RVDSummary)
+      ) throws -> WrittenModel)
   }
 
   /// Every format that can be written. To add one, write its writer and name it here.
   public static let all: [OutputFormat] = [
-    .rvd, .pyTorch, .safetensors, .npz, .hdf5, .megEngine, .wts,
+    .rvd, .onnx, .pyTorch, .safetensors, .npz, .hdf5, .megEngine, .wts,
   ]
 
   /// The deploy format of this project.
   public static let rvd = OutputFormat(
     fileExtension: ".rvd", title: "RVD 1", isForDeploy: true, hasSteps: true, isCompressible: true,
-    writer: .deployModel {
-      try RVDWriter.write($0, to: $1, compression: $2, threads: $3, sourceSHA256: $4)
+    writer: .deployModel { model, file, options, _, sourceSHA256 in
+      WrittenModel(
+        try RVDWriter.write(
+          model, to: file, compression: options.compression, threads: options.threads,
+          sourceSHA256: sourceSHA256), options.compression)
+    })
+
+  /// For runtimes.
+  public static let onnx = OutputFormat(
+    fileExtension: ".onnx", title: "ONNX", isForDeploy: true, hasSteps: true, isGraph: true,
+    isReadable: false,
+    writer: .deployModel { model, file, options, imageSize, sourceSHA256 in
+      var onnx = ONNXOptions(
+        imageSize: (imageSize, imageSize), producer: ("repconv", repconvVersion))
+      if let version = options.operatorSet { onnx.operatorSet = version }
+      onnx.batch = options.batch
+      onnx.largestMessage = options.largestMessage
+      return WrittenModel(
+        try ONNXWriter.write(
+          model, to: file, options: onnx, threads: options.threads, sourceSHA256: sourceSHA256))
     })
 
   /// A plain state dict, and beside it what PyTorch takes no notice of.
@@ -144,7 +168,8 @@ public struct OutputFormat: Sendable {
   }
 
   /// - Throws: `ConversionError.noSteps` if it has no place for weights of the type asked for,
-  ///   `notCompressible` if it cannot be compressed and is to be.
+  ///   `notCompressible` if it cannot be compressed and is to be, `noOperators` if it has no place for
+  ///   what is said of operators.
   func require(_ options: WritingOptions, path: String) throws(ConversionError) {
     if options.weightType == .int8, !hasSteps {
       throw .noSteps(
@@ -156,16 +181,24 @@ public struct OutputFormat: Sendable {
         path: path, format: title,
         known: OutputFormat.all.filter(\.isCompressible).map(\.fileExtension))
     }
+    if options.operatorSet != nil || options.batch != nil, !isGraph {
+      throw .noOperators(
+        path: path, format: title,
+        known: OutputFormat.all.filter(\.isGraph).map(\.fileExtension))
+    }
   }
 
   /// Writes the model, or as much of it as the format holds, and returns what is known of the file, if
   /// the format tells it.
   ///
-  /// - Parameter source: the file whose digest is to be stored, if the format does that; read once more
-  ///   for it, at the same time.
+  /// - Parameters:
+  ///   - source: the file whose digest is to be stored, if the format does that; read once more for it, at
+  ///     the same time.
+  ///   - imageSize: height and width of the network's input.
   func write(
-    _ model: DeployModel, of source: String?, to file: OutputFile, _ options: WritingOptions
-  ) throws -> RVDSummary? {
+    _ model: DeployModel, of source: String?, to file: OutputFile, _ options: WritingOptions,
+    imageSize: Int
+  ) throws -> WrittenModel? {
     switch writer {
     case .tensors(let write):
       try write(model.tensors, file, options.threads)
@@ -175,7 +208,31 @@ public struct OutputFormat: Sendable {
       return nil
     case .deployModel(let write):
       let sourceSHA256 = source.map { source in { @Sendable in try fileDigest(source) } }
-      return try write(model, file, options.compression, options.threads, sourceSHA256)
+      return try write(model, file, options, imageSize, sourceSHA256)
+    }
+  }
+}
+
+/// What is known of a deploy file that was written.
+struct WrittenModel {
+  var contentSHA256: String
+  /// What the tensors take in a compressed file, of what they take as they are.
+  var compressionRatio: Double?
+  /// A file that belongs to it.
+  var externalData: OutputSummary.ExternalData?
+
+  init(_ summary: RVDSummary, _ compression: Compression?) {
+    contentSHA256 = summary.contentSHA256
+    if compression != nil {
+      compressionRatio =
+        Double(summary.storedByteCount) / Double(max(1, summary.elementByteCount))
+    }
+  }
+
+  init(_ summary: ONNXSummary) {
+    contentSHA256 = summary.contentSHA256
+    externalData = summary.externalData.map {
+      OutputSummary.ExternalData(path: $0.path, byteCount: $0.byteCount)
     }
   }
 }

@@ -2,7 +2,7 @@ internal import Blocks
 internal import CheckpointFiles
 internal import Checkpoints
 internal import Graphs
-internal import Naming
+public import Naming
 internal import RVD
 internal import Reparameterization
 internal import Tensors
@@ -24,6 +24,10 @@ public struct RewriteOptions: Sendable {
   public var input = GivenInput()
   /// What people want to know of the model.
   public var metadata = GivenMetadata()
+  /// The form of the output; that of the input if nil.
+  public var form: Network.Form?
+  /// BatchNorm's epsilon of a training form that becomes a graph, for files that do not say it.
+  public var epsilon: Double?
   /// Whether to stop before anything is written.
   public var isDryRun = false
 
@@ -49,7 +53,17 @@ public func rewrite(
     network = try Network(recognising: checkpoint, options.reading)
   } catch {
     guard case .noBlocks = error, let description = checkpoint.model else { throw error }
+    if options.form == .train {
+      throw ConversionError.otherForm(path: source, asked: "train", found: "deploy")
+    }
     return try copy(checkpoint, description, to: output, format, options)
+  }
+  if let form = options.form, form != network.form {
+    throw ConversionError.otherForm(
+      path: source, asked: form.rawValue, found: network.form.rawValue)
+  }
+  if options.form == .train, format.isGraph {
+    return try rewriteTrainingForm(of: network, checkpoint, to: output, format, options)
   }
   // A graph is of convolutions, which not all blocks of another form are.
   let hasGraph = network.form != .deploy || network.blocksLeftByProject.isEmpty
@@ -72,6 +86,10 @@ public func rewrite(
     description.graph = structure.graph
     description.architecture = structure.architecture?.name ?? description.architecture
     description.classes = structure.classes
+  }
+  if format.isGraph, description.graph == nil {
+    throw ConversionError.noGraph(
+      path: source, format: format.title, reason: network.reasonForNoGraph)
   }
   description.metadata = try options.metadata.applied(
     to: description.metadata, of: source, classes: description.classes)
@@ -146,7 +164,8 @@ public func rewrite(
   if let input { description.input = input.convention }
   return try write(
     DeployModel(tensors: tensors, description), from: checkpoint, network.dialect,
-    verifying: network.parameters.map(\.tensor), format, report, options)
+    verifying: network.parameters.map(\.tensor), format, report, options,
+    architecture: structure?.description ?? description.architecture)
 }
 
 /// Writes the tensors of a file that describes its network, under the names that they have.
@@ -157,6 +176,10 @@ private func copy(
   guard options.channels == .keep else {
     throw ConversionError.noStem(
       path: checkpoint.path, reason: "no block of a known dialect is in the file")
+  }
+  if format.isGraph, description.graph == nil {
+    throw ConversionError.noGraph(
+      path: checkpoint.path, format: format.title, reason: "the file has no graph of it")
   }
   var description = description
   let input = KnownInput(options.input, file: description.input)
@@ -196,23 +219,27 @@ private func copy(
         tensor.name = named.name
         return tensor
       }, description),
-    from: checkpoint, nil, verifying: tensors.map(\.tensor), format, report, options)
+    from: checkpoint, nil, verifying: tensors.map(\.tensor), format, report, options,
+    architecture: description.architecture)
 }
 
 /// Writes the output, unless it is a dry run.
-private func write(
+///
+/// - Parameter architecture: the name or description of the network.
+func write(
   _ model: DeployModel, from checkpoint: Checkpoint, _ dialect: Dialect?,
   verifying sources: [Tensor], _ format: OutputFormat, _ report: RewriteReport,
-  _ options: RewriteOptions
+  _ options: RewriteOptions, architecture: String?
 ) throws -> RewriteReport {
+  var (model, report) = (model, report)
+  if format.isGraph { report.output.tensors -= model.removeUnused(from: &report.mapping) }
   try model.tensors.requireUniqueNames(path: report.output.path)
   if options.isDryRun { return report }
-  var (model, report) = (model, report)
   let watch = ValueWatch()
   if options.writing.weightType != nil { model.tensors = model.tensors.map(watch.watching) }
   // A file that knows where it came from goes on to say so; of a deploy format, every file does.
-  let isKnown = model.description.provenance != nil
-  if !isKnown, !format.isShaped {
+  let isKnown = checkpoint.model?.provenance != nil
+  if model.description.provenance == nil, !format.isShaped {
     model.description.provenance = Provenance(
       sourceSHA256: nil, container: checkpoint.container, dialect: dialect?.name ?? "none",
       epsilons: [], arithmetic: "none: fused elsewhere", tool: "repconv \(repconvVersion)")
@@ -220,7 +247,7 @@ private func write(
   let file = try OutputFile(path: report.output.path, from: checkpoint.path, options.writing)
   let written = try format.write(
     model, of: options.writing.recordsSourceDigest && !isKnown ? checkpoint.path : nil, to: file,
-    options.writing)
+    options.writing, imageSize: imageSize(options.input, model, of: architecture))
   report.output.take(written, options.writing)
   try verifySources(of: sources)
   try watch.requireValues(
@@ -244,7 +271,7 @@ extension Network {
 
 extension OutputFormat {
   /// What this format has no place for: of tensors, of what a file says of them, and of the metadata.
-  fileprivate func notes(
+  func notes(
     leavingOut model: ModelDescription?, _ metadata: ModelMetadata
   ) -> [Note] {
     var parts: [String] = []

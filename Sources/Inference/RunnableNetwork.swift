@@ -1,4 +1,5 @@
 public import Checkpoints
+internal import Conversion
 internal import Graphs
 internal import Naming
 public import Tensors
@@ -64,8 +65,8 @@ public struct RunnableNetwork: Sendable {
     self.architecture = architecture
     blocks = graph.blocks
     inputChannels = input?.mean.count ?? graph.inputChannels(tensors: parameters.types)
-    usualSize = Self.usualSize(
-      of: graph, architecture, channels: inputChannels, tensors: parameters.types)
+    usualSize = graph.usualImageSize(
+      of: architecture, channels: inputChannels, tensors: parameters.types)
     switch arithmetic {
     case .float32:
       let program = try Program<Float>(graph, parameters, channels: inputChannels)

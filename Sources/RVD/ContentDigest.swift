@@ -1,4 +1,4 @@
-internal import Checksums
+package import Checksums
 public import Tensors
 
 /// Who a model is: a SHA-256 over its decoded tensors that does not depend on their order, on how
@@ -12,11 +12,14 @@ public import Tensors
 ///     content = SHA-256( d(t) of every tensor, in ascending order of the names' UTF-8 bytes )
 ///
 /// Every part has its length before it, so no two lists of tensors feed the same bytes.
-struct ContentDigest {
+package struct ContentDigest {
   private var parts: [(name: String, digest: [UInt8])] = []
 
+  /// Of no tensors so far.
+  package init() {}
+
   /// The digest of one tensor, to be fed its elements.
-  static func begin(name: String, _ elementType: ElementType, _ shape: Shape) -> SHA256 {
+  package static func begin(name: String, _ elementType: ElementType, _ shape: Shape) -> SHA256 {
     var start = bytes(of: name) + bytes(of: elementType.rawValue)
     start.appendLittleEndian(UInt64(shape.rank))
     for size in shape.dimensions { start.appendLittleEndian(UInt64(size)) }
@@ -28,7 +31,7 @@ struct ContentDigest {
   /// Adds a tensor whose elements were fed to `hash`.
   ///
   /// - Parameter scales: the name of its scales, if it has some.
-  mutating func add(_ name: String, _ hash: SHA256, scales: String?) {
+  package mutating func add(_ name: String, _ hash: SHA256, scales: String?) {
     var hash = hash
     if let scales { hash.update(ContentDigest.bytes(of: scales)) }
     parts.append((name, hash.finalize()))
@@ -41,7 +44,7 @@ struct ContentDigest {
   }
 
   /// The digest of all tensors added, in hexadecimal.
-  var hexadecimal: String {
+  package var hexadecimal: String {
     var hash = SHA256()
     for part in parts.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
       hash.update(part.digest)

@@ -71,7 +71,10 @@ public final class OutputFile: @unchecked Sendable {
   public var onWrite: (@Sendable (_ written: Int, _ total: Int?) -> Void)?
   /// Where the bytes are until `commit`.
   public let partialPath: String
+  /// A file that belongs to this one, and gets its name right before it does; see `makeCompanion`.
+  public private(set) var companion: OutputFile?
   private let replaces: Bool
+  private let inputs: [String]
   private var descriptor: CInt
   /// Bytes that were given to the kernel; belongs to whose turn it is.
   private var written = 0
@@ -84,6 +87,7 @@ public final class OutputFile: @unchecked Sendable {
   /// - Throws: `WriteError`.
   public init(path: String, replace: Bool, from inputs: [String] = []) throws(WriteError) {
     self.path = path
+    self.inputs = inputs
     replaces = replace
     if let target = FileIdentity(path: path),
       let input = inputs.first(where: { FileIdentity(path: $0) == target })
@@ -128,6 +132,20 @@ public final class OutputFile: @unchecked Sendable {
     // Names have at most 255 bytes, and this one is longer than the target's.
     let part = name.utf8.count > 200 ? String(decoding: name.utf8.suffix(200), as: UTF8.self) : name
     return "\(folder).\(part).\(getpid()).partial"
+  }
+
+  /// Begins a second file, named as this one with `suffix` behind it. `commit` gives both their names, or
+  /// neither: if this one cannot get its own, the other loses it again, and what it took the place of is
+  /// back.
+  ///
+  /// - Precondition: it has none yet.
+  /// - Throws: `WriteError`, as for this one.
+  public func makeCompanion(suffix: String) throws(WriteError) -> OutputFile {
+    precondition(companion == nil)
+    let file = try OutputFile(path: path + suffix, replace: replaces, from: inputs)
+    file.onWrite = onWrite
+    companion = file
+    return file
   }
 
   /// Writes `bytes` after those written before.
@@ -230,6 +248,20 @@ public final class OutputFile: @unchecked Sendable {
   ///
   /// - Parameter sync: also flush the file and its folder to the disk.
   public func commit(sync: Bool = false) throws(WriteError) {
+    guard let companion else { return try commitAlone(sync: sync) }
+    let former = OutputFile.temporarySibling(of: companion.path) + ".former"
+    let isFormer = unsafe link(companion.path, former) == 0
+    defer { if isFormer { unsafe unlink(former) } }
+    try companion.commitAlone(sync: sync)
+    do {
+      try commitAlone(sync: sync)
+    } catch {
+      if isFormer { unsafe rename(former, companion.path) } else { unsafe unlink(companion.path) }
+      throw error
+    }
+  }
+
+  private func commitAlone(sync: Bool) throws(WriteError) {
     onWrite?(max(0, count - written), nil)  // Zeros, which nobody wrote.
     if sync && fsync(descriptor) != 0 {
       throw .failed(path: path, reason: "flushing it failed: \(lowercasedReason(errno))")
@@ -279,6 +311,7 @@ public final class OutputFile: @unchecked Sendable {
 
   /// Removes what was written. Called by `deinit` unless `commit` was.
   public func discard() {
+    companion?.discard()
     guard descriptor >= 0 else { return }
     close(descriptor)
     descriptor = -1

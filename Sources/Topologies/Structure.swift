@@ -153,6 +153,8 @@ public struct BlockShape: Equatable, Sendable {
 public struct Deviation: Error, Equatable, Sendable {
   /// Without a full stop.
   public var reason: String
+
+  package init(reason: String) { self.reason = reason }
 }
 
 extension Structure {

@@ -3,6 +3,7 @@ import Blocks
 import Checkpoints
 import Conversion
 import Naming
+import ONNX
 import RVD
 import Reparameterization
 import Tensors
@@ -127,7 +128,7 @@ struct OutputOptions: ParsableArguments {
   @Option(
     name: .customLong("dtype"),
     help: ArgumentHelp(
-      "Type of the weights: float32, float16, bfloat16, or int8 for .rvd (default: float32 when they are fused, else as they are).",
+      "Type of the weights: float32, float16, bfloat16, or int8 for .rvd and .onnx (default: float32 when they are fused, else as they are).",
       valueName: "type"),
     completion: .list(WeightType.allCases.map(\.rawValue)), transform: WeightType.argument)
   var weightType: WeightType?
@@ -150,6 +151,19 @@ struct OutputOptions: ParsableArguments {
       "Compress an .rvd, without loss; --compress=max makes it a little smaller, and takes a hundred times as long.",
       valueName: "max"), completion: .list(["max"]), transform: Compression.argument)
   var compress: Compression?
+
+  @Option(
+    help: ArgumentHelp(
+      "Version of the operators of an .onnx: \(ONNXOptions.operatorSets.lowerBound) to \(ONNXOptions.operatorSets.upperBound) (default: 13).",
+      valueName: "n"))
+  var opset: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Images that an .onnx takes at a time: a number, or dynamic for any (default: dynamic).",
+      valueName: "n|dynamic"),
+    completion: .list(["dynamic"]), transform: OnnxBatch.argument)
+  var batch: OnnxBatch?
 
   @Flag(help: "Replace the output if it exists.")
   var force = false
@@ -183,6 +197,8 @@ struct OutputOptions: ParsableArguments {
     options.quantization.keptLayers = keepFloat.filter { Int($0) == nil }
     options.quantization.keptCount = keepFloat.compactMap { Int($0) }.reduce(0, +)
     options.compression = compress
+    options.operatorSet = opset
+    options.batch = batch?.images
     // What takes most of the time is done on all processors.
     if compress == .max { options.threads = .all }
     options.replace = force
@@ -202,6 +218,12 @@ struct OutputOptions: ParsableArguments {
     if let threads, threads < 1 {
       throw ValidationError("--threads takes a number of at least 1, not \(threads).")
     }
+    let versions = ONNXOptions.operatorSets
+    if let opset, !versions.contains(opset) {
+      throw ValidationError(
+        "--opset takes a number from \(versions.lowerBound) to \(versions.upperBound), not \(opset)."
+      )
+    }
     if weightType != .int8, !keepFloat.isEmpty || leavesOutBiasCorrection {
       throw ValidationError(
         "\(keepFloat.isEmpty ? "--no-bias-correction" : "--keep-float") goes with --dtype int8.")
@@ -214,6 +236,21 @@ struct OutputOptions: ParsableArguments {
         "--to takes one of \(OutputFormat.all.map(\.name).joined(separator: ", ")), not '\(format)'."
       )
     }
+  }
+}
+
+/// How many images a network takes at a time.
+struct OnnxBatch {
+  /// Nil for any number.
+  var images: Int?
+
+  /// For `@Option(transform:)`.
+  static func argument(_ text: String) throws -> OnnxBatch {
+    if text.lowercased() == "dynamic" { return OnnxBatch(images: nil) }
+    guard let images = Int(text), 1...65535 ~= images else {
+      throw ValidationError("--batch takes a number from 1 to 65535 or dynamic, not '\(text)'.")
+    }
+    return OnnxBatch(images: images)
   }
 }
 
@@ -243,7 +280,7 @@ struct GivenInputArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Height and width of the images, in pixels (default: what the file says; to run it, else 320 for D2se and L2pse, 256 for FastViT, 224 for others, or what the network takes).",
+      "Height and width of the images, in pixels (default: what the file says; to run it and in an .onnx, else 320 for D2se and L2pse, 256 for FastViT, 224 for others, or what the network takes).",
       valueName: "pixels"))
   var size: Int?
 

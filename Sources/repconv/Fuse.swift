@@ -22,6 +22,7 @@ struct Fuse: ParsableCommand {
         repconv fuse in.pth out.rvd --verify
         repconv fuse in.pth out.safetensors --dtype float16
         repconv fuse in.pth out.rvd --dtype int8 --keep-float stage0
+        repconv fuse in.pth out.onnx --opset 17
         repconv fuse in.pth out.rvd --labels imagenet.txt --license MIT
       """)
 
@@ -143,6 +144,7 @@ extension FuseReport {
         "wrote",
         "\(output.format), \(size(output.byteCount ?? 0)), \(count(output.tensors, "tensor"))\(output.gain)"
       ))
+    lines += output.externalDataRows
     if let proof = verification { lines.append(row("verified", proof.blocksSummary)) }
     if let digest = output.contentDigest { lines.append(row("content", "sha256 \(digest)")) }
     return lines.joined(separator: "\n")

@@ -111,6 +111,11 @@ extension OutputSummary {
   var gain: String {
     compressionRatio.map { ", tensors compressed to \(percent($0))" } ?? ""
   }
+
+  /// The file beside it, if there is one.
+  var externalDataRows: [String] {
+    externalData.map { [row("and", "\($0.path), \(size($0.byteCount)), with the tensors")] } ?? []
+  }
 }
 
 extension EpsilonSource {

@@ -41,6 +41,15 @@ private func remedy(for error: any Error) -> String? {
     "Give a name to each class, in their order, with --labels FILE."
   case ConversionError.notCompressible(_, _, let known):
     "--compress is for \(known.joined(separator: ", ")): leave it out."
+  case ConversionError.noOperators(_, _, let known):
+    "--opset and --batch are for \(known.joined(separator: ", ")): leave them out."
+  case ConversionError.otherForm(_, let asked, _):
+    asked == "train"
+      ? "Name its training checkpoint, or leave --form out."
+      : "'repconv fuse' makes one of it; or leave --form out."
+  case ConversionError.noTrainingGraph: "'repconv fuse' writes its deploy form."
+  case ConversionError.notReadable(_, let format):
+    "Leave --verify out; or fuse to an .rvd with it, and 'repconv export' that as \(format)."
   case ConversionError.notComparable(_, .exchanged):
     "Name the training checkpoint first: repconv verify TRAIN DEPLOY."
   case ConversionError.notComparable(_, .nothingToFuse):

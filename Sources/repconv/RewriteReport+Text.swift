@@ -7,7 +7,8 @@ import Tensors
 extension RewriteArguments {
   /// What `import` and `export` do.
   func rewriteAndReport(
-    _ source: String, to output: String, as command: any ParsableCommand.Type
+    _ source: String, to output: String, as command: any ParsableCommand.Type,
+    setting change: (inout RewriteOptions) -> Void = { _ in }
   ) throws {
     var options = RewriteOptions()
     options.reading = try input.reading()
@@ -18,6 +19,7 @@ extension RewriteArguments {
     options.metadata = try metadata.given
     options.writing.alsoRead += metadata.files
     options.isDryRun = report.isDryRun
+    change(&options)
     let result = try rewrite(source, to: output, options: options)
     if report.quiet && !report.isDryRun { return }
     try printReport(result, of: command, asJSON: report.json) {
@@ -52,11 +54,15 @@ extension RewriteReport {
           "\(channelOrder.rawValue)\(flippedChannels ? ", reversed in the first block" : "")"))
     }
     lines += input?.rows(dialect: mapping.dialect ?? "") ?? []
+    if let epsilons, let epsilonSource {
+      lines.append(row("epsilon", epsilonSource.summary(epsilons, dialect: mapping.dialect)))
+    }
     lines += quantization?.rows ?? []
     lines += metadata?.rows ?? []
     lines += mapping.droppedRows
     for note in source.notes + notes { lines.append(row("note", note.advised)) }
     lines.append(row("wrote", "\(output.format), \(size(output.byteCount ?? 0))\(output.gain)"))
+    lines += output.externalDataRows
     if let digest = output.contentDigest { lines.append(row("content", "sha256 \(digest)")) }
     return lines.joined(separator: "\n")
   }

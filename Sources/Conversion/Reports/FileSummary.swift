@@ -112,23 +112,36 @@ public struct OutputSummary: Encodable, Sendable {
   public var compression: Compression?
   /// What the tensors take in a compressed file, of what they take as they are.
   public var compressionRatio: Double?
+  /// The second file, if what was written is in two.
+  public var externalData: ExternalData?
+
+  /// A file that a file of tensors refers to.
+  public struct ExternalData: Encodable, Sendable {
+    /// Beside the file that refers to it.
+    public var path: String
+    /// Bytes of it.
+    public var byteCount: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case path = "file"
+      case byteCount = "bytes"
+    }
+  }
 
   private enum CodingKeys: String, CodingKey {
     case path = "file"
     case format, dialect, tensors
     case byteCount = "bytes"
     case contentDigest = "content"
-    case compression, compressionRatio
+    case compression, compressionRatio, externalData
   }
 
   /// Takes over what is known of the file, if its format tells it.
-  mutating func take(_ written: RVDSummary?, _ options: WritingOptions) {
+  mutating func take(_ written: WrittenModel?, _ options: WritingOptions) {
     guard let written else { return }
     contentDigest = written.contentSHA256
     compression = options.compression
-    if compression != nil {
-      compressionRatio =
-        Double(written.storedByteCount) / Double(max(1, written.elementByteCount))
-    }
+    compressionRatio = written.compressionRatio
+    externalData = written.externalData
   }
 }

@@ -17,6 +17,10 @@ public struct RewriteReport: Encodable, Sendable {
   public var input: KnownInput?
   /// What the output says for people; nil if that is nothing.
   public var metadata: ModelMetadata?
+  /// BatchNorm's, each once, ascending, where a training form became a graph; else nil.
+  public var epsilons: [Double]?
+  /// Who says them.
+  public var epsilonSource: EpsilonSource?
   /// What each tensor of the output comes from.
   public var mapping: Mapping
   /// What should be said of the conversion, beside the notes on the source.
@@ -27,6 +31,6 @@ public struct RewriteReport: Encodable, Sendable {
   private enum CodingKeys: String, CodingKey {
     case source, output, parameters, channelOrder
     case flippedChannels = "channelsReversed"
-    case input, metadata, mapping, notes, quantization
+    case input, metadata, epsilons, epsilonSource, mapping, notes, quantization
   }
 }

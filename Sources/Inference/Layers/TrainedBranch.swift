@@ -59,7 +59,7 @@ struct TrainedBranch<Number: NetworkNumber>: Sendable {
         return result
       }
     case .unrolled(let branch, let height, let width):
-      let size = branch.size(dilation: 1)
+      let size = branch.size()
       let inside = try TrainedBranch(
         branch, inputs: inputs / (height * width), stride: (1, 1),
         padding: (size.height / 2, size.width / 2))
@@ -137,29 +137,5 @@ struct TrainedBranch<Number: NetworkNumber>: Sendable {
       return map
     }
     return result
-  }
-}
-
-extension Branch {
-  /// Rows and columns that its kernel sees.
-  fileprivate func size(dilation: Int) -> (height: Int, width: Int) {
-    switch self {
-    case .convolution(let weight, _):
-      return ((weight.shape[2] - 1) * dilation + 1, (weight.shape[3] - 1) * dilation + 1)
-    case .identity, .unrolled: return (1, 1)
-    case .average(let size): return (size, size)
-    case .separable(let depthwise, _):
-      return ((depthwise.shape[2] - 1) * dilation + 1, (depthwise.shape[3] - 1) * dilation + 1)
-    case .layer(_, let branch), .batchNorm(let branch, _), .scaled(let branch, _),
-      .shifted(let branch, _):
-      return branch.size(dilation: dilation)
-    case .dilated(let branch, let rate): return branch.size(dilation: dilation * rate)
-    case .then(let first, let second):
-      let (a, b) = (first.size(dilation: dilation), second.size(dilation: dilation))
-      return (a.height + b.height - 1, a.width + b.width - 1)
-    case .sum(let branches):
-      let sizes = branches.map { $0.size(dilation: dilation) }
-      return (sizes.map(\.height).max()!, sizes.map(\.width).max()!)
-    }
   }
 }

@@ -1,0 +1,252 @@
+internal import Graphs
+internal import Tensors
+
+/// A network in ONNX's words: nodes that know each other and their tensors by name.
+struct ONNXGraph {
+  /// What an attribute can be.
+  enum Attribute {
+    case float(Float)
+    case integer(Int)
+    case integers([Int])
+    case string(String)
+  }
+
+  struct Node {
+    /// ONNX's name of the operation: `Conv`.
+    var operation: String
+    /// Names of values; empty where an optional one is absent.
+    var inputs: [String]
+    var output: String
+    var name: String
+    var attributes: [String: Attribute]
+  }
+
+  /// A tensor under its name.
+  struct Initializer {
+    enum Source: Equatable {
+      /// A tensor of the model, or its scales.
+      case tensor(Int)
+      case scales(of: Int)
+      /// A constant, or a tensor once more in another shape.
+      case none
+    }
+
+    /// Elements, in the shape that the nodes want; its name is the value's.
+    var tensor: OutputTensor
+    var source: Source
+  }
+
+  var nodes: [Node] = []
+  var initializers: [Initializer] = []
+  var input = ""
+  var output = ""
+}
+
+/// A graph on its way to ONNX's words, and the node of it that is being put into them.
+struct Lowering {
+  private(set) var result = ONNXGraph()
+  let operatorSet: Int
+  /// What all values are of, and all tensors but int8 weights.
+  let elementType: ElementType
+  private let tensors: [OutputTensor]
+  private let shapes: [ValueShape]
+  /// Names of the values so far, the input's first.
+  private var values: [String] = []
+  /// Names of initializers, by the tensor and the shape that it has, and of constants by their number.
+  private var initializers: [Use: String] = [:]
+  private var names: Set<String>
+  /// The next number to tell apart those that would be called the same.
+  private var numbers: [String: Int] = [:]
+  private(set) var node = Graph.Node(.flatten, inputs: [])
+
+  private enum Use: Hashable {
+    case tensor(Int, [Int])
+    case weights(Int, [Int])
+    case constant(Double)
+    case upsampling([Int])
+    case integers([Int])
+    case nothing
+  }
+
+  /// - Parameters:
+  ///   - shapes: of the graph's values.
+  ///   - tensors: those that its operands are indices into.
+  init(
+    _ graph: Graph, shapes: [ValueShape], tensors: [OutputTensor], elementType: ElementType,
+    operatorSet: Int
+  ) throws {
+    self.operatorSet = operatorSet
+    self.elementType = elementType
+    self.tensors = tensors
+    self.shapes = shapes
+    names = Set(tensors.map(\.name))
+    result.input = name("input")
+    let output = name("output")
+    values.append(result.input)
+    for node in graph.nodes {
+      self.node = node
+      values.append(try OperationRow.of(node.kind).lower(&self))
+    }
+    result.output = output
+    result.nodes[result.nodes.count - 1].output = output
+  }
+
+  private mutating func name(_ wanted: String) -> String {
+    var result = wanted
+    while !names.insert(result).inserted {
+      numbers[wanted, default: 0] += 1
+      result = "\(wanted)_\(numbers[wanted]!)"
+    }
+    return result
+  }
+
+  // MARK: What rows are made of
+
+  /// The value that the node takes.
+  var input: String { inputs[0] }
+
+  /// All of them.
+  var inputs: [String] { node.inputs.map { values[$0] } }
+
+  /// Whether the node takes N x C x H x W, not N x C.
+  var takesMap: Bool {
+    if case .map = shapes[node.inputs[0]] { true } else { false }
+  }
+
+  /// Channels, height and width of the map that the node takes.
+  var mapSizes: (channels: Int, height: Int, width: Int) {
+    guard case .map(let channels?, let height?, let width?) = shapes[node.inputs[0]] else {
+      preconditionFailure("\(node.kind) takes a map, of a size that is known")
+    }
+    return (channels, height, width)
+  }
+
+  /// An attribute of the node that is a pair or a single number.
+  func attribute(_ name: String) -> [Int] { node.attribute(name) }
+
+  /// The sizes of a kernel or matrix.
+  func shape(_ operand: String) -> Shape { tensors[node.operand(operand)!].shape }
+
+  /// Appends an operation that belongs to the node.
+  ///
+  /// - Returns: the name of its value.
+  mutating func append(
+    _ operation: String, _ inputs: String?..., attributes: [String: ONNXGraph.Attribute] = [:]
+  ) -> String {
+    append(operation, inputs.map { $0 ?? "" }, attributes: attributes)
+  }
+
+  mutating func append(
+    _ operation: String, _ inputs: [String], attributes: [String: ONNXGraph.Attribute] = [:]
+  ) -> String {
+    append(operation, inputs, attributes: attributes, of: node.block)
+  }
+
+  private mutating func append(
+    _ operation: String, _ inputs: [String], attributes: [String: ONNXGraph.Attribute],
+    of owner: String?
+  ) -> String {
+    let name = name((owner.map { "\($0)/" } ?? "") + operation)
+    let present = inputs.reversed().drop { $0.isEmpty }.reversed()
+    result.nodes.append(
+      ONNXGraph.Node(
+        operation: operation, inputs: Array(present), output: name, name: name,
+        attributes: attributes))
+    return name
+  }
+
+  /// A tensor of the node; int8 weights as the numbers that they stand for.
+  ///
+  /// - Parameter shape: another one of as many elements; nil for its own.
+  /// - Returns: nil if the node has none.
+  mutating func tensor(_ operand: String, as shape: Shape? = nil) -> String? {
+    guard let index = node.operand(operand) else { return nil }
+    let shape = shape ?? tensors[index].shape
+    guard let scales = tensors[index].scales else { return initializer(index, shape) }
+    let use = Use.weights(index, shape.dimensions)
+    if let name = initializers[use] { return name }
+    let steps = initializer(index, shape)
+    // Safe: scales are numbers in memory.
+    let tensor = try! Tensor(float32: scales, shape: [scales.count], name: steps)
+    let scale = add(OutputTensor(name: name("\(steps)_scale"), tensor), .scales(of: index))
+    let weights = append(
+      "DequantizeLinear", [steps, scale], attributes: ["axis": .integer(0)], of: steps)
+    initializers[use] = weights
+    return weights
+  }
+
+  /// One number for each channel, or one for all, in the shape that stands beside what the node takes.
+  ///
+  /// - Returns: nil if the node has none.
+  mutating func channels(_ operand: String) -> String? {
+    guard let index = node.operand(operand) else { return nil }
+    let count = tensors[index].shape[0]
+    return initializer(index, takesMap && count > 1 ? [count, 1, 1] : [count])
+  }
+
+  private mutating func initializer(_ index: Int, _ shape: Shape) -> String {
+    let use = Use.tensor(index, shape.dimensions)
+    if let name = initializers[use] { return name }
+    var tensor = tensors[index].reshaped(to: shape)
+    let isFirst = result.initializers.allSatisfy { $0.source != .tensor(index) }
+    if !isFirst { tensor.name = name(tensor.name) }
+    initializers[use] = add(tensor, isFirst ? .tensor(index) : .none)
+    return initializers[use]!
+  }
+
+  /// One number, of the network's type.
+  mutating func constant(_ number: Double) -> String {
+    constant(.constant(number), named: "\(number)", [number], [], elementType)
+  }
+
+  /// How much larger each axis of N x C x H x W becomes.
+  mutating func factors(_ height: Int, _ width: Int) -> String {
+    constant(
+      .upsampling([height, width]), named: "factors", [1, 1, Double(height), Double(width)], [4],
+      .float32)
+  }
+
+  /// How many zeros stand before and behind each axis of N x C x H x W.
+  mutating func padding(_ sizes: [Int]) -> String {
+    integers([0, 0] + sizes + [0, 0] + sizes, named: "padding")
+  }
+
+  /// A vector of integers.
+  mutating func integers(_ numbers: [Int], named wanted: String) -> String {
+    // Safe: numbers in memory.
+    constant(.integers(numbers), named: wanted) {
+      OutputTensor(
+        name: $0,
+        try! Tensor(int64: numbers.map(Int64.init), shape: [numbers.count], name: $0))
+    }
+  }
+
+  /// A vector of nothing.
+  mutating func nothing() -> String { constant(.nothing, named: "nothing", [], [0], .float32) }
+
+  private mutating func constant(
+    _ use: Use, named wanted: String, _ numbers: [Double], _ shape: Shape, _ type: ElementType
+  ) -> String {
+    constant(use, named: wanted) {
+      // Safe: numbers in memory, of a type that weights come in.
+      OutputTensor(
+        name: $0, shape: shape, try! Tensor(float64: numbers, shape: shape, name: $0),
+        as: NumberFormat(type)!)
+    }
+  }
+
+  private mutating func constant(
+    _ use: Use, named wanted: String, _ make: (_ name: String) -> OutputTensor
+  ) -> String {
+    if let name = initializers[use] { return name }
+    initializers[use] = add(make(name("constant/" + wanted)), .none)
+    return initializers[use]!
+  }
+
+  private mutating func add(
+    _ tensor: OutputTensor, _ source: ONNXGraph.Initializer.Source
+  ) -> String {
+    result.initializers.append(ONNXGraph.Initializer(tensor: tensor, source: source))
+    return tensor.name
+  }
+}
