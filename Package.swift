@@ -63,10 +63,11 @@ let package = Package(
       name: "Checksums",
       dependencies: ["CDeflate", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
+    .target(name: "CPartialFiles"),
     .target(name: "CPreallocation"),
     .target(name: "CThreads"),
     .target(
-      name: "Tensors", dependencies: ["Checksums", "CPreallocation", "CThreads"],
+      name: "Tensors", dependencies: ["Checksums", "CPartialFiles", "CPreallocation", "CThreads"],
       swiftSettings: settings),
     .target(name: "JSON", dependencies: ["Tensors"], swiftSettings: settings),
     .target(name: "Graphs", dependencies: ["Tensors"], swiftSettings: settings),

@@ -17,13 +17,15 @@ enum ExpectedGlobals {
   ///
   /// - Parameter known: names that the reader has understood from the way this file uses them.
   static func report(of graphs: [ObjectGraph], known: Set<String> = []) -> [PickledGlobal] {
-    var calls: [String: Int] = [:]
-    for graph in graphs {
-      for global in graph.globals { calls[global.qualifiedName, default: 0] += global.calls }
+    var calls: [String: (all: Int, news: Int)] = [:]
+    for global in graphs.lazy.flatMap(\.globals) {
+      calls[global.qualifiedName, default: (0, 0)].all += global.calls
+      calls[global.qualifiedName, default: (0, 0)].news += global.news
     }
     return calls.sorted { $0.key < $1.key }.map { name, calls in
       PickledGlobal(
-        name: name, calls: calls, isExpected: contains(name) || known.contains(name))
+        name: name, calls: calls.all, runs: calls.all > calls.news,
+        isExpected: contains(name) || known.contains(name))
     }
   }
 

@@ -63,12 +63,16 @@ public struct PickledGlobal: Equatable, Sendable {
   public var name: String
   /// How often it would have been called by Python.
   public var calls: Int
+  /// Whether Python would run it as a function, or as a class with arguments: more than making an empty
+  /// object of a class.
+  public var runs: Bool
   /// Whether it is one of the names that checkpoints consist of, which repconv interprets itself.
   public var isExpected: Bool
 
-  public init(name: String, calls: Int, isExpected: Bool) {
+  public init(name: String, calls: Int, runs: Bool = false, isExpected: Bool) {
     self.name = name
     self.calls = calls
+    self.runs = runs
     self.isExpected = isExpected
   }
 }

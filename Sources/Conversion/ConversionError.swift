@@ -3,6 +3,10 @@ public import Tensors
 /// Why a conversion was refused before anything was read or written.
 @nonexhaustive
 public enum ConversionError: Error, Equatable, Sendable {
+  /// Something may be wrong, and nothing may be.
+  case warned(path: String, [Note])
+  /// It is no whole network that is known, and should be one.
+  case notWhole(path: String, reason: String)
   /// The file is of another family than was asked for.
   case notFrom(path: String, asked: String, found: String)
   /// No writer has this file name extension.
@@ -57,6 +61,10 @@ public enum Incomparable: Equatable, Sendable {
 extension ConversionError: CustomStringConvertible {
   public var description: String {
     switch self {
+    case .warned(let path, let notes):
+      "\(path): \(notes.map(\.description).joined(separator: "; and ")).\n  This is an error where warnings are."
+    case .notWhole(let path, let reason):
+      "\(path): it is no whole network that is known: \(reason).\n  Nothing was written; use a file that is complete."
     case .notFrom(let path, let asked, let found):
       "\(path): it is not a \(asked) file: it is \(found).\n  What is found in the file decides how it is read."
     case .unknownExtension(let path, let known):

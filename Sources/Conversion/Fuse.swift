@@ -112,11 +112,12 @@ public func fuse(
     mapping: Mapping(
       dialect: network.dialect.name, names: names.name,
       renamings: plan.mapping(to: model.tensors), dropped: DroppedTensors.grouped(plan.dropped)),
-    notes: plan.allNotes
+    notes: plan.allNotes + deployKernels.differenceNotes
       + plan.epsilonNotes(given: options.epsilon, writtenAs: names)
       + (input.flatMap { format.note(leavingOut: $0.convention, names: names) } ?? [])
       + options.metadata.notes + format.notes(leavingOut: metadata),
     quantization: quantization)
+  try report.source.require(options.reading, with: report.notes)
   if format.isGraph { report.output.tensors -= model.removeUnused(from: &report.mapping) }
   try model.tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }

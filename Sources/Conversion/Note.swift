@@ -10,6 +10,12 @@ public enum Note: Equatable, Sendable {
   case remark(String)
   /// What is taken for granted of blocks of a family, as no tensor shows it.
   case assumed(family: String, Assumption)
+  /// Loading the pickle in Python would run these, which weights do not need; none was run.
+  case wouldRun([String])
+  /// It seems to be a whole network of a known kind that is damaged.
+  case damaged(family: String, reason: String)
+  /// Deploy kernels beside live branches differ from what these give: so many blocks, and the worst.
+  case deployKernelsDiffer(Int, path: String, by: Double, scale: Double)
   /// The pickle names these globals, which weights do not need; none was run.
   case unusualGlobals([String])
   /// The first convolution expects `order`; the code whose names the output has feeds `fed`.
@@ -38,13 +44,30 @@ public enum Note: Equatable, Sendable {
   case namesKept
 
   /// Whether it tells of a pickle's globals.
-  var isAboutGlobals: Bool { if case .unusualGlobals = self { true } else { false } }
+  var isAboutGlobals: Bool {
+    switch self {
+    case .unusualGlobals, .wouldRun: true
+    default: false
+    }
+  }
+
+  /// Whether something may be wrong, so that it should be seen whatever else is.
+  public var isWarning: Bool {
+    switch self {
+    case .wouldRun, .damaged, .deployKernelsDiffer: true
+    case .assumed(_, let assumption): assumption.isDoubtful
+    default: false
+    }
+  }
 
   /// For scripts.
   public var kind: String {
     switch self {
     case .remark: "remark"
     case .assumed: "assumed"
+    case .wouldRun: "would run"
+    case .damaged: "damaged"
+    case .deployKernelsDiffer: "deploy kernels differ"
     case .unusualGlobals: "unusual globals"
     case .channelOrder: "channel order"
     case .inputLeftOut: "input left out"
@@ -66,10 +89,17 @@ extension Note: CustomStringConvertible {
     switch self {
     case .remark(let text): text
     case .assumed(let family, let assumption): "blocks of \(family) are \(assumption.text)"
+    case .wouldRun(let names):
+      "loading the pickle in Python would run \(Note.list(names)), which weights do not need; nothing was run here"
+    case .damaged(let family, let reason):
+      "it seems to be a \(family) that is damaged: \(reason)"
+    case .deployKernelsDiffer(let count, let path, let difference, let scale):
+      (count == 1
+        ? "the deploy kernel beside the branches of '\(path)' differs"
+        : "the deploy kernels beside the branches of \(count) blocks differ, that of '\(path)'")
+        + " by up to \(brief(difference)), where the largest weight is \(brief(scale)); the branches were trusted"
     case .unusualGlobals(let names):
-      "the pickle names \(names.prefix(4).joined(separator: ", "))"
-        + (names.count > 4 ? " and \(names.count - 4) more" : "")
-        + ", which weights do not need; none was run"
+      "the pickle names \(Note.list(names)), which weights do not need; none was run"
     case .channelOrder(let order, let project, let fed, let isAsked):
       "the first convolution expects \(order.rawValue)\(isAsked ? ", as asked" : ""); the code of \(project) feeds \(fed.rawValue)"
     case .inputLeftOut(let input, let names, let usual):
@@ -94,6 +124,33 @@ extension Note: CustomStringConvertible {
   }
 }
 
+extension [DeployKernelComparison] {
+  /// What should be said of those that differ: of a few each, of many the worst.
+  var differenceNotes: [Note] {
+    let differing = filter { !$0.agrees }
+    let few = 3
+    guard differing.count > few else {
+      return differing.map {
+        .deployKernelsDiffer(1, path: $0.path, by: $0.largestDifference, scale: $0.scale)
+      }
+    }
+    let worst = differing.max { $0.largestDifference < $1.largestDifference }!
+    return [
+      .deployKernelsDiffer(
+        differing.count, path: worst.path, by: worst.largestDifference, scale: worst.scale)
+    ]
+  }
+}
+
+extension Note {
+  /// The first of some names.
+  private static func list(_ names: [String]) -> String {
+    let few = 4
+    return names.prefix(few).map(printable).joined(separator: ", ")
+      + (names.count > few ? " and \(names.count - few) more" : "")
+  }
+}
+
 extension FusionPlan {
   /// What should be said of it.
   var allNotes: [Note] {
@@ -104,13 +161,15 @@ extension FusionPlan {
 extension Checkpoint {
   /// What its reader has to say, and the unusual globals if there are any.
   var allNotes: [Note] {
-    let names = unusualGlobals.map(\.name)
-    return notes.map { .remark($0) } + (names.isEmpty ? [] : [.unusualGlobals(names)])
+    let running = unusualGlobals.filter(\.wouldRun).map(\.name)
+    let others = unusualGlobals.filter { !$0.wouldRun }.map(\.name)
+    return notes.map { .remark($0) } + (running.isEmpty ? [] : [.wouldRun(running)])
+      + (others.isEmpty ? [] : [.unusualGlobals(others)])
   }
 }
 
 extension Note: Encodable {
   public func encode(to encoder: any Encoder) throws {
-    try encoder.encode(members: ["kind": kind, "text": description])
+    try encoder.encode(members: ["kind": kind, "text": description, "warning": isWarning])
   }
 }

@@ -3,6 +3,7 @@ public import Checkpoints
 internal import Checksums
 internal import RVD
 internal import Tensors
+internal import Topologies
 
 /// Reads the directory and the object graph of any file that is known, but no weights.
 ///
@@ -45,4 +46,17 @@ func fileDigest(_ path: String) throws -> String {
     next += size
   }
   return hash.finalize().hexadecimal
+}
+
+extension FileSummary {
+  /// Throws if the file is not as the options want it.
+  ///
+  /// - Parameter notes: what else is said of it.
+  func require(_ options: ReadingOptions, with notes: [Note] = []) throws(ConversionError) {
+    if options.requiresWhole, let deviation {
+      throw .notWhole(path: path, reason: deviation.reason)
+    }
+    let warnings = (self.notes + notes).filter(\.isWarning)
+    if options.isStrict, !warnings.isEmpty { throw .warned(path: path, warnings) }
+  }
 }

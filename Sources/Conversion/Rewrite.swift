@@ -232,6 +232,7 @@ func write(
   _ options: RewriteOptions, architecture: String?
 ) throws -> RewriteReport {
   var (model, report) = (model, report)
+  try report.source.require(options.reading, with: report.notes)
   if format.isGraph { report.output.tensors -= model.removeUnused(from: &report.mapping) }
   try model.tensors.requireUniqueNames(path: report.output.path)
   if options.isDryRun { return report }

@@ -70,6 +70,10 @@ private func verifyAsRead(
     epsilonSource: epsilonSource(network, given: options.epsilon), verification: verification,
     dropped: DroppedTensors.grouped(plan.dropped))
   report.train.notes += plan.allNotes
+  try report.train.require(options.reading)
+  var readingOfSecond = options.reading
+  readingOfSecond.requiresWhole = false
+  try report.deploy.require(readingOfSecond)
   try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
   try report.deploy.verifyChecksums(of: deployNetwork.parameters.map(\.tensor))
   if !verification.holds {

@@ -55,6 +55,8 @@ public struct ObjectGraph: Sendable {
     public var module: String
     public var name: String
     public var calls: Int
+    /// How many of these make no more than an empty object of a class (NEWOBJ).
+    public var news = 0
     public var qualifiedName: String { "\(module).\(name)" }
   }
 

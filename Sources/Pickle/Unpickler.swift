@@ -392,7 +392,10 @@ extension Unpickler {
   private mutating func pushCall(
     _ callable: Handle, _ arguments: [Handle], keywords: Handle? = nil, isNew: Bool = false
   ) throws(ReadError) {
-    if case .global(let index) = graph[callable] { graph.globals[index].calls += 1 }
+    if case .global(let index) = graph[callable] {
+      graph.globals[index].calls += 1
+      if isNew { graph.globals[index].news += 1 }
+    }
     try push(.object(graph.objects.count))
     graph.objects.append(
       .init(

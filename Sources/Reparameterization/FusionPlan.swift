@@ -193,7 +193,7 @@ public struct FusionPlan: Sendable {
       notes.append(
         "\(alone) block\(alone == 1 ? " is" : "s are") in deploy form already and passed through")
     }
-    if case .failure(let deviation)? = structure {
+    if case .failure(let deviation)? = structure, deviation.isForeign {
       notes.append("not known as a whole (\(deviation.reason)), so there is no graph of it")
     }
     return notes
@@ -244,7 +244,8 @@ public struct FusionPlan: Sendable {
       actual = "By its shapes it is no whole \(network.dialect.family.name): \(error.reason)."
     }
     throw .wrongArchitecture(
-      path: network.path, asked: architecture.name, differences: differences, actual: actual)
+      path: network.path, asked: architecture.name, differences: differences.map(\.text),
+      actual: actual)
   }
 
   /// The deploy form's tensors, in the order of the steps: a fused block's weight and then its bias.

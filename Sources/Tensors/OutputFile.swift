@@ -1,3 +1,4 @@
+internal import CPartialFiles
 internal import CPreallocation
 internal import Dispatch
 
@@ -56,8 +57,10 @@ private struct FileIdentity: Equatable {
 
 /// A file that appears under its name only when it is complete.
 ///
-/// Bytes go to a hidden file beside the target; `commit` renames it. Without `commit` the target is
-/// never touched and the hidden file is removed.
+/// Bytes go to a file without a name, which vanishes with the process whatever ends it, or, where the file
+/// system has none, to a hidden file beside the target; `commit` gives it the target's name. Without
+/// `commit` the target is never touched and nothing is left. Hidden files that a process which was killed
+/// left behind are removed when the same target is written again.
 ///
 /// `@unchecked Sendable`: `write` may be called from several threads at once, on parts of the file
 /// that do not overlap, and touches `written` alone, in turn; everything else belongs to one thread.
@@ -69,13 +72,15 @@ public final class OutputFile: @unchecked Sendable {
   /// Called after bytes were written, from the thread that wrote them, and with the size of the file
   /// when it is reserved.
   public var onWrite: (@Sendable (_ written: Int, _ total: Int?) -> Void)?
-  /// Where the bytes are until `commit`.
-  public let partialPath: String
+  /// Where the bytes can be read until `commit`.
+  public private(set) var partialPath: String
   /// A file that belongs to this one, and gets its name right before it does; see `makeCompanion`.
   public private(set) var companion: OutputFile?
   private let replaces: Bool
   private let inputs: [String]
   private var descriptor: CInt
+  /// What a signal that ends the process is to remove is remembered by; nil if there is nothing.
+  private var remembered: CInt?
   /// Bytes that were given to the kernel; belongs to whose turn it is.
   private var written = 0
   /// The kernel lets one writer at a time into a file, and others wait with a busy processor.
@@ -85,7 +90,16 @@ public final class OutputFile: @unchecked Sendable {
   ///   - replace: whether an existing file may be replaced.
   ///   - inputs: files that it is made from. None of them is ever replaced, under whatever name.
   /// - Throws: `WriteError`.
-  public init(path: String, replace: Bool, from inputs: [String] = []) throws(WriteError) {
+  public convenience init(
+    path: String, replace: Bool, from inputs: [String] = []
+  ) throws(WriteError) {
+    try self.init(path: path, replace: replace, from: inputs, isHidden: false)
+  }
+
+  /// - Parameter isHidden: whether it has a hidden name until it is complete, even where it need have none.
+  package init(
+    path: String, replace: Bool, from inputs: [String] = [], isHidden: Bool
+  ) throws(WriteError) {
     self.path = path
     self.inputs = inputs
     replaces = replace
@@ -107,16 +121,25 @@ public final class OutputFile: @unchecked Sendable {
       guard replace else { throw .exists(path: path) }
       if status.st_mode & S_IFMT == S_IFREG { replacedMode = status.st_mode & 0o777 }
     }
-    partialPath = OutputFile.temporarySibling(of: path)
-    descriptor = unsafe open(
-      partialPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, replacedMode ?? 0o666)
-    guard descriptor >= 0 else {
-      let number = errno
-      let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
-      if number == ENOENT, !folder.isEmpty, unsafe access(folder, F_OK) != 0 {
-        throw .failed(path: path, reason: "there is no folder '\(folder)'")
+    let mode = replacedMode ?? 0o666
+    let cut = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+    let folder = cut.map { String(path[...$0]) } ?? "."
+    descriptor = isHidden ? -1 : unsafe partial_open_unnamed(folder, mode)
+    partialPath = "/proc/self/fd/\(descriptor)"
+    if descriptor < 0 {
+      OutputFile.removeAbandoned(of: path)
+      partialPath = OutputFile.temporarySibling(of: path)
+      descriptor = unsafe open(partialPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+      guard descriptor >= 0 else {
+        let number = errno
+        if number == ENOENT, unsafe access(folder, F_OK) != 0 {
+          let name = folder.count > 1 ? String(folder.dropLast()) : folder
+          throw .failed(path: path, reason: "there is no folder '\(name)'")
+        }
+        throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(number))")
       }
-      throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(number))")
+      partial_lock(descriptor)
+      remembered = unsafe partial_remember(partialPath)
     }
     // Who may read the file that it replaces may read this one, and nobody else. A file system without
     // permissions has none to keep.
@@ -125,13 +148,38 @@ public final class OutputFile: @unchecked Sendable {
 
   deinit { discard() }
 
-  private static func temporarySibling(of path: String) -> String {
+  /// The folder of a target, with its slash, and what hidden files of it begin with.
+  private static func hiddenPrefix(of path: String) -> (folder: String, name: String) {
     let cut = path.utf8.lastIndex(of: UInt8(ascii: "/")).map(path.utf8.index(after:))
-    let folder = cut.map { String(path[..<$0]) } ?? ""
     let name = cut.map { String(path[$0...]) } ?? path
     // Names have at most 255 bytes, and this one is longer than the target's.
     let part = name.utf8.count > 200 ? String(decoding: name.utf8.suffix(200), as: UTF8.self) : name
-    return "\(folder).\(part).\(getpid()).partial"
+    return (cut.map { String(path[..<$0]) } ?? "", ".\(part).")
+  }
+
+  private static let partialSuffix = ".partial"
+
+  private static func temporarySibling(of path: String) -> String {
+    let (folder, name) = hiddenPrefix(of: path)
+    return "\(folder)\(name)\(getpid())\(partialSuffix)"
+  }
+
+  /// Removes hidden files of a target that no process is writing any more.
+  private static func removeAbandoned(of path: String) {
+    let (folder, prefix) = hiddenPrefix(of: path)
+    guard let entries = unsafe opendir(folder.isEmpty ? "." : folder) else { return }
+    defer { unsafe closedir(entries) }
+    while let entry = unsafe readdir(entries) {
+      // Safe: the name ends with a zero inside the entry.
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 1) { unsafe String(cString: $0) }
+      }
+      let number = name.dropFirst(prefix.count).dropLast(partialSuffix.count)
+      guard name.hasPrefix(prefix), name.hasSuffix(partialSuffix), Int(number) != nil,
+        unsafe partial_is_abandoned(folder + name) != 0
+      else { continue }
+      unsafe unlink(folder + name)
+    }
   }
 
   /// Begins a second file, named as this one with `suffix` behind it. `commit` gives both their names, or
@@ -266,8 +314,10 @@ public final class OutputFile: @unchecked Sendable {
     if sync && fsync(descriptor) != 0 {
       throw .failed(path: path, reason: "flushing it failed: \(lowercasedReason(errno))")
     }
+    try giveName()
     let closed = close(descriptor)
     descriptor = -1
+    defer { forget() }
     guard closed == 0 else {
       let reason = lowercasedReason(errno)
       unsafe unlink(partialPath)
@@ -298,6 +348,22 @@ public final class OutputFile: @unchecked Sendable {
     if sync { try syncFolder() }
   }
 
+  /// Gives a file without a name that of a hidden one.
+  private func giveName() throws(WriteError) {
+    guard remembered == nil else { return }
+    let name = OutputFile.temporarySibling(of: path)
+    remembered = unsafe partial_remember(name)
+    guard unsafe partial_link(descriptor, name) == 0 else {
+      throw .failed(path: path, reason: "naming it failed: \(lowercasedReason(errno))")
+    }
+    partialPath = name
+  }
+
+  private func forget() {
+    if let remembered { partial_forget(remembered) }
+    remembered = nil
+  }
+
   private func syncFolder() throws(WriteError) {
     let cut = path.utf8.lastIndex(of: UInt8(ascii: "/"))
     let folder = cut.map { String(path[...$0]) } ?? "."
@@ -315,6 +381,11 @@ public final class OutputFile: @unchecked Sendable {
     guard descriptor >= 0 else { return }
     close(descriptor)
     descriptor = -1
-    unsafe unlink(partialPath)
+    if remembered != nil { unsafe unlink(partialPath) }
+    forget()
   }
+
+  /// From now on signals that end the process (SIGINT, SIGTERM, SIGHUP) first remove what is not complete.
+  /// Meant for programs, not for libraries.
+  public static func cleanOnSignals() { partial_clean_on_signals() }
 }

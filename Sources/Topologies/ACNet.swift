@@ -22,7 +22,9 @@ extension Topology {
       } else if assembly.has("conv1"), assembly.has("conv3") {
         try assembly.appendCifarQuick()
       } else {
-        throw Deviation(reason: "no tensor tells how blocks of ACB at such paths are put together")
+        throw Deviation(
+          reason: "no tensor tells how blocks of ACB at such paths are put together",
+          isForeign: true)
       }
       let structure = try assembly.structure()
       try structure.require(of: network)

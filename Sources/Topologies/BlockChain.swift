@@ -15,13 +15,21 @@ struct BlockChain {
       network.blocks.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
     guard let root = network.dialect.root else {
       throw Deviation(
-        reason: "no tensor tells how networks of \(network.dialect.name) are put together")
+        reason: "no tensor tells how networks of \(network.dialect.name) are put together",
+        isForeign: true)
     }
-    guard byPath[root] != nil else { throw Deviation(reason: "there is no block '\(root)'") }
+    guard byPath[root] != nil else {
+      // Where further blocks have the names of its stages, it is the first one that has got lost.
+      let stages = root.prefix { !$0.isNumber }
+      throw Deviation(
+        reason: "there is no block '\(root)'",
+        isForeign: !byPath.keys.contains { $0.hasPrefix(stages) })
+    }
     let other = network.parameters.first { if case .other = $0.role { true } else { false } }
     if let other {
       throw Deviation(
-        reason: "'\(other.originalName)' is not part of a \(network.dialect.family.name)")
+        reason: "'\(other.originalName)' is not part of a \(network.dialect.family.name)",
+        isForeign: true)
     }
   }
 
@@ -132,7 +140,8 @@ struct BlockChain {
     let expected = Set(branches.map(\.layer))
     guard let layer = found.symmetricDifference(expected).min() else { return }
     throw Deviation(
-      reason: "block '\(block.path)' \(found.contains(layer) ? "has" : "lacks") a \(layer) branch, "
+      reason:
+        "block '\(block.path)' \(found.contains(layer) ? "has" : "lacks") \("\(layer)".withArticle) branch, "
         + "with \(shape.inputChannels) channels in, \(shape.outputChannels) out and stride "
         + "\(shape.stride)")
   }

@@ -16,7 +16,9 @@ extension Topology {
       } else if network.block(at: "stem.0.depthwise") != nil {
         try assembly.appendMobileNet()
       } else {
-        throw Deviation(reason: "it has neither the paths of a ResNet nor those of a MobileNet")
+        throw Deviation(
+          reason: "it has neither the paths of a ResNet nor those of a MobileNet",
+          isForeign: true)
       }
       let structure = try assembly.structure()
       try structure.require(of: network)

@@ -119,7 +119,8 @@ private struct FastViTSizes {
   init(of network: Network) throws(Deviation) {
     guard network.dialect.root == "patch_embed.0" else {
       throw Deviation(
-        reason: "no tensor tells how networks of \(network.dialect.name) are put together")
+        reason: "no tensor tells how networks of \(network.dialect.name) are put together",
+        isForeign: true)
     }
     func shape(_ name: String) -> Shape? { network[.other(name: name)]?.tensor.shape }
     func isMixer(_ path: String) -> Bool {
@@ -169,7 +170,7 @@ private struct FastViTSizes {
       row += encoding == nil ? 2 : 3
     }
     guard let last = stages.last else {
-      throw Deviation(reason: "there is no block in 'network.0'")
+      throw Deviation(reason: "there is no block in 'network.0'", isForeign: true)
     }
     // No tensor shows it: of all that have been published, just the encoders of MobileCLIP have an
     // activation there, and one of these two.

@@ -99,7 +99,7 @@ extension RepLKNetPlan {
           inner: try size("1.pw1.conv"), kernelSize: kernel[2],
           smallKernelSize: first[ParameterAddress("small", .weight)]?.tensor.shape[2]))
     }
-    guard !stages.isEmpty else { throw Deviation(reason: "there is no stage") }
+    guard !stages.isEmpty else { throw Deviation(reason: "there is no stage", isForeign: true) }
   }
 
   func structure(classes: Int, _ norms: NormEpsilons) -> Structure {

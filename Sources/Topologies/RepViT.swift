@@ -132,7 +132,9 @@ extension RepViTPlan {
       )
       channels = rows.last!.outputs
     }
-    guard !rows.isEmpty else { throw Deviation(reason: "there is no block behind the stem") }
+    guard !rows.isEmpty else {
+      throw Deviation(reason: "there is no block behind the stem", isForeign: true)
+    }
   }
 
   func structure(classes: Int) -> Structure {

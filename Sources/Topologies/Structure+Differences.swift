@@ -3,11 +3,19 @@ public import Naming
 internal import Tensors
 
 extension Structure {
+  /// A parameter that is not as it should be.
+  public struct Difference: Equatable, Sendable {
+    /// What it is, in words.
+    public var text: String
+    /// Whether the structure has no such parameter.
+    public var isUnexpected = false
+  }
+
   /// Where the parameters of a network are not those of this structure, in words: what is missing, of
   /// another shape, or unexpected. Blocks that have branches are held to the training form, others to the
   /// deploy form.
-  public func differences(from network: Network) -> [String] {
-    var differences: [String] = []
+  public func differences(from network: Network) -> [Difference] {
+    var differences: [Difference] = []
     let names = network.parameters.map { network.dialect.label(of: $0.role) }
     let deployed = Set(network.blocks.filter { !$0.hasBranches }.map(\.path))
     func isDeployed(_ role: Role) -> Bool {
@@ -20,12 +28,14 @@ extension Structure {
       let name = network.dialect.label(of: parameter.role)
       if let found = network[parameter.role]?.tensor.shape {
         if found != parameter.shape {
-          differences.append("'\(name)' is \(found), not \(parameter.shape)")
+          differences.append(
+            Difference(text: "'\(name)' is \(found), not \(parameter.shape)"))
         }
       } else {
         let nearest = differences.count < 6 ? nearestNames(to: name, in: names, limit: 1) : []
         differences.append(
-          "'\(name)' is missing" + (nearest.first.map { " (nearest: '\($0)')" } ?? ""))
+          Difference(
+            text: "'\(name)' is missing" + (nearest.first.map { " (nearest: '\($0)')" } ?? "")))
       }
     }
     let roles = Set(wanted.map(\.role))
@@ -42,7 +52,8 @@ extension Structure {
         let squeezes = !block.family.isOwn(place.layer) && place.layer != .fused
         if isExtra, !squeezes, blocks.contains(block) { continue }
       }
-      differences.append("'\(parameter.originalName)' is unexpected")
+      differences.append(
+        Difference(text: "'\(parameter.originalName)' is unexpected", isUnexpected: true))
     }
     return differences
   }

@@ -153,8 +153,13 @@ public struct BlockShape: Equatable, Sendable {
 public struct Deviation: Error, Equatable, Sendable {
   /// Without a full stop.
   public var reason: String
+  /// Whether nothing says that it is meant to be one: its blocks stand in another kind of network.
+  public var isForeign: Bool
 
-  package init(reason: String) { self.reason = reason }
+  package init(reason: String, isForeign: Bool = false) {
+    self.reason = reason
+    self.isForeign = isForeign
+  }
 }
 
 extension Structure {

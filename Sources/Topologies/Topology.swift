@@ -52,19 +52,24 @@ extension Structure {
   public init(of network: Network, epsilon: Double? = nil) throws(Deviation) {
     let family = network.dialect.family
     guard let topology = Topology.of(family) else {
-      throw Deviation(reason: "no tensor tells how blocks of \(family.name) are put together")
+      throw Deviation(
+        reason: "no tensor tells how blocks of \(family.name) are put together",
+        isForeign: true)
     }
     if let (block, names) = network.unknownInBlocks.first {
       let resembles = network.resembles.map { ": it is a name of \($0)" }
       throw Deviation(
-        reason: "'\(names[0])' is not part of a \(block.family.name) block\(resembles ?? "")")
+        reason: "'\(names[0])' is not part of a \(block.family.name) block\(resembles ?? "")",
+        isForeign: true)
     }
     self = try topology.structure(network, epsilon)
   }
 
   /// Throws unless the parameters of a network are just those of this structure.
   func require(of network: Network) throws(Deviation) {
-    if let difference = differences(from: network).first { throw Deviation(reason: difference) }
+    let differences = differences(from: network)
+    guard let first = differences.first else { return }
+    throw Deviation(reason: first.text, isForeign: differences.contains(where: \.isUnexpected))
   }
 }
 

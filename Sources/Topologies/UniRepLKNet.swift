@@ -125,7 +125,9 @@ private struct UniRepLKNetSizes {
         stage == 0 ? "\(downsampling).3.weight" : "\(downsampling).0.weight")
       stages.append(Stage(channels: channels, blocks: blocks))
     }
-    guard !stages.isEmpty else { throw Deviation(reason: "there is no block in 'stages.0'") }
+    guard !stages.isEmpty else {
+      throw Deviation(reason: "there is no block in 'stages.0'", isForeign: true)
+    }
   }
 
   func structure(classes: Int) -> Structure {

@@ -109,6 +109,24 @@ struct InputOptions: ParsableArguments {
   }
 }
 
+/// What a file has to be for anything to be done with it.
+struct GateOptions: ParsableArguments {
+  @Flag(
+    name: .customLong("strict"),
+    help: "Treat warnings as errors: a pickle that would run code, a network that seems damaged.")
+  var isStrict = false
+
+  @Flag(
+    name: .customLong("whole"),
+    help: "Fail unless the network is known as a whole, whatever its depth and width.")
+  var requiresWhole = false
+
+  func apply(to options: inout ReadingOptions) {
+    options.isStrict = isStrict
+    options.requiresWhole = requiresWhole
+  }
+}
+
 /// Options that say how the output is to be written.
 struct OutputOptions: ParsableArguments {
   @Option(
@@ -344,6 +362,7 @@ struct RewriteArguments: ParsableArguments {
   @OptionGroup var metadata: MetadataArguments
   @OptionGroup var report: ReportOptions
   @OptionGroup var input: InputOptions
+  @OptionGroup var gates: GateOptions
   @OptionGroup var output: OutputOptions
 }
 

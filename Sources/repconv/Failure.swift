@@ -38,7 +38,7 @@ func status(of error: any Error) -> Status? {
     return .notDone
   case let error as ConversionError:
     switch error {
-    case .notFinite, .notProven: return .checkFailed
+    case .notFinite, .notProven, .warned, .notWhole: return .checkFailed
     default: return .notDone
     }
   case let error as FusionError:

@@ -57,6 +57,7 @@ struct Fuse: ParsableCommand {
   @OptionGroup var metadata: MetadataArguments
   @OptionGroup var reportOptions: ReportOptions
   @OptionGroup var inputOptions: InputOptions
+  @OptionGroup var gates: GateOptions
   @OptionGroup var outputOptions: OutputOptions
 
   func validate() throws {
@@ -66,6 +67,7 @@ struct Fuse: ParsableCommand {
   func run() throws {
     var options = FuseOptions()
     options.reading = try inputOptions.reading()
+    gates.apply(to: &options.reading)
     options.writing = try outputOptions.writing(
       with: inputOptions, dialects: options.reading.dialects + Dialect.onRequest, reportOptions)
     options.architecture = arch
@@ -77,7 +79,7 @@ struct Fuse: ParsableCommand {
     options.isDryRun = reportOptions.isDryRun
     options.isVerified = verify
     let report = try fuse(input, to: output, options: options)
-    for warning in report.warnings { printError("repconv: warning: \(warning)") }
+    printWarnings(report.source.notes + report.notes)
     if reportOptions.quiet && !reportOptions.isDryRun { return }
     try printReport(report, of: Fuse.self, asJSON: reportOptions.json) {
       reportOptions.isDryRun
@@ -87,29 +89,6 @@ struct Fuse: ParsableCommand {
 }
 
 extension FuseReport {
-  /// What may be wrong, and is to be seen whatever else is printed.
-  fileprivate var warnings: [String] {
-    let differing = besideBranches.filter { !$0.agrees }
-    var warnings: [String] = []
-    let few = 3
-    if differing.count > few {
-      let worst = differing.max { $0.largestDifference < $1.largestDifference }!
-      warnings.append(
-        "the deploy kernels beside the branches of \(differing.count) blocks differ, that of '\(worst.path)' "
-          + "by up to \(brief(worst.largestDifference)), where the largest weight is \(brief(worst.scale)); the branches were trusted"
-      )
-    } else {
-      warnings = differing.map {
-        "the deploy kernel beside the branches of '\($0.path)' differs by "
-          + "up to \(brief($0.largestDifference)), where the largest weight is \(brief($0.scale)); the branches were trusted"
-      }
-    }
-    for case .assumed(let family, let assumption) in notes where assumption.isDoubtful {
-      warnings.append(Note.assumed(family: family, assumption).advised)
-    }
-    return warnings
-  }
-
   /// For a person, after writing.
   fileprivate var text: String {
     var lines = ["\(source.path) → \(output.path)"]
@@ -138,7 +117,9 @@ extension FuseReport {
     lines += quantization?.rows ?? []
     lines += metadata?.rows ?? []
     lines += mapping.droppedRows
-    for note in source.notes + notes { lines.append(row("note", note.advised)) }
+    for note in source.notes + notes where !note.isWarning {
+      lines.append(row("note", note.advised))
+    }
     lines.append(
       row(
         "wrote",

@@ -13,7 +13,7 @@ extension Mapping {
         numeric: [])
     ]
     lines += droppedRows
-    for note in notes { lines.append(row("note", note.advised)) }
+    for note in notes where !note.isWarning { lines.append(row("note", note.advised)) }
     return lines.joined(separator: "\n")
   }
 

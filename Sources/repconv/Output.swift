@@ -64,3 +64,8 @@ func printOutput(_ text: String) throws(OutputError) {
   let reason = unsafe String(cString: strerror(failure))
   throw OutputError(reason: reason.prefix(1).lowercased() + reason.dropFirst())
 }
+
+/// Says on standard error what may be wrong.
+func printWarnings(_ notes: [Note]) {
+  for note in notes where note.isWarning { printError("repconv: warning: \(note.advised)") }
+}

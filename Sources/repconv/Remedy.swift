@@ -89,7 +89,7 @@ extension Note {
 
   private var advice: String? {
     switch self {
-    case .unusualGlobals: "'repconv inspect --all' lists them"
+    case .unusualGlobals, .wouldRun: "'repconv inspect --all' lists them"
     case .channelOrder(_, _, let fed, let isAsked):
       isAsked
         ? nil

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conversion
+import Tensors
 
 @main
 struct Repconv: ParsableCommand {
@@ -29,6 +30,7 @@ struct Repconv: ParsableCommand {
     ])
 
   static func main() {
+    OutputFile.cleanOnSignals()
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -12,6 +12,7 @@ extension RewriteArguments {
   ) throws {
     var options = RewriteOptions()
     options.reading = try input.reading()
+    gates.apply(to: &options.reading)
     options.writing = try self.output.writing(
       with: input, dialects: options.reading.dialects + Dialect.onRequest, report)
     options.channels = channels
@@ -21,6 +22,7 @@ extension RewriteArguments {
     options.isDryRun = report.isDryRun
     change(&options)
     let result = try rewrite(source, to: output, options: options)
+    printWarnings(result.source.notes + result.notes)
     if report.quiet && !report.isDryRun { return }
     try printReport(result, of: command, asJSON: report.json) {
       report.isDryRun
@@ -60,7 +62,9 @@ extension RewriteReport {
     lines += quantization?.rows ?? []
     lines += metadata?.rows ?? []
     lines += mapping.droppedRows
-    for note in source.notes + notes { lines.append(row("note", note.advised)) }
+    for note in source.notes + notes where !note.isWarning {
+      lines.append(row("note", note.advised))
+    }
     lines.append(row("wrote", "\(output.format), \(size(output.byteCount ?? 0))\(output.gain)"))
     lines += output.externalDataRows
     if let digest = output.contentDigest { lines.append(row("content", "sha256 \(digest)")) }

@@ -63,6 +63,7 @@ struct Verify: ParsableCommand {
   @Option(help: ArgumentHelp("Which random numbers.", valueName: "n"))
   var seed: UInt64 = 0
 
+  @OptionGroup var gates: GateOptions
   @OptionGroup var arguments: ComparisonArguments
 
   func validate() throws {
@@ -80,9 +81,11 @@ struct Verify: ParsableCommand {
   func run() throws {
     var options = try arguments.options()
     options.architecture = arch
+    gates.apply(to: &options.reading)
     let report = try verify(train, deploy, options: options)
     let run = try runNetworks(of: report, options)
     let holds = report.holds && run.holds
+    printWarnings(report.train.notes + report.deploy.notes)
     try printReport(
       VerifyOutput(holds: holds, report: report, run: run), of: Verify.self,
       asJSON: arguments.json
@@ -165,7 +168,9 @@ struct Verify: ParsableCommand {
           "the deploy file also holds the branches of \(count(proof.blocksWithBranches, "block"))"))
     }
     lines += report.dropped.map(\.row)
-    for note in report.train.notes + report.deploy.notes { lines.append(row("note", note.advised)) }
+    for note in report.train.notes + report.deploy.notes where !note.isWarning {
+      lines.append(row("note", note.advised))
+    }
     lines += proof.tables(all: arguments.all)
     lines.append("")
     lines += conclusions(report, run).map { "  " + $0 }

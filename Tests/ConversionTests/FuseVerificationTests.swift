@@ -25,12 +25,22 @@ import Testing
     let sound = try folder.read(name)
     let offset = try #require((sound.count / 2..<sound.count).first { sound[$0] != 0 })
     try FileManager.default.removeItem(atPath: output)
-    let partial = folder.file(".\(name).\(ProcessInfo.processInfo.processIdentifier).partial")
+    let hidden = folder.file(".\(name).\(ProcessInfo.processInfo.processIdentifier).partial")
+    /// Where the file is before it has a name: among those that this process has open.
+    let prefix = folder.path + "/#"
+    @Sendable func partial() -> String {
+      let open = "/proc/self/fd"
+      let unnamed = (try? FileManager.default.contentsOfDirectory(atPath: open))?.first {
+        let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(open)/\($0)")
+        return target?.hasPrefix(prefix) == true
+      }
+      return unnamed.map { "\(open)/\($0)" } ?? hidden
+    }
     let isDamaged = Mutex(false)
     options.writing.threads = Threads(1)
     options.writing.progress = { _, _ in
       isDamaged.withLock { isDamaged in
-        guard !isDamaged, let file = FileHandle(forUpdatingAtPath: partial) else { return }
+        guard !isDamaged, let file = FileHandle(forUpdatingAtPath: partial()) else { return }
         defer { try? file.close() }
         try? file.seek(toOffset: UInt64(offset))
         guard let byte = try? file.read(upToCount: 1)?.first, byte == sound[offset] else { return }

@@ -14,24 +14,47 @@ import Testing
     try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
   }
 
-  @Test func `a file appears only when it is committed`() throws {
-    let file = try OutputFile(path: folder + "a", replace: false)
+  @Test(arguments: [false, true])
+  func `a file appears only when it is committed`(isHidden: Bool) throws {
+    let file = try OutputFile(path: folder + "a", replace: false, isHidden: isHidden)
     try file.append([1, 2, 3])
     try file.pad(to: 8)
     try file.overwrite([9], at: 1)
-    #expect(try names() == [".a.\(getpid()).partial"])
+    // A file system may have no files without names.
+    let hidden = [".a.\(getpid()).partial"]
+    #expect(try names() == hidden || names().isEmpty && !isHidden)
+    #expect(
+      try Data(contentsOf: URL(fileURLWithPath: file.partialPath))
+        == Data([1, 9, 3, 0, 0, 0, 0, 0]))
     try file.commit(sync: true)
     #expect(try names() == ["a"])
     #expect(
       try Data(contentsOf: URL(fileURLWithPath: folder + "a")) == Data([1, 9, 3, 0, 0, 0, 0, 0]))
   }
 
-  @Test func `a file that is given up leaves nothing behind`() throws {
+  @Test(arguments: [false, true])
+  func `a file that is given up leaves nothing behind`(isHidden: Bool) throws {
     do {
-      let file = try OutputFile(path: folder + "b", replace: false)
+      let file = try OutputFile(path: folder + "b", replace: false, isHidden: isHidden)
       try file.append([1])
     }
     #expect(try names() == [])
+  }
+
+  @Test func `what a process that was killed left behind is removed`() throws {
+    for name in [".d.1.partial", ".d.999999999.partial", ".d.x.partial", ".dd.1.partial", "d"] {
+      try Data([1]).write(to: URL(fileURLWithPath: folder + name))
+    }
+    // One that somebody is writing.
+    let other = try OutputFile(path: folder + "d", replace: true, isHidden: true)
+    let names = [".d.\(getpid()).partial", ".d.x.partial", ".dd.1.partial", "d"]
+    #expect(try self.names() == names.sorted())
+    #expect(throws: WriteError.self) {
+      try OutputFile(path: folder + "d", replace: true, isHidden: true)
+    }
+    #expect(try self.names() == names.sorted())
+    other.discard()
+    #expect(try self.names() == names.dropFirst().sorted())
   }
 
   @Test func `an existing file is replaced only on demand`() throws {

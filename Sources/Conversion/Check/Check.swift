@@ -60,7 +60,14 @@ struct Inspector {
 
   func report(stateDicts: Int) -> CheckReport {
     var file = FileSummary(checkpoint, network, tensors: checkpoint.stateDicts.flatMap(\.tensors))
-    file.notes.removeAll { $0.isAboutGlobals }  // They are findings here.
+    // These are findings here.
+    let damaged = file.notes.filter { if case .damaged = $0 { true } else { false } }
+    file.notes.removeAll { $0.isAboutGlobals || damaged.contains($0) }
+    let findings =
+      findings
+      + damaged.map {
+        Finding(severity: .warning, kind: .structure, subject: nil, text: $0.description)
+      }
     return CheckReport(
       file: file, isStrict: isStrict, tensors: tensors, stateDicts: stateDicts,
       globals: checkpoint.globals,

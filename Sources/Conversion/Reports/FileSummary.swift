@@ -34,6 +34,8 @@ public struct FileSummary: Encodable, Sendable {
   public var damage: [String] = []
   /// What the file says of its network, if it does; not part of the report.
   package var model: ModelDescription?
+  /// Why it is no whole network that is known, if blocks are; not part of the report.
+  var deviation: Deviation?
 
   private enum CodingKeys: String, CodingKey {
     case path = "file"
@@ -54,10 +56,17 @@ public struct FileSummary: Encodable, Sendable {
     dialect = network?.dialect.name
     blockFamily = network?.dialect.family.name
     form = network.flatMap { $0.unknownInBlocks.isEmpty ? $0.form : nil }
-    let whole = network.flatMap { try? Structure(of: $0) }
-    architecture = whole?.description
-    structure = whole.map(StructureSummary.init)
     notes = checkpoint.allNotes + (network?.notes ?? []).map { .remark($0) }
+    do throws(Deviation) {
+      let whole = try network.map { (network) throws(Deviation) in try Structure(of: network) }
+      architecture = whole?.description
+      structure = whole.map(StructureSummary.init)
+    } catch {
+      deviation = error
+      if !error.isForeign {
+        notes.append(.damaged(family: network!.dialect.family.name, reason: error.reason))
+      }
+    }
     let kernels = network?.parameters.filter { parameter in
       guard case .block(let block, let address) = parameter.role else { return false }
       return [.weight, .value].contains(address.part)

@@ -1,0 +1,88 @@
+#define _GNU_SOURCE
+#include "partial_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+int partial_open_unnamed(const char *folder, mode_t mode) {
+#ifdef O_TMPFILE
+  // Without /proc it could get no name later.
+  if (access("/proc/self/fd", X_OK) != 0) return -1;
+  return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+#else
+  (void)folder, (void)mode;
+  errno = EOPNOTSUPP;
+  return -1;
+#endif
+}
+
+int partial_link(int descriptor, const char *path) {
+#ifdef O_TMPFILE
+  char source[64];
+  snprintf(source, sizeof source, "/proc/self/fd/%d", descriptor);
+  return linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+#else
+  (void)descriptor, (void)path;
+  errno = EOPNOTSUPP;
+  return -1;
+#endif
+}
+
+// A signal handler may read nothing but atomics: the names stay where they are until they are forgotten.
+#define PLACES 64
+static _Atomic(char *) names[PLACES];
+
+int partial_remember(const char *path) {
+  char *name = strdup(path);
+  if (!name) return -1;
+  for (int place = 0; place < PLACES; place++) {
+    char *empty = NULL;
+    if (atomic_compare_exchange_strong(&names[place], &empty, name)) return place;
+  }
+  free(name);
+  return -1;
+}
+
+void partial_forget(int place) {
+  if (place < 0) return;
+  free(atomic_exchange(&names[place], NULL));
+}
+
+static void clean(int number) {
+  for (int place = 0; place < PLACES; place++) {
+    // Not freed: that is no function for a signal handler, and the process ends.
+    char *name = atomic_exchange(&names[place], NULL);
+    if (name) unlink(name);
+  }
+  // The handler is gone already (SA_RESETHAND); the signal ends the process when this one returns.
+  raise(number);
+}
+
+void partial_clean_on_signals(void) {
+  const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    struct sigaction action;
+    if (sigaction(numbers[i], NULL, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = clean;
+    action.sa_flags = SA_RESETHAND;
+    sigaction(numbers[i], &action, NULL);
+  }
+}
+
+void partial_lock(int descriptor) { (void)flock(descriptor, LOCK_EX | LOCK_NB); }
+
+int partial_is_abandoned(const char *path) {
+  int descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor < 0) return 0;
+  int isFree = flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+  close(descriptor);
+  return isFree;
+}
