@@ -25,7 +25,8 @@ struct ONNXGraph {
   struct Initializer {
     enum Source: Equatable {
       /// A tensor of the model, or its scales.
-      case tensor(Int), scales(of: Int)
+      case tensor(Int)
+      case scales(of: Int)
       /// A constant, or a tensor once more in another shape.
       case none
     }

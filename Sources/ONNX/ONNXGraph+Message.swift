@@ -43,7 +43,8 @@ extension ONNXGraph {
       return message
     }
     let entries = [
-      ("location", outside.file), ("offset", "\(outside.offset)"), ("length", "\(tensor.byteCount)"),
+      ("location", outside.file), ("offset", "\(outside.offset)"),
+      ("length", "\(tensor.byteCount)"),
     ]
     for (key, value) in entries {
       message.add(Field.Tensor.externalData) {
@@ -61,7 +62,11 @@ extension ONNXGraph {
   ) -> Message {
     var dimensions = Message()
     dimensions.add(Field.Shape.dimensions) {
-      if let batch { $0.add(Field.Dimension.size, batch) } else { $0.add(Field.Dimension.symbol, "N") }
+      if let batch {
+        $0.add(Field.Dimension.size, batch)
+      } else {
+        $0.add(Field.Dimension.symbol, "N")
+      }
     }
     for size in shape.knownSizes {
       dimensions.add(Field.Shape.dimensions) { $0.add(Field.Dimension.size, size) }

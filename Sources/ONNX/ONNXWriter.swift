@@ -221,7 +221,8 @@ private struct Network {
     guard elementType != .bfloat16 || version >= Network.leastVersionForBrainFloats else {
       throw refuse(
         "convolutions of operator set \(version) are not of bfloat16",
-        "Choose operator set \(Network.leastVersionForBrainFloats) or a later one, or another type.")
+        "Choose operator set \(Network.leastVersionForBrainFloats) or a later one, or another type."
+      )
     }
     self.tensors = tensors
     self.elementType = elementType

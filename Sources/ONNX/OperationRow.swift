@@ -17,8 +17,9 @@ struct OperationRow {
   }
 
   /// An operation of one name in both, without operands.
-  private init(_ kind: NodeKind, _ operation: String, _ attributes: [String: ONNXGraph.Attribute] = [:])
-  {
+  private init(
+    _ kind: NodeKind, _ operation: String, _ attributes: [String: ONNXGraph.Attribute] = [:]
+  ) {
     self.init(kind) { $0.append(operation, $0.inputs, attributes: attributes) }
   }
 
@@ -48,7 +49,9 @@ struct OperationRow {
     ]
 
   /// x / 6 + 1/2, cut off at 0 and 1.
-  private static let sixth: [String: ONNXGraph.Attribute] = ["alpha": .float(1 / 6), "beta": .float(0.5)]
+  private static let sixth: [String: ONNXGraph.Attribute] = [
+    "alpha": .float(1 / 6), "beta": .float(0.5),
+  ]
 
   private static let layers = [
     OperationRow(.convolution) { lowering in

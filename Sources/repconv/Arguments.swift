@@ -221,7 +221,8 @@ struct OutputOptions: ParsableArguments {
     let versions = ONNXOptions.operatorSets
     if let opset, !versions.contains(opset) {
       throw ValidationError(
-        "--opset takes a number from \(versions.lowerBound) to \(versions.upperBound), not \(opset).")
+        "--opset takes a number from \(versions.lowerBound) to \(versions.upperBound), not \(opset)."
+      )
     }
     if weightType != .int8, !keepFloat.isEmpty || leavesOutBiasCorrection {
       throw ValidationError(
