@@ -124,7 +124,7 @@ public func fuse(
   let file = try OutputFile(path: output, from: source, options.writing)
   let written = try format.write(
     model, of: options.writing.recordsSourceDigest ? source : nil, to: file, options.writing,
-    imageSize: imageSize(options.input, input, of: structure?.description))
+    imageSize: imageSize(options.input, model, of: structure?.description))
   report.output.take(written, options.writing)
   try verifySources(of: network.parameters.map(\.tensor))
   try watch.requireValues(as: type.format, path: source)

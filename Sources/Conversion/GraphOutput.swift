@@ -20,10 +20,18 @@ extension Network {
   }
 }
 
-/// Height and width of the images that a graph is for: what is given, else what the file says, else what
-/// the authors test at.
-func imageSize(_ given: GivenInput, _ input: KnownInput?, of architecture: String?) -> Int {
-  given.size ?? input?.convention.size ?? InputConvention.usualSize(of: architecture)
+/// Height and width of the images that a model is for: what is given, else what the file says, else what is
+/// usual.
+///
+/// - Parameter architecture: the name or description of the network.
+func imageSize(_ given: GivenInput, _ model: DeployModel, of architecture: String?) -> Int {
+  let input = model.description.input
+  return given.size ?? input?.size
+    ?? (model.description.graph ?? Graph()).usualImageSize(
+      of: architecture, channels: input?.mean.count,
+      tensors: model.tensors.map {
+        TensorType($0.elementType, $0.shape, hasScales: $0.scales != nil)
+      })
 }
 
 extension DeployModel {
@@ -125,7 +133,7 @@ func rewriteTrainingForm(
   report.epsilonSource = epsilonSource(network, given: options.epsilon)
   return try write(
     model, from: checkpoint, network.dialect, verifying: network.parameters.map(\.tensor), format,
-    report, options, imageSize: imageSize(options.input, input, of: structure.description))
+    report, options, architecture: structure.description)
 }
 
 /// Why no operation takes a tensor outside the blocks, in words.

@@ -1,4 +1,5 @@
 public import Checkpoints
+package import Graphs
 internal import Naming
 internal import Tensors
 
@@ -51,17 +52,31 @@ public struct GivenInput: Equatable, Sendable {
   }
 }
 
-extension InputConvention {
-  /// Height and width in pixels that the authors of an architecture test it at: 320 of D2se and L2pse, 256
-  /// of FastViT, 224 of all others.
+extension Graph {
+  /// Height and width in pixels that images usually have: what the authors of an architecture test it at,
+  /// 320 of D2se and L2pse, 256 of FastViT, 224 of all others. A network that does not take that many, as
+  /// its linear layers stand right behind a map, gets the first usual size that it takes.
   ///
-  /// - Parameter architecture: its name or description; nil if it is not known.
-  public static func usualSize(of architecture: String?) -> Int {
+  /// - Parameters:
+  ///   - architecture: its name or description; nil if it is not known.
+  ///   - channels: of the images, if they are known.
+  ///   - tensors: those that operands refer to.
+  package func usualImageSize(
+    of architecture: String?, channels: Int?, tensors: [TensorType]
+  ) -> Int {
     let name = architecture ?? ""
     let at320 = ["RepVGG-D2se", "RepVGGplus-L2pse"]
-    return at320.contains(name) ? 320 : name.contains("FastViT") ? 256 : 224
+    let usual = at320.contains(name) ? 320 : name.contains("FastViT") ? 256 : 224
+    // Those of the data sets that networks are trained on.
+    let sizes = [usual, 32, 28, 64, 96, 128, 160, 192, 224, 256, 288, 299, 320, 384, 448, 512]
+    return sizes.first { size in
+      let input = ValueShape.map(channels: channels, height: size, width: size)
+      return (try? shapes(ofInput: input, tensors: tensors)) != nil
+    } ?? usual
   }
+}
 
+extension InputConvention {
   /// The same input with its channels in the other order.
   mutating func reverseChannels() {
     channelOrder = channelOrder == .rgb ? .bgr : .rgb

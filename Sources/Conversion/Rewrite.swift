@@ -165,8 +165,7 @@ public func rewrite(
   return try write(
     DeployModel(tensors: tensors, description), from: checkpoint, network.dialect,
     verifying: network.parameters.map(\.tensor), format, report, options,
-    imageSize: imageSize(
-      options.input, input, of: structure?.description ?? description.architecture))
+    architecture: structure?.description ?? description.architecture)
 }
 
 /// Writes the tensors of a file that describes its network, under the names that they have.
@@ -221,14 +220,16 @@ private func copy(
         return tensor
       }, description),
     from: checkpoint, nil, verifying: tensors.map(\.tensor), format, report, options,
-    imageSize: imageSize(options.input, input, of: description.architecture))
+    architecture: description.architecture)
 }
 
 /// Writes the output, unless it is a dry run.
+///
+/// - Parameter architecture: the name or description of the network.
 func write(
   _ model: DeployModel, from checkpoint: Checkpoint, _ dialect: Dialect?,
   verifying sources: [Tensor], _ format: OutputFormat, _ report: RewriteReport,
-  _ options: RewriteOptions, imageSize: Int
+  _ options: RewriteOptions, architecture: String?
 ) throws -> RewriteReport {
   var (model, report) = (model, report)
   if format.isGraph { report.output.tensors -= model.removeUnused(from: &report.mapping) }
@@ -246,7 +247,7 @@ func write(
   let file = try OutputFile(path: report.output.path, from: checkpoint.path, options.writing)
   let written = try format.write(
     model, of: options.writing.recordsSourceDigest && !isKnown ? checkpoint.path : nil, to: file,
-    options.writing, imageSize: imageSize)
+    options.writing, imageSize: imageSize(options.input, model, of: architecture))
   report.output.take(written, options.writing)
   try verifySources(of: sources)
   try watch.requireValues(

@@ -33,9 +33,9 @@ public struct NodeKind: Sendable {
 
   /// Every kind there is.
   public static let all: [NodeKind] = [
-    .convolution, .linear, .add, .multiply, .scale, .batchNorm, .concatenate, .flatten,
-    .globalAveragePool,
-    .averagePool, .maxPool, .upsampleNearest, .pixelShuffle, .relu, .relu6, .prelu, .sigmoid,
+    .convolution, .linear, .add, .multiply, .scale, .batchNorm, .layerNorm, .globalResponseNorm,
+    .attention, .concatenate, .flatten, .globalAveragePool, .averagePool, .maxPool,
+    .upsampleNearest, .pixelShuffle, .relu, .relu6, .prelu, .sigmoid,
     .silu, .tanh, .gelu, .geluTanh, .hardSigmoid, .hardSwish, .softmax,
   ]
 

@@ -63,9 +63,9 @@ struct LayerKind<Number: NetworkNumber> {
 
   static var all: [LayerKind] {
     [
-      .convolution, .linear, .add, .multiply, .scale, .batchNorm, .concatenate, .flatten,
-      .globalAveragePool,
-      .averagePool, .maxPool, .upsampleNearest, .pixelShuffle, .relu, .relu6, .prelu, .sigmoid,
+      .convolution, .linear, .add, .multiply, .scale, .batchNorm, .layerNorm, .globalResponseNorm,
+      .attention, .concatenate, .flatten, .globalAveragePool, .averagePool, .maxPool,
+      .upsampleNearest, .pixelShuffle, .relu, .relu6, .prelu, .sigmoid,
       .silu, .tanh, .gelu, .geluTanh, .hardSigmoid, .hardSwish, .softmax,
     ]
   }

@@ -1,13 +1,12 @@
 internal import Checkpoints
-internal import Conversion
 public import ImageFiles
 internal import Tensors
 
 extension RunnableNetwork {
   /// How pictures are scaled and cut for this network: to the size that the file says; else to what the
-  /// authors test at.
+  /// authors test at, or to one that it takes.
   public var preparation: ImagePreparation {
-    ImagePreparation(usualFor: input?.size ?? InputConvention.usualSize(of: architecture))
+    ImagePreparation(usualFor: input?.size ?? usualSize)
   }
 }
 

@@ -1,4 +1,5 @@
 public import Checkpoints
+internal import Conversion
 internal import Graphs
 internal import Naming
 public import Tensors
@@ -44,6 +45,8 @@ public struct RunnableNetwork: Sendable {
   public let inputChannels: Int?
   /// Numbers it gives for each image: one for each class.
   public let classes: Int
+  /// Height and width that images usually have for it, in pixels.
+  let usualSize: Int
   private let engine: Engine
 
   private enum Engine: Sendable {
@@ -62,6 +65,8 @@ public struct RunnableNetwork: Sendable {
     self.architecture = architecture
     blocks = graph.blocks
     inputChannels = input?.mean.count ?? graph.inputChannels(tensors: parameters.types)
+    usualSize = graph.usualImageSize(
+      of: architecture, channels: inputChannels, tensors: parameters.types)
     switch arithmetic {
     case .float32:
       let program = try Program<Float>(graph, parameters, channels: inputChannels)

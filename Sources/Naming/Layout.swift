@@ -52,12 +52,15 @@ public struct Layouts: Equatable, Sendable {
     case oneC11 = "1C11"
     /// `[C, 1, 1]`.
     case c11 = "C11"
+    /// `[1, 1, 1, C]`.
+    case one11C = "111C"
 
     func shape(_ channels: Int) -> Shape {
       switch self {
       case .c: [channels]
       case .oneC11: [1, channels, 1, 1]
       case .c11: [channels, 1, 1]
+      case .one11C: [1, 1, 1, channels]
       }
     }
   }

@@ -61,10 +61,10 @@ struct Lowering {
 
   private enum Use: Hashable {
     case tensor(Int, [Int])
-    case weights(Int)
+    case weights(Int, [Int])
     case constant(Double)
     case upsampling([Int])
-    case padding([Int])
+    case integers([Int])
     case nothing
   }
 
@@ -113,6 +113,14 @@ struct Lowering {
     if case .map = shapes[node.inputs[0]] { true } else { false }
   }
 
+  /// Channels, height and width of the map that the node takes.
+  var mapSizes: (channels: Int, height: Int, width: Int) {
+    guard case .map(let channels?, let height?, let width?) = shapes[node.inputs[0]] else {
+      preconditionFailure("\(node.kind) takes a map, of a size that is known")
+    }
+    return (channels, height, width)
+  }
+
   /// An attribute of the node that is a pair or a single number.
   func attribute(_ name: String) -> [Int] { node.attribute(name) }
 
@@ -147,22 +155,23 @@ struct Lowering {
     return name
   }
 
-  /// A tensor of the node as it is; int8 weights as the numbers that they stand for.
+  /// A tensor of the node; int8 weights as the numbers that they stand for.
   ///
+  /// - Parameter shape: another one of as many elements; nil for its own.
   /// - Returns: nil if the node has none.
-  mutating func tensor(_ operand: String) -> String? {
+  mutating func tensor(_ operand: String, as shape: Shape? = nil) -> String? {
     guard let index = node.operand(operand) else { return nil }
-    guard let scales = tensors[index].scales else {
-      return initializer(index, tensors[index].shape)
-    }
-    if let name = initializers[.weights(index)] { return name }
-    let steps = initializer(index, tensors[index].shape)
+    let shape = shape ?? tensors[index].shape
+    guard let scales = tensors[index].scales else { return initializer(index, shape) }
+    let use = Use.weights(index, shape.dimensions)
+    if let name = initializers[use] { return name }
+    let steps = initializer(index, shape)
     // Safe: scales are numbers in memory.
     let tensor = try! Tensor(float32: scales, shape: [scales.count], name: steps)
     let scale = add(OutputTensor(name: name("\(steps)_scale"), tensor), .scales(of: index))
     let weights = append(
       "DequantizeLinear", [steps, scale], attributes: ["axis": .integer(0)], of: steps)
-    initializers[.weights(index)] = weights
+    initializers[use] = weights
     return weights
   }
 
@@ -199,10 +208,16 @@ struct Lowering {
 
   /// How many zeros stand before and behind each axis of N x C x H x W.
   mutating func padding(_ sizes: [Int]) -> String {
+    integers([0, 0] + sizes + [0, 0] + sizes, named: "padding")
+  }
+
+  /// A vector of integers.
+  mutating func integers(_ numbers: [Int], named wanted: String) -> String {
     // Safe: numbers in memory.
-    constant(.padding(sizes), named: "padding") {
-      let sides = [0, 0] + sizes.map(Int64.init)
-      return OutputTensor(name: $0, try! Tensor(int64: sides + sides, shape: [8], name: $0))
+    constant(.integers(numbers), named: wanted) {
+      OutputTensor(
+        name: $0,
+        try! Tensor(int64: numbers.map(Int64.init), shape: [numbers.count], name: $0))
     }
   }
 

@@ -206,7 +206,7 @@ private struct Network {
     guard types.count <= 1 else {
       throw refuse(
         "its tensors are \(types.map(\.rawValue).sorted().joined(separator: " and ")), and a network of ONNX computes in one type",
-        "Write it as one type.")
+        "Choose one type for all of them, such as float32.")
     }
     let elementType = types.first ?? .float32
     let version = options.operatorSet

@@ -66,10 +66,20 @@ struct OperationRow {
           "strides": .integers(lowering.attribute("stride")),
         ])
     },
-    OperationRow(.linear) {
-      $0.append(
-        "Gemm", $0.input, $0.tensor("weight"), $0.tensor("bias"),
-        attributes: ["alpha": .float(1), "beta": .float(1), "transB": .integer(1)])
+    OperationRow(.linear) { lowering in
+      guard lowering.takesMap else {
+        return lowering.append(
+          "Gemm", lowering.input, lowering.tensor("weight"), lowering.tensor("bias"),
+          attributes: ["alpha": .float(1), "beta": .float(1), "transB": .integer(1)])
+      }
+      let matrix = lowering.shape("weight")
+      return lowering.append(
+        "Conv", lowering.input, lowering.tensor("weight", as: [matrix[0], matrix[1], 1, 1]),
+        lowering.tensor("bias"),
+        attributes: [
+          "dilations": .integers([1, 1]), "group": .integer(1), "kernel_shape": .integers([1, 1]),
+          "pads": .integers([0, 0, 0, 0]), "strides": .integers([1, 1]),
+        ])
     },
     OperationRow(.batchNorm) { lowering in
       let names = ["gamma", "beta", "mean", "variance"].map { lowering.tensor($0)! }
@@ -77,6 +87,7 @@ struct OperationRow {
         "BatchNormalization", [lowering.input] + names,
         attributes: ["epsilon": .float(Float(lowering.node.epsilon!))])
     },
+    layerNorm, globalResponseNorm, attention,
     OperationRow(.scale) { lowering in
       let scaled = lowering.append("Mul", lowering.input, lowering.channels("factor"))
       guard let shift = lowering.channels("shift") else { return scaled }
@@ -117,6 +128,56 @@ struct OperationRow {
         attributes: ["blocksize": .integer($0.attribute("factor")[0]), "mode": .string("CRD")])
     },
   ]
+
+  /// In simple words: `LayerNormalization`, since 17, is over the last axes only.
+  private static let layerNorm = OperationRow(.layerNorm) { lowering in
+    let x = lowering.input
+    let difference = lowering.append("Sub", x, lowering.reduce("ReduceMean", x, [1]))
+    let squares = lowering.append("Mul", difference, difference)
+    let variance = lowering.append(
+      "Add", lowering.reduce("ReduceMean", squares, [1]), lowering.constant(lowering.node.epsilon!))
+    let normalized = lowering.append("Div", difference, lowering.append("Sqrt", variance))
+    return lowering.append(
+      "Add", lowering.append("Mul", normalized, lowering.channels("gamma")),
+      lowering.channels("beta"))
+  }
+
+  private static let globalResponseNorm = OperationRow(.globalResponseNorm) { lowering in
+    let lengths = lowering.reduce("ReduceL2", lowering.input, [2, 3])
+    let mean = lowering.append(
+      "Add", lowering.reduce("ReduceMean", lengths, [1]), lowering.constant(lowering.node.epsilon!))
+    let shares = lowering.append(
+      "Mul", lowering.append("Div", lengths, mean), lowering.channels("gamma"))
+    let scaled = lowering.append(
+      "Mul", lowering.input, lowering.append("Add", shares, lowering.constant(1)))
+    guard let beta = lowering.channels("beta") else { return scaled }
+    return lowering.append("Add", scaled, beta)
+  }
+
+  /// Matrices of one row for each channel of a head, and one column for each position.
+  private static let attention = OperationRow(.attention) { lowering in
+    let (channels, height, width) = lowering.mapSizes
+    let (heads, values) = (lowering.attribute("heads")[0], channels / 3)
+    func part(_ index: Int, _ lowering: inout Lowering) -> String {
+      let slice = lowering.append(
+        "Slice", lowering.input, lowering.integers([index * values], named: "from"),
+        lowering.integers([(index + 1) * values], named: "to"),
+        lowering.integers([1], named: "axis"))
+      return lowering.append(
+        "Reshape", slice,
+        lowering.integers([0, heads, values / heads, height * width], named: "heads"))
+    }
+    func transposed(_ value: String, _ lowering: inout Lowering) -> String {
+      lowering.append("Transpose", value, attributes: ["perm": .integers([0, 1, 3, 2])])
+    }
+    let scale = lowering.constant(1 / Double(values / heads).squareRoot())
+    let queries = lowering.append("Mul", transposed(part(0, &lowering), &lowering), scale)
+    let scores = lowering.append("MatMul", queries, part(1, &lowering))
+    let shares = lowering.append("Softmax", scores, attributes: ["axis": .integer(3)])
+    let sums = lowering.append("MatMul", part(2, &lowering), transposed(shares, &lowering))
+    return lowering.append(
+      "Reshape", sums, lowering.integers([0, values, height, width], named: "map"))
+  }
 
   /// `Gelu` since 20; before, in the words that runtimes know it by.
   private static let gelu = OperationRow(.gelu) { lowering in
@@ -162,6 +223,16 @@ struct OperationRow {
 }
 
 extension Lowering {
+  /// A reduction that keeps its axes; those are an input of means and lengths since 18.
+  fileprivate mutating func reduce(_ operation: String, _ input: String, _ axes: [Int]) -> String {
+    let keeps = ["keepdims": ONNXGraph.Attribute.integer(1)]
+    if operatorSet < 18 {
+      let attributes = keeps.merging(["axes": .integers(axes)]) { first, _ in first }
+      return append(operation, input, attributes: attributes)
+    }
+    return append(operation, input, integers(axes, named: "axes"), attributes: keeps)
+  }
+
   fileprivate mutating func pool(
     _ operation: String, _ input: String, _ padding: [Int]
   ) -> String {

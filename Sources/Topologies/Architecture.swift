@@ -1,4 +1,4 @@
-internal import Blocks
+package import Blocks
 public import Naming
 
 /// A published network under the name that its authors gave it.
@@ -25,6 +25,11 @@ public struct Architecture: Equatable, Sendable {
 
   /// Every published architecture of a known topology.
   public static let all: [Architecture] = Topology.all.flatMap(\.architectures)
+
+  /// Those whose networks are known by blocks of a family.
+  package static func known(by family: BlockFamily) -> [Architecture] {
+    Topology.all.filter { $0.family == family }.flatMap(\.architectures)
+  }
 
   /// The architecture of this name in any project's spelling: `RepVGG-A0`, `RepVGGA0`, `repvgg_a0`,
   /// `A0`.

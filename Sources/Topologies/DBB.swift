@@ -56,7 +56,8 @@ private struct ResNetAssembly {
   mutating func appendResNet() throws(Deviation) {
     try append("stage0.conv1", stride: 2, isRectified: true)
     stemChannels = channels
-    value = builder.maxPool(value, kernelSize: 3, stride: 2, block: "stage0.conv1")
+    value = builder.pool(
+      .maxPool, value, kernelSize: 3, stride: 2, padding: 1, block: "stage0.conv1")
     for stage in 1...4 {
       var depth = 0
       while has("stage\(stage).\(depth).conv1") {

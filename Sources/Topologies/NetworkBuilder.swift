@@ -31,16 +31,22 @@ struct NetworkBuilder {
   mutating func block(_ shape: BlockShape, of value: Int, label: String? = nil) -> Int {
     blocks.append(shape)
     train += shape.trainParameters
-    return graph.convolution(
-      value,
-      weight: operand(
-        .block(shape.address, .fused(.weight)),
-        [
+    let isMatrix = shape.address.family.hasMatrices
+    let weight = operand(
+      .block(shape.address, .fused(.weight)),
+      isMatrix
+        ? [shape.outputChannels, shape.inputChannels]
+        : [
           shape.outputChannels, shape.inputChannels / shape.groups, shape.kernelSize,
           shape.kernelSize,
-        ], isShared: false),
-      bias: operand(
-        .block(shape.address, .fused(.bias)), [shape.outputChannels], isShared: false),
+        ], isShared: false)
+    let bias = operand(
+      .block(shape.address, .fused(.bias)), [shape.outputChannels], isShared: false)
+    if isMatrix {
+      return graph.linear(value, weight: weight, bias: bias, block: label ?? shape.path)
+    }
+    return graph.convolution(
+      value, weight: weight, bias: bias,
       stride: [shape.stride, shape.stride],
       padding: [shape.kernelSize / 2, shape.kernelSize / 2], groups: shape.groups,
       block: label ?? shape.path)
@@ -95,11 +101,13 @@ struct NetworkBuilder {
     return (self.block(shape, of: value), kernel[0])
   }
 
-  /// The largest number of a square, in whose padding there is none.
-  mutating func maxPool(_ value: Int, kernelSize: Int, stride: Int, block: String) -> Int {
+  /// The mean or the largest number of a square.
+  mutating func pool(
+    _ kind: NodeKind, _ value: Int, kernelSize: Int, stride: Int, padding: Int, block: String
+  ) -> Int {
     graph.pool(
-      .maxPool, value, kernel: [kernelSize, kernelSize], stride: [stride, stride],
-      padding: [kernelSize / 2, kernelSize / 2], block: block)
+      kind, value, kernel: [kernelSize, kernelSize], stride: [stride, stride],
+      padding: [padding, padding], block: block)
   }
 
   /// A convolution with BatchNorm that the project's deploy code folds.
@@ -114,16 +122,17 @@ struct NetworkBuilder {
         branches: [.init(layer: "conv", kernelSize: kernelSize)]), of: value, label: label)
   }
 
-  /// A convolution without bias that is no block, under a name of its own.
+  /// A convolution that is no block, under a name of its own.
   mutating func convolution(
     _ path: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,
-    groups: Int = 1, of value: Int, label: String? = nil
+    groups: Int = 1, hasBias: Bool = false, of value: Int, label: String? = nil
   ) -> Int {
     graph.convolution(
       value,
       weight: operand(
         .other(name: "\(path).weight"), [outputs, inputs / groups, kernelSize, kernelSize]),
-      bias: nil, stride: [stride, stride], padding: [kernelSize / 2, kernelSize / 2],
+      bias: hasBias ? operand(.other(name: "\(path).bias"), [outputs]) : nil,
+      stride: [stride, stride], padding: [kernelSize / 2, kernelSize / 2],
       groups: groups, block: label)
   }
 
@@ -135,6 +144,42 @@ struct NetworkBuilder {
     return graph.batchNorm(
       value, gamma: vector("weight"), beta: vector("bias"), mean: vector("running_mean"),
       variance: vector("running_var"), epsilon: epsilon, block: label)
+  }
+
+  /// A LayerNorm over the channels.
+  mutating func layerNorm(
+    _ path: String, _ channels: Int, epsilon: Double, of value: Int, label: String? = nil
+  ) -> Int {
+    func vector(_ name: String) -> Int { operand(.other(name: "\(path).\(name)"), [channels]) }
+    return graph.normalization(
+      .layerNorm, value, gamma: vector("weight"), beta: vector("bias"), epsilon: epsilon,
+      block: label)
+  }
+
+  /// A Global Response Normalization that only has factors.
+  ///
+  /// - Parameter gamma: the name of the factors.
+  mutating func responseNorm(
+    gamma: String, _ channels: Int, epsilon: Double, of value: Int, label: String? = nil
+  ) -> Int {
+    graph.normalization(
+      .globalResponseNorm, value, gamma: operand(.other(name: gamma), [channels]), beta: nil,
+      epsilon: epsilon, block: label)
+  }
+
+  /// A linear layer at each position, under a name of its own.
+  mutating func linear(
+    _ path: String, _ inputs: Int, _ outputs: Int, hasBias: Bool = true, of value: Int,
+    label: String? = nil
+  ) -> Int {
+    graph.linear(
+      value, weight: operand(.other(name: "\(path).weight"), [outputs, inputs]),
+      bias: hasBias ? operand(.other(name: "\(path).bias"), [outputs]) : nil, block: label)
+  }
+
+  /// Attention of every position to all.
+  mutating func attention(_ value: Int, heads: Int, block: String) -> Int {
+    graph.append(.attention, value, attributes: [[heads]], block: block)
   }
 
   /// A 1x1 convolution with a bias that is no block's.

@@ -136,9 +136,12 @@ public struct BlockShape: Equatable, Sendable {
         let parts = layer.requiredParts + (branch.hasBias ? [.bias] : [])
         return parts.map { part -> Structure.Parameter in
           let shape: Shape =
-            part == .weight
-            ? [outputChannels, inputChannels / groups, branch.kernelSize!, branch.kernelSize!]
-            : [outputChannels]
+            switch (part, layer.weightForm) {
+            case (.weight, .matrix): [outputChannels, inputChannels]
+            case (.weight, _):
+              [outputChannels, inputChannels / groups, branch.kernelSize!, branch.kernelSize!]
+            default: [outputChannels]
+            }
           return Structure.Parameter(
             role: .block(address, ParameterAddress(branch.layer, part)), shape: shape)
         }

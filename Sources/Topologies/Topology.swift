@@ -28,7 +28,7 @@ public struct Topology: Sendable {
 
   /// Every kind of network that is known as a whole.
   public static let all: [Topology] = [
-    .repVGG, .mobileOne, .repViT, .repViTLegacy, .repLKNet, .dbb, .fastViT,
+    .repVGG, .mobileOne, .repViT, .repViTLegacy, .repLKNet, .uniRepLKNet, .acNet, .dbb, .fastViT,
   ]
 
   func classes(of network: Network) -> Int? { try? network.classes(by: classifiers) }

@@ -280,7 +280,7 @@ struct GivenInputArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Height and width of the images, in pixels (default: what the file says; to run it and in an .onnx, else 320 for D2se and L2pse, 256 for FastViT, 224 for others).",
+      "Height and width of the images, in pixels (default: what the file says; to run it and in an .onnx, else 320 for D2se and L2pse, 256 for FastViT, 224 for others, or what the network takes).",
       valueName: "pixels"))
   var size: Int?
 

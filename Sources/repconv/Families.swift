@@ -62,6 +62,6 @@ private struct FamilyList: Encodable {
       name: family.name, source: family.source, projects: dialects.map(\.project),
       dialects: dialects.map(\.name), trainExample: examples?.train,
       deployExample: examples?.deploy ?? nil, assumption: family.assumption?.text,
-      architectures: Architecture.all.filter { $0.topology == family.name }.map(\.name))
+      architectures: Architecture.known(by: family).map(\.name))
   }
 }

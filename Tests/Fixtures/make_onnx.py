@@ -65,13 +65,21 @@ class Model:
         key = ("constant", name, array.tobytes())
         return self.taken.get(key) or self.initializer(key, self.unique("constant/" + name), array)
 
+    def integers(self, name, *numbers):
+        """A vector of integers, under the name that it first got."""
+        array = np.array(numbers, np.int64)
+        key = ("integers", array.tobytes())
+        return self.taken.get(key) or self.initializer(key, self.unique("constant/" + name), array)
+
     def number(self, value):
         return self.constant(str(float(value)), np.float32(value))
 
-    def tensor(self, index):
+    def tensor(self, index, shape=None):
         if index is None:
             return []
         entry = self.entries[index]
+        if shape:
+            return [self.initializer((index, shape), entry["name"], self.file.tensors[index].values().reshape(shape))]
         if "scales" not in entry:
             return [self.initializer(index, entry["name"], self.file.tensors[index].values())]
         name = self.initializer(
@@ -102,7 +110,7 @@ class Model:
         else:
             value = getattr(self, op.replace("-", "_"))(node, rank, *x)
         self.values.append(value)
-        self.ranks.append(2 if op in ("flatten", "linear") else rank)
+        self.ranks.append(2 if op == "flatten" else rank)
 
     # MARK: Operations
 
@@ -113,12 +121,63 @@ class Model:
             group=node["groups"], kernel_shape=shape[2:], pads=node["padding"] * 2, strides=node["stride"])
 
     def linear(self, node, rank, x):
+        if rank == 4:
+            shape = (*self.entries[node["weight"]]["shape"], 1, 1)
+            return self.node("Conv", x, *self.tensor(node["weight"], shape), *self.tensor(node.get("bias")),
+                             dilations=[1, 1], group=1, kernel_shape=[1, 1], pads=[0] * 4, strides=[1, 1])
         return self.node("Gemm", x, *self.tensor(node["weight"]), *self.tensor(node.get("bias")),
                          alpha=1.0, beta=1.0, transB=1)
 
     def batch_norm(self, node, rank, x):
         vectors = [name for key in ("gamma", "beta", "mean", "variance") for name in self.tensor(node[key])]
         return self.node("BatchNormalization", x, *vectors, epsilon=node["epsilon"])
+
+    def reduce(self, operation, x, *axes):
+        if self.opset < 18:
+            return self.node(operation, x, axes=axes, keepdims=1)
+        return self.node(operation, x, self.integers("axes", *axes), keepdims=1)
+
+    def layer_norm(self, node, rank, x):
+        centred = self.node("Sub", x, self.reduce("ReduceMean", x, 1))
+        variance = self.reduce("ReduceMean", self.node("Mul", centred, centred), 1)
+        deviation = self.node("Sqrt", self.node("Add", variance, self.number(node["epsilon"])))
+        value = self.node("Mul", self.node("Div", centred, deviation), self.channels(node["gamma"], rank))
+        return self.node("Add", value, self.channels(node["beta"], rank))
+
+    def global_response_norm(self, node, rank, x):
+        lengths = self.reduce("ReduceL2", x, 2, 3)
+        mean = self.node("Add", self.reduce("ReduceMean", lengths, 1), self.number(node["epsilon"]))
+        factors = self.node("Mul", self.node("Div", lengths, mean), self.channels(node["gamma"], rank))
+        value = self.node("Mul", x, self.node("Add", factors, self.number(1)))
+        return self.node("Add", value, self.channels(node["beta"], rank)) if "beta" in node else value
+
+    def attention(self, node, rank, x):
+        channels, height, width = self.shape(x)
+        heads, third = node["heads"], channels // 3
+
+        def part(index):
+            sliced = self.node("Slice", x, self.integers("from", index * third),
+                               self.integers("to", (index + 1) * third), self.integers("axis", 1))
+            return self.node("Reshape", sliced, self.integers("heads", 0, heads, third // heads, height * width))
+
+        scale = self.number(1 / (third / heads) ** 0.5)
+        queries = self.node("Transpose", part(0), perm=[0, 1, 3, 2])
+        scores = self.node("MatMul", self.node("Mul", queries, scale), part(1))
+        shares = self.node("Softmax", scores, axis=3)
+        values = part(2)
+        sums = self.node("MatMul", values, self.node("Transpose", shares, perm=[0, 1, 3, 2]))
+        return self.node("Reshape", sums, self.integers("map", 0, third, height, width))
+
+    def shape(self, value):
+        """Channels, height and width of a value, by ONNX's own inference."""
+        graph = onnx.GraphProto(
+            node=self.nodes, name="so far", initializer=self.initializers,
+            input=[helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, *SIZE])],
+            output=[helper.make_tensor_value_info(value, TensorProto.FLOAT, None)])
+        model = onnx.ModelProto(ir_version=FORMAT_VERSIONS[self.opset], graph=graph,
+                                opset_import=[onnx.OperatorSetIdProto(version=self.opset)])
+        found = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph.output[0]
+        return [d.dim_value for d in found.type.tensor_type.shape.dim][1:]
 
     def scale(self, node, rank, x):
         value = self.node("Mul", x, self.channels(node["factor"], rank))
@@ -162,8 +221,7 @@ class Model:
 
     def average_pool(self, node, rank, x):
         if node["padding"] != [0, 0]:
-            sides = np.array([0, 0, *node["padding"]] * 2, np.int64)
-            x = self.node("Pad", x, self.constant("padding", sides), mode="constant")
+            x = self.node("Pad", x, self.integers("padding", *([0, 0, *node["padding"]] * 2)), mode="constant")
         return self.node("AveragePool", x, kernel_shape=node["kernel"], pads=[0] * 4, strides=node["stride"])
 
     def concatenate(self, node, rank, *x):
@@ -194,12 +252,8 @@ class Model:
             graph=onnx.GraphProto(
                 node=self.nodes, name=about.get("architecture", "network"), initializer=self.initializers,
                 input=[helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, *SIZE])]))
-        # Its shape is what ONNX's own inference finds.
-        model.graph.output.add().name = "output"
-        model.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT
-        found = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph.output[0]
-        sizes = [d.dim_value or d.dim_param for d in found.type.tensor_type.shape.dim]
-        model.graph.output[0].CopyFrom(helper.make_tensor_value_info("output", TensorProto.FLOAT, ["N", *sizes[1:]]))
+        model.graph.output.append(
+            helper.make_tensor_value_info("output", TensorProto.FLOAT, ["N", *self.shape("output")]))
         helper.set_model_props(model, {
             "content_sha256": self.manifest["content"]["sha256"],
             **({"repconv": canonical({**about, "version": 1})} if about else {})})

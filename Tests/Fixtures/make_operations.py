@@ -82,6 +82,32 @@ def softmax(x):
     return powers / powers.sum(1, keepdims=True)
 
 
+def linear(x, weight, bias=None):
+    y = np.moveaxis(np.moveaxis(x, 1, -1) @ weight.T, -1, 1)
+    return y if bias is None else y + channels(bias, y)
+
+
+def response_norm(x, gamma, epsilon, beta=0):
+    lengths = np.sqrt((x * x).sum((2, 3), keepdims=True))
+    shares = lengths / (lengths.mean(1, keepdims=True) + epsilon)
+    return (channels(gamma, x) * shares + 1) * x + channels(beta, x)
+
+
+def attention(x, heads):
+    n, c, h, w = x.shape
+    size = c // (3 * heads)
+    y = np.zeros((n, c // 3, h * w))
+    queries, keys, values = x.reshape(n, 3, heads, size, h * w).swapaxes(0, 1)
+    for image in range(n):
+        for head in range(heads):
+            for p in range(h * w):
+                powers = np.exp([queries[image, head, :, p] @ keys[image, head, :, q] / math.sqrt(size)
+                                 for q in range(h * w)])
+                for k in range(size):
+                    y[image, head * size + k, p] = (powers * values[image, head, k]).sum() / powers.sum()
+    return y.reshape(n, c // 3, h, w)
+
+
 def each(function):
     return np.vectorize(function, otypes=[np.float64])
 
@@ -92,10 +118,15 @@ def six(x):
 
 OPERATIONS = {
     "convolution": convolution,
-    "linear": lambda x, weight, bias=None: x @ weight.T + (0 if bias is None else bias),
+    "linear": linear,
     "scale": lambda x, factor, shift=0: x * channels(factor, x) + channels(shift, x),
     "batch-norm": lambda x, gamma, beta, mean, variance, epsilon: (
         (x - channels(mean, x)) / np.sqrt(channels(variance, x) + epsilon) * channels(gamma, x) + channels(beta, x)),
+    "layer-norm": lambda x, gamma, beta, epsilon: (
+        (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + epsilon) * channels(gamma, x)
+        + channels(beta, x)),
+    "global-response-norm": response_norm,
+    "attention": attention,
     "prelu": lambda x, slope: np.where(x >= 0, x, x * channels(slope, x)),
     "add": lambda a, b: a + b,
     "multiply": lambda a, b: a * b,

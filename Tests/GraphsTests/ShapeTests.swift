@@ -71,7 +71,34 @@ import Testing
     Case(kind: .linear, tensors: [[5, 4]], input: vector(nil), expected: vector(5)),
     Case(kind: .linear, tensors: [[5, 4]], input: vector(3), member: "weight"),
     Case(kind: .linear, tensors: [[5, 4], [4]], input: vector(4), member: "bias"),
-    Case(kind: .linear, tensors: [[5, 4]], input: map(4, 1, 1), member: "inputs"),
+    Case(kind: .linear, tensors: [[5, 4]], input: map(4, 2, nil), expected: map(5, 2, nil)),
+    Case(kind: .linear, tensors: [[5, 4]], input: map(3, 1, 1), member: "weight"),
+    Case(
+      kind: .layerNorm, tensors: [[4], [4]], epsilon: 1e-6, input: map(nil, 2, nil),
+      expected: map(4, 2, nil)),
+    Case(kind: .layerNorm, tensors: [[4], [4]], epsilon: 1, input: vector(4), expected: vector(4)),
+    Case(kind: .layerNorm, tensors: [[4], [1]], epsilon: 1, input: vector(4), member: "beta"),
+    Case(kind: .layerNorm, tensors: [[4]], epsilon: 1, input: vector(4), member: "beta"),
+    Case(kind: .layerNorm, tensors: [[4], [4]], input: vector(4), member: "epsilon"),
+    Case(
+      kind: .globalResponseNorm, tensors: [[4]], epsilon: 1e-6, input: map(4, 2, 3),
+      expected: map(4, 2, 3)),
+    Case(
+      kind: .globalResponseNorm, tensors: [[4], [4]], epsilon: 1e-6, input: map(nil, 2, nil),
+      expected: map(4, 2, nil)),
+    Case(kind: .globalResponseNorm, tensors: [[4]], epsilon: 1, input: vector(4), member: "inputs"),
+    Case(
+      kind: .globalResponseNorm, tensors: [[3]], epsilon: 1, input: map(4, 2, 3), member: "gamma"),
+    Case(
+      kind: .globalResponseNorm, tensors: [[4], [3]], epsilon: 1, input: map(4, 2, 3),
+      member: "beta"),
+    Case(
+      kind: .attention, attributes: [[2]], input: map(12, nil, 3), expected: map(4, nil, 3)),
+    Case(
+      kind: .attention, attributes: [[2]], input: map(nil, 2, 3), expected: map(nil, 2, 3)),
+    Case(kind: .attention, attributes: [[4]], input: map(18, 2, 3), member: "heads"),
+    Case(kind: .attention, attributes: [[0]], input: map(18, 2, 3), member: "heads"),
+    Case(kind: .attention, attributes: [[1]], input: vector(3), member: "inputs"),
     Case(kind: .scale, tensors: [[4]], input: map(4, 2, 3), expected: map(4, 2, 3)),
     Case(kind: .scale, tensors: [[1], [4]], input: vector(nil), expected: vector(4)),
     Case(kind: .scale, tensors: [[4], [1]], input: map(nil, 2, nil), expected: map(4, 2, nil)),

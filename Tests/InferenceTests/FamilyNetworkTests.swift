@@ -3,6 +3,7 @@ import CheckpointFiles
 import Checkpoints
 import Conversion
 import Graphs
+import ImageFiles
 import Inference
 import Naming
 import Reparameterization
@@ -22,6 +23,8 @@ import Topologies
     "repvit/timm-m0-9-like-distilled/model.safetensors", "replknet/31-tiny/checkpoint-best.pth",
     "replknet/xl-no-small-kernel/checkpoint-best.pth", "dbb/mobilenet-depthwise/train.pth",
     "dbb/resnet-basic/train.pth.tar", "dbb/resnet-bottleneck/train.hdf5",
+    "unireplknet/13-11-9-7-5-3/checkpoint-best.pth", "acnet/cfqk-5x5/train.hdf5",
+    "acnet/src-resnet/train.hdf5", "acnet/wrn-preactivation/train.hdf5",
   ]
 
   let folder: TemporaryFolder
@@ -95,5 +98,13 @@ import Topologies
     let logits = try runnable.run(images).logits.flatMap { $0 }
     let size = outputs.map(\.magnitude).max()!
     #expect(largestDifference(logits, outputs) < 1e-6 * size)
+  }
+
+  @Test(arguments: [
+    ("acnet/cfqk-5x5/train.hdf5", 32), ("acnet/src-resnet/train.hdf5", 224),
+    ("fastvit/apple-sa12-like/fastvit.pth.tar", 256), ("replknet/31-tiny/checkpoint-best.pth", 224),
+  ])
+  func `images are of a size that the network takes`(file: String, size: Int) throws {
+    #expect(try RunnableNetwork.open(path: path(file)).preparation.size == size)
   }
 }

@@ -171,7 +171,7 @@ import Testing
       ({ $0.convolution(0, weight: 0, bias: 4) }, 0, "bias"),
       ({ $0.convolution($0.convolution(0, weight: 0, bias: 1), weight: 0, bias: 1) }, 1, "weight"),
       ({ $0.convolution(0, weight: 3, bias: nil) }, 0, "weight"),
-      ({ $0.linear($0.convolution(0, weight: 0, bias: 1), weight: 3, bias: nil) }, 1, "inputs"),
+      ({ $0.append(.concatenate, $0.convolution(0, weight: 0, bias: 1)) }, 1, "inputs"),
       // Two convolutions that ask for other inputs.
       (
         {

@@ -11,10 +11,14 @@ import rvd
 OPERATIONS = {
     "convolution": lambda x, weight, stride, padding, dilation, groups, bias=None: F.conv2d(
         x, weight, bias, stride, padding, dilation, groups),
-    "linear": lambda x, weight, bias=None: F.linear(x, weight, bias),
+    "linear": lambda x, weight, bias=None: F.linear(x.movedim(1, -1), weight, bias).movedim(-1, 1),
     "scale": lambda x, factor, shift=torch.zeros(1): x * along(factor, x) + along(shift, x),
     "batch-norm": lambda x, gamma, beta, mean, variance, epsilon: F.batch_norm(
         x, mean, variance, gamma, beta, eps=epsilon),
+    "layer-norm": lambda x, gamma, beta, epsilon: F.layer_norm(
+        x.movedim(1, -1), gamma.shape, gamma, beta, epsilon).movedim(-1, 1),
+    "global-response-norm": lambda x, gamma, epsilon, beta=torch.zeros(1): response_norm(x, gamma, beta, epsilon),
+    "attention": lambda x, heads: attention(x, heads),
     "prelu": lambda x, slope: F.prelu(x, slope),
     "add": torch.add,
     "multiply": torch.mul,
@@ -37,12 +41,25 @@ OPERATIONS = {
     "softmax": lambda x: F.softmax(x, 1),
 }
 OPERANDS = {"convolution": ("weight", "bias"), "linear": ("weight", "bias"), "scale": ("factor", "shift"),
-            "prelu": ("slope",), "batch-norm": ("gamma", "beta", "mean", "variance")}
+            "prelu": ("slope",), "batch-norm": ("gamma", "beta", "mean", "variance"),
+            "layer-norm": ("gamma", "beta"), "global-response-norm": ("gamma", "beta")}
 
 
 def along(vector, x):
     """One number for each channel, or one for all, beside x."""
     return vector.reshape((1, -1) + (1,) * (x.dim() - 2))
+
+
+def response_norm(x, gamma, beta, epsilon):
+    lengths = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True)
+    shares = lengths / (lengths.mean(1, keepdim=True) + epsilon)
+    return (along(gamma, x) * shares + 1) * x + along(beta, x)
+
+
+def attention(x, heads):
+    n, c, h, w = x.shape
+    queries, keys, values = x.reshape(n, 3, heads, c // (3 * heads), h * w).transpose(3, 4).unbind(1)
+    return F.scaled_dot_product_attention(queries, keys, values).transpose(2, 3).reshape(n, c // 3, h, w)
 
 
 def run_graph(graph, tensors, x):

@@ -185,7 +185,7 @@ import Testing
     )
     #expect(
       try message(Self.vector("squeeze-excitation"))
-        == "its tensors are bfloat16 and float16 and float32 and float64, and a network of ONNX computes in one type. Write it as one type."
+        == "its tensors are bfloat16 and float16 and float32 and float64, and a network of ONNX computes in one type. Choose one type for all of them, such as float32."
     )
     #expect(
       try message(Self.vector("quantized"), Self.options(12))

@@ -142,7 +142,7 @@ struct Vector: Decodable, Sendable, CustomTestStringConvertible {
     #expect(
       try roles("valid/operations.rvd") == [
         "kernel OIHW", "bias", "slope", "factor", "shift", "factor", "kernel OIHW", "weight OI",
-        "gamma", "beta", "mean", "variance",
+        "gamma", "beta", "mean", "variance", "weight OI", "bias",
       ])
     #expect(try roles("valid/minimal.rvd") == ["none"])
   }
@@ -318,12 +318,17 @@ private func description(in file: String) -> ModelDescription? {
     x = graph.append(.prelu, x, operands: [2])
     x = graph.append(.scale, x, operands: [3, 4])
     x = graph.append(.relu6, x)
+    x = graph.normalization(.layerNorm, x, gamma: 8, beta: 9, epsilon: 1e-6)
     x = graph.append(.scale, x, operands: [5, nil])
     x = graph.append(.gelu, x)
+    x = graph.normalization(.globalResponseNorm, x, gamma: 3, beta: 4, epsilon: 1e-6)
     x = graph.pool(.maxPool, x, kernel: [3, 2], stride: [2, 1], padding: [1, 0])
     x = graph.append(.geluTanh, x)
     let left = graph.convolution(x, weight: 6, bias: nil)
     x = graph.append(.hardSwish, left)
+    x = graph.linear(x, weight: 12, bias: 13)
+    x = graph.append(.attention, x, attributes: [[2]])
+    x = graph.normalization(.globalResponseNorm, x, gamma: 8, beta: nil, epsilon: 0.5)
     let right = graph.pool(
       .averagePool, x, kernel: [3, 3], stride: [1, 1], padding: [1, 1])
     let sum = graph.append(.add, left, right)

@@ -183,6 +183,10 @@ import Topologies
     #expect(archs[0]["deployParameters"] as? Int == 8_309_384)
     let structure = try #require(archs[0]["structure"] as? [String: Any])
     #expect(structure["widths"] as? [Int] == [48, 48, 96, 192, 1280])
+    let families = try #require(try json(["families"])["families"] as? [[String: Any]])
+    #expect(
+      Set(families.flatMap { $0["architectures"] as? [String] ?? [] })
+        == Set(Architecture.all.map(\.name)))
     let all = try #require(try json(["dialects"])["dialects"] as? [[String: Any]])
     #expect(all.compactMap { $0["name"] as? String } == Dialect.all.map(\.name))
     let yolo = try #require(all.first { $0["name"] as? String == "yolov6" })

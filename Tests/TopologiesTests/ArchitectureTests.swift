@@ -28,10 +28,20 @@ import Testing
     // Counted by PyTorch on models built and fused by the code of DingXiaoH/RepLKNet-pytorch.
     ("RepLKNet-31B", 79_864_168, 79_527_272), ("RepLKNet-31L", 172_671_016, 172_165_672),
     ("RepLKNet-XL", 335_435_752, 335_399_656),
+    // Counted by PyTorch on models built by the code of AILab-CVC/UniRepLKNet, in either form.
+    ("UniRepLKNet-A", 4_649_060, 4_437_300), ("UniRepLKNet-F", 6_489_328, 6_235_216),
+    ("UniRepLKNet-P", 11_080_520, 10_741_704), ("UniRepLKNet-N", 18_818_880, 18_318_560),
+    ("UniRepLKNet-T", 31_693_420, 31_037_980), ("UniRepLKNet-S", 56_456_704, 55_645_984),
+    ("UniRepLKNet-B", 99_089_416, 98_008_456), ("UniRepLKNet-L", 220_076_056, 218_454_616),
+    ("UniRepLKNet-XL", 388_690_984, 386_529_064),
     // Counted by PyTorch on models built by timm 1.0.31; the deploy form with the BatchNorms of feed-forward
     // parts folded.
     ("FastViT-T8", 4_026_232, 3_994_216), ("FastViT-T12", 7_553_704, 7_505_896),
-    ("FastViT-S12", 9_473_576, 9_425_768),
+    ("FastViT-S12", 9_473_576, 9_425_768), ("FastViT-SA12", 11_580_968, 11_542_376),
+    ("FastViT-SA24", 21_554_216, 21_495_400), ("FastViT-SA36", 31_527_464, 31_448_424),
+    ("FastViT-MA36", 44_068_004, 43_974_144), ("FastViT-MCi0", 11_907_176, 11_853_224),
+    ("FastViT-MCi1", 22_041_832, 21_952_296), ("FastViT-MCi2", 36_440_360, 36_315_640),
+    ("FastViT-MCi3", 125_948_584, 125_769_352), ("FastViT-MCi4", 322_735_336, 322_492_264),
   ]
 
   @Test(arguments: counts)
@@ -52,8 +62,9 @@ import Testing
     ("RepVGGplus_L2pse", "RepVGGplus-L2pse"), ("repvggplus-l2pse", "RepVGGplus-L2pse"),
     ("mobileone_s0", "MobileOne-S0"), ("MobileOneS4", "MobileOne-S4"), ("s1", "MobileOne-S1"),
     ("repvit_m0_9", "RepViT-M0.9"), ("m2_3", "RepViT-M2.3"),
-    ("RepLKNet31B", "RepLKNet-31B"),
+    ("RepLKNet31B", "RepLKNet-31B"), ("unireplknet_n", "UniRepLKNet-N"),
     ("fastvit_t8", "FastViT-T8"), ("FastViTS12", "FastViT-S12"),
+    ("fastvit_ma36", "FastViT-MA36"), ("mci0", "FastViT-MCi0"),
   ])
   func `names are understood in every project's spelling`(spelling: String, name: String) throws {
     #expect(try Architecture.named(spelling).name == name)

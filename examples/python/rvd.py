@@ -588,12 +588,15 @@ def _check_rest(manifest):
 # The graph, section "Graph".
 
 # Number of values taken (None: two or more); operands, OPTIONAL ones with '?'; attributes, pairs
-# with '2'. Of `batch-norm` also a number, `epsilon`.
+# with '2'. Of norms also a number, `epsilon`.
 OPERATIONS = {
     "convolution": (1, "weight bias?", "stride2 padding2 dilation2 groups"),
     "linear": (1, "weight bias?", ""),
     "scale": (1, "factor shift?", ""),
     "batch-norm": (1, "gamma beta mean variance", ""),
+    "layer-norm": (1, "gamma beta", ""),
+    "global-response-norm": (1, "gamma beta?", ""),
+    "attention": (1, "", "heads"),
     "prelu": (1, "slope", ""),
     "add": (2, "", ""),
     "multiply": (2, "", ""),
@@ -621,7 +624,7 @@ def _check_graph(manifest, tensors):
             _member(node, key.rstrip("?"), "integer", where, key.endswith("?"))
         for key in attributes.split():
             _member(node, key.rstrip("2"), "integers" if key.endswith("2") else "integer", where)
-        if op == "batch-norm":
+        if op.endswith("-norm"):
             _member(node, "epsilon", "number", where)
     for node in nodes:
         _check(node["op"] in OPERATIONS, "unsupported-operation",
@@ -657,7 +660,7 @@ def _check_graph(manifest, tensors):
             need(len(numbers) == 1 + pair and all(
                 (key != "padding") <= number < 2**31 for number in numbers), f"a wrong '{key}'")
             members[key] = node[key]
-        need(op != "batch-norm" or node["epsilon"] > 0, "its epsilon is not greater than 0")
+        need(not op.endswith("-norm") or node["epsilon"] > 0, "its epsilon is not greater than 0")
         shape = _shape(op, [shapes[value] for value in inputs], members, need)
         need(all(size is None or size <= LARGEST for size in shape), "a result that is too large")
         shapes.append(shape)
@@ -700,7 +703,7 @@ def _shape(op, shapes, members, need):
 
     a = shapes[0]
     if op in ("convolution", "flatten", "upsample-nearest", "pixel-shuffle", "global-average-pool",
-              "average-pool", "max-pool"):
+              "average-pool", "max-pool", "global-response-norm", "attention"):
         need(len(a) == 3, "it takes a vector")
     if op == "convolution":
         weight, groups = members["weight"].shape, members["groups"]
@@ -711,21 +714,24 @@ def _shape(op, shapes, members, need):
             weight[2:], members["stride"], members["padding"], members["dilation"])
     if op == "linear":
         weight = members["weight"].shape
-        need(len(a) == 1 and len(weight) == 2 and same(a[0], weight[1]), "its weight does not fit")
+        need(len(weight) == 2 and same(a[0], weight[1]), "its weight does not fit")
         vector("bias", weight[0])
-        return weight[:1]
+        return weight[0], *a[1:]
     if op in ("scale", "prelu"):
         for key in members:
             vector(key, 1, a[0])
         need(len({tensor.shape for tensor in members.values()} - {(1,)}) <= 1,
              "its factor and shift have different shapes")
         return a
-    if op == "batch-norm":
+    if op.endswith("-norm"):
         channels = members["gamma"].shape
         need(len(channels) == 1 and same(channels[0], a[0]), "its gamma does not fit")
         for key in members:
             vector(key, channels[0])
         return channels[0], *a[1:]
+    if op == "attention":
+        need(a[0] is None or a[0] % (3 * members["heads"]) == 0, "its heads do not divide the channels")
+        return None if a[0] is None else a[0] // 3, *a[1:]
     if op in ("add", "multiply"):
         b = shapes[1]
         need(len(a) == len(b) and same(a[0], b[0]), "its values do not fit")

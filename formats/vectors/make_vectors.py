@@ -417,6 +417,7 @@ def operations(**members):
         floats("norm.running_mean", [8], "mean", start=6),
         Tensor("norm.running_var", "float32", [8], struct.pack("<8f", *(0.25 * (i + 1) for i in range(8))),
                "variance"),
+        floats("qkv.weight", [24, 8], "weight", start=3), floats("qkv.bias", [24], "bias", start=8),
     ]
     graph = Graph(tensors)
     graph.convolution("a", stride=(2, 2))
@@ -425,12 +426,17 @@ def operations(**members):
     graph.node("prelu", slope="slope")
     graph.node("scale", factor="gamma", shift="beta")
     graph.node("relu6")
+    graph.node("layer-norm", gamma="norm.weight", beta="norm.bias", epsilon=1e-06)
     graph.node("scale", factor="one")
     graph.node("gelu")
+    graph.node("global-response-norm", gamma="gamma", beta="beta", epsilon=1e-06)
     graph.node("max-pool", kernel=[3, 2], stride=[2, 1], padding=[1, 0])
     graph.node("gelu-tanh")
     left = graph.convolution("b", padding=(0, 0), bias=False)
     graph.node("hard-swish")
+    graph.node("linear", weight="qkv.weight", bias="qkv.bias")
+    graph.node("attention", heads=2)
+    graph.node("global-response-norm", gamma="norm.weight", epsilon=0.5)
     right = graph.node("average-pool", kernel=[3, 3], stride=[1, 1], padding=[1, 1])
     total = graph.node("add", left, right)
     graph.node("silu")
@@ -881,7 +887,6 @@ def invalid():
         dict(graph[2], inputs=[7])))
     yield graph("pool-of-vector", append(simple("global-average-pool", 7)))
     yield graph("flatten-twice", append(simple("flatten", 7)))
-    yield graph("linear-of-map", set(6, inputs=[5]))
     yield graph("linear-other-channels", lambda graph, manifest: graph.append(
         dict(graph[6], inputs=[7])))
     yield graph("flatten-other-size", lambda graph, manifest: manifest.update(graph=[
@@ -923,6 +928,17 @@ def invalid():
     yield graph("norm-channels", only(
         simple("convolution", 0, weight=0, bias=1, stride=[1, 1], padding=[1, 1], dilation=[1, 1],
                groups=1), simple("batch-norm", 1, **dict(norm, gamma=5, beta=5, mean=5, variance=5))))
+    for name in "layer-norm", "global-response-norm":
+        yield graph(name + "-epsilon", only(simple(name, 0, gamma=1, beta=1, epsilon=-1e-05)))
+        yield graph(name + "-beta", only(simple(name, 0, gamma=1, beta=5, epsilon=1e-05)))
+    yield graph("response-norm-of-vector", only(
+        simple("global-average-pool", 0), simple("flatten", 1),
+        simple("global-response-norm", 2, gamma=1, epsilon=1e-05)))
+    yield graph("attention-heads-zero", only(simple("attention", 0, heads=0)))
+    yield graph("attention-heads-other", only(
+        simple("convolution", 0, weight=0, bias=1, stride=[1, 1], padding=[1, 1], dilation=[1, 1],
+               groups=1), simple("attention", 1, heads=1)))
+    yield graph("attention-heads-missing", only(simple("attention", 0)), expected="manifest-invalid")
     yield graph("pool-padding", only(
         simple("max-pool", 0, kernel=[3, 3], stride=[1, 1], padding=[1, 3])))
     yield graph("pool-kernel-zero", only(

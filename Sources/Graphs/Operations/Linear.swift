@@ -1,19 +1,17 @@
 internal import Tensors
 
 extension NodeKind {
-  /// A matrix, and a bias if there is one.
+  /// A matrix, and a bias if there is one; of a map at each position by itself.
   public static let linear = NodeKind(
     "linear", operands: [Operand("weight", .matrix), Operand("bias", .vector, isOptional: true)]
   ) { (check) throws(GraphProblem) in
-    guard case .vector(let channels) = check.inputs[0] else {
-      try check.refuse("inputs", expected: "N x C data", found: "\(check.inputs[0])")
-    }
+    let channels = check.inputs[0].channels
     let matrix = check.operands[0]!
     try check.require(
       channels ?? matrix[1] == matrix[1], "weight", "a matrix for \(channels ?? 0) channels",
       "\(matrix)")
     try check.requireOperand(1, [matrix[0]])
-    return .vector(channels: matrix[0])
+    return check.inputs[0].with(channels: matrix[0])
   }
 }
 

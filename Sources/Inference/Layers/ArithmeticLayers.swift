@@ -39,23 +39,6 @@ extension LayerKind {
     }
   }
 
-  static var batchNorm: LayerKind {
-    LayerKind(.batchNorm) { node in
-      func vector(_ operand: String) throws -> [Double] {
-        try node.parameters.numbers(of: node.node.operand(operand)!)
-      }
-      let (gamma, beta) = (try vector("gamma"), try vector("beta"))
-      let (mean, variance) = (try vector("mean"), try vector("variance"))
-      let factors = zip(gamma, variance).map { $0 / ($1 + node.node.epsilon!).squareRoot() }
-      let shifts = factors.indices.map { beta[$0] - mean[$0] * factors[$0] }
-      return Layer { [factors = factors.map { Number($0) }, shifts = shifts.map { Number($0) }] in
-        let output = $0.changeable()
-        output.scale(by: factors, adding: shifts, $0.pool)
-        return output
-      }
-    }
-  }
-
   static var scale: LayerKind {
     LayerKind(.scale) { node in
       let (factors, shifts) = (try node.numbers("factor"), try node.numbers(ifPresent: "shift"))

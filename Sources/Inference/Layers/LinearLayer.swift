@@ -2,7 +2,7 @@ internal import Graphs
 internal import Tensors
 
 extension LayerKind {
-  /// Over columns of numbers. Of a block that has branches, those instead, over images of one pixel.
+  /// Over columns of numbers. Of a block that has branches, those instead, as kernels of one pixel.
   static var linear: LayerKind {
     LayerKind(.linear) { node in
       let weight = node.node.operand("weight")!
@@ -22,14 +22,14 @@ extension LayerKind {
           // Safe: the rows of the result that no other task works on.
           unsafe weights.withUnsafeBufferPointer { weights in
             unsafe Number.multiply(
-              rows: rows.count, columns: input.images, depth: inputs,
+              rows: rows.count, columns: input.columns, depth: inputs,
               weights.baseAddress! + rows.lowerBound * inputs, inputs, input.plane(0),
-              input.images, into: output.plane(rows.lowerBound), input.images)
+              input.columns, into: output.plane(rows.lowerBound), input.columns)
           }
           guard let bias else { return }
           for row in rows {
             let numbers = unsafe output.plane(row)
-            for image in 0..<input.images { unsafe numbers[image] += bias[row] }
+            for column in 0..<input.columns { unsafe numbers[column] += bias[row] }
           }
         }
         return output

@@ -9,6 +9,8 @@ extension Dialect {
       epsilon: 1e-5
       input: RGB 1 / 0.485 0.456 0.406 / 0.229 0.224 0.225
       \(torchBatchNorm)
+      vector: *.act.1.gamma
+      vector layout: 111C
       family: UniRepLKNet
       block: * = *.dwconv
       origin convolution: lk_origin
