@@ -229,7 +229,7 @@ struct WrittenModel {
     }
   }
 
-  init(_ summary: ONNXSummary) {
+  init(_ summary: ONNXWriter.Summary) {
     contentSHA256 = summary.contentSHA256
     externalData = summary.externalData.map {
       OutputSummary.ExternalData(path: $0.path, byteCount: $0.byteCount)

@@ -32,7 +32,7 @@ import Testing
   func write(
     _ model: DeployModel, _ options: ONNXOptions, as name: String = "a.onnx",
     threads: Threads = .all
-  ) throws -> (bytes: [UInt8], summary: ONNXSummary) {
+  ) throws -> (bytes: [UInt8], summary: ONNXWriter.Summary) {
     let file = try OutputFile(path: folder.file(name), replace: true)
     let summary = try ONNXWriter.write(model, to: file, options: options, threads: threads)
     try file.commit()
