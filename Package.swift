@@ -19,6 +19,7 @@ let package = Package(
     .library(name: "Checkpoints", targets: ["Checkpoints"]),
     .library(name: "CheckpointFiles", targets: ["CheckpointFiles"]),
     .library(name: "RVD", targets: ["RVD"]),
+    .library(name: "ONNX", targets: ["ONNX"]),
     .library(name: "Blocks", targets: ["Blocks"]),
     .library(name: "Naming", targets: ["Naming"]),
     .library(name: "Topologies", targets: ["Topologies"]),
@@ -152,7 +153,8 @@ let package = Package(
     .testTarget(
       name: "GraphsTests", dependencies: ["Graphs", "Tensors"], swiftSettings: settings),
     .testTarget(
-      name: "ONNXTests", dependencies: ["Checkpoints", "Graphs", "ONNX", "Tensors", "TestSupport"],
+      name: "ONNXTests",
+      dependencies: ["Checkpoints", "Graphs", "ONNX", "RVD", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "HDF5Tests", dependencies: ["HDF5", "Tensors", "TestSupport"], swiftSettings: settings),

@@ -50,10 +50,10 @@ extension DeployModel {
     // Of used tensors nothing is missing.
     description.graph = description.graph!.renumbered { places[$0] }!
     tensors = tensors.indices.filter(used.contains).map { tensors[$0] }
-    mapping.dropped.append(
-      DroppedTensors(
-        reason: "no operation takes it",
-        names: mapping.renamings.filter { names.contains($0.to) }.map(\.from)))
+    let unusedNames = mapping.renamings.filter { names.contains($0.to) }.map(\.from)
+    mapping.dropped = DroppedTensors.grouped(
+      mapping.dropped.flatMap { group in group.names.map { ($0, group.reason) } }
+        + unusedNames.map { ($0, reasonForLeavingOut($0)) })
     mapping.renamings.removeAll { names.contains($0.to) }
     return unused.count
   }
@@ -136,10 +136,17 @@ func rewriteTrainingForm(
     report, options, architecture: structure.description)
 }
 
+/// Why no operation takes a tensor outside the blocks, in words.
+private func reasonForLeavingOut(_ name: String) -> String {
+  name.hasSuffix(".num_batches_tracked") ? "BatchNorm's step counter" : "no operation takes it"
+}
+
 extension Parameter {
   /// Why no operation of the training form takes it, in words.
   fileprivate var reasonForNoOperand: String {
-    guard case .block(let block, let address) = role else { return "no operation takes it" }
+    guard case .block(let block, let address) = role else {
+      return reasonForLeavingOut(originalName)
+    }
     if block.family.isForTrainingOnly { return "an auxiliary head, for training only" }
     if address.part == .batchesTracked { return "BatchNorm's step counter" }
     if address.layer == .fused { return "a deploy kernel beside live branches" }

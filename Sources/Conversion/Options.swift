@@ -49,7 +49,7 @@ public struct WritingOptions: Sendable {
   public var alsoRead: [String] = []
   /// Whether the file is flushed to the disk before it gets its name.
   public var sync = false
-  /// Whether `.rvd` says the SHA-256 of the input, which takes a second look at all of it.
+  /// Whether `.rvd` and `.onnx` say the SHA-256 of the input, which takes a second look at all of it.
   public var recordsSourceDigest = true
   /// More than four do not make one file faster, which is written by one at a time.
   public var threads = Threads(4)

@@ -46,7 +46,7 @@ public struct OutputFormat: Sendable {
 
   /// Every format that can be written. To add one, write its writer and name it here.
   public static let all: [OutputFormat] = [
-    .rvd, .onnx, .pyTorch, .safetensors, .npz, .hdf5, .megEngine, .wts,
+    .rvd, .pyTorch, .safetensors, .npz, .hdf5, .megEngine, .wts, .onnx,
   ]
 
   /// The deploy format of this project.
@@ -229,7 +229,7 @@ struct WrittenModel {
     }
   }
 
-  init(_ summary: ONNXSummary) {
+  init(_ summary: ONNXWriter.Summary) {
     contentSHA256 = summary.contentSHA256
     externalData = summary.externalData.map {
       OutputSummary.ExternalData(path: $0.path, byteCount: $0.byteCount)

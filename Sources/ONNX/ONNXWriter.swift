@@ -5,22 +5,6 @@ internal import RVD
 internal import Synchronization
 public import Tensors
 
-/// What was written.
-public struct ONNXSummary: Equatable, Sendable {
-  /// The content digest, as an `.rvd` of the same tensors says it.
-  public var contentSHA256: String
-  /// Bytes of all elements.
-  public var elementByteCount: Int
-  /// The second file, if tensors are in one, and its bytes.
-  public var externalData: (path: String, byteCount: Int)?
-
-  public static func == (a: ONNXSummary, b: ONNXSummary) -> Bool {
-    a.contentSHA256 == b.contentSHA256 && a.elementByteCount == b.elementByteCount
-      && a.externalData?.path == b.externalData?.path
-      && a.externalData?.byteCount == b.externalData?.byteCount
-  }
-}
-
 /// Writes networks as ONNX files: a message `ModelProto` (`onnx/onnx.proto` of github.com/onnx/onnx),
 /// whose fields are in the order of their numbers, as protobuf libraries write them.
 ///
@@ -43,6 +27,22 @@ public enum ONNXWriter {
   /// The key of `metadata_props` whose value is what is known of the network.
   public static let descriptionKey = "repconv"
 
+  /// What was written.
+  public struct Summary: Equatable, Sendable {
+    /// The content digest, as an `.rvd` of the same tensors says it.
+    public var contentSHA256: String
+    /// Bytes of all elements.
+    public var elementByteCount: Int
+    /// The second file, if tensors are in one.
+    public var externalData: ExternalData?
+  }
+
+  /// A file beside the one that refers to it.
+  public struct ExternalData: Equatable, Sendable {
+    public var path: String
+    public var byteCount: Int
+  }
+
   /// Writes `model` to `file`, which the caller commits; and to a companion of it, if it is too large for
   /// one.
   ///
@@ -56,7 +56,7 @@ public enum ONNXWriter {
   public static func write(
     _ model: DeployModel, to file: OutputFile, options: ONNXOptions, threads: Threads = .all,
     sourceSHA256: (@Sendable () throws -> String)? = nil
-  ) throws -> ONNXSummary {
+  ) throws -> Summary {
     precondition(file.count == 0)
     let network = try Network(model, options, path: file.path)
     var description = model.description
@@ -131,10 +131,10 @@ public enum ONNXWriter {
     let metadata = try metadata(description, content: content, path: file.path)
     precondition(metadata.count == metadataLength)
     try file.overwrite(metadata, at: whole.count)
-    return ONNXSummary(
+    return Summary(
       contentSHA256: content,
       elementByteCount: initializers.reduce(0) { $0 + $1.tensor.byteCount },
-      externalData: external.map { ($0.path, $0.count) })
+      externalData: external.map { ExternalData(path: $0.path, byteCount: $0.count) })
   }
 
   /// What stands in the place of a digest until it is known.
@@ -206,7 +206,7 @@ private struct Network {
     guard types.count <= 1 else {
       throw refuse(
         "its tensors are \(types.map(\.rawValue).sorted().joined(separator: " and ")), and a network of ONNX computes in one type",
-        "Write it as one type.")
+        "Choose one type for all of them, such as float32.")
     }
     let elementType = types.first ?? .float32
     let version = options.operatorSet

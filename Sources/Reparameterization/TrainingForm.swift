@@ -13,7 +13,9 @@ public struct TrainingForm {
   /// a name after its block.
   public private(set) var tensors: [DeployTensor] = []
   /// The BatchNorm epsilons used, each once, ascending.
-  public var epsilons: [Double] { Set(graph.nodes.compactMap(\.epsilon)).sorted() }
+  public var epsilons: [Double] {
+    Set(graph.nodes.filter { $0.kind == .batchNorm }.compactMap(\.epsilon)).sorted()
+  }
 
   private var places: [Role: Int] = [:]
 

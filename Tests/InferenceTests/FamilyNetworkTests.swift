@@ -1,6 +1,8 @@
+import Blocks
 import CheckpointFiles
 import Checkpoints
 import Conversion
+import Graphs
 import ImageFiles
 import Inference
 import Naming
@@ -8,6 +10,7 @@ import Reparameterization
 import Tensors
 import TestSupport
 import Testing
+import Topologies
 
 /// Whole networks as their projects' own code saved them, against what that code made of an input in
 /// float64, from the branches.
@@ -50,6 +53,38 @@ import Testing
       let size = outputs.map(\.magnitude).max()!
       #expect(largestDifference(logits, outputs) < arithmetic.tolerance * max(1, size))
     }
+  }
+
+  @Test(arguments: files)
+  func `the training form as a graph of operations gives what the project's code gave`(
+    file: String
+  ) throws {
+    let (images, outputs) = try expected(file)
+    let network = try Network(recognising: openCheckpoint(path(file)))
+    let form = try TrainingForm(of: network, Structure(of: network))
+    let tensors = form.tensors.map { tensor in
+      guard case .numbers(let numbers) = tensor.contents else { preconditionFailure() }
+      return numbers as! Tensor
+    }
+    #expect(zip(form.tensors, tensors).allSatisfy { $0.shape == $1.shape })
+    #expect(Set(form.tensors.map(\.role)).count == tensors.count)
+    // Every parameter of the training form is in it, as it is in the file.
+    let trained = network.parameters.filter {
+      guard case .block(let block, _) = $0.role, block.family.isForTrainingOnly else {
+        return !$0.originalName.hasSuffix("num_batches_tracked")
+      }
+      return false
+    }
+    for parameter in trained {
+      let place = try #require(
+        form.tensors.firstIndex { $0.role == parameter.role }, "\(parameter.originalName)")
+      #expect(try tensors[place].doubles() == parameter.tensor.doubles())
+    }
+    let runnable = try RunnableNetwork(form.graph, tensors: tensors, arithmetic: .float64)
+    let logits = try runnable.run(images).logits.flatMap { $0 }
+    let size = outputs.map(\.magnitude).max()!
+    #expect(largestDifference(logits, outputs) < 1e-10 * max(1, size))
+    #expect(form.epsilons == [network.dialect.epsilon])
   }
 
   @Test(arguments: files, ["out.rvd", "out.pth", "out.safetensors"])

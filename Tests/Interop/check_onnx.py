@@ -31,9 +31,9 @@ from repvgg_torch import RepVGG  # on the path by interop
 # Of the largest value. Where repconv's own float32 is further than that from its float64, a runtime may be, too.
 TOLERANCE = 1e-6
 OPERATOR_SETS = (11, 13, 17, 21, 25)
-# What the projects' own deploy forms leave, and a program that simplifies networks folds: BatchNorms of RepLKNet, layer
-# scales of timm's FastViT.
-FOLDED = {"replknet": {"BatchNormalization"}, "fastvit": {"Mul"}}
+# What the projects' own deploy forms leave, and a program that simplifies networks folds: BatchNorms of RepLKNet and of
+# ACNet's examples, layer scales of timm's FastViT.
+FOLDED = {"replknet": {"BatchNormalization"}, "acnet": {"BatchNormalization"}, "fastvit": {"Mul"}}
 VECTORS = ("chain", "squeeze-excitation", "residual", "operations", "quantized")
 
 

@@ -102,6 +102,49 @@ import Testing
     #expect(try names() == [name])
   }
 
+  @Test(arguments: [false, true])
+  func `two files get their names together`(isThere: Bool) throws {
+    func contents(_ name: String) -> String? {
+      try? String(contentsOfFile: folder + name, encoding: .utf8)
+    }
+    if isThere { try Data("old".utf8).write(to: URL(fileURLWithPath: folder + "a.data")) }
+    do {
+      let file = try OutputFile(path: folder + "a", replace: true)
+      try file.append(Array("one".utf8))
+      try file.makeCompanion(suffix: ".data").append(Array("two".utf8))
+      // What is in the way of the first only when both are complete.
+      try FileManager.default.createDirectory(
+        atPath: folder + "a", withIntermediateDirectories: false)
+      #expect(throws: WriteError.self) { try file.commit() }
+    }
+    #expect(try names() == (isThere ? ["a", "a.data"] : ["a"]))
+    #expect(contents("a.data") == (isThere ? "old" : nil))
+    try FileManager.default.removeItem(atPath: folder + "a")
+
+    do {
+      let file = try OutputFile(path: folder + "a", replace: true)
+      _ = try file.makeCompanion(suffix: ".data")
+    }
+    #expect(try names() == (isThere ? ["a.data"] : []))
+
+    let file = try OutputFile(path: folder + "a", replace: true)
+    try file.append(Array("one".utf8))
+    try file.makeCompanion(suffix: ".data").append(Array("two".utf8))
+    try file.commit(sync: true)
+    #expect(try names() == ["a", "a.data"])
+    #expect(contents("a") == "one" && contents("a.data") == "two")
+  }
+
+  @Test func `a file beside another is no input of it, and is replaced only on demand`() throws {
+    try Data("old".utf8).write(to: URL(fileURLWithPath: folder + "a.data"))
+    #expect(throws: WriteError.exists(path: folder + "a.data")) {
+      try OutputFile(path: folder + "a", replace: false).makeCompanion(suffix: ".data")
+    }
+    let file = try OutputFile(path: folder + "a", replace: true, from: [folder + "a.data"])
+    let error = #expect(throws: WriteError.self) { try file.makeCompanion(suffix: ".data") }
+    #expect(error?.isInput == true)
+  }
+
   @Test func `a folder that is not there is an error`() {
     #expect(throws: WriteError.self) { try OutputFile(path: folder + "no/x", replace: false) }
     #expect(throws: WriteError.self) { try OutputFile(path: folder, replace: true) }
