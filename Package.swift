@@ -63,6 +63,7 @@ let package = Package(
       name: "Checksums",
       dependencies: ["CDeflate", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
+    .target(name: "CKernels"),
     .target(name: "CPreallocation"),
     .target(name: "CThreads"),
     .target(
@@ -119,7 +120,7 @@ let package = Package(
       dependencies: [
         "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Naming",
         "Proof",
-        "RVD", "Reparameterization", "Tensors", "Topologies",
+        "RVD", "Reparameterization", "Tensors", "Topologies", "CKernels",
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -199,7 +200,7 @@ let package = Package(
       name: "InferenceTests",
       dependencies: [
         "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles",
-        "Inference",
+        "Inference", "CKernels",
         "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport", "Topologies",
       ],
       swiftSettings: settings),
