@@ -11,7 +11,7 @@ extension FeatureMap {
   ) {
     guard channels > 0 else { return }
     // What stays in a processor's cache.
-    let numbersInCache = 1 << 15
+    let numbersInCache = 1 << 16
     let width = max(1, numbersInCache / channels)
     unsafe pool.forEachTask(below: (positions + width - 1) / width) { task, _ in
       let band = task * width..<min((task + 1) * width, positions)
