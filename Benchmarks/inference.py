@@ -2,8 +2,9 @@
 """Times `repconv run` of whole networks, and PyTorch doing the same, and prints a table. Needs NumPy.
 
     inference.py REPCONV [--folder F] [--runs N] [--peers PYTHON] [--networks A0,B1] [--forms deploy] [--batches 16,1]
+                 [--threads N]
 
-Images of 224 x 224 pixels, two threads, float32. The programs are run in turn; each runs a batch to warm up and then more,
+Images of 224 x 224 pixels, float32, two threads if not told otherwise. The programs are run in turn; each runs a batch to warm up and then more,
 of which the median counts; figures are medians over the runs. Reading files and starting up do not count. --peers names a
 Python that has PyTorch. It runs deploy forms from the graph of the .rvd file, training forms as
 Tests/Fixtures/repvgg_torch.py, each with images and weights as they come and in the memory format channels_last.
@@ -19,7 +20,6 @@ import time
 
 from bench import HERE, make_input
 
-THREADS = 2
 # Images at a time: how many batches are timed, after the first.
 BATCHES = {16: 4, 1: 24}
 FORMATS = ("default", "channels_last")
@@ -64,11 +64,11 @@ def torch_program(form, network, file):
     return Deploy()
 
 
-def torch_seconds(form, network, file, images, size, format):
+def torch_seconds(form, network, file, images, size, threads, format):
     """Seconds of each batch in PyTorch, and processor seconds of an image."""
     import numpy as np
     import torch
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(int(threads))
     options = {"memory_format": torch.channels_last} if format == "channels_last" else {}
     model = torch_program(form, network, file).to(**options)
     batches = [batch.contiguous(**options) for batch in torch.from_numpy(np.load(images)).split(int(size))]
@@ -87,12 +87,12 @@ def output_of(command):
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def repconv_seconds(repconv, file, folder, size):
+def repconv_seconds(repconv, file, folder, size, threads):
     """The same of repconv; processor seconds are those of all images less those of a run with one batch."""
     def run(images):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         output = output_of([repconv, "run", file, "--input", os.path.join(folder, images), "--json",
-                            "--batch", str(size), "--threads", str(THREADS)])
+                            "--batch", str(size), "--threads", str(threads)])
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return output["secondsPerBatch"], after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     _, first = run(f"images{size}-1.npy")
@@ -125,12 +125,13 @@ def main():
     parser.add_argument("--networks", default="A0,B1,B1g4,MobileOne-S1")
     parser.add_argument("--forms", default="deploy,train")
     parser.add_argument("--batches", default="16,1")
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     os.makedirs(options.folder, exist_ok=True)
     if options.peers and "torch-load" not in output_of([options.peers, os.path.join(HERE, "peers.py"), "--list"]):
         options.peers = None
 
-    print("Images a second, in brackets milliseconds of processor time for an image.\n")
+    print("Images a second, in brackets milliseconds of processor time for an image; last the ratios of both.\n")
     print("| network | form | batch | repconv | PyTorch | PyTorch, channels_last | repconv against the better |")
     print("|---|---|---|---|---|---|---|")
     for network in options.networks.split(","):
@@ -142,16 +143,20 @@ def main():
                 measured = {}
                 for _ in range(options.runs):
                     measured.setdefault("repconv", []).append(
-                        repconv_seconds(options.repconv, files[form], options.folder, size))
+                        repconv_seconds(options.repconv, files[form], options.folder, size, options.threads))
                     for format in formats:
                         measured.setdefault(format, []).append(output_of(
                             [options.peers, os.path.abspath(__file__), "--torch", form, network, files[form],
-                             os.path.join(options.folder, f"images{size}.npy"), str(size), format]))
+                             os.path.join(options.folder, f"images{size}.npy"), str(size), str(options.threads), format]))
                 rates = {who: size / statistics.median(statistics.median(seconds) for seconds, _ in runs)
                          for who, runs in measured.items()}
                 cells = [f"{rates[who]:.1f} ({1000 * statistics.median(cpu for _, cpu in measured[who]):.1f})"
                          if who in rates else "" for who in ("repconv", *FORMATS)]
-                ratio = f"{rates['repconv'] / max(rates[f] for f in formats):.2f}" if formats else ""
+                ratio = ""
+                if formats:
+                    cost = {who: statistics.median(cpu for _, cpu in runs) for who, runs in measured.items()}
+                    ratio = f"{rates['repconv'] / max(rates[f] for f in formats):.2f} " \
+                        f"({min(cost[f] for f in formats) / cost['repconv']:.2f})"
                 name = network if network.startswith("MobileOne") else f"RepVGG-{network}"
                 print(f"| {name} | {form} | {size} | {' | '.join(cells)} | {ratio} |", flush=True)
 

@@ -34,7 +34,7 @@ struct Factor<Number: NetworkNumber>: Sendable {
   ///
   /// - Parameters:
   ///   - a: rows of `depth` numbers, `aStride` apart.
-  ///   - part: of the columns; begins with a multiple of 64.
+  ///   - part: of the columns; begins with a multiple of 32, which is where a panel begins.
   ///   - c: where column 0 of the rows is.
   ///   - bias: one number for each column.
   func multiply(
@@ -70,11 +70,12 @@ struct ProductTasks {
     bands = Bands(positions: rows, widest: widest)
     self.columns = columns
     self.groups = groups
-    // Enough for several threads; but parts begin with a panel, and narrow ones are inefficient.
+    // Enough for several threads; but narrow ones are inefficient.
     let (few, narrowest) = (8, 64)
     var parts = 1
     while bands.count * groups * parts < few && columns / (2 * parts) >= narrowest { parts *= 2 }
-    columnsOfPart = ((columns + parts - 1) / parts + narrowest - 1) / narrowest * narrowest
+    let panels = 32
+    columnsOfPart = max(panels, ((columns + parts - 1) / parts + panels - 1) / panels * panels)
   }
 
   private var parts: Int { (columns + columnsOfPart - 1) / columnsOfPart }
@@ -104,9 +105,9 @@ struct Bands {
     let few = 8
     let narrowest = 42
     let count = max((positions + widest - 1) / widest, min(few, positions / narrowest), 1)
-    // What kernels compute at once, with AVX-512 and AVX2.
-    let step = 42
-    width = min(widest, ((positions + count - 1) / count + step - 1) / step * step)
+    // What the kernels for AVX-512 compute at once.
+    let step = 14
+    width = min(widest, (max(1, (positions + count - 1) / count) + step - 1) / step * step)
   }
 
   subscript(index: Int) -> Range<Int> {

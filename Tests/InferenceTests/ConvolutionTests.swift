@@ -167,7 +167,7 @@ import Testing
       var seen = [Int](repeating: 0, count: groups * rows * columns)
       for index in 0..<tasks.count {
         let (group, rowsOfTask, part) = tasks[index]
-        #expect(part.lowerBound.isMultiple(of: 64))
+        #expect(part.lowerBound.isMultiple(of: 32))
         for row in rowsOfTask {
           for column in part { seen[(group * rows + row) * columns + column] += 1 }
         }

@@ -21,8 +21,11 @@ struct ProductConvolution<Number: NetworkNumber>: Sendable {
   /// Positions of the output that are worked on at a time, so that what the kernel sees of them stays in the
   /// processor's cache.
   private var widestBand: Int {
-    let numbersInCache = 1 << 18
-    return max(42, min(1008, numbersInCache / rowStride(factors[0].depth) / 42 * 42))
+    // Narrower, and products become inefficient; but no kernel may ask for more memory than this.
+    let (numbersInCache, mostNumbers) = (1 << 18, 1 << 26)
+    let stride = rowStride(factors[0].depth)
+    let width = max(42, min(1008, numbersInCache / stride / 42 * 42))
+    return max(1, min(width, mostNumbers / stride))
   }
 
   func apply(

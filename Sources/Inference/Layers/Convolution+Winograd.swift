@@ -42,9 +42,10 @@ struct WinogradConvolution: Sendable {
   /// Tiles that are worked on at a time: what belongs to them should stay in the cache; but the weights are
   /// read for each such band.
   private var widestBand: Int {
-    let numbersInCache = 1 << 19
+    let (numbersInCache, mostNumbers) = (1 << 19, 1 << 26)
     let numbers = 16 * (rowStride(shape.inputsPerGroup) + rowStride(shape.outputsPerGroup))
-    return max(84, min(252, numbersInCache / numbers / 42 * 42))
+    let width = max(84, min(252, numbersInCache / numbers / 42 * 42))
+    return max(1, min(width, mostNumbers / numbers))
   }
 
   func apply(
