@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes training checkpoints of whole RepVGGs and MobileOnes, in the containers of several frameworks. Needs NumPy only.
+"""Writes training checkpoints of whole RepVGGs and MobileOnes, in the containers of several frameworks. Needs NumPy.
 
     checkpoints.py NETWORK FORMAT FILE      checkpoints.py B3 pytorch b3.pth
 

@@ -4,9 +4,9 @@
     inference.py REPCONV [--folder F] [--runs N] [--peers PYTHON] [--networks A0,B1] [--forms deploy] [--batches 16,1]
                  [--threads N]
 
-Images of 224 x 224 pixels, float32, two threads if not told otherwise. The programs are run in turn; each runs a batch to warm up and then more,
-of which the median counts; figures are medians over the runs. Reading files and starting up do not count. --peers names a
-Python that has PyTorch. It runs deploy forms from the graph of the .rvd file, training forms as
+Images of 224 x 224 pixels, float32, two threads if not told otherwise. The programs are run in turn; each runs a batch to
+warm up and then more, of which the median counts; figures are medians over the runs. Reading files and starting up do not
+count. --peers names a Python that has PyTorch. It runs deploy forms from the graph of the .rvd file, training forms as
 Tests/Fixtures/repvgg_torch.py, each with images and weights as they come and in the memory format channels_last.
 """
 import argparse
@@ -145,9 +145,10 @@ def main():
                     measured.setdefault("repconv", []).append(
                         repconv_seconds(options.repconv, files[form], options.folder, size, options.threads))
                     for format in formats:
+                        images = os.path.join(options.folder, f"images{size}.npy")
                         measured.setdefault(format, []).append(output_of(
-                            [options.peers, os.path.abspath(__file__), "--torch", form, network, files[form],
-                             os.path.join(options.folder, f"images{size}.npy"), str(size), str(options.threads), format]))
+                            [options.peers, os.path.abspath(__file__), "--torch", form, network, files[form], images,
+                             str(size), str(options.threads), format]))
                 rates = {who: size / statistics.median(statistics.median(seconds) for seconds, _ in runs)
                          for who, runs in measured.items()}
                 cells = [f"{rates[who]:.1f} ({1000 * statistics.median(cpu for _, cpu in measured[who]):.1f})"
