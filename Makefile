@@ -22,7 +22,7 @@ $(REPCONV): $(SOURCES)
 	$(SWIFT) build --configuration release --product repconv $(STATIC)
 	@touch $@
 
-demo: $(REPCONV)  ## import, fuse and inspect the network in examples/
+demo: $(REPCONV)  ## import, fuse, inspect and run the network in examples/
 	@scripts/demo $(REPCONV)
 
 test:  ## run the tests

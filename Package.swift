@@ -64,6 +64,7 @@ let package = Package(
       name: "Checksums",
       dependencies: ["CDeflate", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
+    .target(name: "CKernels"),
     .target(name: "CPartialFiles"),
     .target(name: "CPreallocation"),
     .target(name: "CThreads"),
@@ -122,7 +123,7 @@ let package = Package(
       dependencies: [
         "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles", "Naming",
         "Proof",
-        "RVD", "Reparameterization", "Tensors", "Topologies",
+        "RVD", "Reparameterization", "Tensors", "Topologies", "CKernels",
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -203,7 +204,7 @@ let package = Package(
       name: "InferenceTests",
       dependencies: [
         "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles",
-        "Inference",
+        "Inference", "CKernels",
         "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport", "Topologies",
       ],
       swiftSettings: settings),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes training checkpoints of whole RepVGGs, in the containers of several frameworks. Needs NumPy only.
+"""Writes training checkpoints of whole RepVGGs and MobileOnes, in the containers of several frameworks. Needs NumPy.
 
     checkpoints.py NETWORK FORMAT FILE      checkpoints.py B3 pytorch b3.pth
 
@@ -22,6 +22,12 @@ NETWORKS = {
     "B1": ((4, 6, 16, 1), (2, 2, 2, 4), 1),
     "B3": ((4, 6, 16, 1), (3, 3, 3, 5), 1),
     "4GB": ((4, 6, 16, 1), (9, 9, 9, 15), 1),  # no such network is trained: B3, three times as wide
+}
+
+# The same of MobileOnes, and how many convolutions alike a layer has. All of them can be run; `bench.py` takes RepVGGs.
+MOBILEONES = {
+    "MobileOne-S0": ((2, 8, 10, 1), (0.75, 1, 1, 2), 4),
+    "MobileOne-S1": ((2, 8, 10, 1), (1.5, 1.5, 2, 2.5), 1),
 }
 
 
@@ -52,7 +58,6 @@ class Tensor:
 
 def state_dict(network):
     """The names of the official code, in its order, and what they stand for."""
-    blocks, factors, groups_of_second = NETWORKS[network]
     state = collections.OrderedDict()
 
     def add(name, shape, kind, spread=0.0):
@@ -64,23 +69,43 @@ def state_dict(network):
             add(f"{prefix}.{field}", (channels,), kind)
         add(f"{prefix}.num_batches_tracked", (), "counter")
 
-    def block(path, inputs, outputs, stride, groups=1):
+    def branch(path, inputs, outputs, size, groups):
+        add(f"{path}.conv.weight", (outputs, inputs // groups, size, size), "normal",
+            (2 * groups / (size * size * inputs)) ** 0.5)
+        batch_norm(f"{path}.bn", outputs)
+
+    def repvgg_block(path, inputs, outputs, stride, groups=1):
         if inputs == outputs and stride == 1:
             batch_norm(f"{path}.rbr_identity", outputs)
-        for branch, size in (("rbr_dense", 3), ("rbr_1x1", 1)):
-            add(f"{path}.{branch}.conv.weight", (outputs, inputs // groups, size, size), "normal",
-                (2 * groups / (size * size * inputs)) ** 0.5)
-            batch_norm(f"{path}.{branch}.bn", outputs)
+        branch(f"{path}.rbr_dense", inputs, outputs, 3, groups)
+        branch(f"{path}.rbr_1x1", inputs, outputs, 1, groups)
 
+    def mobileone_block(path, inputs, outputs, stride, size, groups):
+        if inputs == outputs and stride == 1:
+            batch_norm(f"{path}.rbr_skip", outputs)
+        if size > 1:
+            branch(f"{path}.rbr_scale", inputs, outputs, 1, groups)
+        for index in range(MOBILEONES[network][2]):
+            branch(f"{path}.rbr_conv.{index}", inputs, outputs, size, groups)
+
+    blocks, factors, alike_or_groups = (NETWORKS | MOBILEONES)[network]
     widths = [int(factor * width) for factor, width in zip(factors, (64, 128, 256, 512))]
     previous = min(64, widths[0])
-    block("stage0", 3, previous, 2)
+    if network in MOBILEONES:
+        mobileone_block("stage0", 3, previous, 2, 3, 1)
+    else:
+        repvgg_block("stage0", 3, previous, 2)
     layer = 0
     for stage, (count, width) in enumerate(zip(blocks, widths), 1):
         for index in range(count):
             layer += 1
-            block(f"stage{stage}.{index}", previous, width, 2 if index == 0 else 1,
-                  groups_of_second if layer % 2 == 0 else 1)
+            stride = 2 if index == 0 else 1
+            if network in MOBILEONES:
+                mobileone_block(f"stage{stage}.{2 * index}", previous, previous, stride, 3, previous)
+                mobileone_block(f"stage{stage}.{2 * index + 1}", previous, width, 1, 1, 1)
+            else:
+                repvgg_block(f"stage{stage}.{index}", previous, width, stride,
+                             alike_or_groups if layer % 2 == 0 else 1)
             previous = width
     add("linear.weight", (1000, previous), "normal", 0.03)
     add("linear.bias", (1000,), "normal", 0.03)
@@ -203,6 +228,6 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--formats"]:
         print(*FORMATS)
         sys.exit()
-    if len(sys.argv) != 4 or sys.argv[1] not in NETWORKS or sys.argv[2] not in FORMATS:
-        sys.exit(f"{__doc__}\nnetworks: {', '.join(NETWORKS)}\nformats:  {', '.join(FORMATS)}")
+    if len(sys.argv) != 4 or sys.argv[1] not in NETWORKS | MOBILEONES or sys.argv[2] not in FORMATS:
+        sys.exit(f"{__doc__}\nnetworks: {', '.join(NETWORKS | MOBILEONES)}\nformats:  {', '.join(FORMATS)}")
     FORMATS[sys.argv[2]][1](state_dict(sys.argv[1]), sys.argv[3])

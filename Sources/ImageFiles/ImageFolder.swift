@@ -48,6 +48,12 @@ public struct ImageFolder: Sendable {
     self.images = images
     self.otherFiles = otherFiles
   }
+
+  /// Whether a folder is at this path.
+  public static func exists(at path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
 }
 
 /// Pictures arranged by class, as those of ImageNet: a folder for each class. The classes are the

@@ -31,21 +31,20 @@ extension RGBImage {
     private static func decoded(
       _ bytes: [UInt8], at location: Location
     ) throws(ReadError) -> RGBImage {
-      let format: String
-      var picture = unsafe cimages_picture()
-      // Safe: the decoders read the given bytes only; what they allocate is freed below.
-      let outcome: cimages_outcome
-      if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
-        format = "PNG"
-        outcome = unsafe cimages_decode_png(bytes, bytes.count, RGBImage.mostPixels, &picture)
-      } else if bytes.starts(with: [0xFF, 0xD8, 0xFF]) {
-        format = "JPEG"
-        outcome = unsafe cimages_decode_jpeg(bytes, bytes.count, RGBImage.mostPixels, &picture)
-      } else {
+      guard let format = PictureFormat(bytes) else {
         throw .unsupported(
           location, what: "it is neither a PNG nor a JPEG image",
           remedy: "Convert it to one of them, or leave it out.")
       }
+      var picture = unsafe cimages_picture()
+      // Safe: the decoders read the given bytes only; what they allocate is freed below.
+      let outcome =
+        switch format {
+        case .png:
+          unsafe cimages_decode_png(bytes, bytes.count, RGBImage.mostPixels, &picture)
+        case .jpeg:
+          unsafe cimages_decode_jpeg(bytes, bytes.count, RGBImage.mostPixels, &picture)
+        }
       defer { unsafe free(picture.pixels) }
       let (width, height) = unsafe (Int(picture.width), Int(picture.height))
       switch outcome {
@@ -67,7 +66,7 @@ extension RGBImage {
           unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
         throw .malformed(
-          location, expected: "a \(format) image that can be decoded",
+          location, expected: "a \(format.rawValue) image that can be decoded",
           found: "an error ('\(message)')", remedy: fetchAgain)
       }
     }

@@ -30,3 +30,30 @@ public struct RGBImage: Equatable, Sendable {
     try self.init(file.bytes(0..<file.count, field: "the image"), at: file.location)
   }
 }
+
+/// The kinds of pictures that are read, told apart by their first bytes.
+public enum PictureFormat: String, CaseIterable, Sendable {
+  case png = "PNG"
+  case jpeg = "JPEG"
+
+  private var signature: [UInt8] {
+    switch self {
+    case .png: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+    case .jpeg: [0xFF, 0xD8, 0xFF]
+    }
+  }
+
+  /// The format of a file that begins so; nil if it is no picture.
+  public init?(_ bytes: [UInt8]) {
+    guard let format = Self.allCases.first(where: { bytes.starts(with: $0.signature) }) else {
+      return nil
+    }
+    self = format
+  }
+
+  /// - Throws: `ReadError` if the file cannot be read.
+  public init?(path: String) throws(ReadError) {
+    let file = try InputFile(path: path)
+    self.init(try file.bytes(0..<min(8, file.count), field: "the first bytes"))
+  }
+}

@@ -1,14 +1,25 @@
 internal import Tensors
 
 extension FeatureMap {
-  /// Hands out the numbers of one channel after the other, to be changed.
-  func forEachChannel(
+  /// Hands out the numbers of some positions at a time, to be changed: `channels` for each position, one
+  /// position after the other.
+  @inline(__always)
+  func forEachBand(
     _ pool: WorkerPool<Number>,
-    _ body: @Sendable (_ channel: Int, UnsafeMutableBufferPointer<Number>) -> Void
+    _ body:
+      @Sendable (_ positions: Range<Int>, UnsafeMutableBufferPointer<Number>) -> Void
   ) {
-    unsafe pool.forEachTask(below: channels) { channel, _ in
-      // Safe: one channel, which no other task works on.
-      unsafe body(channel, UnsafeMutableBufferPointer(start: plane(channel), count: columns))
+    guard channels > 0 else { return }
+    // What stays in a processor's cache.
+    let numbersInCache = 1 << 16
+    let width = max(1, numbersInCache / channels)
+    unsafe pool.forEachTask(below: (positions + width - 1) / width) { task, _ in
+      let band = task * width..<min((task + 1) * width, positions)
+      // Safe: positions that no other task works on.
+      unsafe body(
+        band,
+        UnsafeMutableBufferPointer(
+          start: position(band.lowerBound), count: band.count * channels))
     }
   }
 
@@ -19,20 +30,29 @@ extension FeatureMap {
   ///   - factors: one for each channel, or one for all.
   ///   - shifts: likewise; nil for none.
   func scale(by factors: [Number], adding shifts: [Number]? = nil, _ pool: WorkerPool<Number>) {
-    unsafe forEachChannel(pool) { channel, numbers in
-      let factor = factors[factors.count == 1 ? 0 : channel]
-      if let shifts {
-        let shift = shifts[shifts.count == 1 ? 0 : channel]
-        for index in 0..<numbers.count { unsafe numbers[index] = numbers[index] * factor + shift }
-      } else {
-        for index in 0..<numbers.count { unsafe numbers[index] *= factor }
+    func forAllChannels(_ numbers: [Number]) -> NumberBuffer<Number> {
+      NumberBuffer(
+        numbers.count == 1 ? [Number](repeating: numbers[0], count: channels) : numbers)
+    }
+    let (factors, shifts) = (forAllChannels(factors), shifts.map(forAllChannels))
+    unsafe forEachBand(pool) { _, numbers in
+      // Safe: so many channels have all three.
+      for start in stride(from: 0, to: numbers.count, by: channels) {
+        let row = unsafe numbers.baseAddress! + start
+        if let shifts {
+          for channel in 0..<channels {
+            unsafe row[channel] = row[channel] * factors.start[channel] + shifts.start[channel]
+          }
+        } else {
+          for channel in 0..<channels { unsafe row[channel] *= factors.start[channel] }
+        }
       }
     }
   }
 
   /// Makes what is negative zero.
   func rectify(_ pool: WorkerPool<Number>) {
-    unsafe forEachChannel(pool) { _, numbers in
+    unsafe forEachBand(pool) { _, numbers in
       for index in 0..<numbers.count { unsafe numbers[index] = numbers[index].rectified }
     }
   }
@@ -41,23 +61,31 @@ extension FeatureMap {
   ///
   /// - Precondition: it is of the same shape.
   func add(_ other: FeatureMap, _ pool: WorkerPool<Number>) {
-    precondition(channels == other.channels && columns == other.columns)
-    unsafe forEachChannel(pool) { channel, numbers in
-      let others = unsafe UnsafePointer(other.plane(channel))
+    precondition(channels == other.channels && positions == other.positions)
+    unsafe forEachBand(pool) { positions, numbers in
+      let others = unsafe UnsafePointer(other.position(positions.lowerBound))
       for index in 0..<numbers.count { unsafe numbers[index] += others[index] }
     }
   }
 
-  /// The mean of each image's channels over height and width: `C x N`.
+  /// The mean of each image's channels over height and width: `N x C`.
   func means(_ pool: WorkerPool<Number>) -> FeatureMap {
     let result = pool.map(channels: channels, images: images, height: 1, width: 1)
-    let area = height * width
-    unsafe pool.forEachTask(below: channels) { channel, _ in
-      // Safe: one channel of both, which no other task works on.
-      let (plane, means) = unsafe (plane(channel), result.plane(channel))
-      for image in 0..<images {
-        let pixels = unsafe UnsafeBufferPointer(start: plane + image * area, count: area)
-        unsafe means[image] = Number(sum(pixels) / Double(area))
+    let (area, block) = (height * width, 64)
+    let blocks = (channels + block - 1) / block
+    unsafe pool.forEachTask(below: images * blocks) { task, _ in
+      let (image, first) = (task / blocks, task % blocks * block)
+      let count = min(block, channels - first)
+      // In float64: of many thousand numbers float32 would keep few digits.
+      unsafe withUnsafeTemporaryAllocation(of: Double.self, capacity: count) { sums in
+        unsafe sums.initialize(repeating: 0)
+        // Safe: some channels of one image, which no other task works on.
+        for index in 0..<area {
+          let numbers = unsafe position(image * area + index) + first
+          for channel in 0..<count { unsafe sums[channel] += Double(numbers[channel]) }
+        }
+        let means = unsafe result.position(image) + first
+        for channel in 0..<count { unsafe means[channel] = Number(sums[channel] / Double(area)) }
       }
     }
     return result
@@ -69,8 +97,8 @@ extension FeatureMap {
   ) -> FeatureMap {
     let share = 1 / Number(window.taps)
     let result = pool.map(channels: channels, images: images, height: height, width: width)
-    unsafe window.forEachTap(of: self, result, pool, initial: 0) { sums, tap, inside, stride in
-      for column in inside { unsafe sums[column] += tap[column * stride] }
+    unsafe window.forEachTap(of: self, result, pool, initial: 0) { sums, tap in
+      for channel in 0..<channels { unsafe sums[channel] += tap[channel] }
     }
     result.scale(by: [share], pool)
     return result
@@ -85,8 +113,8 @@ extension FeatureMap {
     let window = Window(
       kernel: (1, 1), stride: stride, padding: (-first.y, -first.x), dilation: (1, 1))
     let result = pool.map(channels: channels, images: images, height: height, width: width)
-    unsafe window.forEachTap(of: self, result, pool, initial: 0) { numbers, tap, inside, stride in
-      for column in inside { unsafe numbers[column] = tap[column * stride] }
+    unsafe window.forEachTap(of: self, result, pool, initial: 0) { numbers, tap in
+      unsafe numbers.update(from: tap, count: channels)
     }
     return result
   }
@@ -98,13 +126,16 @@ extension FeatureMap {
   /// - Precondition: `channels` is a multiple of `height * width`.
   func gathered(_ height: Int, _ width: Int, _ pool: WorkerPool<Number>) -> FeatureMap {
     let area = height * width
-    let result = pool.map(channels: channels / area, images: columns, height: height, width: width)
-    unsafe pool.forEachTask(below: result.channels) { channel, _ in
-      // Safe: one channel of the result, which no other task works on.
-      let target = unsafe result.plane(channel)
+    let result = pool.map(
+      channels: channels / area, images: positions, height: height, width: width)
+    unsafe pool.forEachTask(below: positions) { index, _ in
+      // Safe: one position, and the map it becomes, which no other task works on.
+      let source = unsafe UnsafePointer(position(index))
       for place in 0..<area {
-        let source = unsafe UnsafePointer(plane(channel * area + place))
-        for column in 0..<columns { unsafe target[column * area + place] = source[column] }
+        let target = unsafe result.position(index * area + place)
+        for channel in 0..<result.channels {
+          unsafe target[channel] = source[channel * area + place]
+        }
       }
     }
     return result
@@ -113,66 +144,46 @@ extension FeatureMap {
   /// Puts maps back into the channels that they were gathered from.
   func scatter(into target: FeatureMap, _ pool: WorkerPool<Number>) {
     let area = height * width
-    precondition(target.channels == channels * area && target.columns == images)
-    unsafe pool.forEachTask(below: channels) { channel, _ in
-      // Safe: the channels of one map, which no other task works on.
-      let source = unsafe UnsafePointer(plane(channel))
+    precondition(target.channels == channels * area && target.positions == images)
+    unsafe pool.forEachTask(below: images) { index, _ in
+      // Safe: one map, and the position it is put into, which no other task works on.
+      let values = unsafe target.position(index)
       for place in 0..<area {
-        let values = unsafe target.plane(channel * area + place)
-        for column in 0..<images { unsafe values[column] = source[column * area + place] }
+        let source = unsafe UnsafePointer(position(index * area + place))
+        for channel in 0..<channels { unsafe values[channel * area + place] = source[channel] }
       }
     }
   }
 }
 
 extension Window {
-  /// Goes over what the kernel sees of each channel by itself, row by row and tap by tap.
+  /// Goes over what the kernel sees of each channel by itself, position by position and tap by tap.
   ///
   /// - Parameters:
   ///   - result: as many channels as `input`; all numbers are `initial` at first.
-  ///   - body: given a row of the result, a row of the input moved so that column `c` of the result sees
-  ///     element `c * stride`, and the columns whose tap lies inside the image.
+  ///   - body: given the numbers of a position of the result, and those of a position of the input that its
+  ///     window has a tap on; taps outside the image are left out.
   @inline(__always)
   func forEachTap<Number>(
     of input: FeatureMap<Number>, _ result: FeatureMap<Number>, _ pool: WorkerPool<Number>,
     initial: Number,
-    _ body:
-      @Sendable (
-        UnsafeMutablePointer<Number>, UnsafePointer<Number>, _ inside: Range<Int>, _ stride: Int
-      ) -> Void
+    _ body: @Sendable (UnsafeMutablePointer<Number>, UnsafePointer<Number>) -> Void
   ) {
-    unsafe pool.forEachTask(below: input.channels) { channel, _ in
-      // Safe: one channel, which no other task works on; rows and columns inside the image.
-      let (source, target) = unsafe (
-        UnsafePointer(input.plane(channel)), result.plane(channel)
-      )
-      for line in 0..<result.images * result.height {
-        let (image, row) = line.quotientAndRemainder(dividingBy: result.height)
-        let numbers = unsafe target + line * result.width
-        unsafe numbers.update(repeating: initial, count: result.width)
-        for y in 0..<kernel.height {
-          let inputRow = row * stride.y - padding.y + y * dilation.y
-          guard inputRow >= 0, inputRow < input.height else { continue }
-          for x in 0..<kernel.width {
-            let right = x * dilation.x - padding.x
-            let inside = columns(of: input.width, right: right, among: result.width)
-            let tap = unsafe source + ((image * input.height + inputRow) * input.width + right)
-            unsafe body(numbers, tap, inside, stride.x)
+    unsafe pool.forEachTask(below: result.images * result.height) { line, _ in
+      let (image, row) = line.quotientAndRemainder(dividingBy: result.height)
+      let (top, rows) = taps(y: row, of: input.height)
+      for column in 0..<result.width {
+        let (left, columns) = taps(x: column, of: input.width)
+        // Safe: a position of a row that no other task works on; taps inside the image.
+        let numbers = unsafe result.position(line * result.width + column)
+        unsafe numbers.update(repeating: initial, count: result.channels)
+        for y in rows {
+          let seen = (image * input.height + top + y * dilation.y) * input.width + left
+          for x in columns {
+            unsafe body(numbers, UnsafePointer(input.position(seen + x * dilation.x)))
           }
         }
       }
     }
   }
-}
-
-/// The sum in float64: of many thousand numbers float32 would keep few digits.
-private func sum<Number: NetworkNumber>(_ numbers: UnsafeBufferPointer<Number>) -> Double {
-  var sums = SIMD8<Double>(repeating: 0)
-  let whole = numbers.count / 8 * 8
-  for index in stride(from: 0, to: whole, by: 8) {
-    for lane in 0..<8 { unsafe sums[lane] += Double(numbers[index + lane]) }
-  }
-  var total = sums.sum()
-  for index in whole..<numbers.count { unsafe total += Double(numbers[index]) }
-  return total
 }

@@ -10,39 +10,47 @@ internal import Tensors
 
   init(_ capacity: Int) {
     self.capacity = max(1, capacity)
+    // Kernels read whole vectors, also of the last numbers.
+    let allocated = self.capacity + 16
     unsafe start = UnsafeMutableRawPointer.allocate(
-      byteCount: self.capacity * MemoryLayout<Number>.stride, alignment: 64
-    ).bindMemory(to: Number.self, capacity: self.capacity)
+      byteCount: allocated * MemoryLayout<Number>.stride, alignment: 64
+    ).bindMemory(to: Number.self, capacity: allocated)
+  }
+
+  convenience init(_ numbers: [Number]) {
+    self.init(numbers.count)
+    // Safe: there is room for them.
+    unsafe start.update(from: numbers, count: numbers.count)
   }
 
   deinit { unsafe UnsafeMutableRawPointer(start).deallocate() }
 }
 
-/// What flows from layer to layer: `C x N x H x W`, channels outermost, so that all images of a batch
-/// are the columns of one matrix and a layer is one matrix product.
+/// What flows from layer to layer: `N x H x W x C`, channels innermost. So it is a matrix, a row for each
+/// position of each image and a column for each channel; a convolution is one matrix product, and what is
+/// computed at a position finds all channels side by side.
 struct FeatureMap<Number: NetworkNumber>: Sendable {
   var channels, images, height, width: Int
   var buffer: NumberBuffer<Number>
 
-  /// Positions of all images: the numbers of one channel.
-  var columns: Int { images * height * width }
+  /// Of all images, row by row: image `i`, row `y`, column `x` is position `(i * height + y) * width + x`.
+  var positions: Int { images * height * width }
 
-  /// The first number of a channel.
-  func plane(_ channel: Int) -> UnsafeMutablePointer<Number> {
-    // Safe: callers keep to the channels and columns that there are.
-    unsafe buffer.start + channel * columns
+  /// The numbers of a position, one for each channel; those of the next position follow.
+  func position(_ index: Int) -> UnsafeMutablePointer<Number> {
+    // Safe: callers keep to the positions and channels that there are.
+    unsafe buffer.start + index * channels
   }
 
   /// All numbers in the order of PyTorch and NumPy, `N x C x H x W`.
   func numbers() -> [Double] {
     let area = height * width
-    var result = [Double](repeating: 0, count: channels * columns)
-    for channel in 0..<channels {
-      let plane = unsafe UnsafeBufferPointer(start: plane(channel), count: columns)
-      for image in 0..<images {
-        let target = (image * channels + channel) * area
-        for index in 0..<area {
-          result[target + index] = unsafe Double(plane[image * area + index])
+    var result = [Double](repeating: 0, count: channels * positions)
+    for image in 0..<images {
+      for index in 0..<area {
+        let numbers = unsafe position(image * area + index)
+        for channel in 0..<channels {
+          result[(image * channels + channel) * area + index] = unsafe Double(numbers[channel])
         }
       }
     }

@@ -68,7 +68,7 @@ public struct ImageBatch: Sendable {
     }
   }
 
-  /// The images of `range` in the order of `FeatureMap`: `C x N x H x W`.
+  /// The images of `range` in the order of `FeatureMap`: `N x H x W x C`.
   func map<Number>(_ range: Range<Int>, _ pool: WorkerPool<Number>) -> FeatureMap<Number> {
     let map = pool.map(channels: channels, images: range.count, height: height, width: width)
     switch numbers {
@@ -84,10 +84,10 @@ public struct ImageBatch: Sendable {
     let area = height * width
     for (position, image) in range.enumerated() {
       for channel in 0..<channels {
-        // Safe: one image's part of one channel.
-        let target = unsafe map.plane(channel) + position * area
+        // Safe: the positions of one image.
+        let target = unsafe map.position(position * area) + channel
         let start = (image * channels + channel) * area
-        for index in 0..<area { unsafe target[index] = Number(source[start + index]) }
+        for index in 0..<area { unsafe target[index * channels] = Number(source[start + index]) }
       }
     }
   }

@@ -52,7 +52,7 @@ extension InferenceError: CustomStringConvertible {
       "\(path): top-1 is \(percent(found)), below the \(percent(asked)) asked for."
     case .noBLAS(let library, let reason):
       """
-      networks run on the matrix products of \(library), which cannot be loaded: \(reason).
+      networks are computed in float64 with the matrix products of \(library), which cannot be loaded: \(reason).
         Install OpenBLAS: the package is libopenblas0 on Debian and Ubuntu, openblas elsewhere.
       """
     case .noSuchBlock(let name, let nearest):

@@ -36,8 +36,9 @@ struct LayerCall<Number: NetworkNumber> {
     if isSpare[index] { return input }
     let copy = pool.map(
       channels: input.channels, images: input.images, height: input.height, width: input.width)
-    unsafe copy.forEachChannel(pool) { channel, numbers in
-      unsafe numbers.baseAddress!.update(from: input.plane(channel), count: input.columns)
+    unsafe copy.forEachBand(pool) { positions, numbers in
+      unsafe numbers.baseAddress!.update(
+        from: input.position(positions.lowerBound), count: numbers.count)
     }
     return copy
   }

@@ -9,8 +9,8 @@ public struct ImageSelection: Sendable {
   public enum Source: Equatable, Sendable {
     /// An array of a NumPy file; its name is empty in an `.npy` file.
     case array(path: String, name: String)
-    /// Pictures in a folder, and how many files of it are none.
-    case pictures(path: String, otherFiles: Int)
+    /// Pictures: the folder they are in, nil if they were named otherwise, and how many files there are none.
+    case pictures(folder: String?, otherFiles: Int)
     /// Numbers spread evenly from -2 to 2.
     case random(seed: UInt64)
   }
@@ -28,18 +28,31 @@ public struct ImageSelection: Sendable {
   /// The right class of each.
   public var labels: [Int]?
 
-  /// - Throws: `InferenceError.noImages` if there is no picture in the folder.
+  /// Pictures, and those in folders, in this order.
+  ///
+  /// - Parameter paths: of pictures and folders.
+  /// - Throws: `InferenceError.noImages` if there is no picture in a folder; `ReadError`.
   public init(
-    _ folder: ImageFolder, _ preparation: ImagePreparation, _ convention: InputConvention
-  ) throws(InferenceError) {
-    guard !folder.images.isEmpty else {
-      throw .noImages(
-        path: folder.path, reason: "there is no picture in the folder",
-        remedy: "Pictures are files that end in \(ImageFolder.extensions.joined(separator: ", ")).")
+    pictures paths: [String], _ preparation: ImagePreparation, _ convention: InputConvention
+  ) throws {
+    var (pictures, otherFiles) = ([String](), 0)
+    for path in paths {
+      guard ImageFolder.exists(at: path) else {
+        pictures.append(path)
+        continue
+      }
+      let folder = try ImageFolder(path: path)
+      guard !folder.images.isEmpty else {
+        throw InferenceError.noImages(
+          path: path, reason: "there is no picture in the folder",
+          remedy:
+            "Pictures are files that end in \(ImageFolder.extensions.joined(separator: ", ")).")
+      }
+      pictures += folder.images
+      otherFiles += folder.otherFiles
     }
-    self.init(
-      folder.images, .pictures(path: folder.path, otherFiles: folder.otherFiles), preparation,
-      convention)
+    let folder = paths.count == 1 && pictures != paths ? paths[0] : nil
+    self.init(pictures, .pictures(folder: folder, otherFiles: otherFiles), preparation, convention)
   }
 
   /// Pictures of known classes.
@@ -50,7 +63,7 @@ public struct ImageSelection: Sendable {
     _ convention: InputConvention
   ) {
     self.init(
-      folders.images.map(\.path), .pictures(path: folders.path, otherFiles: folders.otherFiles),
+      folders.images.map(\.path), .pictures(folder: folders.path, otherFiles: folders.otherFiles),
       preparation, convention)
     labels = folders.images.map { classes[$0.classIndex] }
   }
@@ -81,7 +94,7 @@ extension ImageSelection: Encodable {
     let (name, path, array, seed): (String, String?, String?, UInt64?) =
       switch source {
       case .array(let path, let name): ("array", path, name, nil)
-      case .pictures(let path, _): ("pictures", path, nil, nil)
+      case .pictures(let folder, _): ("pictures", folder, nil, nil)
       case .random(let seed): ("random", nil, nil, seed)
       }
     try encoder.encode(members: [

@@ -19,9 +19,11 @@ public enum Arithmetic: String, CaseIterable, Sendable {
 /// BatchNorm with its running statistics; nothing of fusion is used. So what a training form and its
 /// deploy form give can be compared.
 ///
-/// Convolutions are matrix products (im2col) of a CBLAS: OpenBLAS, or Accelerate on macOS. Results are
-/// the same to the bit from run to run and for any number of threads; another processor, another BLAS
-/// or another size of batch may change their last bits.
+/// In float32, 3x3 convolutions at stride 1 are computed by Winograd's F(2x2, 3x3), others as matrix
+/// products (im2col), all with kernels of this library for AVX-512, AVX2 or any other processor. In float64 all
+/// are products of a CBLAS: OpenBLAS, or Accelerate on macOS. Results are the same to the bit from run to run
+/// and for any number of threads, in float32 for any size of batch as well; another processor or another
+/// BLAS may change their last bits.
 public struct RunnableNetwork: Sendable {
   /// Which form of a network is run.
   public enum Form: String, Sendable {
@@ -58,7 +60,6 @@ public struct RunnableNetwork: Sendable {
     form: Form, arithmetic: Arithmetic, input: InputConvention?, architecture: String? = nil,
     labels: [String] = [], notes: [String] = [], _ graph: Graph, _ parameters: Parameters
   ) throws {
-    try BLAS.load()
     self.form = form
     self.arithmetic = arithmetic
     self.input = input
@@ -72,6 +73,7 @@ public struct RunnableNetwork: Sendable {
       let program = try Program<Float>(graph, parameters, channels: inputChannels)
       (engine, classes) = (.float32(program), program.outputChannels)
     case .float64:
+      try BLAS.load()
       let program = try Program<Double>(graph, parameters, channels: inputChannels)
       (engine, classes) = (.float64(program), program.outputChannels)
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CheckpointFiles
 import Checkpoints
 import Conversion
 import ImageFiles
@@ -34,11 +35,23 @@ struct ImageArguments: ParsableArguments {
     if let input {
       return try ImageSelection(arrays: input, pictures.convention(for: network))
     }
-    return try images.map { images in
-      try ImageSelection(
-        ImageFolder(path: images), pictures.preparation(for: network),
-        try pictures.requireConvention(for: network, path: path))
+    return try images.map { try pictures.select([$0], for: network, path: path) }
+  }
+
+  /// Images as they are named without an option: one NumPy file, or pictures and folders of pictures.
+  func select(
+    _ paths: [String], for network: RunnableNetwork, path: String
+  ) throws -> ImageSelection {
+    for image in paths where !ImageFolder.exists(at: image) {
+      if try PictureFormat(path: image) != nil { continue }
+      guard paths.count == 1, try beginsAsArrays(path: image) else {
+        throw InferenceError.noImages(
+          path: image, reason: "it is no picture (PNG or JPEG), nor a NumPy file by itself",
+          remedy: "Name pictures and folders of pictures, or one .npz or .npy file.")
+      }
+      return try ImageSelection(arrays: image, pictures.convention(for: network))
     }
+    return try pictures.select(paths, for: network, path: path)
   }
 }
 
@@ -55,8 +68,8 @@ extension ImageSelection {
     return switch source {
     case .array(let path, ""): images + path
     case .array(let path, let name): images + "'\(name)' of \(path)"
-    case .pictures(let path, let others):
-      "\(count(input.count, "picture")) in \(path)"
+    case .pictures(let folder, let others):
+      "\(count(input.count, "picture"))\(folder.map { " in \($0)" } ?? "")"
         + (labels.map { ", of \(count(Set($0).count, "class", "classes"))" } ?? "")
         + (others > 0 ? "; \(count(others, "other file")) left alone" : "")
     case .random(let seed): images + "random numbers from -2 to 2, seed \(seed)"
@@ -95,6 +108,17 @@ struct PictureArguments: ParsableArguments {
         remedy: "Say it with --input-order, --range, --mean and --std.")
     }
     return convention
+  }
+
+  /// - Parameters:
+  ///   - paths: of pictures and folders.
+  ///   - path: the network's file, for errors.
+  func select(
+    _ paths: [String], for network: RunnableNetwork, path: String
+  ) throws -> ImageSelection {
+    try ImageSelection(
+      pictures: paths, preparation(for: network),
+      requireConvention(for: network, path: path))
   }
 
   func preparation(for network: RunnableNetwork) -> ImagePreparation {

@@ -11,17 +11,24 @@ struct Run: ParsableCommand {
     abstract: "Run a network on images, and show the best classes of each.",
     discussion: """
       Runs training forms branch by branch, with BatchNorm's running statistics, and deploy forms as \
-      they are. Images are an array N x channels x height x width, called 'images' if there are several: \
-      floating-point numbers are taken as they are, bytes as RGB pixels to be normalised as the network \
-      expects; or a folder of PNG and JPEG pictures, scaled and cut as well.
+      they are. Images are PNG and JPEG pictures, and folders of them, which are scaled, cut and \
+      normalised as the network expects; or one NumPy file with an array N x channels x height x width, \
+      called 'images' if there are several: floating-point numbers are taken as they are, bytes as RGB \
+      pixels to be normalised.
 
       EXAMPLES
-        repconv run model.rvd --input images.npz
-        repconv run train.pth --input images.npy -o logits.npz --double
-        repconv run model.rvd --images photos/ --labels imagenet.txt --topk 3
+        repconv run model.rvd cat.jpg
+        repconv run model.rvd photos/ --labels imagenet.txt --topk 3
+        repconv run train.pth images.npy -o logits.npz --double
       """)
 
   @OptionGroup var model: ModelArguments
+  @Argument(
+    help: ArgumentHelp(
+      "Pictures, and folders of pictures; or a NumPy file, .npz or .npy.", valueName: "images"),
+    completion: .file())
+  var paths: [String] = []
+
   @OptionGroup var images: ImageArguments
 
   @Option(
@@ -48,8 +55,11 @@ struct Run: ParsableCommand {
   var json = false
 
   func validate() throws {
-    if !images.areNamed {
-      throw ValidationError("Name the images with --input FILE or --images FOLDER.")
+    if images.areNamed != paths.isEmpty {
+      throw ValidationError(
+        paths.isEmpty
+          ? "Name the images: pictures, a folder of pictures, or a NumPy file."
+          : "Name the images either behind the network or with --input or --images.")
     }
     if topk < 1 { throw ValidationError("--topk takes a number of at least 1, not \(topk).") }
     if let output, !output.lowercased().hasSuffix(".npz") {
@@ -62,12 +72,15 @@ struct Run: ParsableCommand {
       try OutputFile(
         path: output, replace: force,
         from: [model.model, images.input, labels, model.inputOptions.dialectFile].compactMap(\.self)
+          + paths
       )
     }
     let names = try labels.map(LabelsFile.init)
     let network = try model.open()
     try names?.requireOne(forEach: network.classes)
-    let selected = try images.select(for: network, path: model.model)!  // validate() has looked.
+    let selected =
+      try images.select(for: network, path: model.model)
+      ?? images.select(paths, for: network, path: model.model)
     let progress = ProgressBar.forTerminal(counting: "image")
     progress?(0, selected.input.count)
     let clock = ContinuousClock()

@@ -69,12 +69,17 @@ import Testing
   @Test func `a convolution without bias sees zeros, however wide the padding`() {
     let image = ImageBatch([1, 2, 3, 4] as [Double], shape: [1, 1, 2, 2])
     let workers = WorkerPool<Double>(.all)
-    let convolution = Convolution<Double>(
-      shape: [1, 1, 2, 2], groups: 1, stride: (1, 2), padding: (2, 3), dilation: (1, 1),
-      weights: [1, 10, 100, 1000])
-    for convolve in [convolution.multiply, convolution.convolveDepthwise] {
+    let shape = ConvolutionShape(
+      window: Window(kernel: (2, 2), stride: (1, 2), padding: (2, 3), dilation: (1, 1)), groups: 1,
+      inputsPerGroup: 1, outputsPerGroup: 1)
+    let weights = [1.0, 10, 100, 1000]
+    let methods: [ConvolutionMethod<Double>] = [
+      ProductConvolution(shape, weights: weights).apply,
+      DepthwiseConvolution(shape, weights: weights).apply,
+    ]
+    for convolve in methods {
       let result = workers.map(channels: 1, images: 1, height: 5, width: 4)
-      convolve(image.map(0..<1, workers), result, false, workers)
+      convolve(image.map(0..<1, workers), result, Finish(bias: nil, hasReLU: false), workers)
       // Rows begin at -2 to 2, columns at -3, -1, 1 and 3.
       #expect(
         result.numbers() == [

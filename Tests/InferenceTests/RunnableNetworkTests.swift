@@ -24,9 +24,22 @@ import Testing
     let network = try RunnableNetwork(try network(model), arithmetic: arithmetic)
     let images = images(8)
     let one = try network.run(images, threads: Threads(1))
-    let all = try network.run(images, threads: .all)
-    #expect(one.logits == all.logits)
-    #expect(try network.run(images, threads: .all).logits == all.logits)
+    for threads in [2, 3] {
+      #expect(try network.run(images, threads: Threads(threads)).logits == one.logits)
+    }
+    #expect(try network.run(images, threads: .all).logits == one.logits)
+  }
+
+  @Test(arguments: models)
+  func `in float32 the size of a batch changes nothing`(model: String) throws {
+    let images = images(7)
+    for network in [
+      try RunnableNetwork(try network(model)),
+      try RunnableNetwork(fusing: FusionPlan(try network(model))),
+    ] {
+      let whole = try network.run(images, batch: 7).logits
+      for batch in [1, 2, 3] { #expect(try network.run(images, batch: batch).logits == whole) }
+    }
   }
 
   @Test func `the size of a batch changes no more than rounding`() throws {

@@ -62,8 +62,8 @@ import Testing
     for threads in [1, 3] {
       let pool = WorkerPool<Double>(Threads(threads))
       let input = pool.map(channels: inputs, images: 2, height: 5, width: 6)
-      unsafe input.forEachChannel(pool) { channel, numbers in
-        var random = SeededGenerator(seed: UInt64(channel))
+      unsafe input.forEachBand(pool) { positions, numbers in
+        var random = SeededGenerator(seed: UInt64(positions.lowerBound))
         for index in numbers.indices {
           unsafe numbers[index] = Double.random(in: -1...1, using: &random)
         }

@@ -92,6 +92,46 @@ import Testing
     }
   }
 
+  @Test func `pictures are named one by one, with folders between, and get the names of classes`()
+    throws
+  {
+    let examples = Fixtures.folder + "/../../examples"
+    try folder.write(try Fixtures.bytes("Digits/3/0.png"), to: "seven.jpg")
+    #expect(
+      try run(
+        "fuse", "-q", train, "plain.rvd", "--size", "32", "--labels", examples + "/digits.txt"
+      ).status == 0)
+    // A picture is known by its bytes, not by its name.
+    let one = try run("run", "plain.rvd", "seven.jpg", "--topk", "2")
+    #expect(one.status == 0 && one.errors == "")
+    #expect(one.output.contains("  images        1 picture\n"))
+    #expect(one.output.contains("\n  seven.jpg  three 100.0 %"))
+
+    let several = try run(
+      "run", "plain.rvd", "seven.jpg", examples + "/digits", Fixtures.path("Digits/7/1.png"),
+      "--topk", "1", "--json")
+    #expect(several.status == 0 && several.errors == "")
+    let object = try json(several)
+    let answers = try #require(object["answers"] as? [[String: Any]])
+    let paths = answers.map { $0["path"] as! String }
+    let names = answers.map { ($0["top"] as! [[String: Any]])[0]["name"] as! String }
+    #expect(paths.count == 22 && names.first == "three" && names.last == "seven")
+    #expect(paths[1].hasSuffix("digits/0-0.png") && paths[20].hasSuffix("digits/9-1.png"))
+    #expect((object["images"] as? [String: Any])?["path"] is NSNull)
+    let digits = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    let right = zip(names[1...20], digits.flatMap { [$0, $0] }).count { $0 == $1 }
+    #expect(right == 20)
+  }
+
+  @Test func `a file of arrays is known by its bytes`() throws {
+    try folder.write(try Fixtures.bytes("Digits/digits.npz"), to: "digits.png")
+    let named = try run("run", train, "digits.png", "-o", "named.npz")
+    #expect(named.status == 0 && named.output.contains("40 images of 3x32x32, 'images' of digits"))
+    #expect(try run("run", train, "--input", digits, "-o", "input.npz").status == 0)
+    let (a, b) = (try readNPZ(folder.file("named.npz")), try readNPZ(folder.file("input.npz")))
+    #expect(a["logits"]?.doubles == b["logits"]?.doubles && a["logits"]?.shape == [40, 10])
+  }
+
   @Test func `accuracy is measured on class folders`() throws {
     #expect(try run("fuse", "-q", train, "plain.rvd").status == 0)
     for model in [train, "plain.rvd"] {
@@ -167,6 +207,15 @@ import Testing
         "no array is called 'images'"
       ),
       ([train, "--images", "empty"], 2, "empty: there is no picture in the folder"),
+      ([train, "none.png"], 2, "none.png: no such file or directory"),
+      ([train, "empty"], 2, "empty: there is no picture in the folder"),
+      ([train, Fixtures.path("Digits/3/0.png"), "empty"], 2, "empty: there is no picture"),
+      ([train, "names.txt"], 2, "names.txt: it is no picture (PNG or JPEG), nor a NumPy file"),
+      (
+        [train, Fixtures.path("Digits/3/0.png"), digits], 2,
+        "digits.npz: it is no picture (PNG or JPEG), nor a NumPy file by itself.\n  Name pictures and folders of pictures, or one .npz or .npy file."
+      ),
+      ([train, "cut/0.jpg"], 1, "cut/0.jpg: expected a JPEG image that can be decoded"),
       ([train, "--images", "bad"], 2, "bad/a/0.png: it is neither a PNG nor a JPEG image"),
       ([train, "--images", "cut"], 1, "cut/0.jpg: expected a JPEG image that can be decoded"),
       (
@@ -194,7 +243,9 @@ import Testing
 
   @Test(
     arguments: [
-      ["run", "x.rvd"], ["run", "x.rvd", "--input", "a.npz", "--images", "b"],
+      ["run", "x.rvd"], ["run", "x.rvd", "a.png", "--input", "a.npz"],
+      ["run", "x.rvd", "a.png", "--images", "b"],
+      ["run", "x.rvd", "--input", "a.npz", "--images", "b"],
       ["run", "--input", "a.npz"],
       ["run", "x.rvd", "--input", "a.npz", "--topk", "0"],
       ["run", "x.rvd", "--input", "a.npz", "-o", "a.txt"],

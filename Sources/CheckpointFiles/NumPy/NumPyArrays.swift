@@ -15,3 +15,11 @@ public func readArrays(path: String) throws(ReadError) -> [NamedTensor] {
   }
   return checkpoint.stateDicts.first?.tensors ?? []
 }
+
+/// Whether a file begins as an `.npy` file or a zip archive, such as an `.npz` file, does.
+///
+/// - Throws: `ReadError` if it cannot be read.
+public func beginsAsArrays(path: String) throws(ReadError) -> Bool {
+  let opened = try OpenedFile(try InputFile(path: path))
+  return opened.has(NPYHeader.magic) || opened.has("PK")
+}

@@ -36,7 +36,7 @@ extension LayerKind {
   ) -> LayerKind {
     LayerKind(kind) { call in
       let output = call.changeable()
-      unsafe output.forEachChannel(call.pool) { _, numbers in
+      unsafe output.forEachBand(call.pool) { _, numbers in
         for index in 0..<numbers.count { unsafe numbers[index] = function(numbers[index]) }
       }
       return output
@@ -54,11 +54,13 @@ extension LayerKind {
       let slopes = try node.numbers("slope")
       return Layer { call in
         let output = call.changeable()
-        unsafe output.forEachChannel(call.pool) { channel, numbers in
-          let slope = slopes[slopes.count == 1 ? 0 : channel]
-          for index in 0..<numbers.count {
-            let number = unsafe numbers[index]
-            unsafe numbers[index] = number < 0 ? number * slope : number
+        unsafe output.forEachBand(call.pool) { _, numbers in
+          for start in stride(from: 0, to: numbers.count, by: output.channels) {
+            for channel in 0..<output.channels {
+              let number = unsafe numbers[start + channel]
+              let slope = slopes[slopes.count == 1 ? 0 : channel]
+              unsafe numbers[start + channel] = number < 0 ? number * slope : number
+            }
           }
         }
         return output
@@ -70,30 +72,20 @@ extension LayerKind {
   static var softmax: LayerKind {
     LayerKind(.softmax) { call in
       let output = call.changeable()
-      let bands = Bands(positions: output.columns, widest: 1024)
-      unsafe call.pool.forEachTask(below: bands.count) { task, _ in
-        let positions = bands[task]
-        // Safe: positions that no other task works on.
-        func row(_ channel: Int) -> UnsafeMutablePointer<Number> {
-          unsafe output.plane(channel) + positions.lowerBound
-        }
-        var largest = [Number](repeating: -.infinity, count: positions.count)
-        for channel in 0..<output.channels {
-          let row = unsafe row(channel)
-          for index in largest.indices { unsafe largest[index] = max(largest[index], row[index]) }
-        }
-        var sums = [Double](repeating: 0, count: positions.count)
-        for channel in 0..<output.channels {
-          let row = unsafe row(channel)
-          for index in sums.indices {
-            let power = unsafe exponential(Double(row[index] - largest[index]))
-            sums[index] += power
+      unsafe output.forEachBand(call.pool) { _, numbers in
+        for start in stride(from: 0, to: numbers.count, by: output.channels) {
+          // Safe: the channels of one position.
+          let row = unsafe UnsafeMutableBufferPointer(
+            start: numbers.baseAddress! + start, count: output.channels)
+          var largest = -Number.infinity
+          for index in 0..<row.count { unsafe largest = max(largest, row[index]) }
+          var sum = 0.0
+          for index in 0..<row.count {
+            let power = unsafe exponential(Double(row[index] - largest))
+            sum += power
             unsafe row[index] = Number(power)
           }
-        }
-        for channel in 0..<output.channels {
-          let row = unsafe row(channel)
-          for index in sums.indices { unsafe row[index] = Number(Double(row[index]) / sums[index]) }
+          for index in 0..<row.count { unsafe row[index] = Number(Double(row[index]) / sum) }
         }
       }
       return output

@@ -20,19 +20,22 @@ extension LayerKind {
       let first = isLarge[0] && (call.isSpare[0] || !(isLarge[1] && call.isSpare[1])) ? 0 : 1
       let (output, other) = (call.changeable(first), call.inputs[1 - first])
       let isAlike = isLarge[1 - first]
-      unsafe output.forEachChannel(call.pool) { channel, numbers in
-        let others = unsafe UnsafePointer(other.plane(channel))
+      unsafe output.forEachBand(call.pool) { positions, numbers in
+        // Safe: as many channels, of the same position, or of the one that an image has.
         if isAlike {
+          let others = unsafe UnsafePointer(other.position(positions.lowerBound))
           for index in 0..<numbers.count {
             unsafe numbers[index] = combine(numbers[index], others[index])
           }
           return
         }
-        for image in 0..<output.images {
-          let other = unsafe others[image]
-          for index in image * area..<(image + 1) * area {
-            unsafe numbers[index] = combine(numbers[index], other)
+        var row = numbers.baseAddress!
+        for position in positions {
+          let others = unsafe UnsafePointer(other.position(position / area))
+          for channel in 0..<output.channels {
+            unsafe row[channel] = combine(row[channel], others[channel])
           }
+          unsafe row += output.channels
         }
       }
       return output

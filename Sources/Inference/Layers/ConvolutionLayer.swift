@@ -28,41 +28,66 @@ extension LayerKind {
   }
 }
 
+/// The sizes of a convolution.
+struct ConvolutionShape: Sendable {
+  var window: Window
+  var groups, inputsPerGroup, outputsPerGroup: Int
+
+  var outputs: Int { groups * outputsPerGroup }
+}
+
+/// What is done to a convolution's sums in passing.
+struct Finish<Number: NetworkNumber>: Sendable {
+  /// Added, one for each output channel; nil for none.
+  var bias: NumberBuffer<Number>?
+  /// Whether what is negative becomes zero.
+  var hasReLU: Bool
+}
+
+/// Computes a convolution of a map into one of the right size.
+typealias ConvolutionMethod<Number: NetworkNumber> =
+  @Sendable (FeatureMap<Number>, FeatureMap<Number>, Finish<Number>, WorkerPool<Number>) -> Void
+
 /// A convolution with its parameters in memory.
 struct Convolution<Number: NetworkNumber>: Sendable {
-  let window: Window
-  let inputChannels, outputChannels, groups: Int
-  /// `[outputChannels, inputChannels / groups, taps]`.
-  let weights: [Number]
-  /// One for each output channel; nil for none.
-  let bias: [Number]?
+  private let shape: ConvolutionShape
+  private let method: ConvolutionMethod<Number>
+  private let bias: NumberBuffer<Number>?
 
-  /// - Parameter shape: of the weights, OIHW.
+  /// - Parameters:
+  ///   - shape: of the weights, OIHW.
+  ///   - bias: one for each output channel; nil for none.
   init(
-    shape: Shape, groups: Int, stride: (y: Int, x: Int), padding: (y: Int, x: Int),
+    shape weightShape: Shape, groups: Int, stride: (y: Int, x: Int), padding: (y: Int, x: Int),
     dilation: (y: Int, x: Int), weights: [Number], bias: [Number]? = nil
   ) {
-    window = Window(
-      kernel: (shape[2], shape[3]), stride: stride, padding: padding, dilation: dilation)
-    inputChannels = shape[1] * groups
-    outputChannels = shape[0]
-    self.groups = groups
-    self.weights = weights
-    self.bias = bias
+    let window = Window(
+      kernel: (weightShape[2], weightShape[3]), stride: stride, padding: padding,
+      dilation: dilation)
+    let shape = ConvolutionShape(
+      window: window, groups: groups, inputsPerGroup: weightShape[1],
+      outputsPerGroup: weightShape[0] / groups)
+    self.shape = shape
+    self.bias = bias.map { NumberBuffer($0) }
+    if groups > 1 && shape.inputsPerGroup == 1 {
+      let depthwise = DepthwiseConvolution(shape, weights: weights)
+      method = { depthwise.apply($0, into: $1, $2, $3) }
+    } else if let shortcut = Number.shortcut(for: shape, weights: weights) {
+      method = shortcut
+    } else {
+      let products = ProductConvolution(shape, weights: weights)
+      method = { products.apply($0, into: $1, $2, $3) }
+    }
   }
 
   /// - Parameter hasReLU: whether a ReLU follows.
   func apply(
     _ input: FeatureMap<Number>, hasReLU: Bool = false, _ pool: WorkerPool<Number>
   ) -> FeatureMap<Number> {
-    let (height, width) = window.output(of: input)
+    let (height, width) = shape.window.output(of: input)
     let output = pool.map(
-      channels: outputChannels, images: input.images, height: height, width: width)
-    if groups > 1 && groups == inputChannels {
-      convolveDepthwise(input, into: output, hasReLU, pool)
-    } else {
-      multiply(input, into: output, hasReLU, pool)
-    }
+      channels: shape.outputs, images: input.images, height: height, width: width)
+    method(input, output, Finish(bias: bias, hasReLU: hasReLU), pool)
     return output
   }
 }

@@ -26,35 +26,24 @@ extension LayerKind {
       let epsilon = node.node.epsilon!
       return Layer { call in
         let output = call.changeable()
-        let bands = Bands(positions: output.columns, widest: 1024)
-        unsafe call.pool.forEachTask(below: bands.count) { task, _ in
-          let positions = bands[task]
-          // Safe: positions that no other task works on.
-          func row(_ channel: Int) -> UnsafeMutablePointer<Number> {
-            unsafe output.plane(channel) + positions.lowerBound
-          }
-          let count = Double(output.channels)
-          var means = [Double](repeating: 0, count: positions.count)
-          for channel in 0..<output.channels {
-            let row = unsafe row(channel)
-            for index in means.indices { means[index] += unsafe Double(row[index]) }
-          }
-          for index in means.indices { means[index] /= count }
-          var variances = [Double](repeating: 0, count: positions.count)
-          for channel in 0..<output.channels {
-            let row = unsafe row(channel)
-            for index in means.indices {
-              let difference = unsafe Double(row[index]) - means[index]
-              variances[index] += difference * difference
+        let count = output.channels
+        unsafe output.forEachBand(call.pool) { _, numbers in
+          for start in stride(from: 0, to: numbers.count, by: count) {
+            // Safe: the channels of one position.
+            let row = unsafe numbers.baseAddress! + start
+            var sum = 0.0
+            for channel in 0..<count { sum += unsafe Double(row[channel]) }
+            let mean = sum / Double(count)
+            var squares = 0.0
+            for channel in 0..<count {
+              let difference = unsafe Double(row[channel]) - mean
+              squares += difference * difference
             }
-          }
-          let factors = variances.map { 1 / ($0 / count + epsilon).squareRoot() }
-          for channel in 0..<output.channels {
-            let row = unsafe row(channel)
-            let (gamma, beta) = (Double(gamma[channel]), Double(beta[channel]))
-            for index in means.indices {
-              let normalized = unsafe (Double(row[index]) - means[index]) * factors[index]
-              unsafe row[index] = Number(normalized * gamma + beta)
+            let factor = 1 / (squares / Double(count) + epsilon).squareRoot()
+            for channel in 0..<count {
+              let normalized = unsafe (Double(row[channel]) - mean) * factor
+              unsafe row[channel] = Number(
+                normalized * Double(gamma[channel]) + Double(beta[channel]))
             }
           }
         }
@@ -70,32 +59,32 @@ extension LayerKind {
       let epsilon = node.node.epsilon!
       return Layer { call in
         let output = call.changeable()
-        let (area, images) = (call.height * call.width, output.images)
-        // Of each channel of each image, its length as a vector.
-        let lengths = NumberBuffer<Double>(output.channels * images)
-        unsafe output.forEachChannel(call.pool) { channel, numbers in
-          for image in 0..<images {
-            var squares = 0.0
-            for index in image * area..<(image + 1) * area {
-              let number = unsafe Double(numbers[index])
-              squares += number * number
+        let (count, area) = (output.channels, call.height * call.width)
+        // One image at a time: all its positions count.
+        unsafe call.pool.forEachTask(below: output.images) { image, _ in
+          var lengths = [Double](repeating: 0, count: count)
+          for index in 0..<area {
+            let row = unsafe output.position(image * area + index)
+            for channel in 0..<count {
+              let number = unsafe Double(row[channel])
+              lengths[channel] += number * number
             }
-            unsafe lengths.start[channel * images + image] = squares.squareRoot()
           }
-        }
-        var means = [Double](repeating: 0, count: images)
-        for channel in 0..<output.channels {
-          for image in 0..<images { means[image] += unsafe lengths.start[channel * images + image] }
-        }
-        for image in 0..<images { means[image] /= Double(output.channels) }
-        unsafe output.forEachChannel(call.pool) { [means] channel, numbers in
-          let gamma = Double(gamma[channel])
-          let beta = beta.map { Double($0[channel]) } ?? 0
-          for image in 0..<images {
-            let length = unsafe lengths.start[channel * images + image]
-            let factor = gamma * length / (means[image] + epsilon) + 1
-            for index in image * area..<(image + 1) * area {
-              unsafe numbers[index] = Number(Double(numbers[index]) * factor + beta)
+          var sum = 0.0
+          for channel in 0..<count {
+            lengths[channel] = lengths[channel].squareRoot()
+            sum += lengths[channel]
+          }
+          let mean = sum / Double(count)
+          let factors = lengths.indices.map {
+            Double(gamma[$0]) * lengths[$0] / (mean + epsilon) + 1
+          }
+          for index in 0..<area {
+            // Safe: positions of an image that no other task works on.
+            let row = unsafe output.position(image * area + index)
+            for channel in 0..<count {
+              let shift = beta.map { Double($0[channel]) } ?? 0
+              unsafe row[channel] = Number(Double(row[channel]) * factors[channel] + shift)
             }
           }
         }

@@ -16,11 +16,10 @@ extension LayerKind {
     pooling(.maxPool) { call, window in
       let output = call.result()
       unsafe window.forEachTap(of: call.inputs[0], output, call.pool, initial: -.infinity) {
-        largest, tap, inside, stride in
-        for column in inside {
-          let number = unsafe tap[column * stride]
+        largest, tap in
+        for channel in 0..<output.channels {
           // What is not a number comes through.
-          if unsafe !(number <= largest[column]) { unsafe largest[column] = number }
+          if unsafe !(tap[channel] <= largest[channel]) { unsafe largest[channel] = tap[channel] }
         }
       }
       return output

@@ -4,28 +4,35 @@ internal import Tensors
 extension LayerKind {
   static var concatenate: LayerKind {
     LayerKind(.concatenate) { call in
-      let output = call.result()
-      let sources = call.inputs.flatMap { input in (0..<input.channels).map { (input, $0) } }
-      unsafe output.forEachChannel(call.pool) { channel, numbers in
-        let (input, source) = sources[channel]
-        unsafe numbers.baseAddress!.update(from: input.plane(source), count: numbers.count)
+      let (inputs, output) = (call.inputs, call.result())
+      unsafe output.forEachBand(call.pool) { positions, numbers in
+        var target = numbers.baseAddress!
+        for position in positions {
+          for input in inputs {
+            // Safe: the channels of an input are as many of the result's.
+            unsafe target.update(from: input.position(position), count: input.channels)
+            unsafe target += input.channels
+          }
+        }
       }
       return output
     }
   }
 
+  /// In the order `C x H x W`.
   static var flatten: LayerKind {
     LayerKind(.flatten) { call in
       let input = call.inputs[0]
       let area = input.height * input.width
       if area == 1 { return call.changeable() }
       let output = call.result()
-      unsafe call.pool.forEachTask(below: input.channels) { channel, _ in
-        // Safe: one channel of the input, and what it becomes, which no other task works on.
-        let (source, target) = unsafe (input.plane(channel), output.plane(channel * area))
-        for image in 0..<input.images {
-          for index in 0..<area {
-            unsafe target[index * input.images + image] = source[image * area + index]
+      unsafe call.pool.forEachTask(below: input.images) { image, _ in
+        // Safe: one image, and what it becomes, which no other task works on.
+        let target = unsafe output.position(image)
+        for index in 0..<area {
+          let source = unsafe input.position(image * area + index)
+          for channel in 0..<input.channels {
+            unsafe target[channel * area + index] = source[channel]
           }
         }
       }
@@ -38,13 +45,13 @@ extension LayerKind {
       let factor = node.pair("factor")
       return Layer { call in
         let (input, output) = (call.inputs[0], call.result())
-        unsafe output.forEachChannel(call.pool) { channel, numbers in
-          // Images lie below each other, so their rows can be counted through.
-          for row in 0..<output.images * output.height {
-            // Safe: one row of each, in its channel.
-            let from = unsafe input.plane(channel) + row / factor.y * input.width
-            let to = unsafe numbers.baseAddress! + row * output.width
-            for column in 0..<output.width { unsafe to[column] = from[column / factor.x] }
+        // Images lie below each other, so their rows can be counted through.
+        unsafe call.pool.forEachTask(below: output.images * output.height) { row, _ in
+          // Safe: one row of the result, which no other task works on.
+          let source = row / factor.y * input.width
+          for column in 0..<output.width {
+            unsafe output.position(row * output.width + column).update(
+              from: input.position(source + column / factor.x), count: input.channels)
           }
         }
         return output
@@ -57,15 +64,15 @@ extension LayerKind {
       let factor = node.node.attribute("factor")[0]
       return Layer { call in
         let (input, output) = (call.inputs[0], call.result())
-        unsafe output.forEachChannel(call.pool) { channel, numbers in
-          for row in 0..<output.images * output.height {
-            let (inputRow, y) = row.quotientAndRemainder(dividingBy: factor)
-            for x in 0..<factor {
-              let source = unsafe input.plane((channel * factor + y) * factor + x)
-              for column in 0..<input.width {
-                unsafe numbers[row * output.width + column * factor + x] =
-                  source[inputRow * input.width + column]
-              }
+        unsafe call.pool.forEachTask(below: output.images * output.height) { row, _ in
+          let (inputRow, y) = row.quotientAndRemainder(dividingBy: factor)
+          for column in 0..<output.width {
+            let (inputColumn, x) = column.quotientAndRemainder(dividingBy: factor)
+            // Safe: one row of the result, which no other task works on.
+            let source = unsafe input.position(inputRow * input.width + inputColumn)
+            let target = unsafe output.position(row * output.width + column)
+            for channel in 0..<output.channels {
+              unsafe target[channel] = source[(channel * factor + y) * factor + x]
             }
           }
         }
