@@ -1,0 +1,409 @@
+internal import Blocks
+internal import ONNX
+internal import Proof
+internal import Reparameterization
+internal import Tensors
+
+/// A part of an ONNX graph that is one convolution: a `Conv` or `Gemm` node alone, or several with what
+/// stands between and behind them, as long as it is linear. A linear layer counts as a convolution of 1x1.
+struct ONNXLayer {
+  /// What it computes.
+  var branch: Branch
+  /// Of the kernel that it amounts to, OIHW.
+  var shape: Shape
+  /// The names of its first weight and of the bias, as the file has them.
+  var weightName, biasName: String
+  /// The kernel and bias, computed unless they are stored.
+  var weight, bias: Tensor
+  var weightSteps, biasSteps: StoredSteps?
+  /// As ONNX calls the type that the weight is stored in.
+  var typeName: String
+  /// Whether kernel and bias are what the file stores.
+  var isStored: Bool
+  /// Its nodes, by their places in the file.
+  var nodes: Set<Int>
+
+  /// Whether it is more than a convolution with what stands behind it.
+  var hasBranches: Bool { branch.all.contains { if case .sum = $0 { true } else { false } } }
+  /// Whether a BatchNorm is in it.
+  var hasNorms: Bool { !branch.epsilons.isEmpty }
+}
+
+/// The linear parts of an ONNX graph.
+struct ONNXLayers {
+  private let file: ONNXFile
+  let constants: ONNXConstants
+  /// Values by the one that they are but for rounding, or for a change of type.
+  private var origins: [String: String] = [:]
+  /// How many nodes take a value, or one that it is the origin of.
+  private var uses: [String: Int] = [:]
+
+  init(_ file: ONNXFile) throws(ReadError) {
+    self.file = file
+    constants = ONNXConstants(file)
+    for node in file.nodes {
+      if let origin = try passed(by: node), let output = node.outputs.first {
+        origins[output] = self.origin(origin)
+      } else {
+        for input in node.inputs where !input.isEmpty { uses[self.origin(input), default: 0] += 1 }
+      }
+    }
+    for output in file.outputs { uses[origin(output.name), default: 0] += 1 }
+  }
+
+  private func origin(_ value: String) -> String { origins[value] ?? value }
+
+  /// The value that a node hands on.
+  private func passed(by node: ONNXFile.Node) throws(ReadError) -> String? {
+    switch node.operation {
+    case "Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear":
+      node.input(0)
+    case "Dropout": try isTraining(node) ? nil : node.input(0)
+    default: nil
+    }
+  }
+
+  /// Whether a node computes something else in training than in use, and is set to the former.
+  func isTraining(_ node: ONNXFile.Node) throws(ReadError) -> Bool {
+    switch node.operation {
+    // Before operator set 14 the outputs say it, before 7 an attribute that is 0.
+    case "BatchNormalization":
+      node.integer("training_mode", default: 0) != 0
+        || file.operatorSet < 14 && node.outputs.dropFirst().contains { !$0.isEmpty }
+        || file.operatorSet < 7 && node.integer("is_test", default: 0) == 0
+    case "Dropout": try constants.isTrue(node.input(2))
+    case "ReduceMean":
+      // Statistics of the batch.
+      (try constants.integers(node.input(1)) ?? node.integers("axes") ?? []).contains(0)
+    default: false
+    }
+  }
+
+  // MARK: Regions
+
+  /// A way from one value to another that is linear.
+  private struct Region {
+    var source: String
+    var branch: Branch
+    var nodes: Set<Int>
+    var stride: [Int] = [1, 1]
+    /// Whether kernels are padded such that their centres stand on top of each other.
+    var isCentred = true
+    var first: (weight: ONNXConstants.Constant, bias: ONNXConstants.Constant?)?
+    /// Whether there is more than the convolution and its bias.
+    var isPlain = false
+  }
+
+  /// Regions that end in the same value, the shortest first, are not looked at beyond these.
+  private static let limit = 6
+
+  /// The linear parts, each as large as it can be, in the order of their last nodes.
+  ///
+  /// - Parameter joins: whether layers side by side that are added are one.
+  func layers(joining joins: Bool) throws -> [ONNXLayer] {
+    var regions: [String: [Region]] = [:]
+    var order: [String: Int] = [:]
+    for (index, node) in file.nodes.enumerated() {
+      for output in node.outputs where !output.isEmpty { order[output] = index }
+      guard let output = node.outputs.first, origins[output] == nil else { continue }
+      regions[output] = try self.regions(of: node, index, regions, order, joins: joins)
+    }
+    // The largest first; what is in one is in no other.
+    var layers: [(last: Int, ONNXLayer)] = []
+    var covered: Set<Int> = []
+    for (index, node) in file.nodes.enumerated().reversed() {
+      guard !covered.contains(index), let output = node.outputs.first,
+        let region = regions[output]?.first(where: { $0.first != nil }),
+        covered.isDisjoint(with: region.nodes), let layer = try layer(region)
+      else { continue }
+      covered.formUnion(region.nodes)
+      layers.append((region.nodes.min()!, layer))
+    }
+    return layers.sorted { $0.last < $1.last }.map(\.1)
+  }
+
+  /// The regions that end in a node's value.
+  private func regions(
+    of node: ONNXFile.Node, _ index: Int, _ known: [String: [Region]], _ order: [String: Int],
+    joins: Bool
+  ) throws(ReadError) -> [Region] {
+    func before(_ value: String) -> [Region] {
+      let value = origin(value)
+      return uses[value] == 1 ? known[value] ?? [] : []
+    }
+    /// Those before, and none at all, with something done to them.
+    func extended(_ value: String, _ change: (Branch) -> Branch) -> [Region] {
+      let none = Region(source: origin(value), branch: .identity, nodes: [])
+      return ([none] + before(value)).prefix(ONNXLayers.limit).map { region in
+        var region = region
+        region.branch = change(region.branch)
+        region.nodes.insert(index)
+        region.isPlain = false
+        return region
+      }
+    }
+    if let (input, layer) = try convolution(node, index) {
+      let longer = before(input).filter {
+        $0.stride == [1, 1] && $0.isCentred && layer.isCentred
+      }
+      let chains = longer.map { region in
+        var chain = layer
+        chain.source = region.source
+        chain.branch = region.branch.then(layer.branch)
+        chain.nodes.formUnion(region.nodes)
+        chain.isPlain = false
+        return chain
+      }
+      return [layer] + chains.prefix(ONNXLayers.limit - 1)
+    }
+    guard node.domain.isEmpty else { return [] }
+    switch node.operation {
+    case "BatchNormalization":
+      guard let input = node.input(0), let norm = try batchNorm(node) else { return [] }
+      return extended(input) { $0.normalized(by: norm) }
+    case "Mul", "Div", "Add", "Sub":
+      guard let a = node.input(0), let b = node.input(1) else { return [] }
+      return try combined(node, index, a, b, known, order, joins: joins, extended)
+    default: return []
+    }
+  }
+
+  private func combined(
+    _ node: ONNXFile.Node, _ index: Int, _ a: String, _ b: String, _ known: [String: [Region]],
+    _ order: [String: Int], joins: Bool, _ extended: (String, (Branch) -> Branch) -> [Region]
+  ) throws(ReadError) -> [Region] {
+    let isCommutative = node.operation == "Mul" || node.operation == "Add"
+    var (value, constant) = (a, try constants.vector(b))
+    if constant == nil, isCommutative { (value, constant) = (b, try constants.vector(a)) }
+    if let constant {
+      let count = constant.tensor.shape.elementCount
+      let numbers = try constant.tensor.doubles()
+      switch node.operation {
+      case "Mul": return extended(value) { $0.scaled(by: constant.tensor) }
+      case "Div":
+        guard count == 1, numbers[0] != 0 else { return [] }
+        return extended(value) { $0.scaled(by: 1 / numbers[0]) }
+      case "Add":
+        return extended(value) { $0.shifted(by: constant.tensor) }
+          .map { region in
+            // A bias that is a node of its own.
+            var result = region
+            if case .shifted(.convolution(let weight, nil), _) = region.branch,
+              count == weight.shape[0], var first = region.first
+            {
+              first.bias = constant
+              result.first = first
+              result.branch = .convolution(weight, bias: constant.tensor)
+              result.isPlain = true
+            }
+            return result
+          }
+      default: return []
+      }
+    }
+    if node.operation == "Mul", let region = try dequantized(node, index, known) { return [region] }
+    guard joins, node.operation == "Add" || node.operation == "Sub", origin(a) != origin(b) else {
+      return []
+    }
+    let sign = node.operation == "Sub" ? -1.0 : 1
+    func all(_ value: String) -> [Region] { extended(value) { $0 } }
+    var sums: [(order: Int, region: Region)] = []
+    for first in all(a) {
+      for second in all(b)
+      where first.source == second.source && first.stride == second.stride
+        && first.isCentred && second.isCentred && (first.first ?? second.first) != nil
+      {
+        var sum = first
+        sum.branch = first.branch + (sign < 0 ? second.branch.scaled(by: sign) : second.branch)
+        sum.nodes.formUnion(second.nodes)
+        sum.first = first.first ?? second.first
+        sums.append((order[first.source] ?? -1, sum))
+      }
+    }
+    return sums.sorted { $0.order > $1.order }.prefix(ONNXLayers.limit).map(\.region)
+  }
+
+  /// `ConvInteger` gives whole numbers; what they are multiplied by is the scale of the input, known when
+  /// it is there, times that of the weight.
+  private func dequantized(
+    _ node: ONNXFile.Node, _ index: Int, _ known: [String: [Region]]
+  ) throws(ReadError) -> Region? {
+    for (value, factor) in [(node.input(0)!, node.input(1)!), (node.input(1)!, node.input(0)!)] {
+      guard let producer = constants.producer(of: origin(value)),
+        ["ConvInteger", "MatMulInteger"].contains(producer.operation),
+        let product = constants.producer(of: factor), product.operation == "Mul",
+        let scale = [product.input(0), product.input(1)].first(where: { name in
+          (try? constants.vector(name)) != nil
+        }).flatMap({ $0 }),
+        let input = producer.input(0),
+        let place = file.nodes.firstIndex(where: { $0.outputs.first == producer.outputs.first }),
+        let weight = try constants.inSteps(
+          producer.input(1), scale: scale, zero: producer.input(3),
+          axis: producer.operation == "ConvInteger" ? 0 : 1)
+      else { continue }
+      if producer.operation == "ConvInteger" {
+        return try region(producer, place, input, weight, nil).map { region in
+          var region = region
+          region.nodes.insert(index)
+          return region
+        }
+      }
+      return matrix(weight, nil, from: input, place, isTransposed: false).map { region in
+        var region = region
+        region.nodes.insert(index)
+        return region
+      }
+    }
+    return nil
+  }
+
+  // MARK: Nodes
+
+  /// A node that is a convolution or a linear layer, with its constants.
+  private func convolution(
+    _ node: ONNXFile.Node, _ index: Int
+  ) throws(ReadError) -> (input: String, Region)? {
+    guard let input = node.input(0) else { return nil }
+    switch (node.domain, node.operation) {
+    case ("", "Conv"):
+      guard let weight = try constants.constant(node.input(1)) else { return nil }
+      let bias = try constants.vector(node.input(2))
+      guard node.input(2) == nil || bias != nil else { return nil }
+      return try region(node, index, input, weight, bias).map { (input, $0) }
+    case ("", "QLinearConv"):
+      guard
+        let weight = try constants.inSteps(
+          node.input(3), scale: node.input(4), zero: node.input(5), axis: 0)
+      else { return nil }
+      let bias = try constants.inSteps(
+        node.input(8), scale: node.input(4), axis: 0, times: node.input(1))
+      guard node.input(8) == nil || bias != nil else { return nil }
+      return try region(node, index, input, weight, bias).map { (input, $0) }
+    case ("", "Gemm"):
+      guard let weight = try constants.constant(node.input(1)),
+        node.integer("transA", default: 0) == 0, node.float("alpha", default: 1) == 1,
+        node.float("beta", default: 1) == 1
+      else { return nil }
+      let bias = try constants.vector(node.input(2))
+      guard node.input(2) == nil || bias != nil else { return nil }
+      return matrix(
+        weight, bias, from: input, index, isTransposed: node.integer("transB", default: 0) != 0
+      ).map { (input, $0) }
+    case ("", "MatMul"):
+      guard let weight = try constants.constant(node.input(1)) else { return nil }
+      return matrix(weight, nil, from: input, index, isTransposed: false).map { (input, $0) }
+    case ("com.microsoft", "QGemm"):
+      let isTransposed = node.integer("transB", default: 0) != 0
+      guard
+        let weight = try constants.inSteps(
+          node.input(3), scale: node.input(4), zero: node.input(5), axis: isTransposed ? 0 : 1)
+      else { return nil }
+      let bias = try constants.inSteps(
+        node.input(6), scale: node.input(4), axis: 0, times: node.input(1))
+      guard node.input(6) == nil || bias != nil else { return nil }
+      return matrix(weight, bias, from: input, index, isTransposed: isTransposed).map { (input, $0) }
+    case ("", "QLinearMatMul"):
+      guard
+        let weight = try constants.inSteps(
+          node.input(3), scale: node.input(4), zero: node.input(5), axis: 1)
+      else { return nil }
+      return matrix(weight, nil, from: input, index, isTransposed: false).map { (input, $0) }
+    default: return nil
+    }
+  }
+
+  private func region(
+    _ node: ONNXFile.Node, _ index: Int, _ input: String, _ weight: ONNXConstants.Constant,
+    _ bias: ONNXConstants.Constant?
+  ) throws(ReadError) -> Region? {
+    let shape = weight.tensor.shape
+    guard shape.rank == 4, shape.elementCount > 0,
+      bias.map({ $0.tensor.shape == [shape[0]] }) ?? true
+    else { return nil }
+    let stride = node.integers("strides") ?? [1, 1]
+    let dilation = node.integers("dilations") ?? [1, 1]
+    let pads = node.integers("pads") ?? [0, 0, 0, 0]
+    guard stride.count == 2, dilation.count == 2, pads.count == 4, dilation[0] == dilation[1],
+      (1...Int(Int32.max)).contains(dilation[0])
+    else { return nil }
+    var branch = Branch.convolution(weight.tensor, bias: bias?.tensor)
+    var isPlain = true
+    if dilation[0] != 1 {
+      guard max(shape[2], shape[3]) * dilation[0] < 1 << 10 else { return nil }
+      branch = branch.dilated(by: dilation[0])
+      isPlain = false
+    }
+    let middle = [2, 3, 2, 3].map { (shape[$0] - 1) * dilation[0] / 2 }
+    return Region(
+      source: origin(input), branch: branch, nodes: [index], stride: stride,
+      isCentred: pads == middle || ["SAME_UPPER", "SAME_LOWER"].contains(node.string("auto_pad")),
+      first: (weight, bias), isPlain: isPlain)
+  }
+
+  private func matrix(
+    _ weight: ONNXConstants.Constant, _ bias: ONNXConstants.Constant?, from input: String,
+    _ index: Int, isTransposed: Bool
+  ) -> Region? {
+    var weight = weight
+    guard weight.tensor.shape.rank == 2, weight.tensor.shape.elementCount > 0,
+      !weight.tensor.isReshaped
+    else { return nil }
+    if !isTransposed {
+      weight.tensor = weight.tensor.transposed([1, 0])
+      // Steps of columns are those of outputs now; others are taken for the largest.
+      if var steps = weight.steps {
+        let outputs = weight.tensor.shape[0]
+        if steps.sizes.count != outputs || Set(steps.sizes).count > 1 {
+          steps.sizes = [Double](repeating: steps.sizes.max()!, count: outputs)
+        }
+        weight.steps = steps
+      }
+    }
+    weight.tensor = weight.tensor.asKernel
+    guard bias.map({ $0.tensor.shape == [weight.tensor.shape[0]] }) ?? true else { return nil }
+    return Region(
+      source: origin(input), branch: .convolution(weight.tensor, bias: bias?.tensor),
+      nodes: [index], first: (weight, bias), isPlain: true)
+  }
+
+  private func batchNorm(_ node: ONNXFile.Node) throws(ReadError) -> BatchNorm? {
+    var vectors: [[Double]] = []
+    for place in 1...4 {
+      guard let constant = try constants.vector(node.input(place)) else { return nil }
+      vectors.append(try constant.tensor.doubles())
+    }
+    guard Set(vectors.map(\.count)).count == 1 else { return nil }
+    let norm = BatchNorm(
+      gamma: vectors[0], beta: vectors[1], runningMean: vectors[2], runningVariance: vectors[3],
+      epsilon: Double(node.float("epsilon", default: 1e-5)))
+    return norm.firstInvalidChannel == nil ? norm : nil
+  }
+
+  /// - Returns: nil if the parts of the region do not go together.
+  private func layer(_ region: Region) throws -> ONNXLayer? {
+    let first = region.first!
+    let kernel: Kernel
+    do { kernel = try Kernel(region.branch) } catch is KernelProblem { return nil }
+    let place = file.location
+    var layer = ONNXLayer(
+      branch: region.branch, shape: kernel.shape, weightName: first.weight.name,
+      biasName: first.bias?.name ?? "no bias", weight: first.weight.tensor,
+      bias: first.weight.tensor, typeName: first.weight.typeName, isStored: region.isPlain,
+      nodes: region.nodes)
+    if region.isPlain {
+      layer.weightSteps = first.weight.steps
+      layer.biasSteps = first.bias?.steps
+      layer.bias =
+        try first.bias?.tensor
+        ?? Tensor(
+          float32: [Float](repeating: 0, count: kernel.shape[0]), shape: [kernel.shape[0]],
+          name: first.weight.name)
+    } else {
+      layer.weight = try Tensor(
+        computing: FusedWeights(kernel), shape: kernel.shape, at: place, name: first.weight.name)
+      layer.bias = try Tensor(
+        computing: FusedBias(kernel), shape: [kernel.shape[0]], at: place, name: layer.biasName)
+    }
+    return layer
+  }
+}
