@@ -124,6 +124,7 @@ private func verify(
     epsilonSource: epsilonSource(network, given: options.epsilon), verification: verification,
     dropped: DroppedTensors.grouped(plan.dropped))
   report.onnx = matching.summary
+  report.deploy.kernelTypes = matching.kernelTypes
   report.train.notes += plan.allNotes
   try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
   if !verification.holds {

@@ -71,11 +71,14 @@ public struct StoredSteps: Equatable, Sendable {
   /// Whether 0 is not in the middle: then the ends of the range were moved by up to half a step, for it to
   /// be a step at all.
   public var isShifted: Bool
+  /// Of the integers that count them.
+  public var elementType: ElementType
 
-  public init(sizes: [Double], count: Double, isShifted: Bool) {
+  public init(sizes: [Double], count: Double, isShifted: Bool, elementType: ElementType) {
     self.sizes = sizes
     self.count = count
     self.isShifted = isShifted
+    self.elementType = elementType
   }
 
   func precision(of channel: Int) -> Precision {

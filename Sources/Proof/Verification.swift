@@ -301,7 +301,7 @@ extension BlockComparison {
     path = reference.path
     weightName = weight.originalName
     biasName = bias.originalName
-    elementType = weight.tensor.elementType
+    elementType = pair.weightSteps?.elementType ?? weight.tensor.elementType
     shape = weight.tensor.shape
     (weights, self.bias, cause, grade) = (nil, nil, nil, .different)
     guard weight.tensor.shape == reference.shape else {

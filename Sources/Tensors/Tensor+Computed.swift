@@ -1,28 +1,32 @@
 extension Tensor {
-  /// Numbers as a tensor of float64, computed whenever they are read.
+  /// Numbers as a tensor, computed and rounded whenever they are read.
   ///
   /// - Parameters:
+  ///   - format: what they are rounded to.
   ///   - location: the place to name in errors.
   ///   - name: what to call it in an error.
   package init(
-    computing numbers: any NumberSource, shape: Shape, at location: Location, name: String
+    computing numbers: any NumberSource, as format: NumberFormat, shape: Shape,
+    at location: Location, name: String
   ) throws(ReadError) {
+    let contents = RoundedContents(numbers, to: format)
     try self.init(
-      .float64, shape: shape,
-      in: ComputedBytes(numbers, count: shape.elementCount, location: location), name: name)
+      format.elementType, shape: shape,
+      in: ComputedBytes(contents, count: shape.elementCount, location: location), name: name)
   }
 }
 
 /// The bytes of numbers that are computed when they are asked for.
 private final class ComputedBytes: ByteSource {
-  private let numbers: any NumberSource
+  private let contents: RoundedContents
   private let elements: Int
   let location: Location
 
-  var count: Int { elements * 8 }
+  private var width: Int { contents.format.elementType.byteCount }
+  var count: Int { elements * width }
 
-  init(_ numbers: any NumberSource, count: Int, location: Location) {
-    self.numbers = numbers
+  init(_ contents: RoundedContents, count: Int, location: Location) {
+    self.contents = contents
     elements = count
     self.location = location
   }
@@ -30,15 +34,16 @@ private final class ComputedBytes: ByteSource {
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(ReadError) {
     try check(offset, buffer.count, field: "a read")
     guard buffer.count > 0 else { return }
+    let unit = max(1, contents.granularity)
+    let first = offset / width / unit * unit
+    let end = min(elements, ((offset + buffer.count - 1) / width / unit + 1) * unit)
     var workspace = Workspace()
-    let unit = max(1, numbers.granularity)
-    let first = offset / 8 / unit * unit
-    let end = min(elements, ((offset + buffer.count - 1) / 8 / unit + 1) * unit)
-    try numbers.compute(first..<end, workspace: &workspace)
-    // Safe: the numbers of `first..<end` are there, and cover all that is copied.
-    unsafe workspace.doubles.withBytes { (bytes) in
-      let start = offset - first * 8
-      unsafe buffer.copyMemory(from: .init(rebasing: bytes[start..<start + buffer.count]))
+    var bytes = [UInt8](repeating: 0, count: (end - first) * width)
+    // Safe: the memory is that of the elements of `first..<end`, which cover all that is copied.
+    try unsafe bytes.withMutableBytes { (memory) throws(ReadError) in
+      try unsafe contents.read(first..<end, into: memory, workspace: &workspace)
+      let start = offset - first * width
+      unsafe buffer.copyMemory(from: .init(rebasing: memory[start..<start + buffer.count]))
     }
   }
 }

@@ -246,6 +246,11 @@ extension ONNXSummary {
   /// - Parameter isRight: whether all numbers are.
   fileprivate func conclusions(isRight: Bool) -> [String] {
     var sentences: [String] = []
+    if layers < expectedLayers {
+      sentences.append(
+        "Of the \(count(expectedLayers, "convolution")) and linear layers of the training network, the graph has \(layers) with their shapes: it is another network, or one of another width."
+      )
+    }
     if !training.isEmpty {
       sentences.append(
         "It was exported in training mode: what it computes depends on the batch. Call eval() on the model before it is exported."
@@ -265,7 +270,7 @@ extension ONNXSummary {
 extension ONNXSummary.Quantized {
   /// `int8 for each channel`
   fileprivate var kind: String {
-    type + (isPerChannel ? " for each channel" : "") + (isShifted ? " with a zero point" : "")
+    type.rawValue + (isPerChannel ? " for each channel" : "") + (isShifted ? " with a zero point" : "")
   }
 }
 

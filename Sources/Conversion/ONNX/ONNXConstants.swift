@@ -13,8 +13,8 @@ struct ONNXConstants {
     var tensor: Tensor
     /// Along the first axis, if it is stored in steps.
     var steps: StoredSteps?
-    /// As ONNX calls the stored type.
-    var typeName: String
+    /// Of what the file stores.
+    var storedType: ElementType
   }
 
   private let stored: [String: ONNXFile.StoredTensor]
@@ -50,7 +50,7 @@ struct ONNXConstants {
     guard let value, depth < ONNXConstants.maximumDepth else { return nil }
     if let stored = stored[value] {
       guard let tensor = stored.tensor, tensor.isWeight else { return nil }
-      return Constant(name: value, tensor: tensor, typeName: stored.typeName)
+      return Constant(name: value, tensor: tensor, storedType: tensor.elementType)
     }
     guard let node = producers[value], node.domain.isEmpty || node.domain == "com.microsoft" else {
       return nil
@@ -149,12 +149,14 @@ struct ONNXConstants {
     return Constant(
       name: value,
       tensor: try Tensor(
-        computing: numbers, shape: shape, at: integers.source.location, name: value),
+        computing: numbers, as: NumberFormat(.float64)!, shape: shape,
+        at: integers.source.location, name: value),
       steps: StoredSteps(
         sizes: isAlongFirst && sizes.count == channels
           ? sizes : [Double](repeating: sizes.max()!, count: channels),
-        count: kind.largest, isShifted: zeros.contains { $0 != 0 }),
-      typeName: stored[value]!.typeName)
+        count: kind.largest, isShifted: zeros.contains { $0 != 0 },
+        elementType: integers.elementType),
+      storedType: integers.elementType)
   }
 }
 

@@ -16,8 +16,8 @@ struct ONNXLayer {
   /// The kernel and bias, computed unless they are stored.
   var weight, bias: Tensor
   var weightSteps, biasSteps: StoredSteps?
-  /// As ONNX calls the type that the weight is stored in.
-  var typeName: String
+  /// Of the weight that the file stores.
+  var storedType: ElementType
   /// Whether kernel and bias are what the file stores.
   var isStored: Bool
   /// Its nodes, by their places in the file.
@@ -388,7 +388,7 @@ struct ONNXLayers {
     var layer = ONNXLayer(
       branch: region.branch, shape: kernel.shape, weightName: first.weight.name,
       biasName: first.bias?.name ?? "no bias", weight: first.weight.tensor,
-      bias: first.weight.tensor, typeName: first.weight.typeName, isStored: region.isPlain,
+      bias: first.weight.tensor, storedType: first.weight.storedType, isStored: region.isPlain,
       nodes: region.nodes)
     if region.isPlain {
       layer.weightSteps = first.weight.steps
@@ -400,9 +400,11 @@ struct ONNXLayers {
           name: first.weight.name)
     } else {
       layer.weight = try Tensor(
-        computing: FusedWeights(kernel), shape: kernel.shape, at: place, name: first.weight.name)
+        computing: FusedWeights(kernel), as: .float32, shape: kernel.shape, at: place,
+        name: first.weight.name)
       layer.bias = try Tensor(
-        computing: FusedBias(kernel), shape: [kernel.shape[0]], at: place, name: layer.biasName)
+        computing: FusedBias(kernel), as: .float32, shape: [kernel.shape[0]], at: place,
+        name: layer.biasName)
     }
     return layer
   }

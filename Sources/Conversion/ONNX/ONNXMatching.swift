@@ -15,6 +15,8 @@ struct ONNXMatching {
   let steps: [Role: StoredSteps]
   /// What reports say of it.
   private(set) var summary: ONNXSummary
+  /// The element types of kernels, as the file stores them.
+  let kernelTypes: [ElementType]
   /// Names in the training file of what exporters fold into convolutions, so that nothing is left to be
   /// compared.
   let folded: Set<String>
@@ -94,21 +96,21 @@ struct ONNXMatching {
 
     let used = found.compactMap(\.self)
     let nodes = used.reduce(into: Set<Int>()) { $0.formUnion($1.nodes) }
+    kernelTypes = Set(used.map(\.storedType)).sorted { $0.rawValue < $1.rawValue }
     summary = ONNXSummary(
       producer: file.producer, operatorSet: file.operatorSet, nodes: file.nodes.count,
-      layers: used.count, isByOrder: isByOrder,
+      layers: used.count, expectedLayers: expected.count, isByOrder: isByOrder,
       unfused: zip(expected, found).filter { $1?.hasBranches == true }.map(\.0.name),
       normsLeft: zip(expected, found).filter { $1?.hasBranches == false && $1!.hasNorms }.map(\.0.name),
       training: try ONNXMatching.training(file, parts),
       quantized: zip(expected, found).compactMap { expected, layer in
         layer?.weightSteps.map { steps in
           ONNXSummary.Quantized(
-            name: expected.name, type: layer!.typeName.lowercased(),
+            name: expected.name, type: layer!.storedType,
             isPerChannel: Set(steps.sizes).count > 1, isShifted: steps.isShifted,
             smallest: steps.sizes.min()!, largest: steps.sizes.max()!)
         }
       },
-      types: Set(used.map { $0.typeName.lowercased() }).sorted(),
       notCompared: notCompared,
       unexpected: alone.filter { $0.nodes.isDisjoint(with: nodes) }.map(\.weightName))
   }

@@ -1,4 +1,4 @@
-internal import Tensors
+public import Tensors
 
 /// What an ONNX graph does beside holding the right numbers.
 public struct ONNXSummary: Encodable, Sendable {
@@ -6,8 +6,8 @@ public struct ONNXSummary: Encodable, Sendable {
   public struct Quantized: Encodable, Sendable {
     /// The path of a block, or the name of a weight of the training file.
     public var name: String
-    /// `int8`, `uint8`.
-    public var type: String
+    /// Of the steps: int8 or uint8.
+    public var type: ElementType
     /// Whether each output channel has steps of its own.
     public var isPerChannel: Bool
     /// Whether 0 is not in the middle of the steps.
@@ -24,6 +24,8 @@ public struct ONNXSummary: Encodable, Sendable {
   public var nodes: Int
   /// Convolutions and linear layers that were found to be one of the network's.
   public var layers: Int
+  /// Those that the network has.
+  public var expectedLayers: Int
   /// Whether each was found by its place in the graph; by its values else.
   public var isByOrder: Bool
   /// Blocks that are there branch by branch.
@@ -34,8 +36,6 @@ public struct ONNXSummary: Encodable, Sendable {
   public var training: [String]
   /// Layers in steps, in the order of the network.
   public var quantized: [Quantized]
-  /// The element types of kernels, as they are stored.
-  public var types: [String]
   /// Tensors of the training file that are no block's, and that are not in the file as they are: folded into
   /// others, or computed by the exporter.
   public var notCompared: [String]
