@@ -93,7 +93,8 @@ private func verifyAsRead(
 /// The same of an ONNX file, whose layers are known by their places in its graph and by their values: names
 /// are those of the exporter.
 private func verify(
-  _ checkpoint: Checkpoint, _ network: Network, onnx deploy: Checkpoint, _ options: ComparisonOptions
+  _ checkpoint: Checkpoint, _ network: Network, onnx deploy: Checkpoint,
+  _ options: ComparisonOptions
 ) throws -> VerifyReport {
   try network.requireKnownBlocks()
   guard network.form != .deploy || !network.blocksLeftByProject.isEmpty else {

@@ -9,6 +9,11 @@ extension ONNXFile {
     var notes: [String] = []
     for stored in initializers {
       if let tensor = stored.tensor {
+        // Shapes and axes, which nodes take, are no weights.
+        guard tensor.elementType != .int64 || tensor.shape.rank > 1 else {
+          dict.ignored.append((stored.name, "integers that nodes take"))
+          continue
+        }
         dict.tensors.append(NamedTensor(stored.name, tensor))
       } else {
         dict.ignored.append((stored.name, "a tensor of \(stored.typeName), which is not read"))
@@ -35,9 +40,17 @@ extension ONNXFile {
     if sparseCount > 0 {
       notes.append("\(sparseCount) sparse initializers were not read.")
     }
+    var model: ModelDescription?
+    switch network(of: dict.tensors) {
+    case .success(let network):
+      model = ModelDescription(graph: network.graph)
+      dict.tensors = network.tensors
+    case .failure(let problem): notes.append("The graph cannot be run: \(problem.reason).")
+    }
     if dict.tensors.isEmpty { notes.append("The file holds no tensors.") }
     return Checkpoint(
       path: location.path, container: "ONNX", family: "onnx", byteCount: byteCount,
-      stateDicts: dict.tensors.isEmpty ? [] : [dict], notes: notes)
+      stateDicts: dict.tensors.isEmpty ? [] : [dict], notes: notes,
+      model: model)
   }
 }

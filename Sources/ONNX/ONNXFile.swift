@@ -92,13 +92,15 @@ package struct ONNXFile: Sendable {
 
   /// Reads all but the weights.
   ///
+  /// - Parameter maximumMemory: bytes of what is kept in memory. The largest models need some megabytes; a
+  ///   file of empty messages would need fifty times its size.
   /// - Throws: `ReadError` if the file contradicts its format or itself: names that are there twice, nodes
   ///   before what they take, tensors with fewer bytes than elements.
-  package init(_ source: any ByteSource) throws(ReadError) {
+  package init(_ source: any ByteSource, maximumMemory: Int = 1 << 29) throws(ReadError) {
     location = source.location
     byteCount = source.count
     var external = ExternalFiles(ofModelAt: source.location.path)
-    var model = ProtobufCursor(source, what: "the model")
+    var model = ProtobufCursor(source, what: "the model", maximumMemory: maximumMemory)
     var hasGraph = false
     var program = (name: "", version: "")
     while let field = try model.field() {
@@ -108,7 +110,8 @@ package struct ONNXFile: Sendable {
       case Field.Model.producerVersion:
         program.version = try model.text(field, "the producer's version")
       case Field.Model.operatorSets:
-        let (domain, version) = try ONNXFile.operatorSet(try model.message(field, "an operator set"))
+        let (domain, version) = try ONNXFile.operatorSet(
+          try model.message(field, "an operator set"))
         operatorSets[domain] = version
       case Field.Model.metadata:
         metadata.append(try ONNXFile.entry(try model.message(field, "an entry of the metadata")))

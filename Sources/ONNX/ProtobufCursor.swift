@@ -41,8 +41,11 @@ package struct ProtobufCursor {
   private static let maximumDepth = 16
 
   /// All of a file as one message.
-  package init(_ source: any ByteSource, what: String) {
-    reader = Reader(source)
+  ///
+  /// - Parameter maximumMemory: bytes of what is kept: messages, text, and numbers that are not stored as
+  ///   they are in memory.
+  package init(_ source: any ByteSource, what: String, maximumMemory: Int) {
+    reader = Reader(source, maximumMemory)
     self.what = what
     (depth, next, end) = (0, 0, source.count)
   }
@@ -101,7 +104,8 @@ package struct ProtobufCursor {
     let range = try range(field, what)
     let longest = 1 << 20
     guard range.count <= longest else {
-      throw .limitExceeded(field.place, what: "bytes of \(what)", limit: longest, found: "\(range.count)")
+      throw .limitExceeded(
+        field.place, what: "bytes of \(what)", limit: longest, found: "\(range.count)")
     }
     try reader.take(16 + range.count, field.place)
     return String(decoding: try reader.source.bytes(range, field: what), as: UTF8.self)
@@ -192,7 +196,9 @@ package struct ProtobufCursor {
         available: end - next)
     }
     var value: UInt64 = 0
-    for place in 0..<width { value |= UInt64(try reader.byte(at: next + place)) << UInt64(8 * place) }
+    for place in 0..<width {
+      value |= UInt64(try reader.byte(at: next + place)) << UInt64(8 * place)
+    }
     next += width
     return value
   }
@@ -209,14 +215,16 @@ private final class Reader {
   private var window: [UInt8] = []
   private var start = 0
   private var taken = 0
+  private let maximumMemory: Int
 
   private static let windowLength = 1 << 14
-  /// Of what is kept in memory: messages, numbers that are not stored as they are in memory, and text. The
-  /// largest models need some megabytes; a file of empty messages would need fifty times its size.
-  private static let maximumBytes = 1 << 29
+  /// What a message takes in memory, or more.
   static let messageBytes = 128
 
-  init(_ source: any ByteSource) { self.source = source }
+  init(_ source: any ByteSource, _ maximumMemory: Int) {
+    self.source = source
+    self.maximumMemory = maximumMemory
+  }
 
   func byte(at offset: Int) throws(ReadError) -> UInt8 {
     if offset < start || offset >= start + window.count {
@@ -229,9 +237,9 @@ private final class Reader {
 
   func take(_ bytes: Int, _ place: Location) throws(ReadError) {
     taken += bytes
-    guard taken <= Reader.maximumBytes else {
+    guard taken <= maximumMemory else {
       throw .limitExceeded(
-        place, what: "bytes of memory for messages, numbers and names", limit: Reader.maximumBytes,
+        place, what: "bytes of memory for messages, numbers and names", limit: maximumMemory,
         found: "at least \(taken)")
     }
   }

@@ -102,14 +102,20 @@ extension ONNXFile.StoredTensor {
       let wanted = what == "bytes" ? bytes : bytes / elementWidth
       guard !overflow, found == wanted else {
         throw message.error(
-          place, "\(overflow ? "more than 2^63" : "\(wanted)") \(what) for \(shown) (\(row.name) \(shape))",
+          place,
+          "\(overflow ? "more than 2^63" : "\(wanted)") \(what) for \(shown) (\(row.name) \(shape))",
           "\(found)")
       }
     }
     /// Bytes of one number of a field: complex ones are two.
-    var elementWidth: Int { [.complex64, .complex128].contains(type) ? type.byteCount / 2 : type.byteCount }
+    var elementWidth: Int {
+      [.complex64, .complex128].contains(type) ? type.byteCount / 2 : type.byteCount
+    }
     if isExternal {
-      guard !overflow else { try requireBytes(0) ; return }
+      guard !overflow else {
+        try requireBytes(0)
+        return
+      }
       let (file, offset) = try external.open(entries, bytes, of: shown, at: place)
       tensor = try Tensor(type, shape: shape, in: file, at: offset, name: name)
     } else if let raw {
@@ -117,14 +123,16 @@ extension ONNXFile.StoredTensor {
       tensor = try Tensor(type, shape: shape, in: source, at: raw.lowerBound, name: name)
     } else if let packed = typed?.packed {
       guard typed!.field == row.field else {
-        throw message.error(place, "the elements of \(shown) in the field of \(row.name)", "another")
+        throw message.error(
+          place, "the elements of \(shown) in the field of \(row.name)", "another")
       }
       try requireBytes(packed.count)
       tensor = try Tensor(type, shape: shape, in: source, at: packed.lowerBound, name: name)
     } else {
       let typed = typed ?? (row.field, [], nil)
       guard typed.field == row.field else {
-        throw message.error(place, "the elements of \(shown) in the field of \(row.name)", "another")
+        throw message.error(
+          place, "the elements of \(shown) in the field of \(row.name)", "another")
       }
       try requireBytes(typed.bits.count, "numbers")
       let width = elementWidth

@@ -24,8 +24,15 @@ struct Verify: ParsableCommand {
       out. BatchNorm counts with its running statistics, as in evaluation: outputs that differ all the \
       same come, most often, from a model left in training mode.
 
+      DEPLOY may be an ONNX file of any exporter, simplifier or quantiser. Its convolutions and linear \
+      layers are found by their places in the graph and by their values, not by names; those that are \
+      added to each other are compared as the one that they amount to. A file is not TRAIN, fused, if its \
+      branches stand side by side, right as they may be, or if nodes are set to training. Weights in \
+      steps, as of int8, have to be the nearest; their graphs are not run.
+
       EXAMPLES
         repconv verify in.pth out.rvd
+        repconv verify in.pth exported.onnx
         repconv verify in.pth out.rvd --images photos/
         repconv verify in.pth out.rvd --algebra-only
         repconv verify repvgg_a0.pkl deploy.pth -a RepVGG-A0
@@ -270,7 +277,8 @@ extension ONNXSummary {
 extension ONNXSummary.Quantized {
   /// `int8 for each channel`
   fileprivate var kind: String {
-    type.rawValue + (isPerChannel ? " for each channel" : "") + (isShifted ? " with a zero point" : "")
+    type.rawValue + (isPerChannel ? " for each channel" : "")
+      + (isShifted ? " with a zero point" : "")
   }
 }
 

@@ -61,7 +61,8 @@ struct ONNXConstants {
         node.input(0), scale: node.input(1), zero: node.input(2),
         axis: node.integer("axis", default: 1))
     }
-    guard ["Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze"].contains(node.operation),
+    guard
+      ["Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze"].contains(node.operation),
       var constant = try constant(node.input(0), depth: depth + 1)
     else { return nil }
     switch node.operation {
@@ -139,7 +140,8 @@ struct ONNXConstants {
       else { return nil }
       run = shape.dimensions[(axis + 1)...].reduce(1, *)
     }
-    guard sizes.allSatisfy({ $0 > 0 && $0.isFinite }), [1, max(sizes.count, zeros.count)].contains(zeros.count),
+    guard sizes.allSatisfy({ $0 > 0 && $0.isFinite }),
+      [1, max(sizes.count, zeros.count)].contains(zeros.count),
       [1, max(sizes.count, zeros.count)].contains(sizes.count)
     else { return nil }
     let numbers = SteppedNumbers(

@@ -59,6 +59,9 @@ struct ONNXLayers {
     case "Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear":
       node.input(0)
     case "Dropout": try isTraining(node) ? nil : node.input(0)
+    case "Add":
+      // A sum that began with nothing.
+      try constants.vector(node.input(1))?.tensor.doubles() == [0] ? node.input(0) : nil
     default: nil
     }
   }
@@ -301,7 +304,9 @@ struct ONNXLayers {
       let bias = try constants.inSteps(
         node.input(6), scale: node.input(4), axis: 0, times: node.input(1))
       guard node.input(6) == nil || bias != nil else { return nil }
-      return matrix(weight, bias, from: input, index, isTransposed: isTransposed).map { (input, $0) }
+      return matrix(weight, bias, from: input, index, isTransposed: isTransposed).map {
+        (input, $0)
+      }
     case ("", "QLinearMatMul"):
       guard
         let weight = try constants.inSteps(

@@ -101,7 +101,8 @@ struct ONNXMatching {
       producer: file.producer, operatorSet: file.operatorSet, nodes: file.nodes.count,
       layers: used.count, expectedLayers: expected.count, isByOrder: isByOrder,
       unfused: zip(expected, found).filter { $1?.hasBranches == true }.map(\.0.name),
-      normsLeft: zip(expected, found).filter { $1?.hasBranches == false && $1!.hasNorms }.map(\.0.name),
+      normsLeft: zip(expected, found).filter { $1?.hasBranches == false && $1!.hasNorms }.map(
+        \.0.name),
       training: try ONNXMatching.training(file, parts),
       quantized: zip(expected, found).compactMap { expected, layer in
         layer?.weightSteps.map { steps in
@@ -111,7 +112,7 @@ struct ONNXMatching {
             smallest: steps.sizes.min()!, largest: steps.sizes.max()!)
         }
       },
-      notCompared: notCompared,
+      notCompared: notCompared, notRun: ONNXMatching.problem(of: file),
       unexpected: alone.filter { $0.nodes.isDisjoint(with: nodes) }.map(\.weightName))
   }
 
@@ -172,7 +173,8 @@ struct ONNXMatching {
     var taken: Set<Int> = []
     // Half of what there is: two kernels that have nothing to do with each other are twice as far apart.
     func assign(where isNear: (Double) -> Bool, inOrder: Bool) {
-      let list = inOrder ? pairs.sorted { ($0.expected, $0.layer) < ($1.expected, $1.layer) } : pairs
+      let list =
+        inOrder ? pairs.sorted { ($0.expected, $0.layer) < ($1.expected, $1.layer) } : pairs
       for pair in list
       where isNear(pair.distance) && result[pair.expected] == nil
         && taken.isDisjoint(with: layers[pair.layer].nodes)
@@ -184,6 +186,14 @@ struct ONNXMatching {
     assign(where: { $0 < 0.5 }, inOrder: false)
     assign(where: { _ in true }, inOrder: true)
     return result
+  }
+
+  /// Why the graph has no counterpart among the operations that are run.
+  private static func problem(of file: ONNXFile) -> String? {
+    switch file.network(of: []) {
+    case .success: nil
+    case .failure(let problem): problem.reason
+    }
   }
 
   /// What of a graph computes as in training, in words.

@@ -39,6 +39,8 @@ public struct ONNXSummary: Encodable, Sendable {
   /// Tensors of the training file that are no block's, and that are not in the file as they are: folded into
   /// others, or computed by the exporter.
   public var notCompared: [String]
+  /// Why the graph cannot be run, in words without a full stop; nil if it can.
+  public var notRun: String?
   /// Weights of layers that nothing in the training file accounts for.
   public var unexpected: [String]
 

@@ -232,6 +232,20 @@ def timm_networks():
             export(which, f"{name}-{label}-dynamo.onnx", True)
 
 
+def logits():
+    """What onnxruntime makes of the files whose operations are known here, one image after the other."""
+    images = np.random.default_rng(5).standard_normal((2, 3, SIZE, SIZE)).astype(np.float32)
+    answers = {"images": images}
+    for name in sorted(os.listdir(HERE)):
+        if not name.endswith(".onnx") or any(part in name for part in ("q", "dynamic", "float16", "onnxsim", "training-mode")):
+            continue
+        session = onnxruntime.InferenceSession(path(name), providers=["CPUExecutionProvider"])
+        entry = session.get_inputs()[0].name
+        answers[name] = np.concatenate([session.run(None, {entry: image[None]})[0] for image in images])
+    np.savez(path("logits.npz"), **answers)
+
+
 if __name__ == "__main__":
     repvgg()
     timm_networks()
+    logits()
