@@ -259,7 +259,7 @@ private struct Matching: Sendable {
     guard let biasRole = role.biasOfWeight, let weight = originals[role],
       let bias = originals[biasRole], var other = found[alignment.role(role)],
       let otherBias = found[alignment.role(biasRole)],
-      other.tensor.scales != nil || steps[other.role] != nil,
+      other.tensor.scales != nil || steps[other.role] != nil || steps[otherBias.role] != nil,
       weight.tensor.isWeight, bias.tensor.isWeight, weight.tensor.shape == other.tensor.shape
     else { return nil }
     other.tensor = other.tensor.asKernel

@@ -255,7 +255,10 @@ extension ONNXSummary {
     var sentences: [String] = []
     if layers < expectedLayers {
       sentences.append(
-        "Of the \(count(expectedLayers, "convolution")) and linear layers of the training network, the graph has \(layers) with their shapes: it is another network, or one of another width."
+        "Of the \(count(expectedLayers, "convolution")) and linear layers of the training network, the graph has \(layers) with their shapes: "
+          + (unreadLayers == 0
+            ? "it is another network, or one of another width."
+            : "\(count(unreadLayers, "other")) could not be read, as nodes compute their weights or biases. Simplify the file, with onnxslim for one, and try again.")
       )
     }
     if !training.isEmpty {

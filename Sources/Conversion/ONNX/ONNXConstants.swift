@@ -57,15 +57,25 @@ struct ONNXConstants {
     }
     if node.operation == "DequantizeLinear" {
       guard node.integer("block_size", default: 0) == 0 else { return nil }
+      // Weights that become steps only when the file is loaded.
+      if let input = node.input(0), let rounding = producers[input],
+        rounding.operation == "QuantizeLinear"
+      {
+        return try constant(rounding.input(0), depth: depth + 1)
+      }
       return try inSteps(
         node.input(0), scale: node.input(1), zero: node.input(2),
         axis: node.integer("axis", default: 1))
     }
     guard
-      ["Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze"].contains(node.operation),
+      ["Identity", "Cast", "CastLike", "Expand", "Transpose", "Reshape", "Unsqueeze", "Squeeze"]
+        .contains(node.operation),
       var constant = try constant(node.input(0), depth: depth + 1)
     else { return nil }
     switch node.operation {
+    case "Expand":
+      // Of one number, which is then that of all channels.
+      guard constant.tensor.shape.elementCount == 1 else { return nil }
     case "Transpose":
       let rank = constant.tensor.shape.rank
       let order = node.integers("perm") ?? Array((0..<rank).reversed())
@@ -90,6 +100,18 @@ struct ONNXConstants {
       constant.tensor.shape.elementCount > 0
     else { return nil }
     constant.tensor = constant.tensor.reshaped(to: [constant.tensor.shape.elementCount])
+    return constant
+  }
+
+  /// A vector of so many numbers, or one number for all of them.
+  func bias(_ value: String?, _ channels: Int) throws(ReadError) -> Constant? {
+    guard var constant = try vector(value) else { return nil }
+    if constant.tensor.shape.elementCount == 1, channels != 1 {
+      constant.tensor = try Tensor(
+        float64: [Double](repeating: try constant.tensor.doubles()[0], count: channels),
+        shape: [channels], name: constant.name)
+      constant.steps = nil
+    }
     return constant
   }
 

@@ -29,6 +29,33 @@ struct ONNXLayer {
   var hasNorms: Bool { !branch.epsilons.isEmpty }
 }
 
+extension StoredSteps {
+  /// Of numbers that are each multiplied by the factor of its channel, or all by one.
+  fileprivate mutating func scale(_ factors: [Double]) {
+    guard factors != [1], !sizes.isEmpty else { return }
+    let count = max(sizes.count, factors.count)
+    guard [1, count].contains(sizes.count), [1, count].contains(factors.count) else { return }
+    sizes = (0..<count).map {
+      sizes[sizes.count == 1 ? 0 : $0] * factors[factors.count == 1 ? 0 : $0].magnitude
+    }
+    // A factor of zero leaves no steps, and no rounding.
+    sizes = sizes.map { $0 > 0 && $0.isFinite ? $0 : Double.leastNormalMagnitude }
+  }
+
+  /// What rounding to either can do to a sum.
+  fileprivate static func sum(_ a: StoredSteps?, _ b: StoredSteps?) -> StoredSteps? {
+    guard var result = a, let b else { return a ?? b }
+    let count = max(result.sizes.count, b.sizes.count)
+    let (first, second) = (result.sizes, b.sizes)
+    guard [1, count].contains(first.count), [1, count].contains(second.count) else { return a }
+    result.sizes = (0..<count).map {
+      first[first.count == 1 ? 0 : $0] + second[second.count == 1 ? 0 : $0]
+    }
+    result.isShifted = result.isShifted || b.isShifted
+    return result
+  }
+}
+
 /// The linear parts of an ONNX graph.
 struct ONNXLayers {
   private let file: ONNXFile
@@ -37,11 +64,14 @@ struct ONNXLayers {
   private var origins: [String: String] = [:]
   /// How many nodes take a value, or one that it is the origin of.
   private var uses: [String: Int] = [:]
+  /// Of the nodes that values come from.
+  private var places: [String: Int] = [:]
 
   init(_ file: ONNXFile) throws(ReadError) {
     self.file = file
     constants = ONNXConstants(file)
-    for node in file.nodes {
+    for (index, node) in file.nodes.enumerated() {
+      if let output = node.outputs.first { places[output] = index }
       if let origin = try passed(by: node), let output = node.outputs.first {
         origins[output] = self.origin(origin)
       } else {
@@ -93,12 +123,22 @@ struct ONNXLayers {
     /// Whether kernels are padded such that their centres stand on top of each other.
     var isCentred = true
     var first: (weight: ONNXConstants.Constant, bias: ONNXConstants.Constant?)?
-    /// Whether there is more than the convolution and its bias.
+    /// Whether there is nothing but the convolution and its bias.
     var isPlain = false
+    /// What steps of weights and of biases amount to in those of the whole.
+    var weightSteps, biasSteps: StoredSteps?
+
+    /// With every output channel times its own factor.
+    mutating func scale(_ factors: [Double]) {
+      weightSteps?.scale(factors)
+      biasSteps?.scale(factors)
+    }
   }
 
   /// Regions that end in the same value, the shortest first, are not looked at beyond these.
   private static let limit = 6
+  /// Nodes of one region: the largest block there is, of a dozen branches, has some fifty.
+  private static let maximumNodes = 256
 
   /// The linear parts, each as large as it can be, in the order of their last nodes.
   ///
@@ -110,6 +150,7 @@ struct ONNXLayers {
       for output in node.outputs where !output.isEmpty { order[output] = index }
       guard let output = node.outputs.first, origins[output] == nil else { continue }
       regions[output] = try self.regions(of: node, index, regions, order, joins: joins)
+        .filter { $0.nodes.count <= ONNXLayers.maximumNodes }
     }
     // The largest first; what is in one is in no other.
     var layers: [(last: Int, ONNXLayer)] = []
@@ -135,13 +176,16 @@ struct ONNXLayers {
       return uses[value] == 1 ? known[value] ?? [] : []
     }
     /// Those before, and none at all, with something done to them.
-    func extended(_ value: String, _ change: (Branch) -> Branch) -> [Region] {
+    func extended(
+      _ value: String, by factors: [Double] = [1], _ change: (Branch) -> Branch
+    ) -> [Region] {
       let none = Region(source: origin(value), branch: .identity, nodes: [])
       return ([none] + before(value)).prefix(ONNXLayers.limit).map { region in
         var region = region
         region.branch = change(region.branch)
         region.nodes.insert(index)
         region.isPlain = false
+        region.scale(factors)
         return region
       }
     }
@@ -155,6 +199,7 @@ struct ONNXLayers {
         chain.branch = region.branch.then(layer.branch)
         chain.nodes.formUnion(region.nodes)
         chain.isPlain = false
+        (chain.weightSteps, chain.biasSteps) = (nil, nil)
         return chain
       }
       return [layer] + chains.prefix(ONNXLayers.limit - 1)
@@ -163,7 +208,10 @@ struct ONNXLayers {
     switch node.operation {
     case "BatchNormalization":
       guard let input = node.input(0), let norm = try batchNorm(node) else { return [] }
-      return extended(input) { $0.normalized(by: norm) }
+      let factors = zip(norm.gamma, norm.runningVariance).map {
+        $0 / ($1 + norm.epsilon).squareRoot()
+      }
+      return extended(input, by: factors) { $0.normalized(by: norm) }
     case "Mul", "Div", "Add", "Sub":
       guard let a = node.input(0), let b = node.input(1) else { return [] }
       return try combined(node, index, a, b, known, order, joins: joins, extended)
@@ -173,7 +221,8 @@ struct ONNXLayers {
 
   private func combined(
     _ node: ONNXFile.Node, _ index: Int, _ a: String, _ b: String, _ known: [String: [Region]],
-    _ order: [String: Int], joins: Bool, _ extended: (String, (Branch) -> Branch) -> [Region]
+    _ order: [String: Int], joins: Bool,
+    _ extended: (String, [Double], (Branch) -> Branch) -> [Region]
   ) throws(ReadError) -> [Region] {
     let isCommutative = node.operation == "Mul" || node.operation == "Add"
     var (value, constant) = (a, try constants.vector(b))
@@ -182,12 +231,12 @@ struct ONNXLayers {
       let count = constant.tensor.shape.elementCount
       let numbers = try constant.tensor.doubles()
       switch node.operation {
-      case "Mul": return extended(value) { $0.scaled(by: constant.tensor) }
+      case "Mul": return extended(value, numbers) { $0.scaled(by: constant.tensor) }
       case "Div":
         guard count == 1, numbers[0] != 0 else { return [] }
-        return extended(value) { $0.scaled(by: 1 / numbers[0]) }
+        return extended(value, [1 / numbers[0]]) { $0.scaled(by: 1 / numbers[0]) }
       case "Add":
-        return extended(value) { $0.shifted(by: constant.tensor) }
+        return extended(value, [1]) { $0.shifted(by: constant.tensor) }
           .map { region in
             // A bias that is a node of its own.
             var result = region
@@ -195,6 +244,7 @@ struct ONNXLayers {
               count == weight.shape[0], var first = region.first
             {
               first.bias = constant
+              result.biasSteps = constant.steps
               result.first = first
               result.branch = .convolution(weight, bias: constant.tensor)
               result.isPlain = true
@@ -209,7 +259,7 @@ struct ONNXLayers {
       return []
     }
     let sign = node.operation == "Sub" ? -1.0 : 1
-    func all(_ value: String) -> [Region] { extended(value) { $0 } }
+    func all(_ value: String) -> [Region] { extended(value, [1]) { $0 } }
     var sums: [(order: Int, region: Region)] = []
     for first in all(a) {
       for second in all(b)
@@ -220,6 +270,10 @@ struct ONNXLayers {
         sum.branch = first.branch + (sign < 0 ? second.branch.scaled(by: sign) : second.branch)
         sum.nodes.formUnion(second.nodes)
         sum.first = first.first ?? second.first
+        sum.weightSteps = StoredSteps.sum(first.weightSteps, second.weightSteps)
+        sum.biasSteps = StoredSteps.sum(first.biasSteps, second.biasSteps)
+        // Beside an identity or another branch, the whole may be any number of one's steps.
+        sum.weightSteps?.count = 0x1p16
         sums.append((order[first.source] ?? -1, sum))
       }
     }
@@ -239,7 +293,7 @@ struct ONNXLayers {
           (try? constants.vector(name)) != nil
         }).flatMap({ $0 }),
         let input = producer.input(0),
-        let place = file.nodes.firstIndex(where: { $0.outputs.first == producer.outputs.first }),
+        let place = producer.outputs.first.flatMap({ places[$0] }),
         let weight = try constants.inSteps(
           producer.input(1), scale: scale, zero: producer.input(3),
           axis: producer.operation == "ConvInteger" ? 0 : 1)
@@ -270,7 +324,7 @@ struct ONNXLayers {
     switch (node.domain, node.operation) {
     case ("", "Conv"):
       guard let weight = try constants.constant(node.input(1)) else { return nil }
-      let bias = try constants.vector(node.input(2))
+      let bias = try constants.bias(node.input(2), weight.tensor.shape.dimensions.first ?? 0)
       guard node.input(2) == nil || bias != nil else { return nil }
       return try region(node, index, input, weight, bias).map { (input, $0) }
     case ("", "QLinearConv"):
@@ -317,6 +371,16 @@ struct ONNXLayers {
     }
   }
 
+  /// How many convolutions and linear layers take weights or biases that other nodes compute.
+  func unreadCount() throws(ReadError) -> Int {
+    var count = 0
+    for (index, node) in file.nodes.enumerated()
+    where ["Conv", "QLinearConv", "Gemm", "QGemm"].contains(node.operation) {
+      if try convolution(node, index) == nil { count += 1 }
+    }
+    return count
+  }
+
   private func region(
     _ node: ONNXFile.Node, _ index: Int, _ input: String, _ weight: ONNXConstants.Constant,
     _ bias: ONNXConstants.Constant?
@@ -342,7 +406,7 @@ struct ONNXLayers {
     return Region(
       source: origin(input), branch: branch, nodes: [index], stride: stride,
       isCentred: pads == middle || ["SAME_UPPER", "SAME_LOWER"].contains(node.string("auto_pad")),
-      first: (weight, bias), isPlain: isPlain)
+      first: (weight, bias), isPlain: isPlain, weightSteps: weight.steps, biasSteps: bias?.steps)
   }
 
   private func matrix(
@@ -368,7 +432,8 @@ struct ONNXLayers {
     guard bias.map({ $0.tensor.shape == [weight.tensor.shape[0]] }) ?? true else { return nil }
     return Region(
       source: origin(input), branch: .convolution(weight.tensor, bias: bias?.tensor),
-      nodes: [index], first: (weight, bias), isPlain: true)
+      nodes: [index], first: (weight, bias), isPlain: true, weightSteps: weight.steps,
+      biasSteps: bias?.steps)
   }
 
   private func batchNorm(_ node: ONNXFile.Node) throws(ReadError) -> BatchNorm? {
@@ -395,9 +460,8 @@ struct ONNXLayers {
       biasName: first.bias?.name ?? "no bias", weight: first.weight.tensor,
       bias: first.weight.tensor, storedType: first.weight.storedType, isStored: region.isPlain,
       nodes: region.nodes)
+    (layer.weightSteps, layer.biasSteps) = (region.weightSteps, region.biasSteps)
     if region.isPlain {
-      layer.weightSteps = first.weight.steps
-      layer.biasSteps = first.bias?.steps
       layer.bias =
         try first.bias?.tensor
         ?? Tensor(

@@ -65,7 +65,11 @@ struct ONNXMatching {
       }
       func add(_ role: Role, _ name: String, _ tensor: Tensor, _ sizes: StoredSteps?) {
         parameters.append((role, name, tensor))
-        if let sizes { steps[role] = sizes }
+        guard var sizes else { return }
+        if sizes.sizes.count != expected.shape[0] {
+          sizes.sizes = [Double](repeating: sizes.sizes.max()!, count: expected.shape[0])
+        }
+        steps[role] = sizes
       }
       var weight = layer.weight
       if let tensor = expected.tensor, tensor.shape.rank == 2 {
@@ -99,7 +103,8 @@ struct ONNXMatching {
     kernelTypes = Set(used.map(\.storedType)).sorted { $0.rawValue < $1.rawValue }
     summary = ONNXSummary(
       producer: file.producer, operatorSet: file.operatorSet, nodes: file.nodes.count,
-      layers: used.count, expectedLayers: expected.count, isByOrder: isByOrder,
+      layers: used.count, expectedLayers: expected.count,
+      unreadLayers: try parts.unreadCount(), isByOrder: isByOrder,
       unfused: zip(expected, found).filter { $1?.hasBranches == true }.map(\.0.name),
       normsLeft: zip(expected, found).filter { $1?.hasBranches == false && $1!.hasNorms }.map(
         \.0.name),

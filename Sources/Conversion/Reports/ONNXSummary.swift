@@ -26,6 +26,8 @@ public struct ONNXSummary: Encodable, Sendable {
   public var layers: Int
   /// Those that the network has.
   public var expectedLayers: Int
+  /// Those whose weights or biases other nodes compute, so that they could not be compared.
+  public var unreadLayers: Int
   /// Whether each was found by its place in the graph; by its values else.
   public var isByOrder: Bool
   /// Blocks that are there branch by branch.
