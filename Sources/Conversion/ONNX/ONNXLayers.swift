@@ -208,10 +208,15 @@ struct ONNXLayers {
     switch node.operation {
     case "BatchNormalization":
       guard let input = node.input(0), let norm = try batchNorm(node) else { return [] }
-      let factors = zip(norm.gamma, norm.runningVariance).map {
-        $0 / ($1 + norm.epsilon).squareRoot()
+      let inverses = norm.runningVariance.map { 1 / ($0 + norm.epsilon).squareRoot() }
+      var regions = extended(input, by: zip(norm.gamma, inverses).map { $0 * $1 }) {
+        $0.normalized(by: norm)
       }
-      return extended(input, by: factors) { $0.normalized(by: norm) }
+      // Of an identity, gamma is the weight.
+      regions[0].weightSteps = try constants.vector(node.input(1))?.steps
+      regions[0].weightSteps?.scale(inverses)
+      regions[0].biasSteps = try constants.vector(node.input(2))?.steps
+      return regions
     case "Mul", "Div", "Add", "Sub":
       guard let a = node.input(0), let b = node.input(1) else { return [] }
       return try combined(node, index, a, b, known, order, joins: joins, extended)
