@@ -103,6 +103,13 @@ import Testing
     #expect(wrong.first?.weights?.failing == 1)
   }
 
+  @Test func `BatchNorms that were left are told`() throws {
+    let onnx = try #require(try Self.verified("repvit-unfolded.onnx", "repvit").onnx)
+    #expect(onnx.normsLeft.count == 12 && onnx.normsLeft.contains("features.1.channel_mixer.m.0"))
+    #expect(
+      try #require(try Self.verified("repvit-unfused-timm.onnx", "repvit").onnx).normsLeft == [])
+  }
+
   @Test func `another network is told from a wrong one`() throws {
     let report = try Self.verified("repvit-unfused-timm.onnx", "mobileone")
     let onnx = try #require(report.onnx)

@@ -137,8 +137,8 @@ struct ONNXLayers {
 
   /// Regions that end in the same value, the shortest first, are not looked at beyond these.
   private static let limit = 6
-  /// Nodes of one region: the largest block there is, of a dozen branches, has some fifty.
-  private static let maximumNodes = 256
+  /// Nodes of one region: the largest block there is, of a dozen branches with a BatchNorm each, has some forty.
+  private static let maximumNodes = 96
 
   /// The linear parts, each as large as it can be, in the order of their last nodes.
   ///

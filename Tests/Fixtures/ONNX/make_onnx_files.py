@@ -232,6 +232,16 @@ def timm_networks():
             export(which, f"{name}-{label}-dynamo.onnx", True)
 
 
+def unfolded():
+    """`repvit` with a BatchNorm behind every convolution, as PyTorch leaves it without constant folding."""
+    from timm.models.repvit import RepVit
+
+    network = RepVit(embed_dim=(8, 16), depth=(1, 1), mlp_ratio=2, num_classes=5, kernel_size=3)
+    network.load_state_dict(torch.load(path("repvit-train.pth")))
+    export(network.eval(), "repvit-unfolded.onnx", False, do_constant_folding=False,
+           training=torch.onnx.TrainingMode.PRESERVE)
+
+
 def logits():
     """What onnxruntime makes of the files whose operations are known here, one image after the other."""
     images = np.random.default_rng(5).standard_normal((2, 3, SIZE, SIZE)).astype(np.float32)
@@ -248,4 +258,5 @@ def logits():
 if __name__ == "__main__":
     repvgg()
     timm_networks()
+    unfolded()
     logits()
