@@ -46,6 +46,7 @@ public struct FileFormat: Sendable {
     FileFormat(name: "NumPy array", read: NPYFile.read),
     FileFormat(name: "HDF5", read: HDF5Checkpoint.read),
     FileFormat(name: "TensorRT .wts", read: WTSFile.read),
+    FileFormat(name: "ONNX", read: ONNXCheckpoint.read),
   ]
 }
 

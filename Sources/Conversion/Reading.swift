@@ -20,6 +20,7 @@ public func openCheckpoint(_ path: String, family: String? = nil) throws -> Chec
 /// What `Checkpoint.family` can be.
 public let inputFamilies = [
   "pytorch", "megengine", "rvd", "safetensors", "hdf5", "keras", "numpy", "paddle", "wts",
+  "onnx",
 ]
 
 /// Every container that can be read; the first whose bytes match reads the file.

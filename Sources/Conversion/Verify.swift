@@ -1,6 +1,7 @@
 internal import Blocks
 internal import Checkpoints
 internal import Naming
+internal import ONNX
 public import Proof
 internal import Reparameterization
 public import Tensors
@@ -48,6 +49,9 @@ private func verifyAsRead(
   let checkpoint = try openCheckpoint(train, family: options.reading.family)
   let network = try Network(recognising: checkpoint, options.reading)
   let deployCheckpoint = try openCheckpoint(deploy)
+  if deployCheckpoint.family == "onnx" {
+    return try verify(checkpoint, network, onnx: deployCheckpoint, options)
+  }
   let deployNetwork = try Network(
     recognising: deployCheckpoint,
     options.reading.forSecond(deployCheckpoint, ofFamily: network.dialect.family),
@@ -77,9 +81,63 @@ private func verifyAsRead(
   try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
   try report.deploy.verifyChecksums(of: deployNetwork.parameters.map(\.tensor))
   if !verification.holds {
-    report.matchingStateDict = try otherStateDict(
-      of: checkpoint, network, in: deployNetwork,
-      correctsBiases: deployCheckpoint.model?.correctsBiases == true, options)
+    report.matchingStateDict = try otherStateDict(of: checkpoint, network, options) { other in
+      try Verification(
+        of: FusionPlan(
+          other, epsilon: options.epsilon, isForGraph: deployNetwork.foldsMoreThanProject),
+        epsilon: options.epsilon, in: deployNetwork,
+        correctsBiases: deployCheckpoint.model?.correctsBiases == true,
+        tolerance: options.tolerance, threads: options.threads
+      ).holds
+    }
+  }
+  return report
+}
+
+/// The same of an ONNX file, whose layers are known by their places in its graph and by their values: names
+/// are those of the exporter.
+private func verify(
+  _ checkpoint: Checkpoint, _ network: Network, onnx deploy: Checkpoint,
+  _ options: ComparisonOptions
+) throws -> VerifyReport {
+  try network.requireKnownBlocks()
+  guard network.form != .deploy || !network.blocksLeftByProject.isEmpty else {
+    throw ConversionError.notComparable(path: network.path, .nothingToFuse)
+  }
+  let plan = try FusionPlan(
+    network, architecture: options.architecture, epsilon: options.epsilon, isForGraph: true)
+  let matching = try ONNXMatching(ONNXFile(InputFile(path: deploy.path)), deploy, to: plan)
+  func compare(_ plan: FusionPlan) throws -> Verification {
+    var verification = try Verification(
+      of: plan, epsilon: options.epsilon, in: matching.network, steps: matching.steps,
+      tolerance: options.tolerance, threads: options.threads)
+    // What was folded into others is no tensor any more.
+    for index in verification.missing.indices {
+      verification.missing[index].names.removeAll(where: matching.folded.contains)
+    }
+    verification.missing.removeAll { $0.names.isEmpty }
+    if (try? plan.structure.get()) != nil {
+      verification.unexpected += matching.summary.unexpected
+    }
+    return verification
+  }
+  let verification = try compare(plan)
+  var report = VerifyReport(
+    train: FileSummary(checkpoint, network, tensors: []),
+    deploy: FileSummary(deploy, matching.network, tensors: []), trainNetwork: network,
+    deployNetwork: matching.network, tolerance: options.tolerance, epsilons: plan.epsilons,
+    epsilonSource: epsilonSource(network, given: options.epsilon), verification: verification,
+    dropped: DroppedTensors.grouped(plan.dropped))
+  report.onnx = matching.summary
+  report.deploy.kernelTypes = matching.kernelTypes
+  report.train.notes += plan.allNotes
+  try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
+  if !verification.holds {
+    report.matchingStateDict = try otherStateDict(of: checkpoint, network, options) { other in
+      try compare(
+        try FusionPlan(other, epsilon: options.epsilon, isForGraph: true)
+      ).holds
+    }
   }
   return report
 }
@@ -118,25 +176,18 @@ private func requireForms(_ train: Network, _ deploy: Network) throws {
   }
 }
 
-/// The first of the checkpoint's other state dicts of which `deploy` is the fused form: often the
-/// averaged weights were fused, or were not.
+/// The first of the checkpoint's other state dicts that `isRight`: often the averaged weights were fused, or
+/// were not.
 private func otherStateDict(
-  of checkpoint: Checkpoint, _ network: Network, in deploy: Network, correctsBiases: Bool,
-  _ options: ComparisonOptions
+  of checkpoint: Checkpoint, _ network: Network, _ options: ComparisonOptions,
+  where isRight: (Network) throws -> Bool
 ) throws -> String? {
   let limit = 8  // Files with more hold something else.
   for dict in checkpoint.stateDicts.prefix(limit) where dict.path != network.stateDict.path {
     let key = dict.path.joined(separator: ".")
     var reading = options.reading
     reading.key = key
-    guard let other = try? Network(recognising: checkpoint, reading),
-      let plan = try? FusionPlan(
-        other, epsilon: options.epsilon, isForGraph: deploy.foldsMoreThanProject),
-      let verification = try? Verification(
-        of: plan, epsilon: options.epsilon, in: deploy, correctsBiases: correctsBiases,
-        tolerance: options.tolerance,
-        threads: options.threads),
-      verification.holds
+    guard let other = try? Network(recognising: checkpoint, reading), (try? isRight(other)) == true
     else { continue }
     return key
   }

@@ -120,6 +120,10 @@ extension RunnableNetwork {
     of report: VerifyReport, arithmetic: Arithmetic, epsilon: Double?
   ) throws -> RunnableNetwork {
     guard let model = report.deploy.model, model.graph != nil else {
+      // Another graph with the same weights would say nothing of the file's own.
+      if let reason = report.onnx?.notRun {
+        throw InferenceError.notANetwork(path: report.deploy.path, reason: reason)
+      }
       return try RunnableNetwork(
         report.deployNetwork, describedBy: report.deploy.model, arithmetic: arithmetic,
         epsilon: epsilon)

@@ -49,6 +49,8 @@ struct FusedTensors: Sendable {
   let biasPrecision: Precision
   /// Of each input channel, if the bias makes up for what steps add to the means.
   var inputMeans: [Double]?
+  /// The steps that numbers were rounded to before they became weights of their type.
+  var weightSteps, biasSteps: StoredSteps?
 
   /// - Precondition: both are weights, with elements.
   init(weight: Tensor, bias: Tensor, inputMeans: [Double]? = nil) {
@@ -57,6 +59,30 @@ struct FusedTensors: Sendable {
     self.inputMeans = inputMeans
     weightPrecision = Precision(of: weight)!
     biasPrecision = Precision(of: bias)!
+  }
+}
+
+/// Steps that the numbers of a tensor are multiples of, of each output channel.
+public struct StoredSteps: Equatable, Sendable {
+  /// One for each output channel; finite and greater than 0.
+  public var sizes: [Double]
+  /// How many there are to the larger side of 0.
+  public var count: Double
+  /// Whether 0 is not in the middle: then the ends of the range were moved by up to half a step, for it to
+  /// be a step at all.
+  public var isShifted: Bool
+  /// Of the integers that count them.
+  public var elementType: ElementType
+
+  public init(sizes: [Double], count: Double, isShifted: Bool, elementType: ElementType) {
+    self.sizes = sizes
+    self.count = count
+    self.isShifted = isShifted
+    self.elementType = elementType
+  }
+
+  func precision(of channel: Int) -> Precision {
+    Precision(stepsOf: sizes[channel], count: count, share: isShifted ? 1 : 0.5)
   }
 }
 
@@ -107,6 +133,15 @@ extension ReferenceBlock {
       try fused.weight.readNumbers(first..<end * rowLength, into: &memory.found)
       if fused.weight.scales != nil {
         compareSteps(memory, next..<end, allowance, &weights)
+      } else if let steps = fused.weightSteps {
+        for (index, row) in (next..<end).enumerated() {
+          for offset in 0..<rowLength {
+            let place = index * rowLength + offset
+            compareValue(
+              row * rowLength + offset, memory.rows.values[place], memory.rows.magnitudes[place],
+              memory.found[place], steps.precision(of: row), allowance, &weights)
+          }
+        }
       } else {
         compareWeights(
           memory, first, (end - next) * rowLength, fused.weightPrecision, allowance, &weights)
@@ -133,7 +168,7 @@ extension ReferenceBlock {
       let shift = shifts?[index] ?? (value: 0, magnitude: 0)
       compareValue(
         row, value - shift.value, magnitude + shift.magnitude, memory.found[index],
-        fused.biasPrecision, allowance, &difference)
+        fused.biasSteps?.precision(of: row) ?? fused.biasPrecision, allowance, &difference)
     }
   }
 
@@ -220,7 +255,9 @@ extension ReferenceBlock {
     // Twice: for the program that fused and for this one.
     if (found - expected).magnitude <= ulp / 2 + 2 * roundings * 0x1p-53 * magnitude { return }
     // A step more than half a step off is another step; a scale has one rounding of its own.
-    let own = precision.step == nil ? ulp : ulp / 2 + Double(Float.ulpOfOne) * precision.greatest
+    let own =
+      precision.step == nil
+      ? ulp : ulp * precision.stepShare + Double(Float.ulpOfOne) * precision.greatest
     let allowed =
       max(own, allowance.rounding?.ulp(of: expected) ?? 0) + roundings * allowance.unit * magnitude
       + Tolerance.float32Underflow

@@ -12,6 +12,8 @@ public struct Precision: Equatable, Sendable {
   let greatest: Double
   /// The distance from one number to the next, where it is the same everywhere.
   let step: Double?
+  /// How much of a step rounding may take away.
+  let stepShare: Double
 
   /// Nil for types that weights do not come in.
   public init?(_ elementType: ElementType) {
@@ -20,16 +22,26 @@ public struct Precision: Equatable, Sendable {
     significandBits = format.significandBits
     leastExponent = format.leastExponent
     greatest = format.greatest
-    step = nil
+    (step, stepShare) = (nil, 0.5)
   }
 
   /// Of int8 weights: 127 steps of a scale to either side.
   init(stepsOf scale: Float) {
+    self.init(stepsOf: Double(scale), count: 127, share: 0.5)
+  }
+
+  /// Of integers that are steps of any size.
+  ///
+  /// - Parameters:
+  ///   - count: how many there are to the larger side of 0.
+  ///   - share: how much of a step rounding may take away.
+  init(stepsOf size: Double, count: Double, share: Double) {
     elementType = .int8
     significandBits = 7
-    step = Double(scale)
-    leastExponent = Int(scale.exponent)
-    greatest = 127 * Double(scale)
+    step = size
+    stepShare = share
+    leastExponent = Int(size.exponent)
+    greatest = count * size
   }
 
   /// Of an element of a tensor; nil if it is no weight.

@@ -43,12 +43,15 @@ public struct Verification: Sendable {
   /// - Parameters:
   ///   - epsilon: BatchNorm's, where the training file does not say it; by default the dialect's.
   ///   - correctsBiases: whether biases are to make up for what steps of weights add to the means.
+  ///   - steps: of tensors that are multiples of them, and do not say so by themselves.
   /// - Throws: `ReadError`.
   public init(
     of plan: FusionPlan, epsilon: Double? = nil, in deploy: Network,
-    correctsBiases: Bool = false, tolerance: Tolerance = .rounding, threads: Threads = .all
+    correctsBiases: Bool = false, steps: [Role: StoredSteps] = [:],
+    tolerance: Tolerance = .rounding, threads: Threads = .all
   ) throws {
-    let matched = try Matching(plan, epsilon: epsilon, deploy, correctsBiases: correctsBiases)
+    let matched = try Matching(
+      plan, epsilon: epsilon, deploy, correctsBiases: correctsBiases, steps: steps)
     missing = matched.missing
     unexpected = matched.unexpected
     blocksWithBranches = matched.blocksWithBranches
@@ -120,11 +123,14 @@ private struct FusedPair: Sendable {
   var weight, bias: Parameter
   /// Of each input channel, if the bias is to make up for what steps of the weight add to the means.
   var inputMeans: [Double]?
+  var weightSteps, biasSteps: StoredSteps?
 
   var tensors: FusedTensors {
-    FusedTensors(
+    var tensors = FusedTensors(
       weight: weight.tensor, bias: bias.tensor,
       inputMeans: weight.tensor.scales == nil ? nil : inputMeans)
+    (tensors.weightSteps, tensors.biasSteps) = (weightSteps, biasSteps)
+    return tensors
   }
 }
 
@@ -146,7 +152,8 @@ private struct Matching: Sendable {
   }
 
   init(
-    _ plan: FusionPlan, epsilon: Double?, _ deploy: Network, correctsBiases: Bool
+    _ plan: FusionPlan, epsilon: Double?, _ deploy: Network, correctsBiases: Bool,
+    steps: [Role: StoredSteps]
   ) throws {
     let train = plan.network
     let alignment = PathAlignment(from: train, to: deploy)
@@ -192,7 +199,7 @@ private struct Matching: Sendable {
         used.insert(role)
         if let other = found[role] {
           let layer = parameter.role.weightOfBias ?? parameter.role
-          if let pair = try Matching.layerInSteps(layer, originals, found, alignment) {
+          if let pair = try Matching.layerInSteps(layer, originals, found, alignment, steps) {
             // Once, and not for its bias as well.
             if parameter.role == layer { fused.append(pair) }
           } else {
@@ -230,6 +237,10 @@ private struct Matching: Sendable {
       }
       for index in fused.indices { fused[index].inputMeans = means[fused[index].weight.role] }
     }
+    for index in fused.indices {
+      fused[index].weightSteps = steps[fused[index].weight.role]
+      fused[index].biasSteps = steps[fused[index].bias.role]
+    }
     self.fused = fused
     self.copies = copies
     self.missing = missing
@@ -243,11 +254,12 @@ private struct Matching: Sendable {
   /// - Parameter role: of its weight.
   private static func layerInSteps(
     _ role: Role, _ originals: [Role: Parameter], _ found: [Role: Parameter],
-    _ alignment: PathAlignment
+    _ alignment: PathAlignment, _ steps: [Role: StoredSteps]
   ) throws(ReadError) -> FusedPair? {
     guard let biasRole = role.biasOfWeight, let weight = originals[role],
       let bias = originals[biasRole], var other = found[alignment.role(role)],
-      let otherBias = found[alignment.role(biasRole)], other.tensor.scales != nil,
+      let otherBias = found[alignment.role(biasRole)],
+      other.tensor.scales != nil || steps[other.role] != nil || steps[otherBias.role] != nil,
       weight.tensor.isWeight, bias.tensor.isWeight, weight.tensor.shape == other.tensor.shape
     else { return nil }
     other.tensor = other.tensor.asKernel
@@ -289,7 +301,7 @@ extension BlockComparison {
     path = reference.path
     weightName = weight.originalName
     biasName = bias.originalName
-    elementType = weight.tensor.elementType
+    elementType = pair.weightSteps?.elementType ?? weight.tensor.elementType
     shape = weight.tensor.shape
     (weights, self.bias, cause, grade) = (nil, nil, nil, .different)
     guard weight.tensor.shape == reference.shape else {

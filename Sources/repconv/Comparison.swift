@@ -143,7 +143,9 @@ extension Verification {
   /// `8 recomputed in float64: every value is the nearest float32`
   var blocksSummary: String {
     let types = Set(
-      blocks.map { $0.elementType == .int8 ? "step of int8" : $0.elementType.rawValue }
+      blocks.map {
+        $0.elementType.isWeightType ? $0.elementType.rawValue : "step of \($0.elementType.rawValue)"
+      }
     )
     .sorted().joined(separator: " or ")
     let wrong = blocks.count { $0.grade == .different }

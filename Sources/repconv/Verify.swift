@@ -24,8 +24,15 @@ struct Verify: ParsableCommand {
       out. BatchNorm counts with its running statistics, as in evaluation: outputs that differ all the \
       same come, most often, from a model left in training mode.
 
+      DEPLOY may be an ONNX file of any exporter, simplifier or quantiser. Its convolutions and linear \
+      layers are found by their places in the graph and by their values, not by names; those that are \
+      added to each other are compared as the one that they amount to. A file is not TRAIN, fused, if its \
+      branches stand side by side, right as they may be, or if nodes are set to training. Weights in \
+      steps, as of int8, have to be the nearest; their graphs are not run.
+
       EXAMPLES
         repconv verify in.pth out.rvd
+        repconv verify in.pth exported.onnx
         repconv verify in.pth out.rvd --images photos/
         repconv verify in.pth out.rvd --algebra-only
         repconv verify repvgg_a0.pkl deploy.pth -a RepVGG-A0
@@ -152,6 +159,7 @@ struct Verify: ParsableCommand {
     if !proof.tensors.isEmpty { lines.append(row("copies", proof.copiesSummary)) }
     lines.append(
       row("epsilon", report.epsilonSource.summary(report.epsilons, dialect: report.train.dialect)))
+    if let onnx = report.onnx { lines += onnx.rows }
     switch run {
     case .compared(let comparison, let selected):
       lines +=
@@ -184,6 +192,7 @@ struct Verify: ParsableCommand {
       if case .compared(let comparison, _) = run { return comparison.conclusions }
       return []
     }
+    if let onnx = report.onnx { sentences += onnx.conclusions(isRight: report.verification.holds) }
     if let cause = report.verification.sharedCause, report.verification.blocks.count > 1 {
       let wrong = report.verification.blocks.count { $0.grade == .different }
       sentences.append("Every block that differs\(wrong == 1 ? "" : " (\(wrong))"): \(cause).")
@@ -199,6 +208,85 @@ struct Verify: ParsableCommand {
       sentences.append("It is the fused form of another state dict of \(train): --key \(key).")
     }
     return sentences.isEmpty ? ["The two do not compute the same."] : sentences
+  }
+}
+
+extension ONNXSummary {
+  /// What the graph is, and how its weights are stored.
+  fileprivate var rows: [String] {
+    var rows = [
+      row(
+        "graph",
+        "\(count(nodes, "node")), \(count(layers, "layer")) known by "
+          + (isByOrder ? "their places in it" : "their values"))
+    ]
+    if !quantized.isEmpty {
+      let kinds = Set(quantized.map(\.kind)).sorted().joined(separator: "; ")
+      let (smallest, largest) = (
+        quantized.map(\.smallest).min()!, quantized.map(\.largest).max()!
+      )
+      rows.append(
+        row(
+          "steps",
+          "\(count(quantized.count, "layer")) in \(kinds); a step is from \(brief(smallest)) to \(brief(largest))"
+        ))
+    }
+    for nodes in training { rows.append(row("training", "\(nodes) set to compute as in training")) }
+    if !unfused.isEmpty {
+      rows.append(
+        row("unfused", "\(count(unfused.count, "block")) branch by branch: \(sample(unfused, 4))"))
+    }
+    if !normsLeft.isEmpty {
+      rows.append(
+        row(
+          "note",
+          "a BatchNorm stands behind the convolution of \(count(normsLeft.count, "block")): \(sample(normsLeft, 4))"
+        ))
+    }
+    if !notCompared.isEmpty {
+      rows.append(
+        row(
+          "note",
+          "\(count(notCompared.count, "tensor")) outside the blocks not in the file as they are, and not compared: \(sample(notCompared, 2))"
+        ))
+    }
+    return rows
+  }
+
+  /// Why the file is not a fused network, and what to do, in sentences.
+  ///
+  /// - Parameter isRight: whether all numbers are.
+  fileprivate func conclusions(isRight: Bool) -> [String] {
+    var sentences: [String] = []
+    if layers < expectedLayers {
+      sentences.append(
+        "Of the \(count(expectedLayers, "convolution")) and linear layers of the training network, the graph has \(layers) with their shapes: "
+          + (unreadLayers == 0
+            ? "it is another network, or one of another width."
+            : "\(count(unreadLayers, "other")) could not be read, as nodes compute their weights or biases. Simplify the file, with onnxslim for one, and try again.")
+      )
+    }
+    if !training.isEmpty {
+      sentences.append(
+        "It was exported in training mode: what it computes depends on the batch. Call eval() on the model before it is exported."
+      )
+    }
+    if !unfused.isEmpty {
+      sentences.append(
+        isRight
+          ? "The branches are right, but not fused: the network computes the same, in more steps. Fuse the model before it is exported, or export it with 'repconv export'."
+          : "The branches are not fused. Each block was compared with the convolution that they amount to."
+      )
+    }
+    return sentences
+  }
+}
+
+extension ONNXSummary.Quantized {
+  /// `int8 for each channel`
+  fileprivate var kind: String {
+    type.rawValue + (isPerChannel ? " for each channel" : "")
+      + (isShifted ? " with a zero point" : "")
   }
 }
 

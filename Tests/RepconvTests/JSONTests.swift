@@ -57,6 +57,13 @@ import Topologies
     ("fuse", [Fixtures.path("Cases/larger-network.pth"), "c.rvd"], 0),
     ("import", [train, "-o", "d.pth"], 0), ("import", [train, "--dry-run"], 0),
     ("export", [train, "e.npz"], 0),
+    (
+      "verify",
+      [
+        Fixtures.path("ONNX/repvgg-train.pth"), "--key", "state_dict",
+        Fixtures.path("ONNX/repvgg-qdq.onnx"),
+      ], 0
+    ),
     ("verify", [train, "plain.rvd"], 0), ("verify", [train, "other.pth", "--algebra-only"], 1),
     ("diff", [train, "plain.rvd"], 0),
     ("diff", [train, train], 0), ("diff", [train, Fixtures.path("Cases/no-blocks.pth")], 1),

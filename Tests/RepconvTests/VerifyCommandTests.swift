@@ -116,4 +116,66 @@ import Testing
       result.output.contains(
         "\n  verified      8 recomputed in float64: every value is the nearest float32\n"))
   }
+
+  // MARK: ONNX
+
+  private func verifyONNX(_ file: String, _ more: String...) throws -> Program.Result {
+    try Program.run(
+      [
+        "verify", Fixtures.path("ONNX/repvgg-train.pth"), "--key", "state_dict",
+        Fixtures.path("ONNX/\(file)"),
+      ] + more, in: folder.path)
+  }
+
+  @Test(arguments: [
+    (
+      "repvgg-deploy-dynamo.onnx", 0,
+      [
+        "7 recomputed in float64: every value is the nearest float32",
+        "16 nodes, 8 layers known by their places in it",
+        "logits differ by at most",
+      ]
+    ),
+    (
+      "repvgg-qdq.onnx", 0,
+      [
+        "every value is the nearest step of int8",
+        "8 layers in int8 for each channel; a step is from ",
+        "not run: ", "operation QuantizeLinear is not known",
+      ]
+    ),
+    (
+      "repvgg-unfused-onnxslim.onnx", 1,
+      [
+        "7 blocks branch by branch: stage0, ",
+        "The branches are right, but not fused: the network computes the same, in more steps.",
+      ]
+    ),
+    (
+      "fault-training-mode.onnx", 1,
+      [
+        "16 BatchNormalization set to compute as in training",
+        "It was exported in training mode: what it computes depends on the batch.",
+      ]
+    ),
+    (
+      "fault-epsilon.onnx", 1,
+      ["Every block that differs (7): fused with epsilon 0.001."]
+    ),
+    ("fault-ema.onnx", 1, ["--key state_dict_ema"]),
+  ])
+  func `the verdict on an ONNX file is told in words`(
+    _ file: String, status: Int32, sentences: [String]
+  ) throws {
+    let result = try verifyONNX(file, "--size", "32")
+    #expect(result.status == status && result.errors == "")
+    for sentence in sentences { #expect(result.output.contains(sentence), "\(sentence)") }
+  }
+
+  @Test func `an ONNX file that is damaged is an error`() throws {
+    let bytes = try Fixtures.bytes("ONNX/repvgg-deploy-dynamo.onnx")
+    let path = try folder.write(Array(bytes.dropLast(5000)), to: "cut.onnx")
+    let result = try run("verify", train, path)
+    #expect(result.status == 1 && result.errors.contains("the file ends inside the model"))
+  }
 }

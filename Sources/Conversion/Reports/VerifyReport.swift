@@ -20,15 +20,20 @@ public struct VerifyReport: Encodable, Sendable {
   /// The key of another state dict of the training checkpoint, of which the deploy file is the fused
   /// form.
   public var matchingStateDict: String?
+  /// What the graph of the deploy file does, if it is an ONNX file.
+  public var onnx: ONNXSummary?
 
   /// Whether everything that was looked at is right.
-  public var holds: Bool { verification.holds && train.damage.isEmpty && deploy.damage.isEmpty }
+  public var holds: Bool {
+    verification.holds && train.damage.isEmpty && deploy.damage.isEmpty
+      && onnx?.isDeployed ?? true
+  }
 
   /// All but the networks themselves.
   private enum CodingKeys: String, CodingKey {
     case train, deploy, tolerance, epsilons, epsilonSource
     case verification = "algebra"
-    case dropped, matchingStateDict
+    case dropped, matchingStateDict, onnx
   }
 }
 
