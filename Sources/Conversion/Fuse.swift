@@ -129,8 +129,12 @@ public func fuse(
   report.output.take(written, options.writing)
   try verifySources(of: network.parameters.map(\.tensor))
   try watch.requireValues(as: type.format, path: source)
+  if options.isVerified, file.companion != nil {
+    // The file names the other one, which is not there yet.
+    throw ConversionError.notReadable(path: output, format: "\(format.title) in two files")
+  }
   if options.isVerified {
-    report.verification = try verifyWritten(file, names: names, plan, options)
+    report.verification = try verifyWritten(file, of: checkpoint, names: names, plan, options)
   }
   try file.commit(sync: options.writing.sync)
   report.output.byteCount = file.count
@@ -141,25 +145,37 @@ public func fuse(
 
 /// Compares a complete file with what `plan` should have made, value by value.
 private func verifyWritten(
-  _ file: OutputFile, names: Dialect, _ plan: FusionPlan, _ options: FuseOptions
+  _ file: OutputFile, of source: Checkpoint, names: Dialect, _ plan: FusionPlan,
+  _ options: FuseOptions
 ) throws -> Verification {
   var reading = ReadingOptions()
   // Of its family: names of deploy forms can be those of several.
   reading.dialects =
     [names] + options.reading.dialects.filter { $0 != names && $0.family == names.family }
   let checkpoint = try openCheckpoint(file.partialPath)
+  func require(_ verification: Verification, comparing others: [String] = []) throws {
+    guard !verification.holds || !others.isEmpty else { return }
+    throw ConversionError.notProven(
+      path: file.path,
+      blocks: verification.blocks.filter { $0.grade == .different }.map(\.path),
+      others: verification.tensors.filter { !$0.isAlike }.map(\.name)
+        + verification.missing.flatMap(\.names) + verification.unexpected + others)
+  }
+  if checkpoint.family == "onnx" {
+    var comparison = ComparisonOptions()
+    comparison.epsilon = options.epsilon
+    comparison.tolerance = .ulps(0)
+    comparison.threads = options.writing.threads
+    let report = try verify(source, plan.network, onnx: checkpoint, comparison)
+    try require(report.verification, comparing: report.onnx!.notCompared)
+    return report.verification
+  }
   let written = try Network(recognising: checkpoint, reading, asFormOf: plan.network)
   let verification = try Verification(
     of: plan, epsilon: options.epsilon, in: written,
     correctsBiases: checkpoint.model?.correctsBiases == true, tolerance: .ulps(0),
     threads: options.writing.threads)
-  guard verification.holds else {
-    throw ConversionError.notProven(
-      path: file.path,
-      blocks: verification.blocks.filter { $0.grade == .different }.map(\.path),
-      others: verification.tensors.filter { !$0.isAlike }.map(\.name)
-        + verification.missing.flatMap(\.names) + verification.unexpected)
-  }
+  try require(verification)
   try verifySources(of: written.parameters.map(\.tensor))
   return verification
 }

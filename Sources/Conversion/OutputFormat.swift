@@ -62,7 +62,6 @@ public struct OutputFormat: Sendable {
   /// For runtimes.
   public static let onnx = OutputFormat(
     fileExtension: ".onnx", title: "ONNX", isForDeploy: true, hasSteps: true, isGraph: true,
-    isReadable: false,
     writer: .deployModel { model, file, options, imageSize, sourceSHA256 in
       var onnx = ONNXOptions(
         imageSize: (imageSize, imageSize), producer: ("repconv", repconvVersion))

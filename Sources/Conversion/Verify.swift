@@ -74,10 +74,7 @@ private func verifyAsRead(
     epsilonSource: epsilonSource(network, given: options.epsilon), verification: verification,
     dropped: DroppedTensors.grouped(plan.dropped))
   report.train.notes += plan.allNotes
-  try report.train.require(options.reading)
-  var readingOfSecond = options.reading
-  readingOfSecond.requiresWhole = false
-  try report.deploy.require(readingOfSecond)
+  try report.require(options.reading)
   try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
   try report.deploy.verifyChecksums(of: deployNetwork.parameters.map(\.tensor))
   if !verification.holds {
@@ -96,7 +93,7 @@ private func verifyAsRead(
 
 /// The same of an ONNX file, whose layers are known by their places in its graph and by their values: names
 /// are those of the exporter.
-private func verify(
+func verify(
   _ checkpoint: Checkpoint, _ network: Network, onnx deploy: Checkpoint,
   _ options: ComparisonOptions
 ) throws -> VerifyReport {
@@ -130,7 +127,10 @@ private func verify(
     dropped: DroppedTensors.grouped(plan.dropped))
   report.onnx = matching.summary
   report.deploy.kernelTypes = matching.kernelTypes
+  // Names say nothing of what is missing: the graph does.
+  report.deploy.notes.removeAll { if case .damaged = $0 { true } else { false } }
   report.train.notes += plan.allNotes
+  try report.require(options.reading)
   try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
   if !verification.holds {
     report.matchingStateDict = try otherStateDict(of: checkpoint, network, options) { other in
@@ -140,6 +140,16 @@ private func verify(
     }
   }
   return report
+}
+
+extension VerifyReport {
+  /// Throws if a file is not as the options want it; whole has to be the training checkpoint.
+  fileprivate func require(_ options: ReadingOptions) throws(ConversionError) {
+    try train.require(options)
+    var options = options
+    options.requiresWhole = false
+    try deploy.require(options)
+  }
 }
 
 extension ReadingOptions {

@@ -64,7 +64,7 @@ public struct FileSummary: Encodable, Sendable {
     } catch {
       deviation = error
       if !error.isForeign {
-        notes.append(.damaged(family: network!.dialect.family.name, reason: error.reason))
+        notes.append(.damaged(reason: error.reason))
       }
     }
     let kernels = network?.parameters.filter { parameter in
