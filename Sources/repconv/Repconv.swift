@@ -25,7 +25,7 @@ struct Repconv: ParsableCommand {
       """,
     version: repconvVersion,
     subcommands: [
-      Import.self, Fuse.self, Quantize.self, Verify.self, Export.self, Run.self,
+      Import.self, Fuse.self, Quantize.self, InsertBN.self, Verify.self, Export.self, Run.self,
       Eval.self, Inspect.self,
       Diff.self, Check.self, Digest.self, Families.self, Archs.self, Dialects.self,
     ])

@@ -201,6 +201,30 @@ import Testing
     #expect(perTensor.signalToNoise! > 25)
   }
 
+  @Test func `fusing takes inserted BatchNorms back`() throws {
+    let deploy = folder.file("deploy.pth")
+    _ = try fuse(source("plain"), to: deploy)
+    let report = try insertBatchNorms(deploy, to: folder.file("inserted.pth"), images: try digits())
+    #expect(report.blocks.count == 8)
+    _ = try fuse(folder.file("inserted.pth"), to: folder.file("again.pth"))
+    func tensors(_ path: String) throws -> [String: [Double]] {
+      var result: [String: [Double]] = [:]
+      for named in try openCheckpoint(path).stateDicts[0].tensors {
+        result[named.name] = try named.tensor.doubles()
+      }
+      return result
+    }
+    let (first, again) = (try tensors(deploy), try tensors(folder.file("again.pth")))
+    #expect(Set(first.keys) == Set(again.keys))
+    for (name, numbers) in first {
+      let difference = zip(numbers, again[name]!).map { ($0 - $1).magnitude }.max()!
+      #expect(difference < 1e-6 * max(1, numbers.map(\.magnitude).max()!), "\(name)")
+    }
+    #expect(throws: CalibrationError.self) {
+      try insertBatchNorms(source("plain"), to: folder.file("no.pth"), images: try digits())
+    }
+  }
+
   /// By PyTorch in float64, as `get_custom_L2` of the authors' `repvgg.py` has it.
   @Test func `the custom L2 of blocks is the authors'`() throws {
     let survey = try surveyWeights(of: source("plain"))
