@@ -170,11 +170,7 @@ public struct OutputFormat: Sendable {
   ///   `notCompressible` if it cannot be compressed and is to be, `noOperators` if it has no place for
   ///   what is said of operators.
   func require(_ options: WritingOptions, path: String) throws(ConversionError) {
-    if options.weightType == .int8, !hasSteps {
-      throw .noSteps(
-        path: path, format: title,
-        known: OutputFormat.all.filter(\.hasSteps).map(\.fileExtension))
-    }
+    if options.weightType == .int8 { try requireSteps(path: path) }
     if options.compression != nil, !isCompressible {
       throw .notCompressible(
         path: path, format: title,

@@ -3,6 +3,7 @@ internal import Checkpoints
 internal import Naming
 internal import ONNX
 public import Proof
+internal import RVD
 internal import Reparameterization
 public import Tensors
 public import Topologies
@@ -64,7 +65,7 @@ private func verifyAsRead(
     isForGraph: deployNetwork.foldsMoreThanProject)
   let verification = try Verification(
     of: plan, epsilon: options.epsilon, in: deployNetwork,
-    correctsBiases: deployCheckpoint.model?.correctsBiases == true, tolerance: options.tolerance,
+    biasCorrection: deployCheckpoint.model?.biasCorrection ?? .none, tolerance: options.tolerance,
     threads: options.threads)
 
   var report = VerifyReport(
@@ -83,7 +84,7 @@ private func verifyAsRead(
         of: FusionPlan(
           other, epsilon: options.epsilon, isForGraph: deployNetwork.foldsMoreThanProject),
         epsilon: options.epsilon, in: deployNetwork,
-        correctsBiases: deployCheckpoint.model?.correctsBiases == true,
+        biasCorrection: deployCheckpoint.model?.biasCorrection ?? .none,
         tolerance: options.tolerance, threads: options.threads
       ).holds
     }
@@ -103,10 +104,17 @@ func verify(
   }
   let plan = try FusionPlan(
     network, architecture: options.architecture, epsilon: options.epsilon, isForGraph: true)
-  let matching = try ONNXMatching(ONNXFile(InputFile(path: deploy.path)), deploy, to: plan)
+  let file = try ONNXFile(InputFile(path: deploy.path))
+  let matching = try ONNXMatching(file, deploy, to: plan)
+  // Biases that images told are said to be such in files of this program alone.
+  let said = file.metadata.first { $0.key == ONNXWriter.descriptionKey }.flatMap {
+    try? ModelDescription(portableText: $0.value)
+  }
+  let correction: BiasCorrection = said?.biasCorrection == .images ? .images : .none
   func compare(_ plan: FusionPlan) throws -> Verification {
     var verification = try Verification(
-      of: plan, epsilon: options.epsilon, in: matching.network, steps: matching.steps,
+      of: plan, epsilon: options.epsilon, in: matching.network, biasCorrection: correction,
+      steps: matching.steps,
       tolerance: options.tolerance, threads: options.threads)
     // What was folded into others is no tensor any more.
     for index in verification.missing.indices {

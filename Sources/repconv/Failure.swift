@@ -1,4 +1,5 @@
 import ArgumentParser
+import Calibration
 import Conversion
 import Inference
 import Naming
@@ -46,6 +47,9 @@ func status(of error: any Error) -> Status? {
     case .wrongArchitecture, .invalidBatchNorm: return .checkFailed
     default: return .notDone
     }
+  case let error as CalibrationError:
+    if case .notFinite = error { return .checkFailed }
+    return .notDone
   case let error as InferenceError:
     if case .accuracyBelow = error { return .checkFailed }
     return .notDone

@@ -25,7 +25,8 @@ struct Repconv: ParsableCommand {
       """,
     version: repconvVersion,
     subcommands: [
-      Import.self, Fuse.self, Verify.self, Export.self, Run.self, Eval.self, Inspect.self,
+      Import.self, Fuse.self, Quantize.self, InsertBN.self, Verify.self, Export.self, Run.self,
+      Eval.self, Inspect.self,
       Diff.self, Check.self, Digest.self, Families.self, Archs.self, Dialects.self,
     ])
 
