@@ -182,7 +182,9 @@ import Testing
     #expect(again.model.graph?.nodes.map(\.operands) == usual.model.graph?.nodes.map(\.operands))
   }
 
-  @Test(arguments: OutputFormat.all.filter { $0.isReadable && !$0.isGraph }, ["plain", "g2", "se", "plus"])
+  @Test(
+    arguments: OutputFormat.all.filter { $0.isReadable && !$0.isGraph },
+    ["plain", "g2", "se", "plus"])
   func `a deploy network is the same in every format`(format: OutputFormat, model: String) throws {
     let source = Fixtures.path("PyTorch/\(model)-train.pth")
     let right = try digest(source)
