@@ -122,10 +122,9 @@ public func fuse(
   try model.tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
-  let file = try OutputFile(path: output, from: source, options.writing)
-  let written = try format.write(
-    model, of: options.writing.recordsSourceDigest ? source : nil, to: file, options.writing,
-    imageSize: imageSize(options.input, model, of: structure?.description))
+  let (file, written) = try format.write(
+    model, to: output, from: source, recordsSource: options.writing.recordsSourceDigest,
+    options.writing, imageSize: imageSize(options.input, model, of: structure?.description))
   report.output.take(written, options.writing)
   try verifySources(of: network.parameters.map(\.tensor))
   try watch.requireValues(as: type.format, path: source)
@@ -141,7 +140,7 @@ public func fuse(
 
 /// Compares a complete file with what `plan` should have made, value by value.
 private func verifyWritten(
-  _ file: OutputFile, names: Dialect, _ plan: FusionPlan, _ options: FuseOptions
+  _ file: any Output, names: Dialect, _ plan: FusionPlan, _ options: FuseOptions
 ) throws -> Verification {
   var reading = ReadingOptions()
   // Of its family: names of deploy forms can be those of several.
