@@ -34,6 +34,8 @@ public final class OutputFolder: Output {
   public private(set) var files: [(name: String, file: OutputFile)] = []
   /// As an `OutputFile` has it, for each of them.
   public var onWrite: (@Sendable (_ written: Int, _ total: Int?) -> Void)?
+  /// Those that were made for them, the outermost first.
+  private var folders: [String] = []
   private let isReplacement: Bool
   /// Of the hidden folder, for its lock; less than 0 when it is complete or discarded.
   private var descriptor: CInt
@@ -98,6 +100,7 @@ public final class OutputFolder: Output {
     guard unsafe mkdir(name, 0o777) == 0 else {
       throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(errno))")
     }
+    folders.append(name)
     remembered.append(unsafe partial_remember(name))
   }
 
@@ -118,6 +121,7 @@ public final class OutputFolder: Output {
 
   public func commit(sync: Bool) throws(WriteError) {
     for (_, file) in files { try file.commit(sync: sync) }
+    if sync { for folder in folders { try OutputFile.syncFolder(of: folder) } }
     func failed(_ number: CInt) -> WriteError {
       .failed(path: path, reason: "renaming it failed: \(lowercasedReason(number))")
     }

@@ -29,8 +29,6 @@ def run_ncnn(path, images):
     settings = network.opt
     settings.use_fp16_packed = settings.use_fp16_storage = settings.use_fp16_arithmetic = False
     settings.use_bf16_storage = False
-    # Both compute convolutions by transformations that round more.
-    settings.use_winograd_convolution = settings.use_sgemm_convolution = False
     expect(network.load_param(path) == 0, "ncnn does not read the .param")
     weights = path.removesuffix(".param") + ".bin"
     expect(network.load_model(weights) == 0, "ncnn does not read the .bin")
