@@ -30,6 +30,7 @@ let package = Package(
     .library(name: "Conversion", targets: ["Conversion"]),
     .library(name: "ImageFiles", targets: ["ImageFiles"]),
     .library(name: "Inference", targets: ["Inference"]),
+    .library(name: "Calibration", targets: ["Calibration"]),
   ],
   traits: [
     // A package that depends on this one switches it off with `traits: []`, a build of this one with
@@ -136,11 +137,18 @@ let package = Package(
         "RVD", "Reparameterization", "Tensors", "Topologies", "CKernels",
       ],
       swiftSettings: settings),
+    .target(
+      name: "Calibration",
+      dependencies: [
+        "Blocks", "Checkpoints", "Conversion", "Graphs", "Inference", "Naming",
+        "Reparameterization", "Tensors", "Topologies",
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "repconv",
       dependencies: [
-        "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles",
-        "Inference", "JSON",
+        "Blocks", "Calibration", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs",
+        "ImageFiles", "Inference", "JSON",
         "Naming", "ONNX", "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -225,6 +233,13 @@ let package = Package(
         "Blocks", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs", "ImageFiles",
         "Inference", "CKernels",
         "Naming", "RVD", "Reparameterization", "Tensors", "TestSupport", "Topologies",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "CalibrationTests",
+      dependencies: [
+        "Calibration", "Checkpoints", "Conversion", "Graphs", "Inference", "Naming", "ONNX",
+        "Proof", "RVD", "Reparameterization", "Tensors", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(

@@ -34,10 +34,24 @@ public struct ModelDescription: Equatable, Sendable {
   }
 }
 
+/// How biases make up for weights in steps; see `formats/rvd.md`.
+public enum BiasCorrection: Sendable {
+  /// They do not, or it is not known how.
+  case none
+  /// By the means that BatchNorms told.
+  case batchNorms
+  /// By the means that images made, which only who has them can tell.
+  case images
+}
+
 extension ModelDescription {
-  /// Whether biases make up for weights in steps, by the means that BatchNorms told.
-  public var correctsBiases: Bool {
-    provenance?.biasCorrection == Provenance.batchNormStatistics
+  /// How biases make up for weights in steps.
+  public var biasCorrection: BiasCorrection {
+    switch provenance?.biasCorrection {
+    case Provenance.batchNormStatistics: .batchNorms
+    case Provenance.calibrationImages: .images
+    default: .none
+    }
   }
 }
 
@@ -95,13 +109,17 @@ public struct Provenance: Equatable, Sendable {
   public var epsilons: [Double]
   /// How kernels were computed: `float64, rounded once`.
   public var arithmetic: String
-  /// How biases make up for weights in steps: `batch-norm-statistics`; nil if they do not.
+  /// How biases make up for weights in steps: `batch-norm-statistics`, `calibration-images`; nil if they do
+  /// not.
   public var biasCorrection: String?
   /// The program and its version: `repconv 0.1.0`.
   public var tool: String
 
   /// Biases are less by what steps add to the means that BatchNorms tell; see `formats/rvd.md`.
   public static let batchNormStatistics = "batch-norm-statistics"
+  /// Biases are changed by what steps, of weights and maybe of values, change of the means that images
+  /// make; see `formats/rvd.md`.
+  public static let calibrationImages = "calibration-images"
 
   public init(
     sourceSHA256: String?, container: String, dialect: String, epsilons: [Double],

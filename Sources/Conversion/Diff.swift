@@ -28,7 +28,7 @@ public func diff(
         train, epsilon: options.epsilon, isForGraph: deploy.foldsMoreThanProject)
       return try Verification(
         of: plan, epsilon: options.epsilon, in: deploy,
-        correctsBiases: model?.correctsBiases == true, tolerance: options.tolerance,
+        biasCorrection: model?.biasCorrection ?? .none, tolerance: options.tolerance,
         threads: options.threads)
     } catch let error as FusionError {
       notes.append(.remark("cannot be fused: \(error)"))

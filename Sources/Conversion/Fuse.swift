@@ -38,10 +38,20 @@ public struct FuseOptions: Sendable {
 public func fuse(
   _ source: String, to output: String, options: FuseOptions = FuseOptions()
 ) throws -> FuseReport {
+  try fuse(source, to: output, options: options, changing: nil)
+}
+
+/// Likewise, with a change of what is written.
+///
+/// - Parameter change: of a network that is known as a whole; nil for none.
+package func fuse(
+  _ source: String, to output: String, options: FuseOptions, changing change: NetworkChange?
+) throws -> FuseReport {
   let format = try OutputFormat.forPath(output, named: options.writing.format)
   let checkpoint = try openCheckpoint(source, family: options.reading.family)
   let type = options.writing.weightType ?? .float32
   try format.require(options.writing, path: output)
+  if change != nil { try format.requireSteps(path: output) }
   if options.isVerified, !format.isReadable {
     throw ConversionError.notReadable(path: output, format: format.title)
   }
@@ -55,7 +65,7 @@ public func fuse(
   let plan = try FusionPlan(
     network, architecture: options.architecture, epsilon: options.epsilon, keepingBranches: isOwn,
     isForGraph: !format.isShaped)
-  if format.isGraph, plan.graph == nil {
+  if format.isGraph || change != nil, plan.graph == nil {
     throw ConversionError.noGraph(
       path: source, format: format.title, reason: network.reasonForNoGraph)
   }
@@ -74,6 +84,14 @@ public func fuse(
     for: network, options.writing.names, isWhole: structure != nil)
   var tensors = plan.deployTensors
   var quantization: QuantizationReport?
+  var changed: ChangedNetwork?
+  if let change {
+    changed = try change(
+      DeployNetwork(
+        graph: plan.graph!, tensors: tensors, names: tensors.map { names.label(of: $0.role) },
+        input: input?.convention))
+    tensors = changed!.tensors
+  }
   if type == .int8 {
     (tensors, quantization) = try quantize(
       tensors, inputMeans: plan.inputMeans, path: source, options.writing.quantization,
@@ -96,8 +114,10 @@ public func fuse(
         container: checkpoint.container,
         dialect: network.dialect.name, epsilons: plan.epsilons,
         arithmetic: "float64, rounded once",
-        biasCorrection: quantization?.correctsBiases == true
-          ? Provenance.batchNormStatistics : nil, tool: "repconv \(repconvVersion)")))
+        biasCorrection: changed?.biasCorrection
+          ?? (quantization?.correctsBiases == true ? Provenance.batchNormStatistics : nil),
+        tool: "repconv \(repconvVersion)")))
+  model.integers = changed?.integers
   var report = FuseReport(
     source: FileSummary(checkpoint, network, tensors: []),
     output: OutputSummary(
@@ -128,8 +148,12 @@ public func fuse(
   report.output.take(written, options.writing)
   try verifySources(of: network.parameters.map(\.tensor))
   try watch.requireValues(as: type.format, path: source)
+  if options.isVerified, written?.externalData != nil {
+    // The file names the other one, which is not there yet.
+    throw ConversionError.notReadable(path: output, format: "\(format.title) in two files")
+  }
   if options.isVerified {
-    report.verification = try verifyWritten(file, names: names, plan, options)
+    report.verification = try verifyWritten(file, of: checkpoint, names: names, plan, options)
   }
   try file.commit(sync: options.writing.sync)
   report.output.byteCount = file.count
@@ -140,25 +164,37 @@ public func fuse(
 
 /// Compares a complete file with what `plan` should have made, value by value.
 private func verifyWritten(
-  _ file: any Output, names: Dialect, _ plan: FusionPlan, _ options: FuseOptions
+  _ file: any Output, of source: Checkpoint, names: Dialect, _ plan: FusionPlan,
+  _ options: FuseOptions
 ) throws -> Verification {
   var reading = ReadingOptions()
   // Of its family: names of deploy forms can be those of several.
   reading.dialects =
     [names] + options.reading.dialects.filter { $0 != names && $0.family == names.family }
   let checkpoint = try openCheckpoint(file.partialPath)
-  let written = try Network(recognising: checkpoint, reading, asFormOf: plan.network)
-  let verification = try Verification(
-    of: plan, epsilon: options.epsilon, in: written,
-    correctsBiases: checkpoint.model?.correctsBiases == true, tolerance: .ulps(0),
-    threads: options.writing.threads)
-  guard verification.holds else {
+  func require(_ verification: Verification, comparing others: [String] = []) throws {
+    guard !verification.holds || !others.isEmpty else { return }
     throw ConversionError.notProven(
       path: file.path,
       blocks: verification.blocks.filter { $0.grade == .different }.map(\.path),
       others: verification.tensors.filter { !$0.isAlike }.map(\.name)
-        + verification.missing.flatMap(\.names) + verification.unexpected)
+        + verification.missing.flatMap(\.names) + verification.unexpected + others)
   }
+  if checkpoint.family == "onnx" {
+    var comparison = ComparisonOptions()
+    comparison.epsilon = options.epsilon
+    comparison.tolerance = .ulps(0)
+    comparison.threads = options.writing.threads
+    let report = try verify(source, plan.network, onnx: checkpoint, comparison)
+    try require(report.verification, comparing: report.onnx!.notCompared)
+    return report.verification
+  }
+  let written = try Network(recognising: checkpoint, reading, asFormOf: plan.network)
+  let verification = try Verification(
+    of: plan, epsilon: options.epsilon, in: written,
+    biasCorrection: checkpoint.model?.biasCorrection ?? .none, tolerance: .ulps(0),
+    threads: options.writing.threads)
+  try require(verification)
   try verifySources(of: written.parameters.map(\.tensor))
   return verification
 }

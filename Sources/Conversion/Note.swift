@@ -13,7 +13,7 @@ public enum Note: Equatable, Sendable {
   /// Loading the pickle in Python would run these, which weights do not need; none was run.
   case wouldRun([String])
   /// It seems to be a whole network of a known kind that is damaged.
-  case damaged(family: String, reason: String)
+  case damaged(reason: String)
   /// Deploy kernels beside live branches differ from what these give: so many blocks, and the worst.
   case deployKernelsDiffer(Int, path: String, by: Double, scale: Double)
   /// The pickle names these globals, which weights do not need; none was run.
@@ -91,8 +91,8 @@ extension Note: CustomStringConvertible {
     case .assumed(let family, let assumption): "blocks of \(family) are \(assumption.text)"
     case .wouldRun(let names):
       "loading the pickle in Python would run \(Note.list(names)), which weights do not need; nothing was run here"
-    case .damaged(let family, let reason):
-      "it seems to be a \(family) that is damaged: \(reason)"
+    case .damaged(let reason):
+      "the network seems to be damaged: \(reason)"
     case .deployKernelsDiffer(let count, let path, let difference, let scale):
       (count == 1
         ? "the deploy kernel beside the branches of '\(path)' differs"

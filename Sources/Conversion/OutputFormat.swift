@@ -76,7 +76,7 @@ public struct OutputFormat: Sendable {
   /// For runtimes.
   public static let onnx = OutputFormat(
     fileExtension: ".onnx", title: "ONNX", isForDeploy: true, hasSteps: true, isGraph: true,
-    hasOperatorSets: true, isReadable: false,
+    hasOperatorSets: true,
     writer: .deployModel { model, file, options, imageSize, sourceSHA256 in
       var onnx = ONNXOptions(
         imageSize: (imageSize, imageSize), producer: ("repconv", repconvVersion))
@@ -214,11 +214,7 @@ public struct OutputFormat: Sendable {
   ///   `notCompressible` if it cannot be compressed and is to be, `noOperators` if it has no place for
   ///   what is said of operators.
   func require(_ options: WritingOptions, path: String) throws(ConversionError) {
-    if options.weightType == .int8, !hasSteps {
-      throw .noSteps(
-        path: path, format: title,
-        known: OutputFormat.all.filter(\.hasSteps).map(\.fileExtension))
-    }
+    if options.weightType == .int8 { try requireSteps(path: path) }
     if options.compression != nil, !isCompressible {
       throw .notCompressible(
         path: path, format: title,

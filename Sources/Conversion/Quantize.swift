@@ -1,3 +1,5 @@
+internal import Checkpoints
+internal import Graphs
 internal import Naming
 internal import Reparameterization
 public import Tensors
@@ -110,6 +112,26 @@ struct TypeChange {
   /// If weights became int8.
   let quantization: QuantizationReport?
   let notes: [Note]
+  /// What became of the network, if it was changed.
+  private(set) var changed: ChangedNetwork?
+
+  /// Tensors of a deploy network that is known as a whole, changed, with all else in float32.
+  ///
+  /// - Parameters:
+  ///   - graph: whose operands are indices into `tensors`.
+  ///   - name: of a tensor in the output.
+  init(
+    of tensors: [(tensor: Tensor, role: Role)], _ graph: Graph, input: InputConvention?,
+    changing change: NetworkChange, name: (Role) -> String
+  ) throws {
+    let changed = try change(
+      DeployNetwork(
+        graph: graph, tensors: tensors.map { DeployTensor($0.tensor, role: $0.role) },
+        names: tensors.map { name($0.role) }, input: input))
+    self.tensors = changed.tensors.map { $0.output(as: WeightType.float32.format) }
+    self.changed = changed
+    (quantization, notes) = (nil, [])
+  }
 
   /// - Parameters:
   ///   - type: nil to leave every tensor as it is, if the format has a place for it.

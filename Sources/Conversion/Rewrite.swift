@@ -45,9 +45,20 @@ public struct RewriteOptions: Sendable {
 public func rewrite(
   _ source: String, to output: String, options: RewriteOptions = RewriteOptions()
 ) throws -> RewriteReport {
+  try rewrite(source, to: output, options: options, changing: nil)
+}
+
+/// Likewise, with a change of what is written.
+///
+/// - Parameter change: of a deploy network that is known as a whole; nil for none.
+package func rewrite(
+  _ source: String, to output: String, options: RewriteOptions,
+  changing networkChange: NetworkChange?
+) throws -> RewriteReport {
   let format = try OutputFormat.forPath(output, named: options.writing.format)
   let checkpoint = try openCheckpoint(source, family: options.reading.family)
   try format.require(options.writing, path: output)
+  if networkChange != nil { try format.requireSteps(path: output) }
   let network: Network
   do throws(NamingError) {
     network = try Network(recognising: checkpoint, options.reading)
@@ -56,7 +67,8 @@ public func rewrite(
     if options.form == .train {
       throw ConversionError.otherForm(path: source, asked: "train", found: "deploy")
     }
-    return try copy(checkpoint, description, to: output, format, options)
+    return try copy(
+      checkpoint, description, to: output, format, options, changing: networkChange)
   }
   if let form = options.form, form != network.form {
     throw ConversionError.otherForm(
@@ -87,7 +99,7 @@ public func rewrite(
     description.architecture = structure.architecture?.name ?? description.architecture
     description.classes = structure.classes
   }
-  if format.isGraph, description.graph == nil {
+  if format.isGraph || networkChange != nil, description.graph == nil {
     throw ConversionError.noGraph(
       path: source, format: format.title, reason: network.reasonForNoGraph)
   }
@@ -119,11 +131,23 @@ public func rewrite(
   dropped += network.stateDict.ignored.map { (name: $0.name, reason: $0.what) }
   let shapes = network.stateDict.shapes
   let parameters = network.parametersInOrder(structure, isForDeploy: format.isForDeploy)
-  let change = try TypeChange(
-    of: parameters.map { (channels.apply(to: $0), $0.role) }, to: options.writing.weightType,
-    format,
-    path: source, options.writing
-  ) { names.label(of: $0) }
+  let own = parameters.map { (tensor: channels.apply(to: $0), role: $0.role) }
+  let change: TypeChange
+  if let networkChange {
+    let places = Dictionary(
+      uniqueKeysWithValues: parameters.enumerated().map { ($1.originalName, $0) })
+    let graph = original?.graph.map { graph in
+      graph.renumbered { places[network.stateDict.tensors[$0].name] }!
+    }
+    change = try TypeChange(
+      of: own, graph ?? description.graph!, input: input?.convention, changing: networkChange
+    ) { names.label(of: $0) }
+    description.noteBiasCorrection(change.changed!, of: checkpoint, network.dialect)
+  } else {
+    change = try TypeChange(
+      of: own, to: options.writing.weightType, format, path: source, options.writing
+    ) { names.label(of: $0) }
+  }
   notes += change.notes
   var tensors: [OutputTensor] = []
   var renamings: [Renaming] = []
@@ -162,8 +186,10 @@ public func rewrite(
     description.graph = graph.renumbered { places[network.stateDict.tensors[$0].name] }
   }
   if let input { description.input = input.convention }
+  var model = DeployModel(tensors: tensors, description)
+  model.integers = change.changed?.integers
   return try write(
-    DeployModel(tensors: tensors, description), from: checkpoint, network.dialect,
+    model, from: checkpoint, network.dialect,
     verifying: network.parameters.map(\.tensor), format, report, options,
     architecture: structure?.description ?? description.architecture)
 }
@@ -171,13 +197,13 @@ public func rewrite(
 /// Writes the tensors of a file that describes its network, under the names that they have.
 private func copy(
   _ checkpoint: Checkpoint, _ description: ModelDescription, to output: String,
-  _ format: OutputFormat, _ options: RewriteOptions
+  _ format: OutputFormat, _ options: RewriteOptions, changing networkChange: NetworkChange?
 ) throws -> RewriteReport {
   guard options.channels == .keep else {
     throw ConversionError.noStem(
       path: checkpoint.path, reason: "no block of a known dialect is in the file")
   }
-  if format.isGraph, description.graph == nil {
+  if format.isGraph || networkChange != nil, description.graph == nil {
     throw ConversionError.noGraph(
       path: checkpoint.path, format: format.title, reason: "the file has no graph of it")
   }
@@ -191,10 +217,18 @@ private func copy(
     (description.graph?.nodes ?? []).flatMap(\.weightOperands).map {
       Role.other(name: tensors[$0].name)
     })
-  let change = try TypeChange(
-    of: tensors.map { ($0.tensor, .other(name: $0.name)) }, to: options.writing.weightType, format,
-    path: checkpoint.path, options.writing, where: weights.contains
-  ) { role in if case .other(let name) = role { name } else { "" } }
+  let own = tensors.map { (tensor: $0.tensor, role: Role.other(name: $0.name)) }
+  func name(_ role: Role) -> String { if case .other(let name) = role { name } else { "" } }
+  let change: TypeChange
+  if let networkChange {
+    change = try TypeChange(
+      of: own, description.graph!, input: input?.convention, changing: networkChange, name: name)
+    description.noteBiasCorrection(change.changed!, of: checkpoint, nil)
+  } else {
+    change = try TypeChange(
+      of: own, to: options.writing.weightType, format, path: checkpoint.path, options.writing,
+      where: weights.contains, name: name)
+  }
   let report = RewriteReport(
     source: FileSummary(checkpoint, nil, tensors: tensors),
     output: OutputSummary(
@@ -212,14 +246,15 @@ private func copy(
     notes: [.namesKept] + change.notes + options.metadata.notes
       + format.notes(leavingOut: description, description.metadata),
     quantization: change.quantization)
+  var model = DeployModel(
+    tensors: zip(tensors, change.tensors).map { named, tensor in
+      var tensor = tensor
+      tensor.name = named.name
+      return tensor
+    }, description)
+  model.integers = change.changed?.integers
   return try write(
-    DeployModel(
-      tensors: zip(tensors, change.tensors).map { named, tensor in
-        var tensor = tensor
-        tensor.name = named.name
-        return tensor
-      }, description),
-    from: checkpoint, nil, verifying: tensors.map(\.tensor), format, report, options,
+    model, from: checkpoint, nil, verifying: tensors.map(\.tensor), format, report, options,
     architecture: description.architecture)
 }
 
@@ -241,9 +276,7 @@ func write(
   // A file that knows where it came from goes on to say so; of a deploy format, every file does.
   let isKnown = checkpoint.model?.provenance != nil
   if model.description.provenance == nil, !format.isShaped {
-    model.description.provenance = Provenance(
-      sourceSHA256: nil, container: checkpoint.container, dialect: dialect?.name ?? "none",
-      epsilons: [], arithmetic: "none: fused elsewhere", tool: "repconv \(repconvVersion)")
+    model.description.provenance = Provenance(fusedElsewhere: checkpoint, dialect)
   }
   let (file, written) = try format.write(
     model, to: report.output.path, from: checkpoint.path,
@@ -256,6 +289,25 @@ func write(
   try file.commit(sync: options.writing.sync)
   report.output.byteCount = file.count
   return report
+}
+
+extension Provenance {
+  fileprivate init(fusedElsewhere checkpoint: Checkpoint, _ dialect: Dialect?) {
+    self.init(
+      sourceSHA256: nil, container: checkpoint.container, dialect: dialect?.name ?? "none",
+      epsilons: [], arithmetic: "none: fused elsewhere", tool: "repconv \(repconvVersion)")
+  }
+}
+
+extension ModelDescription {
+  fileprivate mutating func noteBiasCorrection(
+    _ changed: ChangedNetwork, of checkpoint: Checkpoint, _ dialect: Dialect?
+  ) {
+    guard let correction = changed.biasCorrection else { return }
+    var provenance = provenance ?? Provenance(fusedElsewhere: checkpoint, dialect)
+    provenance.biasCorrection = correction
+    self.provenance = provenance
+  }
 }
 
 extension Network {

@@ -3,6 +3,7 @@ internal import Checkpoints
 internal import Naming
 internal import ONNX
 public import Proof
+internal import RVD
 internal import Reparameterization
 public import Tensors
 public import Topologies
@@ -64,7 +65,7 @@ private func verifyAsRead(
     isForGraph: deployNetwork.foldsMoreThanProject)
   let verification = try Verification(
     of: plan, epsilon: options.epsilon, in: deployNetwork,
-    correctsBiases: deployCheckpoint.model?.correctsBiases == true, tolerance: options.tolerance,
+    biasCorrection: deployCheckpoint.model?.biasCorrection ?? .none, tolerance: options.tolerance,
     threads: options.threads)
 
   var report = VerifyReport(
@@ -74,10 +75,7 @@ private func verifyAsRead(
     epsilonSource: epsilonSource(network, given: options.epsilon), verification: verification,
     dropped: DroppedTensors.grouped(plan.dropped))
   report.train.notes += plan.allNotes
-  try report.train.require(options.reading)
-  var readingOfSecond = options.reading
-  readingOfSecond.requiresWhole = false
-  try report.deploy.require(readingOfSecond)
+  try report.require(options.reading)
   try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
   try report.deploy.verifyChecksums(of: deployNetwork.parameters.map(\.tensor))
   if !verification.holds {
@@ -86,7 +84,7 @@ private func verifyAsRead(
         of: FusionPlan(
           other, epsilon: options.epsilon, isForGraph: deployNetwork.foldsMoreThanProject),
         epsilon: options.epsilon, in: deployNetwork,
-        correctsBiases: deployCheckpoint.model?.correctsBiases == true,
+        biasCorrection: deployCheckpoint.model?.biasCorrection ?? .none,
         tolerance: options.tolerance, threads: options.threads
       ).holds
     }
@@ -96,7 +94,7 @@ private func verifyAsRead(
 
 /// The same of an ONNX file, whose layers are known by their places in its graph and by their values: names
 /// are those of the exporter.
-private func verify(
+func verify(
   _ checkpoint: Checkpoint, _ network: Network, onnx deploy: Checkpoint,
   _ options: ComparisonOptions
 ) throws -> VerifyReport {
@@ -106,10 +104,17 @@ private func verify(
   }
   let plan = try FusionPlan(
     network, architecture: options.architecture, epsilon: options.epsilon, isForGraph: true)
-  let matching = try ONNXMatching(ONNXFile(InputFile(path: deploy.path)), deploy, to: plan)
+  let file = try ONNXFile(InputFile(path: deploy.path))
+  let matching = try ONNXMatching(file, deploy, to: plan)
+  // Biases that images told are said to be such in files of this program alone.
+  let said = file.metadata.first { $0.key == ONNXWriter.descriptionKey }.flatMap {
+    try? ModelDescription(portableText: $0.value)
+  }
+  let correction: BiasCorrection = said?.biasCorrection == .images ? .images : .none
   func compare(_ plan: FusionPlan) throws -> Verification {
     var verification = try Verification(
-      of: plan, epsilon: options.epsilon, in: matching.network, steps: matching.steps,
+      of: plan, epsilon: options.epsilon, in: matching.network, biasCorrection: correction,
+      steps: matching.steps,
       tolerance: options.tolerance, threads: options.threads)
     // What was folded into others is no tensor any more.
     for index in verification.missing.indices {
@@ -130,7 +135,10 @@ private func verify(
     dropped: DroppedTensors.grouped(plan.dropped))
   report.onnx = matching.summary
   report.deploy.kernelTypes = matching.kernelTypes
+  // Names say nothing of what is missing: the graph does.
+  report.deploy.notes.removeAll { if case .damaged = $0 { true } else { false } }
   report.train.notes += plan.allNotes
+  try report.require(options.reading)
   try report.train.verifyChecksums(of: network.parameters.map(\.tensor))
   if !verification.holds {
     report.matchingStateDict = try otherStateDict(of: checkpoint, network, options) { other in
@@ -140,6 +148,16 @@ private func verify(
     }
   }
   return report
+}
+
+extension VerifyReport {
+  /// Throws if a file is not as the options want it; whole has to be the training checkpoint.
+  fileprivate func require(_ options: ReadingOptions) throws(ConversionError) {
+    try train.require(options)
+    var options = options
+    options.requiresWhole = false
+    try deploy.require(options)
+  }
 }
 
 extension ReadingOptions {

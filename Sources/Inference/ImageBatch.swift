@@ -49,6 +49,24 @@ public struct ImageBatch: Sendable {
     }
   }
 
+  /// The images of all, in float32.
+  ///
+  /// - Parameter batches: at least one, all of one size.
+  package init(joining batches: [ImageBatch]) {
+    let first = batches[0]
+    let floats = batches.flatMap { batch in
+      switch batch.numbers {
+      case .floats(let floats): floats
+      case .doubles(let doubles): doubles.map { Float($0) }
+      }
+    }
+    self.init(
+      floats,
+      shape: [
+        batches.reduce(0) { $0 + $1.count }, first.channels, first.height, first.width,
+      ])
+  }
+
   private init(_ numbers: Numbers, _ shape: Shape) {
     self.numbers = numbers
     (count, channels, height, width) = (shape[0], shape[1], shape[2], shape[3])

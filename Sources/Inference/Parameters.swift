@@ -15,6 +15,8 @@ struct Parameters: Sendable {
     /// The weights that a composition of kernels amounts to, in float64: not rounded as a file would.
     case weights(Kernel)
     case bias(Kernel)
+    /// So many numbers, in float64.
+    case computed(any NumberSource, count: Int)
     /// What a block computes in training, instead of the deploy kernel that this would be.
     case branch(Branch)
     case missing(Role, path: String)
@@ -37,6 +39,10 @@ struct Parameters: Sendable {
     case .weights(let kernel):
       return try kernel.weights(ofRows: 0..<kernel.shape[0]).map { Number($0) }
     case .bias(let kernel): return try kernel.bias().map { Number($0) }
+    case .computed(let numbers, let count):
+      var workspace = Workspace()
+      try numbers.compute(0..<count, workspace: &workspace)
+      return workspace.doubles.prefix(count).map { Number($0) }
     case .branch: preconditionFailure("a branch is run, not read")
     case .missing(let role, let path):
       let family = role.family.map { [$0] } ?? []

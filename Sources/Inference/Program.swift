@@ -78,7 +78,7 @@ extension Program {
     _ input: FeatureMap<Number>, _ pool: WorkerPool<Number>, keeping kept: Set<String>,
     _ keep: (_ block: String, FeatureMap<Number>) -> Void
   ) throws(InferenceError) -> FeatureMap<Number> {
-    let shapes = try shapes(of: input)
+    let shapes = try graph.sizes(of: input, tensors: tensors)
     var values = [FeatureMap<Number>?](repeating: nil, count: shapes.count)
     values[Graph.input] = input
     for (index, step) in steps.enumerated() {
@@ -98,44 +98,5 @@ extension Program {
       if let block = blockOfValue[step.result], kept.contains(block) { keep(block, result) }
     }
     return values[graph.result]!
-  }
-
-  /// Channels, height and width of every value.
-  private func shapes(
-    of input: FeatureMap<Number>
-  ) throws(InferenceError) -> [(channels: Int, height: Int, width: Int)] {
-    let tooLarge = InferenceError.imagesTooLarge(
-      images: input.images, height: input.height, width: input.width)
-    let shapes: [ValueShape]
-    do throws(GraphProblem) {
-      shapes = try graph.shapes(
-        ofInput: .map(channels: input.channels, height: input.height, width: input.width),
-        tensors: tensors)
-    } catch {
-      switch error.cause {
-      case .tooLarge: throw tooLarge
-      case .tooSmall:
-        let place = error.node.map { graph.nodes[$0].block ?? "operation \($0)" }
-        throw .imagesTooSmall(
-          height: input.height, width: input.width, block: place ?? "the input")
-      case .contradiction:
-        throw .imagesDoNotFit(height: input.height, width: input.width, problem: error)
-      }
-    }
-    var result: [(channels: Int, height: Int, width: Int)] = []
-    for shape in shapes {
-      let size: (channels: Int, height: Int, width: Int) =
-        switch shape {
-        case .map(let channels, let height, let width): (channels!, height!, width!)
-        case .vector(let channels): (channels!, 1, 1)
-        }
-      let (pixels, overflow) = size.height.multipliedReportingOverflow(by: size.width)
-      // A map that is larger than memory would not be had.
-      guard !overflow, pixels <= largestMatrixSize / input.images,
-        pixels * input.images <= memoryBytes / MemoryLayout<Number>.stride / max(1, size.channels)
-      else { throw tooLarge }
-      result.append(size)
-    }
-    return result
   }
 }

@@ -144,7 +144,8 @@ extension Arithmetic: Encodable {}
 extension Evaluation: Encodable {
   public func encode(to encoder: any Encoder) throws {
     try encoder.encode(members: [
-      "images": images, "top1Right": top1Right, "top5Right": top5Right, "top1": top1, "top5": top5,
+      "images": images, "top1Right": top1Right, "top5Right": top5Right, "top1": 100 * top1,
+      "top5": 100 * top5,
     ])
   }
 }

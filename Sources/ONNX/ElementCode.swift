@@ -6,7 +6,9 @@ extension ElementType {
   var onnxCode: Int? {
     switch self {
     case .float32: 1
+    case .uint8: 2
     case .int8: 3
+    case .int32: 6
     case .int64: 7
     case .float16: 10
     case .float64: 11

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Graphs
 internal import Tensors
 
@@ -27,6 +28,8 @@ struct ONNXGraph {
       /// A tensor of the model, or its scales.
       case tensor(Int)
       case scales(of: Int)
+      /// Of the steps that the network computes in.
+      case integers
       /// A constant, or a tensor once more in another shape.
       case none
     }
@@ -48,8 +51,9 @@ struct Lowering {
   let operatorSet: Int
   /// What all values are of, and all tensors but int8 weights.
   let elementType: ElementType
-  private let tensors: [OutputTensor]
+  let tensors: [OutputTensor]
   private let shapes: [ValueShape]
+  let integers: IntegerArithmetic
   /// Names of the values so far, the input's first.
   private var values: [String] = []
   /// Names of initializers, by the tensor and the shape that it has, and of constants by their number.
@@ -57,22 +61,28 @@ struct Lowering {
   private var names: UniqueNames
   private(set) var node = Graph.Node(.flatten, inputs: [])
 
-  private enum Use: Hashable {
+  enum Use: Hashable {
     case tensor(Int, [Int])
     case weights(Int, [Int])
     case constant(Double)
     case upsampling([Int])
     case integers([Int])
     case nothing
+    case bias(Int, Float)
+    case biasScale(Int, Float)
+    case scale(Float)
+    case zeroPoint(Int, isSigned: Bool)
   }
 
   /// - Parameters:
   ///   - shapes: of the graph's values.
   ///   - tensors: those that its operands are indices into.
+  ///   - integers: nil for a network that computes in floating-point numbers.
   init(
     _ graph: Graph, shapes: [ValueShape], tensors: [OutputTensor], elementType: ElementType,
-    operatorSet: Int
+    integers: IntegerArithmetic? = nil, operatorSet: Int
   ) throws {
+    self.integers = integers ?? IntegerArithmetic()
     self.operatorSet = operatorSet
     self.elementType = elementType
     self.tensors = tensors
@@ -80,10 +90,11 @@ struct Lowering {
     names = UniqueNames(taken: tensors.map(\.name))
     result.input = name("input")
     let output = name("output")
-    values.append(result.input)
-    for node in graph.nodes {
+    values.append(inSteps(result.input, of: Graph.input, owner: nil))
+    for (index, node) in graph.nodes.enumerated() {
       self.node = node
-      values.append(try OperationRow.of(node.kind).lower(&self))
+      let value = try OperationRow.of(node.kind).lower(&self)
+      values.append(inSteps(value, of: index + 1, owner: node.block))
     }
     result.output = output
     result.nodes[result.nodes.count - 1].output = output
@@ -133,7 +144,7 @@ struct Lowering {
     append(operation, inputs, attributes: attributes, of: node.block)
   }
 
-  private mutating func append(
+  mutating func append(
     _ operation: String, _ inputs: [String], attributes: [String: ONNXGraph.Attribute],
     of owner: String?
   ) -> String {
@@ -159,9 +170,13 @@ struct Lowering {
     let steps = initializer(index, shape)
     // Safe: scales are numbers in memory.
     let tensor = try! Tensor(float32: scales, shape: [scales.count], name: steps)
-    let scale = add(OutputTensor(name: name("\(steps)_scale"), tensor), .scales(of: index))
+    let scaleTensor =
+      try! integers.hasOneScalePerTensor
+      ? Tensor(float32: [scales[0]], shape: [], name: steps) : tensor
+    let scale = add(OutputTensor(name: name("\(steps)_scale"), scaleTensor), .scales(of: index))
     let weights = append(
-      "DequantizeLinear", [steps, scale], attributes: ["axis": .integer(0)], of: steps)
+      "DequantizeLinear", [steps, scale],
+      attributes: integers.hasOneScalePerTensor ? [:] : ["axis": .integer(0)], of: steps)
     initializers[use] = weights
     return weights
   }
@@ -232,6 +247,16 @@ struct Lowering {
     if let name = initializers[use] { return name }
     initializers[use] = add(make(name("constant/" + wanted)), .none)
     return initializers[use]!
+  }
+
+  /// A tensor of the steps that the network computes in, once.
+  mutating func own(
+    _ use: Use, named wanted: String, _ make: (_ name: String) -> Tensor
+  ) -> String {
+    if let name = initializers[use] { return name }
+    let name = name(wanted)
+    initializers[use] = add(OutputTensor(name: name, make(name)), .integers)
+    return name
   }
 
   private mutating func add(

@@ -201,7 +201,8 @@ private struct Network {
     output = shapes.last!
     self.graph =
       try Lowering(
-        graph, shapes: shapes, tensors: tensors, elementType: elementType, operatorSet: version
+        graph, shapes: shapes, tensors: tensors, elementType: elementType,
+        integers: model.integers, operatorSet: version
       ).result
   }
 
@@ -218,7 +219,7 @@ private struct Network {
       let tensor = tensors[source]
       return ElementDigest(
         hash: ContentDigest.begin(name: tensor.name, tensor.elementType, tensor.shape))
-    case .scales:
+    case .scales, .integers:
       let tensor = initializer.tensor
       return ElementDigest(
         hash: ContentDigest.begin(name: tensor.name, tensor.elementType, tensor.shape))

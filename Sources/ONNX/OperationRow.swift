@@ -56,8 +56,8 @@ struct OperationRow {
   private static let layers = [
     OperationRow(.convolution) { lowering in
       let kernel = lowering.shape("weight")
-      return lowering.append(
-        "Conv", lowering.input, lowering.tensor("weight"), lowering.tensor("bias"),
+      return try lowering.append(
+        "Conv", lowering.input, lowering.tensor("weight"), lowering.bias(),
         attributes: [
           "dilations": .integers(lowering.attribute("dilation")),
           "group": .integer(lowering.attribute("groups")[0]),
@@ -68,14 +68,14 @@ struct OperationRow {
     },
     OperationRow(.linear) { lowering in
       guard lowering.takesMap else {
-        return lowering.append(
-          "Gemm", lowering.input, lowering.tensor("weight"), lowering.tensor("bias"),
+        return try lowering.append(
+          "Gemm", lowering.input, lowering.tensor("weight"), lowering.bias(),
           attributes: ["alpha": .float(1), "beta": .float(1), "transB": .integer(1)])
       }
       let matrix = lowering.shape("weight")
-      return lowering.append(
+      return try lowering.append(
         "Conv", lowering.input, lowering.tensor("weight", as: [matrix[0], matrix[1], 1, 1]),
-        lowering.tensor("bias"),
+        lowering.bias(),
         attributes: [
           "dilations": .integers([1, 1]), "group": .integer(1), "kernel_shape": .integers([1, 1]),
           "pads": .integers([0, 0, 0, 0]), "strides": .integers([1, 1]),

@@ -1,5 +1,5 @@
 internal import Blocks
-internal import Checkpoints
+public import Checkpoints
 public import Naming
 public import Reparameterization
 public import Tensors
@@ -42,16 +42,17 @@ public struct Verification: Sendable {
   ///
   /// - Parameters:
   ///   - epsilon: BatchNorm's, where the training file does not say it; by default the dialect's.
-  ///   - correctsBiases: whether biases are to make up for what steps of weights add to the means.
+  ///   - biasCorrection: how biases are to make up for what steps of weights change; where images told it,
+  ///     biases of layers in steps are not compared.
   ///   - steps: of tensors that are multiples of them, and do not say so by themselves.
   /// - Throws: `ReadError`.
   public init(
     of plan: FusionPlan, epsilon: Double? = nil, in deploy: Network,
-    correctsBiases: Bool = false, steps: [Role: StoredSteps] = [:],
+    biasCorrection: BiasCorrection = .none, steps: [Role: StoredSteps] = [:],
     tolerance: Tolerance = .rounding, threads: Threads = .all
   ) throws {
     let matched = try Matching(
-      plan, epsilon: epsilon, deploy, correctsBiases: correctsBiases, steps: steps)
+      plan, epsilon: epsilon, deploy, biasCorrection, steps: steps)
     missing = matched.missing
     unexpected = matched.unexpected
     blocksWithBranches = matched.blocksWithBranches
@@ -124,6 +125,8 @@ private struct FusedPair: Sendable {
   /// Of each input channel, if the bias is to make up for what steps of the weight add to the means.
   var inputMeans: [Double]?
   var weightSteps, biasSteps: StoredSteps?
+  /// Whether the bias is to be what the block amounts to.
+  var isBiasKnown = true
 
   var tensors: FusedTensors {
     var tensors = FusedTensors(
@@ -152,7 +155,7 @@ private struct Matching: Sendable {
   }
 
   init(
-    _ plan: FusionPlan, epsilon: Double?, _ deploy: Network, correctsBiases: Bool,
+    _ plan: FusionPlan, epsilon: Double?, _ deploy: Network, _ biasCorrection: BiasCorrection,
     steps: [Role: StoredSteps]
   ) throws {
     let train = plan.network
@@ -230,7 +233,7 @@ private struct Matching: Sendable {
       }
     }
     self.references = references
-    if correctsBiases {
+    if biasCorrection == .batchNorms {
       var means: [Role: [Double]] = [:]
       for (role, list) in inputMeans(of: plan.structure, branches) {
         means[alignment.role(role)] = list
@@ -240,6 +243,13 @@ private struct Matching: Sendable {
     for index in fused.indices {
       fused[index].weightSteps = steps[fused[index].weight.role]
       fused[index].biasSteps = steps[fused[index].bias.role]
+    }
+    if biasCorrection == .images {
+      for index in fused.indices {
+        let isInSteps =
+          fused[index].weight.tensor.scales != nil || fused[index].weightSteps != nil
+        fused[index].isBiasKnown = !isInSteps
+      }
     }
     self.fused = fused
     self.copies = copies
@@ -317,12 +327,16 @@ extension BlockComparison {
     var memory = ComparisonMemory()
     let (weights, biases) = try reference.compare(pair.tensors, memory: &memory)
     self.weights = weights
-    self.bias = biases
-    let isWithin = weights.isWithin(tolerance) && biases.isWithin(tolerance)
+    self.bias = pair.isBiasKnown ? biases : nil
+    let compared = [weights] + (pair.isBiasKnown ? [biases] : [])
     grade =
-      if weights.unequal + biases.unequal == 0 { .exact } else if !isWithin {
+      if compared.allSatisfy({ $0.unequal == 0 }) {
+        .exact
+      } else if !compared.allSatisfy({
+        $0.isWithin(tolerance)
+      }) {
         .different
-      } else if weights.failing + biases.failing == 0 { .rounded } else { .tolerated }
+      } else if compared.allSatisfy({ $0.failing == 0 }) { .rounded } else { .tolerated }
   }
 
   /// Whether a kernel of another shape is the right one with its axes in another order.

@@ -1,3 +1,4 @@
+internal import CPartialFiles
 internal import Checksums
 internal import Synchronization
 
@@ -19,12 +20,15 @@ public final class InputFile: ByteSource {
 
   public var location: Location { Location(path: path) }
 
+  /// - Parameter path: `-` for standard input, all of which is read first if it is a stream.
   /// - Throws: `ReadError.inaccessible` if there is no such file, it is not a regular file, or it
   ///   may not be read.
   public init(path: String) throws(ReadError) {
     self.path = path
     // Without O_NONBLOCK a named pipe would keep us waiting for its writer, only to be refused.
-    descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    descriptor =
+      path == "-"
+      ? try standardInput() : unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       let number = errno
       let remedy =
@@ -77,6 +81,60 @@ public final class InputFile: ByteSource {
       done += got
     }
   }
+}
+
+/// The function of C, which a method of the same name would hide.
+private func readBytes(_ descriptor: CInt, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
+  // Safe: as safe as the caller's buffer.
+  unsafe read(descriptor, buffer, count)
+}
+
+/// A descriptor of a file with what standard input gives.
+private func standardInput() throws(ReadError) -> CInt {
+  var status = stat()
+  if unsafe fstat(STDIN_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
+    return dup(STDIN_FILENO)
+  }
+  func failure(_ what: String) -> ReadError {
+    .inaccessible(
+      path: "-", reason: "\(what): \(lowercasedReason(errno))",
+      remedy: "Save the stream to a file first.")
+  }
+  let copy = temporaryFile()
+  guard copy >= 0 else { throw failure("keeping standard input failed") }
+  var chunk = [UInt8](repeating: 0, count: 1 << 20)
+  var count = 0
+  while true {
+    // Safe: the kernel writes at most as many bytes as there are.
+    let got = unsafe chunk.withUnsafeMutableBytes {
+      unsafe readBytes(STDIN_FILENO, $0.baseAddress!, $0.count)
+    }
+    if got < 0 && errno == EINTR { continue }
+    guard got >= 0 else { throw failure("reading standard input failed") }
+    if got == 0 { return copy }
+    var done = 0
+    while done < got {
+      // Safe: of the bytes that were read.
+      let put = unsafe chunk.withUnsafeBytes {
+        unsafe pwrite(copy, $0.baseAddress! + done, got - done, off_t(count + done))
+      }
+      if put < 0 && errno == EINTR { continue }
+      guard put > 0 else { throw failure("keeping standard input failed") }
+      done += put
+    }
+    count += got
+  }
+}
+
+/// The descriptor of a file without a name, in the folder for such; -1 with `errno` if there can be none.
+func temporaryFile() -> CInt {
+  let folder = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+  let unnamed = unsafe partial_open_unnamed(folder, 0o600)
+  if unnamed >= 0 { return unnamed }
+  var template = Array("\(folder)/repconv.XXXXXX".utf8CString)
+  let named = unsafe mkstemp(&template)
+  if named >= 0 { unsafe unlink(template) }
+  return named
 }
 
 extension InputFile {

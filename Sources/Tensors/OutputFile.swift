@@ -77,6 +77,8 @@ public final class OutputFile: Output, @unchecked Sendable {
   /// A file that belongs to this one, and gets its name right before it does; see `makeCompanion`.
   public private(set) var companion: OutputFile?
   private let replaces: Bool
+  /// Whether it goes to standard output.
+  private let isStream: Bool
   private let inputs: [String]
   private var descriptor: CInt
   /// What a signal that ends the process is to remove is remembered by; nil if there is nothing.
@@ -89,6 +91,7 @@ public final class OutputFile: Output, @unchecked Sendable {
   /// - Parameters:
   ///   - replace: whether an existing file may be replaced.
   ///   - inputs: files that it is made from. None of them is ever replaced, under whatever name.
+  /// - Parameter path: `-` for standard output, to which everything goes when it is complete.
   /// - Throws: `WriteError`.
   public convenience init(
     path: String, replace: Bool, from inputs: [String] = []
@@ -103,6 +106,16 @@ public final class OutputFile: Output, @unchecked Sendable {
     self.path = path
     self.inputs = inputs
     replaces = replace
+    isStream = path == "-"
+    guard !isStream else {
+      descriptor = temporaryFile()
+      partialPath = "/dev/fd/\(descriptor)"
+      guard descriptor >= 0 else {
+        throw .failed(
+          path: path, reason: "making a temporary file failed: \(lowercasedReason(errno))")
+      }
+      return
+    }
     if let target = FileIdentity(path: path),
       let input = inputs.first(where: { FileIdentity(path: $0) == target })
     {
@@ -195,6 +208,11 @@ public final class OutputFile: Output, @unchecked Sendable {
   /// Likewise, of any name in the same folder.
   public func makeCompanion(path: String) throws(WriteError) -> OutputFile {
     precondition(companion == nil)
+    guard !isStream else {
+      throw .cannotExpress(
+        path: path, what: "it takes two files, which standard output is not",
+        remedy: "Name a file to write.")
+    }
     let file = try OutputFile(path: path, replace: replaces, from: inputs)
     file.onWrite = onWrite
     companion = file
@@ -316,6 +334,7 @@ public final class OutputFile: Output, @unchecked Sendable {
 
   private func commitAlone(sync: Bool) throws(WriteError) {
     onWrite?(max(0, count - written), nil)  // Zeros, which nobody wrote.
+    if isStream { return try copyToStandardOutput() }
     if sync && fsync(descriptor) != 0 {
       throw .failed(path: path, reason: "flushing it failed: \(lowercasedReason(errno))")
     }
@@ -369,6 +388,29 @@ public final class OutputFile: Output, @unchecked Sendable {
     remembered = nil
   }
 
+  private func copyToStandardOutput() throws(WriteError) {
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+    defer { unsafe chunk.deallocate() }
+    var next = 0
+    while next < count {
+      let size = min(chunk.count, count - next)
+      // Safe: both keep to the chunk.
+      try unsafe read(into: UnsafeMutableRawBufferPointer(rebasing: chunk[..<size]), at: next)
+      var done = 0
+      while done < size {
+        let put = unsafe writeBytes(STDOUT_FILENO, chunk.baseAddress! + done, size - done)
+        if put < 0 && errno == EINTR { continue }
+        guard put > 0 else {
+          throw .failed(
+            path: path, reason: "writing to standard output failed: \(lowercasedReason(errno))")
+        }
+        done += put
+      }
+      next += size
+    }
+    discard()
+  }
+
   private func syncFolder() throws(WriteError) { try OutputFile.syncFolder(of: path) }
 
   /// Flushes the folder that a file is in.
@@ -396,4 +438,10 @@ public final class OutputFile: Output, @unchecked Sendable {
   /// From now on signals that end the process (SIGINT, SIGTERM, SIGHUP) first remove what is not complete.
   /// Meant for programs, not for libraries.
   public static func cleanOnSignals() { partial_clean_on_signals() }
+}
+
+/// The function of C, which a method of the same name would hide.
+private func writeBytes(_ descriptor: CInt, _ buffer: UnsafeRawPointer, _ count: Int) -> Int {
+  // Safe: as safe as the caller's buffer.
+  unsafe write(descriptor, buffer, count)
 }

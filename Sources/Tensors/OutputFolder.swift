@@ -53,6 +53,11 @@ public final class OutputFolder: Output {
     path: String, replace: Bool, marker: String, from inputs: [String] = []
   ) throws(WriteError) {
     self.path = path
+    guard path != "-" else {
+      throw .cannotExpress(
+        path: path, what: "it is a folder, which standard output is not",
+        remedy: "Name a folder to write.")
+    }
     partialPath = OutputFile.temporarySibling(of: path)
     descriptor = -1
     var status = stat()

@@ -35,6 +35,21 @@ extension Tensor {
       .int64, shape: shape, in: MemoryBytes(bytes, location: Location(path: name)), name: name)
   }
 
+  /// Integers in memory as a tensor of a type of integers that holds them, row-major.
+  ///
+  /// - Parameter name: what to call it in an error.
+  public init<Integer: FixedWidthInteger>(
+    _ elementType: ElementType, _ numbers: [Integer], shape: Shape, name: String
+  ) throws(ReadError) {
+    precondition(
+      numbers.count == shape.elementCount && elementType.byteCount == Integer.bitWidth / 8)
+    let bytes = numbers.flatMap { number in
+      (0..<elementType.byteCount).map { UInt8(truncatingIfNeeded: number >> Integer($0 * 8)) }
+    }
+    try self.init(
+      elementType, shape: shape, in: MemoryBytes(bytes, location: Location(path: name)), name: name)
+  }
+
   /// All elements of a tensor of int64.
   public func int64s() throws(ReadError) -> [Int64] {
     precondition(elementType == .int64)

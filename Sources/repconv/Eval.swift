@@ -36,7 +36,10 @@ struct Eval: ParsableCommand {
       valueName: "file"), completion: .file())
   var labels: String?
 
-  @Option(help: ArgumentHelp("Fail unless top-1 is at least this.", valueName: "percent"))
+  @Option(
+    help: ArgumentHelp(
+      "Fail unless top-1 is at least this, as 72.4 or 72.4%.", valueName: "percent"),
+    transform: Eval.percentage)
   var atLeast: Double?
 
   @Flag(help: "Print one JSON object.")
@@ -46,13 +49,22 @@ struct Eval: ParsableCommand {
     if isArrayFile, labels != nil {
       throw ValidationError("--labels names class folders; an .npz file has an array 'labels'.")
     }
-    if let atLeast, atLeast > 0 && atLeast <= 1 {
+  }
+
+  /// For `@Option(transform:)`: in percent, with the sign or without.
+  private static func percentage(_ text: String) throws -> Double {
+    let hasSign = text.hasSuffix("%")
+    guard let number = Double(hasSign ? String(text.dropLast()) : text),
+      number >= 0 && number <= 100
+    else {
       throw ValidationError(
-        "--at-least takes a percentage: write \(brief(atLeast * 100)), not \(brief(atLeast)).")
+        "--at-least takes a percentage from 0 to 100, as 72.4 or 72.4%, not '\(text)'.")
     }
-    if let atLeast, !(atLeast >= 0 && atLeast <= 100) {
-      throw ValidationError("--at-least takes a number from 0 to 100, not \(atLeast).")
+    if !hasSign, number > 0 && number <= 1 {
+      throw ValidationError(
+        "--at-least takes a percentage: write \(brief(number * 100))%, not \(brief(number)).")
     }
+    return number
   }
 
   func run() throws {

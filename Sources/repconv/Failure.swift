@@ -1,4 +1,5 @@
 import ArgumentParser
+import Calibration
 import Conversion
 import Inference
 import Naming
@@ -46,6 +47,9 @@ func status(of error: any Error) -> Status? {
     case .wrongArchitecture, .invalidBatchNorm: return .checkFailed
     default: return .notDone
     }
+  case let error as CalibrationError:
+    if case .notFinite = error { return .checkFailed }
+    return .notDone
   case let error as InferenceError:
     if case .accuracyBelow = error { return .checkFailed }
     return .notDone
@@ -56,7 +60,8 @@ func status(of error: any Error) -> Status? {
 
 func printError(_ text: String) {
   ProgressBar.clear()
-  var text = text + "\n"
+  // Lines of a message are indented but for the first: others come out of a name in a file.
+  var text = harmless(text.replacing(/\n(?! )/, with: "\\u{a}")) + "\n"
   // Safe: `write` reads exactly the bytes given. What cannot be said cannot be helped.
   text.withUTF8 { bytes in _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
 }

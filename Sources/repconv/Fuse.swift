@@ -81,7 +81,7 @@ struct Fuse: ParsableCommand {
     let report = try fuse(input, to: output, options: options)
     printWarnings(report.source.notes + report.notes)
     if reportOptions.quiet && !reportOptions.isDryRun { return }
-    try printReport(report, of: Fuse.self, asJSON: reportOptions.json) {
+    try printReport(report, of: Fuse.self, asJSON: reportOptions.json, output: output) {
       reportOptions.isDryRun
         ? report.mapping.text(notes: report.source.notes + report.notes) : report.text
     }

@@ -42,6 +42,12 @@ struct ImageArguments: ParsableArguments {
   func select(
     _ paths: [String], for network: RunnableNetwork, path: String
   ) throws -> ImageSelection {
+    try ImageArguments.select(paths, pictures, for: network, path: path)
+  }
+
+  static func select(
+    _ paths: [String], _ pictures: PictureArguments, for network: RunnableNetwork, path: String
+  ) throws -> ImageSelection {
     for image in paths where !ImageFolder.exists(at: image) {
       if try PictureFormat(path: image) != nil { continue }
       guard paths.count == 1, try beginsAsArrays(path: image) else {

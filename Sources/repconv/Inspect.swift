@@ -18,6 +18,7 @@ struct Inspect: ParsableCommand {
         repconv inspect model.rvd
         repconv inspect checkpoint.pth --all
         repconv inspect checkpoint.pth --json | jq .architecture
+        repconv inspect checkpoint.pth --quantization
       """)
 
   @Argument(help: "Any file that can be read.", completion: .file())
@@ -33,10 +34,19 @@ struct Inspect: ParsableCommand {
     inversion: .prefixedNo, help: "Verify the checksums of all tensors (default: of .rvd only).")
   var verify: Bool?
 
+  @Flag(
+    help:
+      "Read the weights, and show how each layer takes int8, without an image: how far its largest weight stands out, and what one scale for all channels costs. Of RepVGG's blocks in training form also the authors' custom L2."
+  )
+  var quantization = false
+
   @OptionGroup var inputOptions: InputOptions
 
   func run() throws {
-    let report = try inspect(file, options: inputOptions.reading(), verifying: verify)
+    var report = try inspect(file, options: inputOptions.reading(), verifying: verify)
+    if quantization {
+      report.quantization = try surveyWeights(of: file, options: inputOptions.reading())
+    }
     try printReport(report, of: Inspect.self, asJSON: json) {
       InspectionText(report, all: all).lines.joined(separator: "\n")
     }
@@ -62,6 +72,31 @@ private struct InspectionText {
     addLayers()
     addBlocks()
     addTensors()
+    addQuantization()
+  }
+
+  /// Those that one scale for a whole weight harms most come first.
+  private mutating func addQuantization() {
+    guard let layers = report.quantization else { return }
+    func tenths(_ value: Double?) -> String { value.map { "\(($0 * 10).rounded() / 10)" } ?? "-" }
+    let rows = layers.enumerated().sorted {
+      ($0.element.perTensor ?? .infinity, $0.offset) < (
+        $1.element.perTensor ?? .infinity, $1.offset
+      )
+    }.map { _, layer in
+      [
+        layer.name, tenths(layer.peak), tenths(layer.spread), tenths(layer.perChannel),
+        tenths(layer.perTensor), tenths(layer.customL2),
+      ]
+    }
+    lines += [
+      "",
+      table(
+        [
+          "int8 of", "largest/typical", "channels' spread", "dB per channel", "dB per tensor",
+          "custom L2",
+        ], rows, numeric: [1, 2, 3, 4, 5]),
+    ]
   }
 
   private mutating func addNetwork() {

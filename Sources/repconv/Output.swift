@@ -21,10 +21,14 @@ struct OutputError: Error, CustomStringConvertible {
 }
 
 /// Prints a report as one JSON object or as text.
+///
+/// - Parameter output: the file that was written, if there is one: the report leaves standard output to `-`.
 func printReport(
-  _ report: some Encodable, of command: any ParsableCommand.Type, asJSON: Bool, text: () -> String
+  _ report: some Encodable, of command: any ParsableCommand.Type, asJSON: Bool,
+  output: String? = nil, text: () -> String
 ) throws {
   try printOutput(
+    to: output == "-" ? STDERR_FILENO : STDOUT_FILENO,
     asJSON
       ? ReportEncoder.value(of: Envelope(command: command._commandName, report: report)).indented()
       : text() + "\n")
@@ -45,15 +49,15 @@ private struct Envelope<Report: Encodable>: Encodable {
   }
 }
 
-/// Writes to standard output, all of it or with an error.
-func printOutput(_ text: String) throws(OutputError) {
+/// Writes to standard output, or another descriptor, all of it or with an error.
+func printOutput(to descriptor: CInt = STDOUT_FILENO, _ text: String) throws(OutputError) {
   ProgressBar.clear()
-  var text = text
+  var text = harmless(text)
   let failure = text.withUTF8 { bytes -> CInt? in
     var done = 0
     while done < bytes.count {
       // Safe: the kernel reads at most the given count of bytes, all inside `bytes`.
-      let put = unsafe write(STDOUT_FILENO, bytes.baseAddress! + done, bytes.count - done)
+      let put = unsafe write(descriptor, bytes.baseAddress! + done, bytes.count - done)
       if put < 0 && errno == EINTR { continue }
       guard put > 0 else { return errno }
       done += put

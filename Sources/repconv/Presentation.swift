@@ -32,7 +32,35 @@ func count(_ number: Int, _ noun: String, _ plural: String? = nil) -> String {
 
 /// A label in a column of its own, and what it is about.
 func row(_ label: String, _ text: String) -> String {
-  "  " + label + String(repeating: " ", count: max(1, 14 - label.count)) + text
+  "  " + label + String(repeating: " ", count: max(1, 14 - label.count)) + oneLine(text)
+}
+
+/// Text with ends of lines, which names in files may have, as `\u{a}`.
+func oneLine(_ text: String) -> String {
+  text.unicodeScalars.contains("\n") ? text.replacing("\n", with: "\\u{a}") : text
+}
+
+/// Text whose characters that would move the cursor, change colours or turn the direction of writing, as
+/// names in files may have them, appear as `\u{1b}`; ends of lines stay.
+func harmless(_ text: String) -> String {
+  func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control: scalar == "\n"
+    case .format, .lineSeparator, .paragraphSeparator, .surrogate: false
+    default: true
+    }
+  }
+  if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x0A }) { return text }
+  guard !text.unicodeScalars.allSatisfy(isHarmless) else { return text }
+  var result = String.UnicodeScalarView()
+  for scalar in text.unicodeScalars {
+    if isHarmless(scalar) {
+      result.append(scalar)
+    } else {
+      result.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+    }
+  }
+  return String(result)
 }
 
 /// A few names, and how many more there are.
@@ -43,7 +71,7 @@ func sample(_ names: [String], _ limit: Int = 3) -> String {
 
 /// Rows of cells as columns: text to the left, numbers to the right.
 func table(_ header: [String], _ rows: [[String]], numeric: Set<Int>) -> String {
-  let all = [header] + rows
+  let all = [header] + rows.map { $0.map(oneLine) }
   let widths = header.indices.map { column in all.map { $0[column].count }.max()! }
   return all.map { cells in
     var line = cells.enumerated().map { column, cell in

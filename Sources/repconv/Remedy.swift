@@ -1,4 +1,5 @@
 import Blocks
+import Calibration
 import Checkpoints
 import Conversion
 import Inference
@@ -36,6 +37,10 @@ private func remedy(for error: any Error) -> String? {
   case ConversionError.overflow: "Use --dtype bfloat16, which has the range of float32."
   case ConversionError.noSteps(_, _, let known):
     "Write one of \(known.joined(separator: ", ")), or choose another --dtype."
+  case CalibrationError.notDeployed:
+    "Name a deploy network of RepVGG's blocks; 'repconv fuse' makes one of a training checkpoint."
+  case CalibrationError.tooFewImages:
+    "Name more, of all classes, that the network was trained on; --force does with these."
   case ConversionError.noStem: "Use --channels keep."
   case ConversionError.labelsDiffer:
     "Give a name to each class, in their order, with --labels FILE."

@@ -25,17 +25,32 @@ struct Repconv: ParsableCommand {
       """,
     version: repconvVersion,
     subcommands: [
-      Import.self, Fuse.self, Verify.self, Export.self, Run.self, Eval.self, Inspect.self,
+      Import.self, Fuse.self, Quantize.self, InsertBN.self, Verify.self, Export.self, Run.self,
+      Eval.self, Inspect.self,
       Diff.self, Check.self, Digest.self, Families.self, Archs.self, Dialects.self,
     ])
 
   static func main() {
     OutputFile.cleanOnSignals()
     do {
+      try requireNoNamesAmongFlags(CommandLine.arguments.dropFirst())
       var command = try parseAsRoot()
       try command.run()
     } catch {
       fail(error)
+    }
+  }
+
+  /// Throws if an argument that begins with a dash looks like the name of a file: it would be taken for
+  /// several flags of one letter, among which may be the one that prints the help and succeeds.
+  private static func requireNoNamesAmongFlags(_ arguments: ArraySlice<String>) throws {
+    for argument in arguments.prefix(while: { $0 != "--" }) {
+      guard argument.hasPrefix("-"), !argument.hasPrefix("--"), argument.count > 2,
+        !argument.dropFirst().first!.isNumber, argument.contains(where: { "./\\".contains($0) })
+      else { continue }
+      throw ValidationError(
+        "'\(argument)' looks like a file, and would be taken for flags: write ./\(argument), or -- before it."
+      )
     }
   }
 }

@@ -24,7 +24,7 @@ extension RewriteArguments {
     let result = try rewrite(source, to: output, options: options)
     printWarnings(result.source.notes + result.notes)
     if report.quiet && !report.isDryRun { return }
-    try printReport(result, of: command, asJSON: report.json) {
+    try printReport(result, of: command, asJSON: report.json, output: output) {
       report.isDryRun
         ? result.mapping.text(notes: result.source.notes + result.notes) : result.text
     }

@@ -26,7 +26,7 @@ import Testing
   }
 
   func damage(_ notes: [Note]) -> [String] {
-    notes.compactMap { if case .damaged(_, let reason) = $0 { reason } else { nil } }
+    notes.compactMap { if case .damaged(let reason) = $0 { reason } else { nil } }
   }
 
   @Test(arguments: [

@@ -122,7 +122,7 @@ import Testing
   static let otherNetwork = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../../formats/vectors/valid/chain.rvd").standardized.path
 
-  @Test(arguments: OutputFormat.all.filter(\.isReadable))
+  @Test(arguments: OutputFormat.all.filter { $0.isReadable && !$0.isGraph })
   func `a network of unknown names that is described is written in any format`(
     format: OutputFormat
   ) throws {
@@ -182,7 +182,9 @@ import Testing
     #expect(again.model.graph?.nodes.map(\.operands) == usual.model.graph?.nodes.map(\.operands))
   }
 
-  @Test(arguments: OutputFormat.all.filter(\.isReadable), ["plain", "g2", "se", "plus"])
+  @Test(
+    arguments: OutputFormat.all.filter { $0.isReadable && !$0.isGraph },
+    ["plain", "g2", "se", "plus"])
   func `a deploy network is the same in every format`(format: OutputFormat, model: String) throws {
     let source = Fixtures.path("PyTorch/\(model)-train.pth")
     let right = try digest(source)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the networks of formats/vectors as ONNX files with ONNX's own library: ONNX/NAME-OPSET.onnx.
+"""Writes the networks of formats/vectors as ONNX files with ONNX's own library: ONNXVectors/NAME-OPSET.onnx.
 
     python3 make_onnx.py
 
@@ -282,7 +282,7 @@ def main():
         with rvd.open(HERE.parent.parent / "formats" / "vectors" / "valid" / f"{name}.rvd") as file:
             model = Model(file, opset).proto()
         onnx.checker.check_model(model, full_check=True)
-        path = HERE / "ONNX" / f"{name}-{opset}.onnx"
+        path = HERE / "ONNXVectors" / f"{name}-{opset}.onnx"
         path.write_bytes(model.SerializeToString())
         onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         print(path.name, path.stat().st_size)

@@ -47,7 +47,7 @@ import Testing
   func `a network is written as ONNX's own library writes it`(name: String) throws {
     let parts = name.split(separator: "-")
     let model = try Self.vector(String(parts[0]))
-    let expected = try Fixtures.bytes("ONNX/\(name).onnx")
+    let expected = try Fixtures.bytes("ONNXVectors/\(name).onnx")
     for threads in [Threads(1), Threads(3)] {
       let (bytes, summary) = try write(model, Self.options(Int(parts[1])!), threads: threads)
       #expect(bytes == expected)
@@ -80,7 +80,7 @@ import Testing
     var options = Self.options()
     options.batch = 300
     let (fixed, _) = try write(Self.vector("chain"), options)
-    let any = try Fixtures.bytes("ONNX/chain-13.onnx")
+    let any = try Fixtures.bytes("ONNXVectors/chain-13.onnx")
     // A dimension: of a field of text, 0x12 0x01 "N"; or of a number, 0x08 and 300 as a varint.
     #expect(occurrences(of: [0x0A, 0x03, 0x12, 0x01, 0x4E], in: any) == 2)
     #expect(occurrences(of: [0x0A, 0x03, 0x08, 0xAC, 0x02], in: fixed) == 2)

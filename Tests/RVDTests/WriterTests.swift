@@ -163,8 +163,8 @@ import Testing
     addNode("graph[0].stride: expected two numbers from 1 to 2^31 - 1, found [0, 1]") {
       $0.attributes[0] = [0, 1]
     }
-    try add("graph[1].inputs: expected N x C data, found N x 4 x H x W") {
-      $0.tensors.append(try zeros("w", [2, 4]))
+    try add("graph[1].weight: expected a matrix for 4 channels, found 2x3") {
+      $0.tensors.append(try zeros("w", [2, 3]))
       $0.description.graph?.linear(1, weight: 2, bias: 1)
     }
     add("graph[0].op: expected a later node that takes its result, found none") {

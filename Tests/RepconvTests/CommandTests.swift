@@ -498,6 +498,12 @@ import Topologies
       (["verify", "a", "b", "--seed", "9007199254740992"], 64),
       (["eval", "a", "b", "--at-least", "0.95"], 64),
       (["export", "a.pth"], 64), (["export", "a.pth", "b.pth", "--to", "zip"], 64),
+      (["quantize", "a.pth", "b.onnx"], 64), (["insert-bn", "a.pth", "b.pth"], 64),
+      (["quantize", "a.pth", "b.onnx", "--calibrate", "c.npz", "--opset", "12"], 64),
+      (["quantize", "a.pth", "b.onnx", "--calibrate", "c.npz", "--for", "gpu"], 64),
+      (["quantize", "a.pth", "b.onnx", "--calibrate", "c.npz", "--keep-float", "-1"], 64),
+      (["quantize", "a.pth", "b.rvd", "--calibrate", "c.npz", "--for", "cpu"], 64),
+      (["quantize", "a.pth", "b.rvd", "--calibrate", "c.npz", "--per-tensor"], 64),
     ] as [([String], Int32)])
   func `usage has its own status`(arguments: [String], status: Int32) throws {
     let result = try Program.run(arguments, in: folder.path)
@@ -507,7 +513,7 @@ import Topologies
   }
 
   @Test func `every command's help has examples`() throws {
-    for command in ["import", "fuse", "export", "inspect", "dialects"] {
+    for command in ["import", "fuse", "quantize", "insert-bn", "export", "inspect", "dialects"] {
       #expect(try run(command, "--help").output.contains("repconv \(command)"), "\(command)")
     }
   }

@@ -46,7 +46,8 @@ import Topologies
 
   /// Files that are known very differently well.
   static let commands: [(String, [String], Int32)] = [
-    ("inspect", [train], 0),
+    ("inspect", [train], 0), ("inspect", [train, "--quantization"], 0),
+    ("quantize", [train, "q.onnx", "--calibrate", digits], 0),
     ("inspect", [Fixtures.path("Cases/no-blocks.pth")], 0),
     ("inspect", [Fixtures.path("PyTorch/plain-swin-style.pth")], 0),
     ("inspect", [Fixtures.path("Cases/one-block.pkl")], 0),

@@ -70,10 +70,6 @@ import Testing
         "repconv: error: \(train): it is in train form, not in deploy form.\n  'repconv fuse' makes one of it; or leave --form out.\n"
       ),
       (
-        ["fuse", train, "x.onnx", "--verify"], 2,
-        "repconv: error: x.onnx: repconv writes ONNX, but does not read it, so what was written cannot be proven.\n  Leave --verify out; or fuse to an .rvd with it, and 'repconv export' that as ONNX.\n"
-      ),
-      (
         ["fuse", train, "x.rvd", "--opset", "13"], 2,
         "repconv: error: x.rvd: RVD 1 has neither operators of a version nor a number of images to choose.\n  --opset and --batch are for .onnx: leave them out.\n"
       ),

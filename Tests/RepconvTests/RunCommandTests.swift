@@ -151,7 +151,7 @@ import Testing
         "eval", train, Fixtures.path("Digits"), "--size", "32", "--json", "--at-least", "97.5"))
     let evaluation = try #require(object["evaluation"] as? [String: Any])
     #expect(evaluation["top1Right"] as? Int == 39 && evaluation["top5Right"] as? Int == 40)
-    #expect(evaluation["top1"] as? Double == 0.975)
+    #expect(evaluation["top1"] as? Double == 97.5)
     let gated = try run(
       "eval", train, Fixtures.path("Digits"), "--size", "32", "--at-least", "97.6")
     #expect(gated.status == 1)

@@ -142,15 +142,20 @@ struct ONNXLayers {
 
   /// The linear parts, each as large as it can be, in the order of their last nodes.
   ///
-  /// - Parameter joins: whether layers side by side that are added are one.
-  func layers(joining joins: Bool) throws -> [ONNXLayer] {
+  /// - Parameters:
+  ///   - joins: whether layers side by side that are added are one.
+  ///   - absorbs: whether factors, constants and BatchNorms around a layer are part of it.
+  func layers(joining joins: Bool, absorbing absorbs: Bool = true) throws -> [ONNXLayer] {
     var regions: [String: [Region]] = [:]
     var order: [String: Int] = [:]
     for (index, node) in file.nodes.enumerated() {
       for output in node.outputs where !output.isEmpty { order[output] = index }
       guard let output = node.outputs.first, origins[output] == nil else { continue }
-      regions[output] = try self.regions(of: node, index, regions, order, joins: joins)
-        .filter { $0.nodes.count <= ONNXLayers.maximumNodes }
+      regions[output] =
+        absorbs
+        ? try self.regions(of: node, index, regions, order, joins: joins)
+          .filter { $0.nodes.count <= ONNXLayers.maximumNodes }
+        : try convolution(node, index).map { [$0.1] } ?? []
     }
     // The largest first; what is in one is in no other.
     var layers: [(last: Int, ONNXLayer)] = []

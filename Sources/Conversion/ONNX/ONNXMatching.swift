@@ -32,6 +32,9 @@ struct ONNXMatching {
     /// Of a layer that is no block.
     var tensor: Tensor?
     var hasBias = true
+
+    /// What its weights should be, as a kernel.
+    var numbers: any NumberSource { kernel.map { FusedWeights($0) } ?? tensor!.asKernel }
   }
 
   /// - Throws: `ReadError`.
@@ -41,16 +44,25 @@ struct ONNXMatching {
     let isKnown = (try? plan.structure.get()) != nil
     let alone = try parts.layers(joining: false)
     let joined = try parts.layers(joining: true)
+    let bare = try parts.layers(joining: false, absorbing: false)
     var found: [ONNXLayer?]
     var isByOrder = true
     let shapes = expected.map(\.shape)
-    if isKnown, alone.map(\.shape) == shapes {
+    if isKnown, bare.map(\.shape) == shapes {
+      found = try zip(expected, bare).map { expected, layer in
+        // What stands behind it may be part of it, or the next of the network's own layers.
+        let around = alone.filter {
+          !$0.nodes.isDisjoint(with: layer.nodes) && $0.shape == layer.shape
+        }
+        return try ONNXMatching.nearest(to: expected, [layer] + around)
+      }
+    } else if isKnown, alone.map(\.shape) == shapes {
       found = alone
     } else if isKnown, joined.map(\.shape) == shapes {
       found = joined
     } else {
       isByOrder = false
-      found = try ONNXMatching.byValue(expected, joined + alone)
+      found = try ONNXMatching.byValue(expected, joined + alone + bare)
     }
 
     var parameters: [(role: Role, name: String, tensor: Tensor)] = []
@@ -61,6 +73,7 @@ struct ONNXMatching {
       // Of a layer outside the blocks, an exporter may have folded the BatchNorm behind it.
       if expected.kernel == nil, !expected.hasBias, layer.biasName != "no bias" || !layer.isStored {
         folded.insert(expected.name)
+        notCompared.append(expected.name)
         continue
       }
       func add(_ role: Role, _ name: String, _ tensor: Tensor, _ sizes: StoredSteps?) {
@@ -72,9 +85,11 @@ struct ONNXMatching {
         steps[role] = sizes
       }
       var weight = layer.weight
-      if let tensor = expected.tensor, tensor.shape.rank == 2 {
-        weight = weight.reshaped(to: tensor.shape)
-      }
+      let isMatrix =
+        if case .block(let block, _) = expected.weight { block.family.hasMatrices } else {
+          expected.tensor?.shape.rank == 2
+        }
+      if isMatrix { weight = weight.reshaped(to: Shape(Array(expected.shape.dimensions[..<2]))) }
       add(expected.weight, layer.weightName, weight, layer.weightSteps)
       if expected.hasBias {
         add(expected.bias, layer.biasName, layer.bias, layer.biasSteps)
@@ -82,16 +97,23 @@ struct ONNXMatching {
     }
     let layers = Set(expected.flatMap { [$0.weight, $0.bias] })
     for case .pass(let parameter) in plan.steps where !layers.contains(parameter.role) {
-      if let other = try parts.constants.constant(parameter.originalName),
-        other.tensor.shape.elementCount == parameter.tensor.shape.elementCount
-      {
+      // Under the name that it has there, or that of the family's first project.
+      var names = [parameter.originalName]
+      if case .other(let name) = parameter.role { names.append(name) }
+      let other = try names.lazy.compactMap { try parts.constants.constant($0) }.first {
+        $0.tensor.shape.elementCount == parameter.tensor.shape.elementCount
+      }
+      if let other {
         parameters.append(
           (parameter.role, other.name, other.tensor.reshaped(to: parameter.tensor.shape)))
       } else {
         folded.insert(parameter.originalName)
+        // Of these a graph has none.
+        if !parameter.originalName.hasSuffix(".num_batches_tracked") {
+          notCompared.append(parameter.originalName)
+        }
       }
     }
-    notCompared = folded.sorted()
     network = Network(
       deployFormOf: plan.network, path: file.location.path, parameters: parameters,
       stateDict: checkpoint.stateDicts.first ?? StateDict(tensors: []))
@@ -117,7 +139,7 @@ struct ONNXMatching {
             smallest: steps.sizes.min()!, largest: steps.sizes.max()!)
         }
       },
-      notCompared: notCompared, notRun: ONNXMatching.problem(of: file),
+      notCompared: notCompared.sorted(), notRun: ONNXMatching.problem(of: file),
       unexpected: alone.filter { $0.nodes.isDisjoint(with: nodes) }.map(\.weightName))
   }
 
@@ -133,7 +155,7 @@ struct ONNXMatching {
           bias: .block(block.address, .fused(.bias)), shape: block.kernel.shape,
           kernel: block.kernel)
       case .pass(let parameter):
-        guard let bias = parameter.role.biasOfWeight, parameter.tensor.isWeight,
+        guard let bias = parameter.role.biasBeside, parameter.tensor.isWeight,
           [2, 4].contains(parameter.tensor.shape.rank), parameter.tensor.shape.elementCount > 0
         else { return nil }
         return Expected(
@@ -144,33 +166,49 @@ struct ONNXMatching {
     }
   }
 
+  /// Rows that are compared: wrong ones are among few.
+  private static func rows(_ numbers: any NumberSource, _ shape: Shape) throws(ReadError)
+    -> [Double]
+  {
+    let length = shape.elementCount / shape[0]
+    var workspace = Workspace()
+    var result: [Double] = []
+    for row in Set([0, shape[0] / 2, shape[0] - 1]).sorted() {
+      try numbers.compute(row * length..<(row + 1) * length, workspace: &workspace)
+      result += workspace.doubles.prefix(length)
+    }
+    return result
+  }
+
+  /// The squares of differences, of those of what is wanted.
+  private static func distance(_ wanted: [Double], _ found: [Double]) -> Double {
+    let size = wanted.reduce(0) { $0 + $1 * $1 }
+    let distance = zip(wanted, found).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+    return size > 0 ? distance / size : distance
+  }
+
+  /// The one of these whose values are nearest to what they should be; the last of several, which
+  /// has all that stands around.
+  private static func nearest(to expected: Expected, _ layers: [ONNXLayer]) throws -> ONNXLayer {
+    guard layers.count > 1 else { return layers[0] }
+    let wanted = try rows(expected.numbers, expected.shape)
+    let distances = try layers.map { distance(wanted, try rows($0.weight, $0.shape)) }
+    return layers[distances.lastIndex(of: distances.min()!)!]
+  }
+
   /// Of layers of one shape, those whose values are nearest to what they should be; what is not near
   /// anything, in the order of the graph.
   private static func byValue(
     _ expected: [Expected], _ layers: [ONNXLayer]
   ) throws -> [ONNXLayer?] {
-    /// Rows that are compared: wrong ones are among few.
-    func rows(_ numbers: any NumberSource, _ shape: Shape) throws(ReadError) -> [Double] {
-      let length = shape.elementCount / shape[0]
-      var workspace = Workspace()
-      var result: [Double] = []
-      for row in Set([0, shape[0] / 2, shape[0] - 1]).sorted() {
-        try numbers.compute(row * length..<(row + 1) * length, workspace: &workspace)
-        result += workspace.doubles.prefix(length)
-      }
-      return result
-    }
     let found = try layers.map { try rows($0.weight, $0.shape) }
     var pairs: [(distance: Double, expected: Int, layer: Int)] = []
     for (index, item) in expected.enumerated() {
       let alike = layers.indices.filter { layers[$0].shape == item.shape }
       guard !alike.isEmpty else { continue }
-      let numbers: any NumberSource = item.kernel.map { FusedWeights($0) } ?? item.tensor!.asKernel
-      let wanted = try rows(numbers, item.shape)
-      let size = wanted.reduce(0) { $0 + $1 * $1 }
+      let wanted = try rows(item.numbers, item.shape)
       for layer in alike {
-        let distance = zip(wanted, found[layer]).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-        pairs.append((size > 0 ? distance / size : distance, index, layer))
+        pairs.append((distance(wanted, found[layer]), index, layer))
       }
     }
     pairs.sort { ($0.distance, $0.expected, $0.layer) < ($1.distance, $1.expected, $1.layer) }
@@ -210,5 +248,15 @@ struct ONNXMatching {
       counts[node.operation, default: 0] += 1
     }
     return counts.sorted { $0.key < $1.key }.map { "\($1) \($0)" }
+  }
+}
+
+extension Role {
+  /// That of the bias of a layer whose weight has this one; also of layers outside the blocks, by their
+  /// names.
+  fileprivate var biasBeside: Role? {
+    let weight = ".\(Part.weight.rawValue)"
+    guard case .other(let name) = self, name.hasSuffix(weight) else { return biasOfWeight }
+    return .other(name: name.dropLast(weight.count) + ".\(Part.bias.rawValue)")
   }
 }

@@ -47,6 +47,11 @@ public struct FileSummary: Encodable, Sendable {
     case notes, damage
   }
 
+  /// What is to be said of a file whose blocks were found.
+  package init(of checkpoint: Checkpoint, _ network: Network) {
+    self.init(checkpoint, network, tensors: [])
+  }
+
   init(_ checkpoint: Checkpoint, _ network: Network?, tensors: [NamedTensor]) {
     path = checkpoint.path
     container = checkpoint.container
@@ -64,7 +69,7 @@ public struct FileSummary: Encodable, Sendable {
     } catch {
       deviation = error
       if !error.isForeign {
-        notes.append(.damaged(family: network!.dialect.family.name, reason: error.reason))
+        notes.append(.damaged(reason: error.reason))
       }
     }
     let kernels = network?.parameters.filter { parameter in

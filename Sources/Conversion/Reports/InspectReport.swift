@@ -121,6 +121,8 @@ public struct InspectReport: Encodable, Sendable {
   public var unknown: [UnknownTensors]
   /// Those of `stateDict`, in the file's order.
   public var tensors: [TensorSummary]
+  /// How weights take int8, if it was asked for.
+  public var quantization: [WeightSurvey]?
 
   /// The keys of the file, and these.
   public func encode(to encoder: any Encoder) throws {
@@ -134,6 +136,7 @@ public struct InspectReport: Encodable, Sendable {
       "content": contentDigest,
       "provenance": provenance, "stateDict": stateDict, "stateDicts": stateDicts,
       "globals": globals, "ignored": ignored, "unknown": unknown, "tensors": tensors,
+      "quantization": quantization,
     ])
   }
 }
