@@ -20,6 +20,8 @@ let package = Package(
     .library(name: "CheckpointFiles", targets: ["CheckpointFiles"]),
     .library(name: "RVD", targets: ["RVD"]),
     .library(name: "ONNX", targets: ["ONNX"]),
+    .library(name: "CoreML", targets: ["CoreML"]),
+    .library(name: "NCNN", targets: ["NCNN"]),
     .library(name: "Blocks", targets: ["Blocks"]),
     .library(name: "Naming", targets: ["Naming"]),
     .library(name: "Topologies", targets: ["Topologies"]),
@@ -73,6 +75,7 @@ let package = Package(
       name: "Tensors", dependencies: ["Checksums", "CPartialFiles", "CPreallocation", "CThreads"],
       swiftSettings: settings),
     .target(name: "JSON", dependencies: ["Tensors"], swiftSettings: settings),
+    .target(name: "Protobuf", swiftSettings: settings),
     .target(name: "Graphs", dependencies: ["Tensors"], swiftSettings: settings),
     .target(name: "Checkpoints", dependencies: ["Graphs", "Tensors"], swiftSettings: settings),
     .target(
@@ -80,8 +83,15 @@ let package = Package(
       dependencies: ["Checkpoints", "Checksums", "Graphs", "JSON", "Tensors", "CZstd"],
       swiftSettings: settings),
     .target(
-      name: "ONNX", dependencies: ["Checkpoints", "Checksums", "Graphs", "RVD", "Tensors"],
+      name: "ONNX",
+      dependencies: ["Checkpoints", "Checksums", "Graphs", "Protobuf", "RVD", "Tensors"],
       swiftSettings: settings),
+    .target(
+      name: "CoreML",
+      dependencies: ["Checkpoints", "Checksums", "Graphs", "Protobuf", "RVD", "Tensors"],
+      swiftSettings: settings),
+    .target(
+      name: "NCNN", dependencies: ["Checkpoints", "Graphs", "Tensors"], swiftSettings: settings),
     .target(name: "HDF5", dependencies: ["Tensors", "CDeflate"], swiftSettings: settings),
     .target(name: "Pickle", dependencies: ["Tensors"], swiftSettings: settings),
     .target(
@@ -108,8 +118,8 @@ let package = Package(
     .target(
       name: "Conversion",
       dependencies: [
-        "Blocks", "CheckpointFiles", "Checkpoints", "Checksums", "Graphs", "JSON", "Naming",
-        "ONNX", "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
+        "Blocks", "CheckpointFiles", "Checkpoints", "Checksums", "CoreML", "Graphs", "JSON",
+        "NCNN", "Naming", "ONNX", "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
       ],
       swiftSettings: settings),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
@@ -164,6 +174,15 @@ let package = Package(
     .testTarget(
       name: "ONNXTests",
       dependencies: ["Checkpoints", "Graphs", "ONNX", "RVD", "Tensors", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(name: "ProtobufTests", dependencies: ["Protobuf"], swiftSettings: settings),
+    .testTarget(
+      name: "CoreMLTests",
+      dependencies: ["Checkpoints", "CoreML", "Graphs", "RVD", "Tensors", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "NCNNTests",
+      dependencies: ["Checkpoints", "Graphs", "NCNN", "RVD", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "HDF5Tests", dependencies: ["HDF5", "Tensors", "TestSupport"], swiftSettings: settings),

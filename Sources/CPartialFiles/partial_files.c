@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -56,10 +57,15 @@ void partial_forget(int place) {
 }
 
 static void clean(int number) {
+  char *taken[PLACES];
   for (int place = 0; place < PLACES; place++) {
     // Not freed: that is no function for a signal handler, and the process ends.
-    char *name = atomic_exchange(&names[place], NULL);
-    if (name) unlink(name);
+    taken[place] = atomic_exchange(&names[place], NULL);
+    if (taken[place]) unlink(taken[place]);
+  }
+  // Folders were remembered before those in them.
+  for (int place = PLACES - 1; place >= 0; place--) {
+    if (taken[place]) rmdir(taken[place]);
   }
   // The handler is gone already (SA_RESETHAND); the signal ends the process when this one returns.
   raise(number);
@@ -79,8 +85,18 @@ void partial_clean_on_signals(void) {
 
 void partial_lock(int descriptor) { (void)flock(descriptor, LOCK_EX | LOCK_NB); }
 
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place) {
+  (void)status, (void)type, (void)place;
+  return remove(path);
+}
+
+int partial_remove(const char *path) { return nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS); }
+
 int partial_is_abandoned(const char *path) {
   int descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor < 0 && errno == EISDIR) {
+    descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY);
+  }
   if (descriptor < 0) return 0;
   int isFree = flock(descriptor, LOCK_EX | LOCK_NB) == 0;
   close(descriptor);

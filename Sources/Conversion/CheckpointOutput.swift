@@ -17,9 +17,9 @@ package func writeCheckpoint(
   try result.requireUniqueNames(path: output)
   var summary = OutputSummary(
     path: output, format: format.title, dialect: names.name, tensors: result.count)
-  let file = try OutputFile(path: output, from: source, options)
   let model = DeployModel(tensors: result, ModelDescription())
-  _ = try format.write(model, of: nil, to: file, options, imageSize: 0)
+  let (file, _) = try format.write(
+    model, to: output, from: source, recordsSource: false, options, imageSize: 0)
   try verifySources(of: tensors)
   try file.commit(sync: options.sync)
   summary.byteCount = file.count

@@ -96,7 +96,7 @@ extension ConversionError: CustomStringConvertible {
     case .notCompressible(let path, let format, let known):
       "\(path): \(format) is not compressed.\n  Formats that can be: \(known.joined(separator: ", "))."
     case .noOperators(let path, let format, let known):
-      "\(path): \(format) has no operators of a version, and takes any number of images.\n  Formats that have: \(known.joined(separator: ", "))."
+      "\(path): \(format) has neither operators of a version nor a number of images to choose.\n  Formats that have: \(known.joined(separator: ", "))."
     case .noGraph(let path, let format, let reason):
       "\(path): a file of \(format) says how a network computes, which is not known of this one: \(reason).\n  Write a format that holds tensors alone."
     case .otherForm(let path, let asked, let found):

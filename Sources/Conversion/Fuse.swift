@@ -142,14 +142,13 @@ package func fuse(
   try model.tensors.requireUniqueNames(path: output)
   if options.isDryRun { return report }
 
-  let file = try OutputFile(path: output, from: source, options.writing)
-  let written = try format.write(
-    model, of: options.writing.recordsSourceDigest ? source : nil, to: file, options.writing,
-    imageSize: imageSize(options.input, model, of: structure?.description))
+  let (file, written) = try format.write(
+    model, to: output, from: source, recordsSource: options.writing.recordsSourceDigest,
+    options.writing, imageSize: imageSize(options.input, model, of: structure?.description))
   report.output.take(written, options.writing)
   try verifySources(of: network.parameters.map(\.tensor))
   try watch.requireValues(as: type.format, path: source)
-  if options.isVerified, file.companion != nil {
+  if options.isVerified, written?.externalData != nil {
     // The file names the other one, which is not there yet.
     throw ConversionError.notReadable(path: output, format: "\(format.title) in two files")
   }
@@ -165,7 +164,7 @@ package func fuse(
 
 /// Compares a complete file with what `plan` should have made, value by value.
 private func verifyWritten(
-  _ file: OutputFile, of source: Checkpoint, names: Dialect, _ plan: FusionPlan,
+  _ file: any Output, of source: Checkpoint, names: Dialect, _ plan: FusionPlan,
   _ options: FuseOptions
 ) throws -> Verification {
   var reading = ReadingOptions()

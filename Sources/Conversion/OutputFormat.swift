@@ -1,6 +1,8 @@
 internal import Blocks
 internal import CheckpointFiles
 internal import Checkpoints
+internal import CoreML
+internal import NCNN
 public import Naming
 internal import ONNX
 internal import RVD
@@ -22,9 +24,11 @@ public struct OutputFormat: Sendable {
   var hasSteps = false
   /// Whether it can be compressed.
   var isCompressible = false
-  /// Whether it is a graph of ONNX's operations: of networks that are known as a whole, in either form, with
-  /// the tensors that these take.
+  /// Whether it is a graph of a runtime's operations: of networks that are known as a whole, in either form,
+  /// with the tensors that these take.
   public var isGraph = false
+  /// Whether the version of its operations, and how many images it takes at a time, can be chosen.
+  var hasOperatorSets = false
   /// Whether what was written can be read.
   public var isReadable = true
   /// What of the tensors it has no place for.
@@ -42,11 +46,21 @@ public struct OutputFormat: Sendable {
         DeployModel, OutputFile, WritingOptions, _ imageSize: Int,
         _ sourceSHA256: (@Sendable () throws -> String)?
       ) throws -> WrittenModel)
+    /// Likewise, as a folder that has a file of the name `marker`.
+    case folder(
+      marker: String,
+      @Sendable (
+        DeployModel, OutputFolder, WritingOptions, _ imageSize: Int,
+        _ sourceSHA256: (@Sendable () throws -> String)?
+      ) throws -> WrittenModel)
+    /// Holds a network's graph and tensors, and nothing that is known of it beside.
+    case network(
+      @Sendable (DeployModel, OutputFile, WritingOptions, _ imageSize: Int) throws -> WrittenModel)
   }
 
   /// Every format that can be written. To add one, write its writer and name it here.
   public static let all: [OutputFormat] = [
-    .rvd, .pyTorch, .safetensors, .npz, .hdf5, .megEngine, .wts, .onnx,
+    .rvd, .pyTorch, .safetensors, .npz, .hdf5, .megEngine, .wts, .onnx, .coreML, .ncnn,
   ]
 
   /// The deploy format of this project.
@@ -62,6 +76,7 @@ public struct OutputFormat: Sendable {
   /// For runtimes.
   public static let onnx = OutputFormat(
     fileExtension: ".onnx", title: "ONNX", isForDeploy: true, hasSteps: true, isGraph: true,
+    hasOperatorSets: true,
     writer: .deployModel { model, file, options, imageSize, sourceSHA256 in
       var onnx = ONNXOptions(
         imageSize: (imageSize, imageSize), producer: ("repconv", repconvVersion))
@@ -71,6 +86,29 @@ public struct OutputFormat: Sendable {
       return WrittenModel(
         try ONNXWriter.write(
           model, to: file, options: onnx, threads: options.threads, sourceSHA256: sourceSHA256))
+    })
+
+  /// A package with an ML Program, for Apple's systems.
+  public static let coreML = OutputFormat(
+    fileExtension: ".mlpackage", title: "Core ML", isForDeploy: true, hasSteps: true,
+    isGraph: true, isReadable: false,
+    writer: .folder(marker: CoreMLWriter.manifestName) {
+      model, folder, options, imageSize, sourceSHA256 in
+      let summary = try CoreMLWriter.write(
+        model, to: folder, imageSize: (imageSize, imageSize), threads: options.threads,
+        sourceSHA256: sourceSHA256)
+      return WrittenModel(contentSHA256: summary.contentSHA256, files: folder.summaries)
+    })
+
+  /// Layers as text; the weights are in a second file, `.bin`.
+  public static let ncnn = OutputFormat(
+    fileExtension: ".param", title: "ncnn", isForDeploy: true, isGraph: true, isReadable: false,
+    writer: .network { model, file, options, imageSize in
+      let summary = try NCNNWriter.write(
+        model, to: file, imageSize: (imageSize, imageSize), threads: options.threads)
+      return WrittenModel(
+        externalData: OutputSummary.PartialFile(
+          path: summary.weightsPath, byteCount: summary.weightsByteCount))
     })
 
   /// A plain state dict, and beside it what PyTorch takes no notice of.
@@ -147,12 +185,18 @@ public struct OutputFormat: Sendable {
 
   /// Whether tensors get the shapes of a dialect, too. A deploy model has its own.
   var isShaped: Bool {
-    if case .deployModel = writer { false } else { true }
+    switch writer {
+    case .tensors, .describedTensors: true
+    case .deployModel, .folder, .network: false
+    }
   }
 
   /// Whether it has a place for what is known of a network beside its graph.
   var isDescribed: Bool {
-    if case .tensors = writer { false } else { true }
+    switch writer {
+    case .tensors, .network: false
+    case .describedTensors, .deployModel, .folder: true
+    }
   }
 
   /// - Throws: `ConversionError.unknownExtension`.
@@ -176,45 +220,72 @@ public struct OutputFormat: Sendable {
         path: path, format: title,
         known: OutputFormat.all.filter(\.isCompressible).map(\.fileExtension))
     }
-    if options.operatorSet != nil || options.batch != nil, !isGraph {
+    if options.operatorSet != nil || options.batch != nil, !hasOperatorSets {
       throw .noOperators(
         path: path, format: title,
-        known: OutputFormat.all.filter(\.isGraph).map(\.fileExtension))
+        known: OutputFormat.all.filter(\.hasOperatorSets).map(\.fileExtension))
     }
   }
 
-  /// Writes the model, or as much of it as the format holds, and returns what is known of the file, if
-  /// the format tells it.
+  /// Writes the model, or as much of it as the format holds, and returns the output, which the caller
+  /// commits, and what is known of it, if the format tells it.
   ///
   /// - Parameters:
-  ///   - source: the file whose digest is to be stored, if the format does that; read once more for it, at
-  ///     the same time.
+  ///   - path: where to.
+  ///   - source: what it is made from.
+  ///   - recordsSource: whether the digest of `source` is to be stored, if the format does that; it is read
+  ///     once more for it, at the same time.
   ///   - imageSize: height and width of the network's input.
   func write(
-    _ model: DeployModel, of source: String?, to file: OutputFile, _ options: WritingOptions,
-    imageSize: Int
-  ) throws -> WrittenModel? {
+    _ model: DeployModel, to path: String, from source: String, recordsSource: Bool,
+    _ options: WritingOptions, imageSize: Int
+  ) throws -> (output: any Output, written: WrittenModel?) {
+    let sourceSHA256 = recordsSource ? { @Sendable in try fileDigest(source) } : nil
+    func makeFile() throws(WriteError) -> OutputFile {
+      try OutputFile(path: path, from: source, options)
+    }
     switch writer {
     case .tensors(let write):
+      let file = try makeFile()
       try write(model.tensors, file, options.threads)
-      return nil
+      return (file, nil)
     case .describedTensors(let write):
+      let file = try makeFile()
       try write(model, file, options.threads)
-      return nil
+      return (file, nil)
     case .deployModel(let write):
-      let sourceSHA256 = source.map { source in { @Sendable in try fileDigest(source) } }
-      return try write(model, file, options, imageSize, sourceSHA256)
+      let file = try makeFile()
+      return (file, try write(model, file, options, imageSize, sourceSHA256))
+    case .network(let write):
+      let file = try makeFile()
+      return (file, try write(model, file, options, imageSize))
+    case .folder(let marker, let write):
+      let folder = try OutputFolder(
+        path: path, replace: options.replace, marker: marker, from: [source] + options.alsoRead)
+      folder.onWrite = options.progress
+      return (folder, try write(model, folder, options, imageSize, sourceSHA256))
     }
   }
 }
 
 /// What is known of a deploy file that was written.
 struct WrittenModel {
-  var contentSHA256: String
+  var contentSHA256: String?
   /// What the tensors take in a compressed file, of what they take as they are.
   var compressionRatio: Double?
   /// A file that belongs to it.
-  var externalData: OutputSummary.ExternalData?
+  var externalData: OutputSummary.PartialFile?
+  /// What a folder consists of.
+  var files: [OutputSummary.PartialFile]?
+
+  init(
+    contentSHA256: String? = nil, externalData: OutputSummary.PartialFile? = nil,
+    files: [OutputSummary.PartialFile]? = nil
+  ) {
+    self.contentSHA256 = contentSHA256
+    self.externalData = externalData
+    self.files = files
+  }
 
   init(_ summary: RVDSummary, _ compression: Compression?) {
     contentSHA256 = summary.contentSHA256
@@ -227,7 +298,7 @@ struct WrittenModel {
   init(_ summary: ONNXWriter.Summary) {
     contentSHA256 = summary.contentSHA256
     externalData = summary.externalData.map {
-      OutputSummary.ExternalData(path: $0.path, byteCount: $0.byteCount)
+      OutputSummary.PartialFile(path: $0.path, byteCount: $0.byteCount)
     }
   }
 }
@@ -238,5 +309,12 @@ extension OutputFile {
   {
     try self.init(path: path, replace: options.replace, from: [source] + options.alsoRead)
     onWrite = options.progress
+  }
+}
+
+extension OutputFolder {
+  /// Its files, in the order in which they were made.
+  fileprivate var summaries: [OutputSummary.PartialFile] {
+    files.map { OutputSummary.PartialFile(path: "\(path)/\($0.name)", byteCount: $0.file.count) }
   }
 }

@@ -278,10 +278,10 @@ func write(
   if model.description.provenance == nil, !format.isShaped {
     model.description.provenance = Provenance(fusedElsewhere: checkpoint, dialect)
   }
-  let file = try OutputFile(path: report.output.path, from: checkpoint.path, options.writing)
-  let written = try format.write(
-    model, of: options.writing.recordsSourceDigest && !isKnown ? checkpoint.path : nil, to: file,
-    options.writing, imageSize: imageSize(options.input, model, of: architecture))
+  let (file, written) = try format.write(
+    model, to: report.output.path, from: checkpoint.path,
+    recordsSource: options.writing.recordsSourceDigest && !isKnown, options.writing,
+    imageSize: imageSize(options.input, model, of: architecture))
   report.output.take(written, options.writing)
   try verifySources(of: sources)
   try watch.requireValues(

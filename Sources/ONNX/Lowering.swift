@@ -58,9 +58,7 @@ struct Lowering {
   private var values: [String] = []
   /// Names of initializers, by the tensor and the shape that it has, and of constants by their number.
   private var initializers: [Use: String] = [:]
-  private var names: Set<String>
-  /// The next number to tell apart those that would be called the same.
-  private var numbers: [String: Int] = [:]
+  private var names: UniqueNames
   private(set) var node = Graph.Node(.flatten, inputs: [])
 
   enum Use: Hashable {
@@ -89,7 +87,7 @@ struct Lowering {
     self.elementType = elementType
     self.tensors = tensors
     self.shapes = shapes
-    names = Set(tensors.map(\.name))
+    names = UniqueNames(taken: tensors.map(\.name))
     result.input = name("input")
     let output = name("output")
     values.append(inSteps(result.input, of: Graph.input, owner: nil))
@@ -102,14 +100,7 @@ struct Lowering {
     result.nodes[result.nodes.count - 1].output = output
   }
 
-  private mutating func name(_ wanted: String) -> String {
-    var result = wanted
-    while !names.insert(result).inserted {
-      numbers[wanted, default: 0] += 1
-      result = "\(wanted)_\(numbers[wanted]!)"
-    }
-    return result
-  }
+  private mutating func name(_ wanted: String) -> String { names.next(wanted) }
 
   // MARK: What rows are made of
 

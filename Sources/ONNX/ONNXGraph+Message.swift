@@ -1,4 +1,5 @@
 internal import Graphs
+internal import Protobuf
 internal import Tensors
 
 extension ONNXGraph {

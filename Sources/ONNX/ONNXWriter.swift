@@ -1,6 +1,7 @@
 public import Checkpoints
 internal import Checksums
 internal import Graphs
+internal import Protobuf
 internal import RVD
 internal import Synchronization
 public import Tensors
@@ -175,40 +176,10 @@ private struct Network {
     func refuse(_ what: String, _ remedy: String) -> WriteError {
       .cannotExpress(path: path, what: what, remedy: remedy)
     }
-    try model.tensors.requireUniqueNames(path: path)
-    guard let graph = model.description.graph else {
-      throw refuse(
-        "an ONNX file says how tensors are used, which is not known of these",
-        "Write another format.")
-    }
-    let tensors = model.tensors
-    let (height, width) = options.imageSize
-    let shapes: [ValueShape]
-    do throws(GraphProblem) {
-      shapes = try graph.shapes(
-        ofInput: .map(
-          channels: model.description.input?.mean.count, height: height, width: width),
-        tensors: tensors.map {
-          TensorType($0.elementType, $0.shape, hasScales: $0.scales != nil)
-        })
-    } catch {
-      throw refuse(
-        "the network does not take images of \(height)x\(width): \(error)",
-        "Choose a size that it takes.")
-    }
-    guard let channels = shapes[0].channels else {
-      throw refuse(
-        "how many channels the images have is not known",
-        "Say what the network expects as input.")
-    }
+    let shapes = try model.shapes(ofImages: options.imageSize, for: "an ONNX file", path: path)
+    let elementType = try model.commonType(for: "ONNX", path: path)
+    let (graph, tensors) = (model.description.graph!, model.tensors)
     let used = Set(graph.nodes.flatMap(\.operands).compactMap(\.self)).sorted()
-    let types = Set(used.map { tensors[$0].scales == nil ? tensors[$0].elementType : .float32 })
-    guard types.count <= 1 else {
-      throw refuse(
-        "its tensors are \(types.map(\.rawValue).sorted().joined(separator: " and ")), and a network of ONNX computes in one type",
-        "Choose one type for all of them, such as float32.")
-    }
-    let elementType = types.first ?? .float32
     let version = options.operatorSet
     precondition(ONNXOptions.operatorSets.contains(version) && options.batch ?? 1 > 0)
     if let steps = used.first(where: { tensors[$0].scales != nil }),
@@ -226,7 +197,7 @@ private struct Network {
     }
     self.tensors = tensors
     self.elementType = elementType
-    input = .map(channels: channels, height: height, width: width)
+    input = shapes[0]
     output = shapes.last!
     self.graph =
       try Lowering(

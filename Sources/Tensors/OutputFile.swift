@@ -43,7 +43,7 @@ public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// What two names of one file have in common, links of either kind among them.
-private struct FileIdentity: Equatable {
+struct FileIdentity: Equatable {
   let device: dev_t
   let inode: ino_t
 
@@ -64,7 +64,7 @@ private struct FileIdentity: Equatable {
 ///
 /// `@unchecked Sendable`: `write` may be called from several threads at once, on parts of the file
 /// that do not overlap, and touches `written` alone, in turn; everything else belongs to one thread.
-public final class OutputFile: @unchecked Sendable {
+public final class OutputFile: Output, @unchecked Sendable {
   /// The name that it gets when it is committed.
   public let path: String
   /// Bytes appended or reserved so far.
@@ -172,13 +172,13 @@ public final class OutputFile: @unchecked Sendable {
 
   private static let partialSuffix = ".partial"
 
-  private static func temporarySibling(of path: String) -> String {
+  static func temporarySibling(of path: String) -> String {
     let (folder, name) = hiddenPrefix(of: path)
     return "\(folder)\(name)\(getpid())\(partialSuffix)"
   }
 
-  /// Removes hidden files of a target that no process is writing any more.
-  private static func removeAbandoned(of path: String) {
+  /// Removes hidden files and folders of a target that no process is writing any more.
+  static func removeAbandoned(of path: String) {
     let (folder, prefix) = hiddenPrefix(of: path)
     guard let entries = unsafe opendir(folder.isEmpty ? "." : folder) else { return }
     defer { unsafe closedir(entries) }
@@ -191,7 +191,7 @@ public final class OutputFile: @unchecked Sendable {
       guard name.hasPrefix(prefix), name.hasSuffix(partialSuffix), Int(number) != nil,
         unsafe partial_is_abandoned(folder + name) != 0
       else { continue }
-      unsafe unlink(folder + name)
+      unsafe partial_remove(folder + name)
     }
   }
 
@@ -202,13 +202,18 @@ public final class OutputFile: @unchecked Sendable {
   /// - Precondition: it has none yet.
   /// - Throws: `WriteError`, as for this one.
   public func makeCompanion(suffix: String) throws(WriteError) -> OutputFile {
+    try makeCompanion(path: path + suffix)
+  }
+
+  /// Likewise, of any name in the same folder.
+  public func makeCompanion(path: String) throws(WriteError) -> OutputFile {
     precondition(companion == nil)
     guard !isStream else {
       throw .cannotExpress(
         path: path, what: "it takes two files, which standard output is not",
         remedy: "Name a file to write.")
     }
-    let file = try OutputFile(path: path + suffix, replace: replaces, from: inputs)
+    let file = try OutputFile(path: path, replace: replaces, from: inputs)
     file.onWrite = onWrite
     companion = file
     return file
@@ -406,7 +411,10 @@ public final class OutputFile: @unchecked Sendable {
     discard()
   }
 
-  private func syncFolder() throws(WriteError) {
+  private func syncFolder() throws(WriteError) { try OutputFile.syncFolder(of: path) }
+
+  /// Flushes the folder that a file is in.
+  static func syncFolder(of path: String) throws(WriteError) {
     let cut = path.utf8.lastIndex(of: UInt8(ascii: "/"))
     let folder = cut.map { String(path[...$0]) } ?? "."
     let folderDescriptor = unsafe open(folder, O_RDONLY | O_CLOEXEC)

@@ -191,7 +191,9 @@ struct OutputOptions: ParsableArguments {
 
   @Flag(
     name: .customLong("no-source-digest"),
-    help: "Leave the input's SHA-256 out of an .rvd or .onnx; it takes a third of the time.")
+    help:
+      "Leave the input's SHA-256 out of an .rvd, .onnx or .mlpackage; it takes a third of the time."
+  )
   var leavesOutSourceDigest = false
 
   @Option(help: ArgumentHelp("Use at most this many threads (default: 4).", valueName: "n"))

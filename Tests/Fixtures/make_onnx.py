@@ -245,19 +245,23 @@ class Model:
         for node in self.manifest["graph"]:
             self.add(node)
         self.nodes[-1].output[0] = "output"
-        about = {key: value for key, value in self.manifest.items() if key not in ("tensors", "graph", "content")}
         model = onnx.ModelProto(
             ir_version=FORMAT_VERSIONS[self.opset], producer_name="make_onnx.py", producer_version="1",
             opset_import=[onnx.OperatorSetIdProto(version=self.opset)],
             graph=onnx.GraphProto(
-                node=self.nodes, name=about.get("architecture", "network"), initializer=self.initializers,
+                node=self.nodes, name=self.manifest.get("architecture", "network"), initializer=self.initializers,
                 input=[helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, *SIZE])]))
         model.graph.output.append(
             helper.make_tensor_value_info("output", TensorProto.FLOAT, ["N", *self.shape("output")]))
-        helper.set_model_props(model, {
-            "content_sha256": self.manifest["content"]["sha256"],
-            **({"repconv": canonical({**about, "version": 1})} if about else {})})
+        helper.set_model_props(model, about(self.file))
         return model
+
+
+def about(file):
+    """What is known of a network, as files of other formats say it."""
+    known = {key: value for key, value in file.manifest.items() if key not in ("tensors", "graph", "content")}
+    return {"content_sha256": file.manifest["content"]["sha256"],
+            **({"repconv": canonical({**known, "version": 1})} if known else {})}
 
 
 def canonical(value):

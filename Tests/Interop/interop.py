@@ -5,6 +5,7 @@ Needs NumPy only, so that every framework's environment can use it.
 import contextlib
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -165,7 +166,7 @@ class Checks:
         """A path in the temporary folder at which there is no file."""
         path = os.path.join(self.folder.name, name)
         if os.path.exists(path):
-            os.remove(path)
+            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
         return path
 
     @contextlib.contextmanager

@@ -404,11 +404,11 @@ import Testing
     arguments: [
       (
         ["export", one, "x.bin"], 2,
-        "repconv: error: x.bin: no format that can be written has this extension.\n  Use one of .rvd, .pth, .safetensors, .npz, .h5, .pkl, .wts, .onnx, or name the format with --to.\n"
+        "repconv: error: x.bin: no format that can be written has this extension.\n  Use one of .rvd, .pth, .safetensors, .npz, .h5, .pkl, .wts, .onnx, .mlpackage, .param, or name the format with --to.\n"
       ),
       (
         ["export", one, "x.bin", "--to", "coreml"], 64,
-        "Error: --to takes one of rvd, pth, safetensors, npz, h5, pkl, wts, onnx, not 'coreml'.\n"
+        "Error: --to takes one of rvd, pth, safetensors, npz, h5, pkl, wts, onnx, mlpackage, param, not 'coreml'.\n"
       ),
       (
         ["export", one, "x.wts"], 2,

@@ -71,7 +71,7 @@ import Testing
       ),
       (
         ["fuse", train, "x.rvd", "--opset", "13"], 2,
-        "repconv: error: x.rvd: RVD 1 has no operators of a version, and takes any number of images.\n  --opset and --batch are for .onnx: leave them out.\n"
+        "repconv: error: x.rvd: RVD 1 has neither operators of a version nor a number of images to choose.\n  --opset and --batch are for .onnx: leave them out.\n"
       ),
       (
         ["fuse", train, "x.onnx", "--dtype", "int8", "--opset", "12"], 2,

@@ -66,7 +66,7 @@ import Testing
     ),
     (
       ["fuse", plain, "b.txt"],
-      "Use one of .rvd, .pth, .safetensors, .npz, .h5, .pkl, .wts, .onnx, or name the format with --to."
+      "Use one of .rvd, .pth, .safetensors, .npz, .h5, .pkl, .wts, .onnx, .mlpackage, .param, or name the format with --to."
     ),
     (["fuse", plain, "a.rvd"], "Use --force to replace it."),
   ])

@@ -10,7 +10,7 @@ int partial_open_unnamed(const char *folder, mode_t mode);
 /// Gives such a file a name, which must not be taken. Returns 0, or -1 with `errno`.
 int partial_link(int descriptor, const char *path);
 
-/// Remembers the name of a file that is not complete, to be removed if a signal ends the process.
+/// Remembers the name of a file that is not complete, or of a folder that is to be empty by then, to be removed if a signal ends the process.
 /// Returns what to forget it by; -1 if there is no place left.
 int partial_remember(const char *path);
 
@@ -21,7 +21,10 @@ void partial_forget(int place);
 /// before they end the process as they would have.
 void partial_clean_on_signals(void);
 
-/// Whether no process holds the lock on a file, which is taken for as long as the file is written.
+/// Removes a file, or a folder with all that is in it. Returns 0, or -1 with `errno`.
+int partial_remove(const char *path);
+
+/// Whether no process holds the lock on a file or folder, which is taken for as long as the file is written.
 int partial_is_abandoned(const char *path);
 
 /// Takes that lock, as far as the file system has any.

@@ -127,11 +127,13 @@ public struct OutputSummary: Encodable, Sendable {
   /// What the tensors take in a compressed file, of what they take as they are.
   public var compressionRatio: Double?
   /// The second file, if what was written is in two.
-  public var externalData: ExternalData?
+  public var externalData: PartialFile?
+  /// What was written if it is a folder.
+  public var files: [PartialFile]?
 
-  /// A file that a file of tensors refers to.
-  public struct ExternalData: Encodable, Sendable {
-    /// Beside the file that refers to it.
+  /// One of the files that the output consists of.
+  public struct PartialFile: Encodable, Sendable {
+    /// Beside the output, or in it.
     public var path: String
     /// Bytes of it.
     public var byteCount: Int
@@ -147,7 +149,7 @@ public struct OutputSummary: Encodable, Sendable {
     case format, dialect, tensors
     case byteCount = "bytes"
     case contentDigest = "content"
-    case compression, compressionRatio, externalData
+    case compression, compressionRatio, externalData, files
   }
 
   /// Takes over what is known of the file, if its format tells it.
@@ -157,5 +159,6 @@ public struct OutputSummary: Encodable, Sendable {
     compression = options.compression
     compressionRatio = written.compressionRatio
     externalData = written.externalData
+    files = written.files
   }
 }

@@ -4,27 +4,36 @@
 /// first, with the highest bit set in all bytes but the last.
 ///
 ///     wire type 0    a varint; negative numbers take ten bytes
-///     wire type 2    a length and as many bytes: text, bytes, another message
+///     wire type 2    a length and as many bytes: text, bytes, another message, numbers one after the other
 ///     wire type 5    four bytes, little-endian: float
 ///
 /// What a field of bytes holds may be left out: it is a *gap*, to be filled in the file. So the length of
 /// a message is known before what takes most of it is, which never is in memory.
-struct Message {
+package struct Message {
   /// Bytes that are put in later.
-  struct Gap: Equatable {
+  package struct Gap: Equatable {
     /// Of `bytes`, those before it.
-    var position: Int
-    var byteCount: Int
+    package var position: Int
+    package var byteCount: Int
     /// What it is to be filled with, in the numbering of whoever left it.
-    var content: Int
+    package var content: Int
+
+    package init(position: Int, byteCount: Int, content: Int) {
+      self.position = position
+      self.byteCount = byteCount
+      self.content = content
+    }
   }
 
   /// All but what is in gaps.
-  private(set) var bytes: [UInt8] = []
+  package private(set) var bytes: [UInt8] = []
   /// In order of their positions.
-  private(set) var gaps: [Gap] = []
+  package private(set) var gaps: [Gap] = []
   /// Bytes of the whole, with what is in gaps.
-  private(set) var count = 0
+  package private(set) var count = 0
+
+  /// Without fields.
+  package init() {}
 
   private enum WireType: UInt64 {
     case varint = 0
@@ -50,23 +59,46 @@ struct Message {
     appendVarint(UInt64(field) << 3 | type.rawValue)
   }
 
-  mutating func add(_ field: Int, _ value: Int) {
+  /// Adds a varint.
+  package mutating func add(_ field: Int, _ value: Int) {
     begin(field, .varint)
     appendVarint(UInt64(bitPattern: Int64(value)))
   }
 
-  mutating func add(_ field: Int, _ number: Float) {
+  /// Adds four bytes.
+  package mutating func add(_ field: Int, _ number: Float) {
     begin(field, .fourBytes)
-    append((0..<4).map { UInt8(truncatingIfNeeded: number.bitPattern >> (8 * $0)) })
+    append(Message.bytes(of: number))
   }
 
-  mutating func add(_ field: Int, _ text: String) {
+  private static func bytes(of number: Float) -> [UInt8] {
+    (0..<4).map { UInt8(truncatingIfNeeded: number.bitPattern >> (8 * $0)) }
+  }
+
+  /// Adds text, in UTF-8.
+  package mutating func add(_ field: Int, _ text: String) { add(field, Array(text.utf8)) }
+
+  /// Adds bytes.
+  package mutating func add(_ field: Int, _ new: [UInt8]) {
     begin(field, .bytes)
-    appendVarint(UInt64(text.utf8.count))
-    append(text.utf8)
+    appendVarint(UInt64(new.count))
+    append(new)
   }
 
-  mutating func add(_ field: Int, _ message: Message) {
+  /// Adds varints, packed into one field.
+  package mutating func add(_ field: Int, packed values: [Int]) {
+    var packed = Message()
+    for value in values { packed.appendVarint(UInt64(bitPattern: Int64(value))) }
+    add(field, packed.bytes)
+  }
+
+  /// Adds numbers, packed into one field.
+  package mutating func add(_ field: Int, packed numbers: [Float]) {
+    add(field, numbers.flatMap(Message.bytes(of:)))
+  }
+
+  /// Adds a message, with its gaps.
+  package mutating func add(_ field: Int, _ message: Message) {
     begin(field, .bytes)
     appendVarint(UInt64(message.count))
     gaps += message.gaps.map { gap in
@@ -77,14 +109,14 @@ struct Message {
   }
 
   /// Adds a message that `build` adds fields to.
-  mutating func add(_ field: Int, _ build: (inout Message) -> Void) {
+  package mutating func add(_ field: Int, _ build: (inout Message) -> Void) {
     var message = Message()
     build(&message)
     add(field, message)
   }
 
   /// Adds a field of `byteCount` bytes which are put in later.
-  mutating func add(_ field: Int, gapOf byteCount: Int, for content: Int) {
+  package mutating func add(_ field: Int, gapOf byteCount: Int, for content: Int) {
     begin(field, .bytes)
     appendVarint(UInt64(byteCount))
     gaps.append(Gap(position: bytes.count, byteCount: byteCount, content: content))

@@ -1,6 +1,5 @@
+import Protobuf
 import Testing
-
-@testable import ONNX
 
 /// Against the examples of protobuf's own description of its encoding.
 @Suite struct MessageTests {
@@ -20,6 +19,12 @@ import Testing
     message = Message()
     message.add(20, Float(1))
     #expect(message.bytes == [0xA5, 0x01, 0x00, 0x00, 0x80, 0x3F])
+    message = Message()
+    message.add(6, packed: [3, 270, 86942])
+    #expect(message.bytes == [0x32, 0x06, 0x03, 0x8E, 0x02, 0x9E, 0xA7, 0x05])
+    message = Message()
+    message.add(1, packed: [Float(1), -2])
+    #expect(message.bytes == [0x0A, 0x08, 0, 0, 0x80, 0x3F, 0, 0, 0, 0xC0])
   }
 
   @Test func `what is put in later counts in every length around it`() {

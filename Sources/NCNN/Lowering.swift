@@ -1,0 +1,158 @@
+internal import Graphs
+internal import Tensors
+
+/// A network in ncnn's words: layers that know each other by the names of their results.
+struct Layers {
+  /// What a layer is told under a number.
+  enum Parameter {
+    case integer(Int)
+    case float(Double)
+    case integers([Int])
+  }
+
+  struct Layer {
+    /// ncnn's name of the kind: `Convolution`.
+    var type: String
+    var name: String
+    var inputs: [String]
+    var outputs: [String]
+    var parameters: [Int: Parameter] = [:]
+    var weights: [Weight] = []
+  }
+
+  /// Elements in the file of weights.
+  enum Weight {
+    /// Behind a number that says their type.
+    case tagged(OutputTensor)
+    /// As float32.
+    case plain(OutputTensor)
+  }
+
+  var layers: [Layer] = []
+}
+
+/// A graph on its way to ncnn's words, and the node of it that is being put into them.
+///
+/// An image is a matrix of three axes, channels, height and width, and a vector one of one axis.
+struct Lowering {
+  private(set) var result = Layers()
+  private let tensors: [OutputTensor]
+  private let shapes: [ValueShape]
+  /// Names of the values so far, the input's first.
+  private var values: [String] = []
+  private var names = UniqueNames()
+  private var index = 0
+  private(set) var node = Graph.Node(.flatten, inputs: [])
+
+  /// - Parameters:
+  ///   - shapes: of the graph's values.
+  ///   - tensors: those that its operands are indices into, without scales.
+  init(_ graph: Graph, shapes: [ValueShape], tensors: [OutputTensor]) {
+    self.tensors = tensors
+    self.shapes = shapes
+    let (input, output) = (names.next("input"), names.next("output"))
+    let (channels, height, width) = shapes[0].mapSizes
+    result.layers.append(
+      Layers.Layer(
+        type: "Input", name: input, inputs: [], outputs: [input],
+        parameters: [0: .integer(width), 1: .integer(height), 2: .integer(channels)]))
+    values.append(input)
+    for (index, node) in graph.nodes.enumerated() {
+      (self.index, self.node) = (index, node)
+      values.append(LayerRow.of(node.kind).lower(&self))
+    }
+    result.layers[result.layers.count - 1].outputs = [output]
+    split()
+  }
+
+  /// A result that several layers take is copied for each of them: ncnn's layers may overwrite what they
+  /// take.
+  private mutating func split() {
+    var uses: [String: Int] = [:]
+    for input in result.layers.flatMap(\.inputs) { uses[input, default: 0] += 1 }
+    var copies: [String: [String]] = [:]
+    var layers: [Layers.Layer] = []
+    for var layer in result.layers {
+      layer.inputs = layer.inputs.map { copies[$0]?.removeFirst() ?? $0 }
+      layers.append(layer)
+      for output in layer.outputs where uses[output, default: 0] > 1 {
+        let name = names.next("\(output)/Split")
+        copies[output] = (0..<uses[output]!).map { names.next("\(name)_\($0)") }
+        layers.append(
+          Layers.Layer(type: "Split", name: name, inputs: [output], outputs: copies[output]!))
+      }
+    }
+    result.layers = layers
+  }
+
+  // MARK: What rows are made of
+
+  /// The value that the node takes.
+  var input: String { inputs[0] }
+
+  /// All of them.
+  var inputs: [String] { node.inputs.map { values[$0] } }
+
+  /// Whether the node takes C x H x W, not C.
+  var takesMap: Bool {
+    if case .map = shapes[node.inputs[0]] { true } else { false }
+  }
+
+  /// Channels, height and width of the node's result.
+  var resultSizes: (channels: Int, height: Int, width: Int) { shapes[index + 1].mapSizes }
+
+  /// An attribute of the node that is a pair or a single number.
+  func attribute(_ name: String) -> [Int] { node.attribute(name) }
+
+  /// A tensor of the node; nil if the node has none.
+  func tensor(_ operand: String) -> OutputTensor? { node.operand(operand).map { tensors[$0] } }
+
+  /// Appends a layer that belongs to the node.
+  ///
+  /// - Returns: the name of its result.
+  mutating func append(
+    _ type: String, _ inputs: [String], _ parameters: [Int: Layers.Parameter] = [:],
+    weights: [Layers.Weight] = []
+  ) -> String {
+    append(type, inputs, parameters, weights: weights, outputs: 1)[0]
+  }
+
+  /// Likewise, one of several results.
+  mutating func append(
+    _ type: String, _ inputs: [String], _ parameters: [Int: Layers.Parameter],
+    weights: [Layers.Weight] = [], outputs count: Int
+  ) -> [String] {
+    // Blanks are what names end with.
+    let owner = (node.block.map { "\($0)/" } ?? "").map { $0.isWhitespace ? "_" : $0 }
+    let name = names.next(String(owner) + type)
+    let outputs = count == 1 ? [name] : (0..<count).map { names.next("\(name)_\($0)") }
+    result.layers.append(
+      Layers.Layer(
+        type: type, name: name, inputs: inputs, outputs: outputs, parameters: parameters,
+        weights: weights))
+    return outputs
+  }
+
+  /// One number for each channel, or one for all, as a value that stands beside what the node takes.
+  ///
+  /// - Returns: nil if the node has none.
+  mutating func channels(_ operand: String) -> String? {
+    guard let tensor = tensor(operand) else { return nil }
+    let count = tensor.shape[0]
+    return append(
+      "MemoryData", [],
+      takesMap && count > 1
+        ? [0: .integer(1), 1: .integer(1), 2: .integer(count)] : [0: .integer(count)],
+      weights: [.plain(tensor)])
+  }
+}
+
+extension ValueShape {
+  /// - Precondition: it is a map, of a size that is known.
+  fileprivate var mapSizes: (channels: Int, height: Int, width: Int) {
+    guard case .map(let channels?, let height?, let width?) = self else {
+      preconditionFailure("a map of a size that is known")
+    }
+    return (channels, height, width)
+  }
+}
