@@ -17,7 +17,7 @@ import coremltools  # noqa: E402
 from coremltools.converters.mil.frontend.milproto.load import load  # noqa: E402
 from coremltools.libmilstoragepython import _BlobStorageReader  # noqa: E402
 
-from check_families import WITHOUT_GRAPH, cases, options
+from check_families import cases, options
 from check_onnx import Subject, expect_near, repvgg_a0
 from interop import ROOT, Checks, expect, fixtures, load_npz
 
@@ -223,7 +223,7 @@ def main():
             check_weights(checks, small[name], subject)
 
     for folder, name, path in cases():
-        if not os.path.exists(os.path.join(folder, "io.npz")) or os.path.basename(folder) in WITHOUT_GRAPH:
+        if not os.path.exists(os.path.join(folder, "io.npz")):
             continue
         images = load_npz(os.path.join(folder, "io.npz"))["input0"]
         size = min(images.shape[2:])
