@@ -12,6 +12,8 @@ internal import Tensors
 public struct OutputFormat: Sendable {
   /// With its dot, in lower case.
   public let fileExtension: String
+  /// Others that files of this format have, likewise.
+  public var otherExtensions: [String] = []
   /// As a person would name it: `PyTorch zip`.
   public let title: String
   /// What `--to` calls it: the extension without its dot.
@@ -113,7 +115,7 @@ public struct OutputFormat: Sendable {
 
   /// A plain state dict, and beside it what PyTorch takes no notice of.
   public static let pyTorch = OutputFormat(
-    fileExtension: ".pth", title: "PyTorch zip",
+    fileExtension: ".pth", otherExtensions: [".pt", ".ckpt", ".pth.tar"], title: "PyTorch zip",
     writer: .describedTensors {
       try PyTorchZipWriter.write($0.tensors, to: $1, threads: $2, description: $0.description)
     })
@@ -131,7 +133,8 @@ public struct OutputFormat: Sendable {
 
   /// Flat: one dataset for each tensor.
   public static let hdf5 = OutputFormat(
-    fileExtension: ".h5", title: "HDF5", writer: .tensors(HDF5Writer.write))
+    fileExtension: ".h5", otherExtensions: [".hdf5"], title: "HDF5",
+    writer: .tensors(HDF5Writer.write))
 
   /// A dict of arrays for `load_state_dict`, with kernels of five axes.
   public static let megEngine = OutputFormat(
@@ -199,12 +202,23 @@ public struct OutputFormat: Sendable {
     }
   }
 
+  /// Whether a path, in lower case, has an extension of this format.
+  private func isNamed(by path: String) -> Bool {
+    ([fileExtension] + otherExtensions).contains(where: path.hasSuffix)
+  }
+
+  /// Whether a path has an extension of a format.
+  public static func isNamed(by path: String) -> Bool {
+    let path = path.lowercased()
+    return all.contains { $0.isNamed(by: path) }
+  }
+
   /// - Throws: `ConversionError.unknownExtension`.
   public static func forPath(
     _ path: String, named name: String? = nil, among formats: [OutputFormat] = all
   ) throws(ConversionError) -> OutputFormat {
     let lowercased = name.map { ".\($0.lowercased())" } ?? path.lowercased()
-    guard let format = formats.first(where: { lowercased.hasSuffix($0.fileExtension) }) else {
+    guard let format = formats.first(where: { $0.isNamed(by: lowercased) }) else {
       throw .unknownExtension(path: path, known: formats.map(\.fileExtension))
     }
     return format

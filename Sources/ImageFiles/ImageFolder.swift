@@ -51,8 +51,7 @@ public struct ImageFolder: Sendable {
 
   /// Whether a folder is at this path.
   public static func exists(at path: String) -> Bool {
-    var status = stat()
-    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    isFolder(path)
   }
 }
 

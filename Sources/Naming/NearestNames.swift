@@ -6,7 +6,7 @@ public func nearestNames(to name: String, in names: some Sequence<String>, limit
 {
   let scored = names.lazy
     .map { (name: $0, distance: editDistance(name, $0)) }
-    .filter { $0.distance <= max(3, name.utf8.count / 2) }
+    .filter { $0.distance <= max(2, name.utf8.count / 2) }
   return scored.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(limit).map(\.name)
 }
 

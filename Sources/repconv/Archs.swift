@@ -8,14 +8,13 @@ struct Archs: ParsableCommand {
     discussion: """
       Names are accepted in any project's spelling: RepVGG-A0, RepVGGA0, repvgg_a0, A0; MobileOne-S0, \
       mobileone_s0, S0. Parameters are those of 1000 classes, without RepVGGplus's auxiliary heads; \
-      groups leave depthwise convolutions out.
+      groups leave depthwise convolutions out. --json has the exact numbers, and which networks have Squeeze-and-Excitation.
       """)
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
+  @OptionGroup(title: "Printing") var print: PrintArguments
 
   func run() throws {
-    try printReport(ArchitectureList(), of: Archs.self, asJSON: json) { text }
+    try printReport(ArchitectureList(), of: Archs.self, print) { text }
   }
 
   private var text: String {
@@ -27,14 +26,19 @@ struct Archs: ParsableCommand {
         summary.depths.map(String.init).joined(separator: ","),
         summary.widths.map(String.init).joined(separator: ","),
         summary.groups.filter { $0 > 1 }.map(String.init).joined(separator: ","),
-        summary.squeezeExcitation == nil
-          ? "" : summary.squeezeExcitation == "beforeActivation" ? "before ReLU" : "after ReLU",
-        grouped(structure.trainParameterCount),
-        grouped(structure.deployParameterCount),
+        millions(structure.trainParameterCount),
+        millions(structure.deployParameterCount),
       ]
     }
     return table(
-      ["name", "blocks", "channels", "groups", "SE", "train", "deploy"], rows, numeric: [5, 6])
+      ["name", "blocks", "channels", "groups", "train", "deploy"], rows, numeric: [4, 5])
+  }
+
+  /// `9.11 M`
+  private func millions(_ count: Int) -> String {
+    let hundredths = (count + 5000) / 10000
+    let rest = hundredths % 100
+    return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest) M"
   }
 }
 

@@ -99,8 +99,7 @@ struct InputOptions: ParsableArguments {
 
   func validate() throws {
     if let family, !inputFamilies.contains(family.lowercased()) {
-      throw ValidationError(
-        "--from takes one of \(inputFamilies.joined(separator: ", ")), not '\(family)'.")
+      throw unknownValue(family, of: "--from", among: inputFamilies)
     }
     if let pruningThreshold, !(pruningThreshold.isFinite && pruningThreshold >= 0) {
       throw ValidationError(
@@ -170,18 +169,7 @@ struct OutputOptions: ParsableArguments {
       valueName: "max"), completion: .list(["max"]), transform: Compression.argument)
   var compress: Compression?
 
-  @Option(
-    help: ArgumentHelp(
-      "Version of the operators of an .onnx: \(ONNXOptions.operatorSets.lowerBound) to \(ONNXOptions.operatorSets.upperBound) (default: 13).",
-      valueName: "n"))
-  var opset: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "Images that an .onnx takes at a time: a number, or dynamic for any (default: dynamic).",
-      valueName: "n|dynamic"),
-    completion: .list(["dynamic"]), transform: OnnxBatch.argument)
-  var batch: OnnxBatch?
+  @OptionGroup var operators: OperatorArguments
 
   @Flag(help: "Replace the output if it exists.")
   var force = false
@@ -196,18 +184,22 @@ struct OutputOptions: ParsableArguments {
   )
   var leavesOutSourceDigest = false
 
-  @Option(help: ArgumentHelp("Use at most this many threads (default: 4).", valueName: "n"))
-  var threads: Int?
+  @Flag(
+    name: .customLong("dry-run"), help: "Print what each tensor would be called, and write nothing."
+  )
+  var isDryRun = false
+
+  @OptionGroup var threads: ThreadArguments
 
   func writing(
-    with input: InputOptions, dialects: [Dialect], _ report: ReportOptions
+    with input: InputOptions, dialects: [Dialect], _ print: PrintArguments
   ) throws -> WritingOptions {
     var options = WritingOptions()
     options.alsoRead = input.dialectFile.map { [$0] } ?? []
     if let names {
       guard let dialect = Dialect.named(names, among: dialects) else {
-        throw ValidationError(
-          "--names takes one of \(dialects.map(\.name).joined(separator: ", ")), not '\(names)'.")
+        throw unknownValue(
+          names, of: "--names", among: dialects.map(\.name), listedBy: "repconv dialects")
       }
       options.names = dialect
     }
@@ -217,15 +209,15 @@ struct OutputOptions: ParsableArguments {
     options.quantization.keptLayers = keepFloat.filter { Int($0) == nil }
     options.quantization.keptCount = keepFloat.compactMap { Int($0) }.reduce(0, +)
     options.compression = compress
-    options.operatorSet = opset
-    options.batch = batch?.images
+    options.operatorSet = operators.opset
+    options.batch = operators.batch?.images
     // What takes most of the time is done on all processors.
     if compress == .max { options.threads = .all }
     options.replace = force
     options.sync = sync
     options.recordsSourceDigest = !leavesOutSourceDigest
-    if let threads { options.threads = Threads(threads) }
-    if !report.quiet { options.progress = ProgressBar.forTerminal() }
+    if let threads = threads.chosen { options.threads = threads }
+    if !print.quiet { options.progress = ProgressBar.forTerminal() }
     return options
   }
 
@@ -235,15 +227,6 @@ struct OutputOptions: ParsableArguments {
     for argument in CommandLine.arguments where argument.hasPrefix(name) {
       _ = try Compression.argument(String(argument.dropFirst(name.count)))
     }
-    if let threads, threads < 1 {
-      throw ValidationError("--threads takes a number of at least 1, not \(threads).")
-    }
-    let versions = ONNXOptions.operatorSets
-    if let opset, !versions.contains(opset) {
-      throw ValidationError(
-        "--opset takes a number from \(versions.lowerBound) to \(versions.upperBound), not \(opset)."
-      )
-    }
     if weightType != .int8, !keepFloat.isEmpty || leavesOutBiasCorrection {
       throw ValidationError(
         "\(keepFloat.isEmpty ? "--no-bias-correction" : "--keep-float") goes with --dtype int8.")
@@ -251,26 +234,49 @@ struct OutputOptions: ParsableArguments {
     if let count = keepFloat.lazy.compactMap({ Int($0) }).first(where: { $0 < 0 }) {
       throw ValidationError("--keep-float takes a layer or a number of layers, not \(count).")
     }
-    if let format, !OutputFormat.all.contains(where: { $0.name == format.lowercased() }) {
+    if let format, !OutputFormat.isNamed(by: "." + format) {
+      throw unknownValue(format, of: "--to", among: OutputFormat.all.map(\.name))
+    }
+  }
+}
+
+/// How an .onnx computes.
+struct OperatorArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Version of the operators of an .onnx: \(ONNXOptions.operatorSets.lowerBound) to \(ONNXOptions.operatorSets.upperBound) (default: 13).",
+      valueName: "n"))
+  var opset: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Images that an .onnx takes at a time: a number, or dynamic for any (default: dynamic).",
+      valueName: "n|dynamic"),
+    completion: .list(["dynamic"]), transform: ONNXBatch.argument)
+  var batch: ONNXBatch?
+
+  func validate() throws {
+    let versions = ONNXOptions.operatorSets
+    if let opset, !versions.contains(opset) {
       throw ValidationError(
-        "--to takes one of \(OutputFormat.all.map(\.name).joined(separator: ", ")), not '\(format)'."
+        "--opset takes a number from \(versions.lowerBound) to \(versions.upperBound), not \(opset)."
       )
     }
   }
 }
 
 /// How many images a network takes at a time.
-struct OnnxBatch {
+struct ONNXBatch {
   /// Nil for any number.
   var images: Int?
 
   /// For `@Option(transform:)`.
-  static func argument(_ text: String) throws -> OnnxBatch {
-    if text.lowercased() == "dynamic" { return OnnxBatch(images: nil) }
+  static func argument(_ text: String) throws -> ONNXBatch {
+    if text.lowercased() == "dynamic" { return ONNXBatch(images: nil) }
     guard let images = Int(text), 1...65535 ~= images else {
       throw ValidationError("--batch takes a number from 1 to 65535 or dynamic, not '\(text)'.")
     }
-    return OnnxBatch(images: images)
+    return ONNXBatch(images: images)
   }
 }
 
@@ -360,54 +366,12 @@ struct RewriteArguments: ParsableArguments {
     transform: RewriteOptions.Channels.argument)
   var channels: RewriteOptions.Channels = .keep
 
-  @OptionGroup var givenInput: GivenInputArguments
-  @OptionGroup var metadata: MetadataArguments
-  @OptionGroup var report: ReportOptions
-  @OptionGroup var input: InputOptions
-  @OptionGroup var gates: GateOptions
-  @OptionGroup var output: OutputOptions
-}
-
-/// What is printed, and whether anything is written.
-struct ReportOptions: ParsableArguments {
-  @Flag(
-    name: .customLong("dry-run"), help: "Print what each tensor would be called, and write nothing."
-  )
-  var isDryRun = false
-
-  @Flag(help: "Print one JSON object.")
-  var json = false
-
-  @Flag(name: .shortAndLong, help: "Print nothing but errors and warnings.")
-  var quiet = false
-
-  func validate() throws {
-    if json && quiet { throw ValidationError("--json prints what --quiet leaves out: choose one.") }
-  }
-}
-
-/// BatchNorm's epsilon, or that there is none.
-enum EpsilonArgument: ExpressibleByArgument {
-  case number(Double)
-  case none
-
-  init?(argument: String) {
-    if argument.lowercased() == "none" {
-      self = .none
-    } else if let number = Double(argument) {
-      self = .number(number)
-    } else {
-      return nil
-    }
-  }
-
-  var number: Double? { if case .number(let number) = self { number } else { nil } }
-  var isNone: Bool { number == nil }
-
-  func validate() throws {
-    guard let number, !(number.isFinite && number >= 0) else { return }
-    throw ValidationError("--bn-eps takes a number that is not negative, not \(number).")
-  }
+  @OptionGroup(title: "Gates") var gates: GateOptions
+  @OptionGroup(title: "Output") var output: OutputOptions
+  @OptionGroup(title: "About the network's input") var givenInput: GivenInputArguments
+  @OptionGroup(title: "About the model") var metadata: MetadataArguments
+  @OptionGroup(title: "Reading") var input: InputOptions
+  @OptionGroup(title: "Printing") var print: PrintArguments
 }
 
 extension BlockFacts {
@@ -441,8 +405,8 @@ extension BlockFamily {
   /// For `@Option(transform:)`.
   static func argument(_ text: String) throws -> BlockFamily {
     guard let family = named(text), !family.standsBesideOthers else {
-      throw ValidationError(
-        "--family takes one of \(askable.map(\.name).joined(separator: ", ")), not '\(text)'.")
+      throw unknownValue(
+        text, of: "--family", among: askable.map(\.name), listedBy: "repconv families")
     }
     return family
   }
@@ -454,7 +418,7 @@ extension Correspondence {
     do {
       return try Correspondence(text)
     } catch {
-      throw ValidationError("\(error.reason).")
+      throw ValidationError("--rename: \(error.reason).")
     }
   }
 }

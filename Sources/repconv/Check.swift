@@ -18,6 +18,7 @@ struct Check: ParsableCommand {
 
       EXAMPLES
         repconv check model.rvd
+        repconv check runs/*.pth
         repconv check checkpoint.pth --all
         repconv check checkpoint.pth --json --strict
 
@@ -27,11 +28,9 @@ struct Check: ParsableCommand {
         2  it cannot be read, or is no checkpoint
       """)
 
-  @Argument(help: "Any file that can be read.", completion: .file())
-  var file: String
-
-  @Flag(help: "Print one JSON object.")
-  var json = false
+  @Argument(
+    help: ArgumentHelp("Any files that can be read.", valueName: "file"), completion: .file())
+  var files: [String]
 
   @Flag(help: "List every tensor, every warning and every name in a pickle.")
   var all = false
@@ -39,26 +38,22 @@ struct Check: ParsableCommand {
   @Flag(help: "Treat warnings as failures.")
   var strict = false
 
-  @OptionGroup var inputOptions: InputOptions
-
-  @Option(
-    help: ArgumentHelp("Use at most this many threads (default: all processors).", valueName: "n"))
-  var threads: Int?
-
-  func validate() throws {
-    if let threads, threads < 1 {
-      throw ValidationError("--threads takes a number of at least 1, not \(threads).")
-    }
-  }
+  @OptionGroup var threads: ThreadArguments
+  @OptionGroup(title: "Reading") var inputOptions: InputOptions
+  @OptionGroup(title: "Printing") var print: PrintArguments
 
   func run() throws {
     var options = CheckOptions()
     options.reading = try inputOptions.reading()
     options.isStrict = strict
-    if let threads { options.threads = Threads(threads) }
-    let report = try check(file, options: options)
-    try printReport(report, of: Check.self, asJSON: json) { text(report) }
-    if !report.isSound { throw ExitCode(1) }
+    if let threads = threads.chosen { options.threads = threads }
+    try forEach(of: files) { file in
+      let report = try check(file, options: options)
+      try printReport(report, of: Check.self, print, verdict: report.isSound) {
+        text(report) + (file == files.last ? "" : "\n")
+      }
+      return report.isSound
+    }
   }
 
   private func text(_ report: CheckReport) -> String {
@@ -67,7 +62,7 @@ struct Check: ParsableCommand {
     let counts = [(failures, "failure"), (warnings, "warning")].filter { $0.0 > 0 }
       .map { count($0.0, $0.1) }.joined(separator: ", ")
     var lines = [
-      "\(file): \(report.isSound ? "sound" : "NOT sound")\(counts.isEmpty ? "" : ": " + counts)"
+      "\(report.file.path): \(report.isSound ? "sound" : "NOT sound")\(counts.isEmpty ? "" : ": " + counts)"
     ]
     lines.append(row("read", "\(report.file.summary), \(size(report.file.byteCount))"))
     if let architecture = report.file.architecture { lines.append(row("network", architecture)) }

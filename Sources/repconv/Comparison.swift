@@ -9,9 +9,6 @@ import Tensors
 
 /// Options of the commands that compare two files.
 struct ComparisonArguments: ParsableArguments {
-  @Flag(help: "Print one JSON object.")
-  var json = false
-
   @Flag(help: "List every block and every tensor, not the worst only.")
   var all = false
 
@@ -22,33 +19,19 @@ struct ComparisonArguments: ParsableArguments {
     transform: Tolerance.argument)
   var tolerance: Tolerance = .rounding
 
-  @Option(
-    help: ArgumentHelp(
-      "BatchNorm's epsilon, if the training file does not say it; by default the dialect's; 'none' if no block has BatchNorm.",
-      valueName: "number|none"))
-  var bnEps: EpsilonArgument?
-
-  @OptionGroup var input: InputOptions
-
-  @Option(
-    help: ArgumentHelp("Use at most this many threads (default: all processors).", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var threads: ThreadArguments
+  @OptionGroup(title: "Reading") var epsilon: EpsilonArguments
+  @OptionGroup(title: "Reading") var input: InputOptions
+  @OptionGroup(title: "Printing") var print: PrintArguments
 
   func options() throws -> ComparisonOptions {
     var options = ComparisonOptions()
     options.reading = try input.reading()
-    options.epsilon = bnEps?.number
-    options.reading.facts.hasNoBatchNorm = bnEps?.isNone == true
+    options.epsilon = epsilon.epsilon
+    epsilon.apply(to: &options.reading)
     options.tolerance = tolerance
-    if let threads { options.threads = Threads(threads) }
+    if let threads = threads.chosen { options.threads = threads }
     return options
-  }
-
-  func validate() throws {
-    try bnEps?.validate()
-    if let threads, threads < 1 {
-      throw ValidationError("--threads takes a number of at least 1, not \(threads).")
-    }
   }
 }
 

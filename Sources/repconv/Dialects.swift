@@ -21,19 +21,18 @@ struct Dialects: ParsableCommand {
     completion: .list(Dialect.all.map(\.name)))
   var show: String?
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
+  @OptionGroup(title: "Printing") var print: PrintArguments
 
   func validate() throws {
     if let show, Dialect.named(show) == nil {
-      throw ValidationError(
-        "--show takes one of \(Dialect.all.map(\.name).joined(separator: ", ")), not '\(show)'.")
+      throw unknownValue(
+        show, of: "--show", among: Dialect.all.map(\.name), listedBy: "repconv dialects")
     }
   }
 
   func run() throws {
     let dialects = show.flatMap { Dialect.named($0) }.map { [$0] } ?? Dialect.all
-    try printReport(DialectList(dialects), of: Dialects.self, asJSON: json) {
+    try printReport(DialectList(dialects), of: Dialects.self, print) {
       show == nil ? text : dialects[0].text
     }
   }
@@ -43,16 +42,11 @@ struct Dialects: ParsableCommand {
       [
         dialect.name,
         dialect.family.name,
-        dialect.examples(of: dialect.family)?.train ?? "",
-        dialect.layouts.kernel.rawValue,
-        dialect.input.channelOrder.rawValue,
-        "\(dialect.epsilon)",
         dialect.project,
       ]
     }
     return table(
-      ["name", "blocks", "example of a key", "kernel", "input", "epsilon", "project"], rows,
-      numeric: [])
+      ["name", "blocks", "project"], rows, numeric: [])
   }
 }
 

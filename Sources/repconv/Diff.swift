@@ -35,7 +35,8 @@ struct Diff: ParsableCommand {
   func run() throws {
     let report = try diff(first, second, options: arguments.options())
     try printReport(
-      DiffOutput(answer: answer(report), report: report), of: Diff.self, asJSON: arguments.json
+      DiffOutput(answer: answer(report), report: report), of: Diff.self, arguments.print,
+      verdict: report.areSame
     ) { text(report) }
     if !report.areSame { throw ExitCode(1) }
   }

@@ -35,12 +35,8 @@ struct Digest: ParsableCommand {
   @Option(help: "Use this state dict, where a file has several (as 'model_ema').")
   var key: String?
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
-
-  @Option(
-    help: ArgumentHelp("Use at most this many threads (default: all processors).", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var threads: ThreadArguments
+  @OptionGroup(title: "Printing") var print: PrintArguments
 
   func validate() throws {
     if files.isEmpty && list == nil {
@@ -48,9 +44,6 @@ struct Digest: ParsableCommand {
     }
     if !files.isEmpty && list != nil {
       throw ValidationError("--check takes the files from LIST: name none beside it.")
-    }
-    if let threads, threads < 1 {
-      throw ValidationError("--threads takes a number of at least 1, not \(threads).")
     }
   }
 
@@ -64,17 +57,19 @@ struct Digest: ParsableCommand {
     var report = DigestsReport(list: list, malformedLines: malformed)
     for line in wanted {
       let answer = self.answer(to: line)
-      if !json, let text = answer.line { try printOutput(text + "\n") }
-      if let error = answer.failure { printError("repconv: error: " + repconv.message(of: error)) }
+      if !print.json, !print.quiet, let text = answer.line {
+        try printOutput(harmless(text) + "\n")
+      }
+      if let error = answer.failure { printError(.error, repconv.message(of: error)) }
       report.files.append(answer)
     }
-    if json { try printReport(report, of: Digest.self, asJSON: true) { "" } }
+    if print.json { try printReport(report, of: Digest.self, print) { "" } }
     for line in malformed {
-      printError("repconv: error: \(list!) at line \(line): it is not a digest and a file name.")
+      printError(.error, "\(list!) at line \(line): it is not a digest and a file name.")
     }
     let wrong = report.files.count { $0.isSame == false }
     if wrong > 0 {
-      printError("repconv: error: \(wrong) of \(count(wanted.count, "file")) did not match.")
+      printError(.error, "\(wrong) of \(count(wanted.count, "file")) did not match.")
     }
     if let status = report.exitStatus { throw ExitCode(status) }
   }
@@ -82,7 +77,7 @@ struct Digest: ParsableCommand {
   private func answer(to line: DigestLine) -> DigestAnswer {
     do {
       let report = try digest(
-        line.path, key: key, threads: threads.map { Threads($0) } ?? .all)
+        line.path, key: key, threads: threads.chosen ?? .all)
       return DigestAnswer(asked: line, report: report)
     } catch {
       return DigestAnswer(asked: line, failure: error)

@@ -28,7 +28,7 @@ struct Eval: ParsableCommand {
     completion: .file())
   var images: String
 
-  @OptionGroup var pictures: PictureArguments
+  @OptionGroup(title: "Images") var pictures: PictureArguments
 
   @Option(
     help: ArgumentHelp(
@@ -41,9 +41,6 @@ struct Eval: ParsableCommand {
       "Fail unless top-1 is at least this, as 72.4 or 72.4%.", valueName: "percent"),
     transform: Eval.percentage)
   var atLeast: Double?
-
-  @Flag(help: "Print one JSON object.")
-  var json = false
 
   func validate() throws {
     if isArrayFile, labels != nil {
@@ -89,7 +86,7 @@ struct Eval: ParsableCommand {
     let report = EvaluationReport(
       network: NetworkSummary(network, path: model.model), images: selected,
       evaluation: evaluation, classOrder: order, seconds: seconds)
-    try printReport(report, of: Eval.self, asJSON: json) {
+    try printReport(report, of: Eval.self, model.print) {
       var lines = ["\(model.model) on \(images): \(report.network.summary)"]
       lines += selected.rows
       if let order { lines.append(row("classes", order.summary)) }

@@ -26,10 +26,7 @@ struct Export: ParsableCommand {
     help: ArgumentHelp("Any file that can be read.", valueName: "in"), completion: .file())
   var input: String
 
-  @Argument(
-    help: ArgumentHelp("The file to write; its extension says the format.", valueName: "out"),
-    completion: .file())
-  var output: String
+  @OptionGroup var output: OutputPathArguments
 
   @Option(
     help: ArgumentHelp(
@@ -38,26 +35,25 @@ struct Export: ParsableCommand {
     completion: .list(["train", "deploy"]), transform: Network.Form.argument)
   var form: Network.Form?
 
-  @Option(
-    help: ArgumentHelp(
-      "With --form train: BatchNorm's epsilon in an .onnx, if the file does not say it; by default the dialect's.",
-      valueName: "number"))
-  var bnEps: Double?
-
   @OptionGroup var arguments: RewriteArguments
+  @OptionGroup(title: "Reading") var epsilon: EpsilonArguments
 
   func validate() throws {
-    guard let bnEps else { return }
-    guard form == .train else { throw ValidationError("--bn-eps goes with --form train.") }
-    guard bnEps.isFinite, bnEps > 0 else {
-      throw ValidationError("--bn-eps takes a number above 0, not \(bnEps).")
+    _ = try outputPath
+    if epsilon.bnEps != nil, form != .train {
+      throw ValidationError("--bn-eps is for --form train, which keeps BatchNorms.")
     }
   }
 
+  private var outputPath: String {
+    get throws { try output.path(for: input, format: arguments.output.format) }
+  }
+
   func run() throws {
-    try arguments.rewriteAndReport(input, to: output, as: Export.self) {
+    try arguments.rewriteAndReport(input, to: outputPath, as: Export.self) {
       $0.form = form
-      $0.epsilon = bnEps
+      $0.epsilon = epsilon.epsilon
+      epsilon.apply(to: &$0.reading)
     }
   }
 }

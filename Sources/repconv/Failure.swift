@@ -22,11 +22,34 @@ enum Status: CInt {
   case notDone = 2
 }
 
-/// Prints an error to stderr and ends the program with the status that fits it.
+/// Prints an error to stderr and ends the program with the status that fits it; or what was asked for, if that is
+/// help, a version or a script.
 func fail(_ error: any Error) -> Never {
-  guard let status = status(of: error) else { Repconv.exit(withError: error) }
-  printError("repconv: error: " + message(of: error))
-  exit(status.rawValue)
+  if let status = status(of: error) {
+    printError(.error, message(of: error))
+    exit(status.rawValue)
+  }
+  let code = Repconv.exitCode(for: error)
+  let text = Repconv.fullMessage(for: error)
+  switch error {
+  case is ExitCode: break
+  case let error as ValidationError: printError(.error, error.message)
+  case _ where code.isSuccess:
+    do {
+      try printOutput(text + "\n")
+    } catch {
+      fail(error)
+    }
+  default:
+    // What is wrong, and how the command is used.
+    let lines = text.trimmingPrefix("Error: ")
+      // What our own sentences say as well.
+      .replacing(/^The value '[^\n]*' is invalid for '[^\n]*?': (?!expected)/, with: "")
+      .split(separator: "\n")
+    let indented = lines.map { $0.hasPrefix("  ") ? String($0) : "  \($0)" }
+    printError(.error, String(indented.joined(separator: "\n").dropFirst(2)))
+  }
+  exit(code.rawValue)
 }
 
 /// The status for an error of ours; nil for one of the argument parser.
@@ -58,10 +81,24 @@ func status(of error: any Error) -> Status? {
   }
 }
 
-func printError(_ text: String) {
+/// How bad it is that something is said on standard error.
+enum Severity: String {
+  case error, warning
+
+  fileprivate var style: Style { self == .error ? .bad : .warning }
+}
+
+/// Says on standard error that something is wrong.
+func printError(_ severity: Severity, _ text: String) {
   ProgressBar.clear()
+  let terminal = Terminal.errors
   // Lines of a message are indented but for the first: others come out of a name in a file.
-  var text = harmless(text.replacing(/\n(?! )/, with: "\\u{a}")) + "\n"
+  let message = "repconv: \(severity.rawValue): " + text.replacing(/\n(?! )/, with: "\\u{a}")
+  var shown = terminal.shown(message, isReport: false) + "\n"
+  if terminal.hasColors {
+    let label = "\(severity.rawValue):"
+    shown = "repconv: " + severity.style(label) + shown.dropFirst("repconv: \(label)".count)
+  }
   // Safe: `write` reads exactly the bytes given. What cannot be said cannot be helped.
-  text.withUTF8 { bytes in _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+  shown.withUTF8 { bytes in _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
 }

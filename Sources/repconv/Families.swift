@@ -7,31 +7,66 @@ struct Families: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "List the families of blocks that are fused.",
     discussion: """
-      For each its paper or code, the dialects that name its blocks, and what a kernel of a block is called \
-      before and after, in the first of them. `repconv archs` lists the networks known as a whole.
+      A family is a kind of block: its branches in training, and how they become one convolution. Named, each is \
+      shown with its paper or code, the dialects that name its blocks, what a kernel is called before and after in the \
+      first of them, and the networks of it that are known as a whole ('repconv archs').
 
       EXAMPLES
         repconv families
+        repconv families RepVGG MobileOne
         repconv families --json | jq -r '.families[].name'
       """)
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
+  @Argument(
+    help: "Show all that is known of these.",
+    completion: .list((BlockFamily.all + BlockFamily.variants).map(\.name)),
+    transform: Families.family)
+  var names: [BlockFamily] = []
+
+  @OptionGroup(title: "Printing") var print: PrintArguments
 
   func run() throws {
-    try printReport(FamilyList(), of: Families.self, asJSON: json) { text }
+    let list = FamilyList(names.isEmpty ? BlockFamily.all : names)
+    try printReport(list, of: Families.self, print) {
+      names.isEmpty ? overview(list) : list.families.map(details).joined(separator: "\n\n")
+    }
   }
 
-  private var text: String {
-    let rows = FamilyList().families.map { family in
-      [
-        family.name, family.source,
-        family.dialects.prefix(2).joined(separator: ", ")
-          + (family.dialects.count > 2 ? " and \(family.dialects.count - 2) more" : ""),
-        family.trainExample ?? "", family.deployExample ?? "none: for training only",
-      ]
+  /// For `@Argument(transform:)`.
+  private static func family(_ text: String) throws -> BlockFamily {
+    guard let family = BlockFamily.named(text) else {
+      throw unknownValue(
+        text, of: "repconv families", among: BlockFamily.all.map(\.name),
+        listedBy: "repconv families")
     }
-    return table(["name", "source", "dialects", "train", "deploy"], rows, numeric: [])
+    return family
+  }
+
+  private func overview(_ list: FamilyList) -> String {
+    table(
+      ["name", "dialects", "source"],
+      list.families.map { family in
+        [
+          family.name,
+          (family.dialects.first ?? "")
+            + (family.dialects.count > 1 ? " and \(family.dialects.count - 1) more" : ""),
+          family.source,
+        ]
+      }, numeric: [])
+  }
+
+  private func details(_ family: FamilyList.Entry) -> String {
+    var lines = [family.name, row("source", family.source)]
+    lines.append(row("dialects", family.dialects.joined(separator: ", ")))
+    if let example = family.trainExample {
+      lines.append(row("train form", example))
+      lines.append(row("deploy form", family.deployExample ?? "none: it is for training only"))
+    }
+    if let assumption = family.assumption { lines.append(row("assumed", assumption)) }
+    if !family.architectures.isEmpty {
+      lines.append(row("networks", family.architectures.joined(separator: ", ")))
+    }
+    return lines.joined(separator: "\n")
   }
 }
 
@@ -55,10 +90,18 @@ private struct FamilyList: Encodable {
     var architectures: [String]
   }
 
-  let families = BlockFamily.all.map { family in
+  let families: [Entry]
+
+  init(_ families: [BlockFamily]) {
+    self.families = families.map(Entry.init)
+  }
+}
+
+extension FamilyList.Entry {
+  fileprivate init(_ family: BlockFamily) {
     let dialects = Dialect.all.filter { $0.table(of: family) != nil }
     let examples = dialects.first?.examples(of: family)
-    return Entry(
+    self.init(
       name: family.name, source: family.source, projects: dialects.map(\.project),
       dialects: dialects.map(\.name), trainExample: examples?.train,
       deployExample: examples?.deploy ?? nil, assumption: family.assumption?.text,

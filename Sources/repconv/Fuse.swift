@@ -30,22 +30,12 @@ struct Fuse: ParsableCommand {
     help: ArgumentHelp("The training checkpoint to read.", valueName: "in"), completion: .file())
   var input: String
 
-  @Argument(
-    help: ArgumentHelp(
-      "The deploy file to write; its extension says the format.", valueName: "out"),
-    completion: .file(extensions: OutputFormat.all.map(\.name)))
-  var output: String
+  @OptionGroup var output: OutputPathArguments
 
   @Option(
     name: [.short, .long], help: "Fail unless the network is this one; see 'repconv archs'.",
     transform: Architecture.argument)
   var arch: Architecture?
-
-  @Option(
-    help: ArgumentHelp(
-      "BatchNorm's epsilon, if the file does not say it; by default the dialect's; 'none' if no block has BatchNorm.",
-      valueName: "number|none"))
-  var bnEps: EpsilonArgument?
 
   @Flag(
     help:
@@ -53,36 +43,39 @@ struct Fuse: ParsableCommand {
   )
   var verify = false
 
-  @OptionGroup var givenInput: GivenInputArguments
-  @OptionGroup var metadata: MetadataArguments
-  @OptionGroup var reportOptions: ReportOptions
-  @OptionGroup var inputOptions: InputOptions
-  @OptionGroup var gates: GateOptions
-  @OptionGroup var outputOptions: OutputOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
+  @OptionGroup(title: "Output") var outputOptions: OutputOptions
+  @OptionGroup(title: "About the network's input") var givenInput: GivenInputArguments
+  @OptionGroup(title: "About the model") var metadata: MetadataArguments
+  @OptionGroup(title: "Reading") var epsilon: EpsilonArguments
+  @OptionGroup(title: "Reading") var inputOptions: InputOptions
+  @OptionGroup(title: "Printing") var print: PrintArguments
 
-  func validate() throws {
-    try bnEps?.validate()
+  func validate() throws { _ = try outputPath }
+
+  private var outputPath: String {
+    get throws { try output.path(for: input, format: outputOptions.format ?? "rvd") }
   }
 
   func run() throws {
+    let output = try outputPath
     var options = FuseOptions()
     options.reading = try inputOptions.reading()
     gates.apply(to: &options.reading)
     options.writing = try outputOptions.writing(
-      with: inputOptions, dialects: options.reading.dialects + Dialect.onRequest, reportOptions)
+      with: inputOptions, dialects: options.reading.dialects + Dialect.onRequest, print)
     options.architecture = arch
-    options.epsilon = bnEps?.number
-    options.reading.facts.hasNoBatchNorm = bnEps?.isNone == true
+    options.epsilon = epsilon.epsilon
+    epsilon.apply(to: &options.reading)
     options.input = givenInput.given
     options.metadata = try metadata.given
     options.writing.alsoRead += metadata.files
-    options.isDryRun = reportOptions.isDryRun
+    options.isDryRun = outputOptions.isDryRun
     options.isVerified = verify
     let report = try fuse(input, to: output, options: options)
     printWarnings(report.source.notes + report.notes)
-    if reportOptions.quiet && !reportOptions.isDryRun { return }
-    try printReport(report, of: Fuse.self, asJSON: reportOptions.json, output: output) {
-      reportOptions.isDryRun
+    try printReport(report, of: Fuse.self, print, output: output) {
+      outputOptions.isDryRun
         ? report.mapping.text(notes: report.source.notes + report.notes) : report.text
     }
   }

@@ -83,6 +83,23 @@ extension ImageSelection {
   }
 }
 
+/// Images that a network is calibrated with.
+struct CalibrationImageArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The images: a NumPy file, or a folder of pictures, as 'repconv run' takes them.",
+      valueName: "file|folder"),
+    completion: .file())
+  var calibrate: String
+
+  @OptionGroup(title: "About the network's input") var pictures: PictureArguments
+
+  /// - Parameter path: the network's file, for errors.
+  func select(for network: RunnableNetwork, path: String) throws -> ImageSelection {
+    try ImageArguments.select([calibrate], pictures, for: network, path: path)
+  }
+}
+
 /// How pictures become input.
 struct PictureArguments: ParsableArguments {
   @OptionGroup var givenInput: GivenInputArguments

@@ -7,7 +7,8 @@ struct Import: ParsableCommand {
     abstract: "Rewrite any checkpoint as a PyTorch file with the names of its authors' code.",
     discussion: """
       Kernels become OIHW and BatchNorm vectors [C], whatever the source calls them and however it \
-      shapes them. No value changes, except that --channels can reverse the order of the input's colours.
+      shapes them. No value changes, except that --channels can reverse the order of the input's colours. \
+      If OUT is left out, it is FILE's name with the format's extension, .pth, in the current folder.
 
       EXAMPLES
         repconv import repvgg_a0.pkl --from megengine
@@ -20,19 +21,15 @@ struct Import: ParsableCommand {
   @Argument(help: "The checkpoint to read.", completion: .file())
   var file: String
 
-  @Option(
-    name: [.short, .long],
-    help:
-      "The file to write; by default FILE's name with the format's extension (.pth), in this folder.",
-    completion: .file())
-  var output: String?
+  @OptionGroup var output: OutputPathArguments
 
   @OptionGroup var arguments: RewriteArguments
 
   func run() throws {
     do {
-      try arguments.rewriteAndReport(file, to: output ?? defaultOutput, as: Import.self)
-    } catch let error as WriteError where error.isInput && output == nil {
+      try arguments.rewriteAndReport(
+        file, to: output.path(for: file, format: format, isOptional: true), as: Import.self)
+    } catch let error as WriteError where error.isInput && !output.isNamed {
       throw AdvisedError(
         error: error,
         remedy:
@@ -40,20 +37,5 @@ struct Import: ParsableCommand {
     }
   }
 
-  /// `dir/repvgg_a0.pkl` becomes `repvgg_a0.pth`; the `.tar` of `.pth.tar` goes as well.
-  private var defaultOutput: String {
-    var name = file.split(separator: "/").last.map(String.init) ?? file
-    for suffix in knownExtensions
-    where name.lowercased().hasSuffix(suffix) && name.count > suffix.count {
-      name.removeLast(suffix.count)
-    }
-    return "\(name).\(format)"
-  }
-
   private var format: String { arguments.output.format?.lowercased() ?? "pth" }
-
-  private var knownExtensions: [String] {
-    [".tar", ".pt", ".pkl", ".pickle", ".ckpt", ".bin", ".pdparams", ".keras", ".hdf5"]
-      + OutputFormat.all.map(\.fileExtension)
-  }
 }

@@ -24,45 +24,32 @@ struct InsertBN: ParsableCommand {
     completion: .file())
   var input: String
 
-  @Argument(
-    help: ArgumentHelp("The checkpoint to write, as a .pth or .safetensors.", valueName: "out"),
-    completion: .file())
-  var output: String
+  @OptionGroup var output: OutputPathArguments
 
-  @Option(
-    help: ArgumentHelp(
-      "The images: a NumPy file, or a folder of pictures, as 'repconv run' takes them.",
-      valueName: "file|folder"),
-    completion: .file())
-  var calibrate: String
+  @OptionGroup var calibrationImages: CalibrationImageArguments
 
   @Flag(help: "Replace the output if it exists.")
   var force = false
 
-  @Option(
-    help: ArgumentHelp("Use at most this many threads (default: all processors).", valueName: "n"))
-  var threads: Int?
+  @OptionGroup var threads: ThreadArguments
+  @OptionGroup(title: "Reading") var inputOptions: InputOptions
+  @OptionGroup(title: "Printing") var print: PrintArguments
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
+  func validate() throws { _ = try outputPath }
 
-  @OptionGroup var pictures: PictureArguments
-  @OptionGroup var inputOptions: InputOptions
-
-  func validate() throws {
-    if let threads, threads < 1 {
-      throw ValidationError("--threads takes a number of at least 1, not \(threads).")
-    }
+  private var outputPath: String {
+    get throws { try output.path(for: input, format: "pth") }
   }
 
   func run() throws {
+    let output = try outputPath
     let reading = try inputOptions.reading()
     var writing = WritingOptions()
     writing.replace = force
-    writing.threads = threads.map { Threads($0) } ?? .all
-    writing.alsoRead = [calibrate] + [inputOptions.dialectFile].compactMap(\.self)
+    writing.threads = threads.chosen ?? .all
+    writing.alsoRead = [calibrationImages.calibrate] + [inputOptions.dialectFile].compactMap(\.self)
     let network = try RunnableNetwork.open(path: input, options: reading)
-    let images = try ImageArguments.select([calibrate], pictures, for: network, path: input)
+    let images = try calibrationImages.select(for: network, path: input)
     let report: InsertionReport
     do {
       report = try insertBatchNorms(
@@ -71,7 +58,7 @@ struct InsertBN: ParsableCommand {
       guard case .unknownExtension(_, let known) = error else { throw error }
       throw AdvisedError(error: error, remedy: "Write one of \(known.joined(separator: ", ")).")
     }
-    try printReport(report, of: InsertBN.self, asJSON: json) { report.text }
+    try printReport(report, of: InsertBN.self, print) { report.text }
   }
 }
 

@@ -16,16 +16,15 @@ struct Inspect: ParsableCommand {
 
       EXAMPLES
         repconv inspect model.rvd
+        repconv inspect runs/*.pth
         repconv inspect checkpoint.pth --all
         repconv inspect checkpoint.pth --json | jq .architecture
         repconv inspect checkpoint.pth --quantization
       """)
 
-  @Argument(help: "Any file that can be read.", completion: .file())
-  var file: String
-
-  @Flag(help: "Print one JSON object.")
-  var json = false
+  @Argument(
+    help: ArgumentHelp("Any files that can be read.", valueName: "file"), completion: .file())
+  var files: [String]
 
   @Flag(help: "List every block, tensor, global and name that is left alone.")
   var all = false
@@ -40,15 +39,19 @@ struct Inspect: ParsableCommand {
   )
   var quantization = false
 
-  @OptionGroup var inputOptions: InputOptions
+  @OptionGroup(title: "Reading") var inputOptions: InputOptions
+  @OptionGroup(title: "Printing") var print: PrintArguments
 
   func run() throws {
-    var report = try inspect(file, options: inputOptions.reading(), verifying: verify)
-    if quantization {
-      report.quantization = try surveyWeights(of: file, options: inputOptions.reading())
-    }
-    try printReport(report, of: Inspect.self, asJSON: json) {
-      InspectionText(report, all: all).lines.joined(separator: "\n")
+    let options = try inputOptions.reading()
+    try forEach(of: files) { file in
+      var report = try inspect(file, options: options, verifying: verify)
+      if quantization { report.quantization = try surveyWeights(of: file, options: options) }
+      try printReport(report, of: Inspect.self, print) {
+        InspectionText(report, all: all).lines.joined(separator: "\n")
+          + (file == files.last ? "" : "\n")
+      }
+      return true
     }
   }
 }

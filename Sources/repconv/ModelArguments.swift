@@ -20,34 +20,23 @@ struct ModelArguments: ParsableArguments {
   @Option(help: ArgumentHelp("Compute this many images at a time.", valueName: "n"))
   var batch = 16
 
-  @Option(
-    help: ArgumentHelp("Use at most this many threads (default: all processors).", valueName: "n"))
-  var threads: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "BatchNorm's epsilon, if the file does not say it; by default the dialect's; 'none' if no block has BatchNorm.",
-      valueName: "number|none"))
-  var bnEps: EpsilonArgument?
-
-  @OptionGroup var inputOptions: InputOptions
+  @OptionGroup var threads: ThreadArguments
+  @OptionGroup(title: "Reading") var epsilon: EpsilonArguments
+  @OptionGroup(title: "Reading") var inputOptions: InputOptions
+  @OptionGroup(title: "Printing") var print: PrintArguments
 
   func validate() throws {
     if batch < 1 { throw ValidationError("--batch takes a number of at least 1, not \(batch).") }
-    if let threads, threads < 1 {
-      throw ValidationError("--threads takes a number of at least 1, not \(threads).")
-    }
-    try bnEps?.validate()
   }
 
-  var threadsToUse: Threads { threads.map { Threads($0) } ?? .all }
+  var threadsToUse: Threads { threads.chosen ?? .all }
 
   func open() throws -> RunnableNetwork {
     var options = try inputOptions.reading()
-    options.facts.hasNoBatchNorm = bnEps?.isNone == true
+    epsilon.apply(to: &options)
     return try RunnableNetwork.open(
       path: model, options: options, arithmetic: double ? .float64 : .float32,
-      epsilon: bnEps?.number)
+      epsilon: epsilon.epsilon)
   }
 }
 

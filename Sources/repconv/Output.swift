@@ -20,18 +20,23 @@ struct OutputError: Error, CustomStringConvertible {
   }
 }
 
-/// Prints a report as one JSON object or as text.
+/// Prints a report as one JSON object or as text, unless nothing is to be printed.
 ///
-/// - Parameter output: the file that was written, if there is one: the report leaves standard output to `-`.
+/// - Parameters:
+///   - output: the file that was written, if there is one: the report leaves standard output to `-`.
+///   - verdict: whether the first line of the text says good news; nil if it is neither.
 func printReport(
-  _ report: some Encodable, of command: any ParsableCommand.Type, asJSON: Bool,
-  output: String? = nil, text: () -> String
+  _ report: some Encodable, of command: any ParsableCommand.Type, _ options: PrintArguments,
+  output: String? = nil, verdict: Bool? = nil, text: () -> String
 ) throws {
+  if options.quiet { return }
+  let descriptor = output == "-" ? STDERR_FILENO : STDOUT_FILENO
   try printOutput(
-    to: output == "-" ? STDERR_FILENO : STDOUT_FILENO,
-    asJSON
-      ? ReportEncoder.value(of: Envelope(command: command._commandName, report: report)).indented()
-      : text() + "\n")
+    to: descriptor,
+    options.json
+      ? harmless(
+        ReportEncoder.value(of: Envelope(command: command._commandName, report: report)).indented())
+      : Terminal(behind: descriptor).shown(text() + "\n", verdict: verdict))
 }
 
 /// What every JSON object begins with, and a report.
@@ -49,10 +54,11 @@ private struct Envelope<Report: Encodable>: Encodable {
   }
 }
 
-/// Writes to standard output, or another descriptor, all of it or with an error.
+/// Writes to standard output, or another descriptor, all of it or with an error. What is from files has been
+/// made harmless.
 func printOutput(to descriptor: CInt = STDOUT_FILENO, _ text: String) throws(OutputError) {
   ProgressBar.clear()
-  var text = harmless(text)
+  var text = text
   let failure = text.withUTF8 { bytes -> CInt? in
     var done = 0
     while done < bytes.count {
@@ -71,5 +77,5 @@ func printOutput(to descriptor: CInt = STDOUT_FILENO, _ text: String) throws(Out
 
 /// Says on standard error what may be wrong.
 func printWarnings(_ notes: [Note]) {
-  for note in notes where note.isWarning { printError("repconv: warning: \(note.advised)") }
+  for note in notes where note.isWarning { printError(.warning, note.advised) }
 }

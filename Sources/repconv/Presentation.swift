@@ -32,7 +32,8 @@ func count(_ number: Int, _ noun: String, _ plural: String? = nil) -> String {
 
 /// A label in a column of its own, and what it is about.
 func row(_ label: String, _ text: String) -> String {
-  "  " + label + String(repeating: " ", count: max(1, 14 - label.count)) + oneLine(text)
+  "  " + label + String(repeating: " ", count: max(1, Terminal.labelWidth - 2 - label.count))
+    + oneLine(text)
 }
 
 /// Text with ends of lines, which names in files may have, as `\u{a}`.
@@ -43,24 +44,8 @@ func oneLine(_ text: String) -> String {
 /// Text whose characters that would move the cursor, change colours or turn the direction of writing, as
 /// names in files may have them, appear as `\u{1b}`; ends of lines stay.
 func harmless(_ text: String) -> String {
-  func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.properties.generalCategory {
-    case .control: scalar == "\n"
-    case .format, .lineSeparator, .paragraphSeparator, .surrogate: false
-    default: true
-    }
-  }
   if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x0A }) { return text }
-  guard !text.unicodeScalars.allSatisfy(isHarmless) else { return text }
-  var result = String.UnicodeScalarView()
-  for scalar in text.unicodeScalars {
-    if isHarmless(scalar) {
-      result.append(scalar)
-    } else {
-      result.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
-    }
-  }
-  return String(result)
+  return escaped(text) { isPrintable($0) || $0 == "\n" }
 }
 
 /// A few names, and how many more there are.
@@ -69,18 +54,63 @@ func sample(_ names: [String], _ limit: Int = 3) -> String {
     + (names.count > limit ? ", … (\(grouped(names.count)) in all)" : "")
 }
 
-/// Rows of cells as columns: text to the left, numbers to the right.
-func table(_ header: [String], _ rows: [[String]], numeric: Set<Int>) -> String {
+/// Rows of cells as columns: text to the left, numbers to the right. On a terminal that is too narrow, cells of
+/// the widest columns of text become several lines.
+func table(
+  _ header: [String], _ rows: [[String]], numeric: Set<Int>,
+  width: Int? = Terminal.output.width
+) -> String {
   let all = [header] + rows.map { $0.map(oneLine) }
-  let widths = header.indices.map { column in all.map { $0[column].count }.max()! }
+  var widths = header.indices.map { column in all.map { $0[column].count }.max()! }
+  if let width {
+    let least = 8
+    func total() -> Int { widths.reduce(0) { $0 + $1 + 2 } }
+    while total() > width,
+      let widest = widths.indices.filter({ !numeric.contains($0) && widths[$0] > least })
+        .max(by: { widths[$0] < widths[$1] })
+    {
+      widths[widest] -= 1
+    }
+  }
   return all.map { cells in
-    var line = cells.enumerated().map { column, cell in
-      let space = String(repeating: " ", count: widths[column] - cell.count)
-      return numeric.contains(column) ? space + cell : cell + space
-    }.joined(separator: "  ")
-    while line.last == " " { line.removeLast() }
-    return "  " + line
+    let parts = cells.enumerated().map { cellLines($1, width: widths[$0]) }
+    return (0..<parts.map(\.count).max()!).map { line in
+      let text = parts.enumerated().map { column, lines in
+        let cell = line < lines.count ? lines[line] : ""
+        let space = String(repeating: " ", count: max(0, widths[column] - cell.count))
+        return numeric.contains(column) ? space + cell : cell + space
+      }.joined(separator: "  ")
+      return ("  " + text).trimmingSuffix { $0 == " " }
+    }.joined(separator: "\n")
   }.joined(separator: "\n")
+}
+
+/// A cell as lines of at most this width, broken at spaces, else behind marks that stand between parts of names.
+private func cellLines(_ cell: String, width: Int) -> [Substring] {
+  var lines: [Substring] = []
+  var rest = Substring(cell)
+  while rest.count > width {
+    let limit = rest.prefix(width + 1)
+    if let space = limit.lastIndex(of: " "), space > rest.startIndex {
+      lines.append(rest[..<space])
+      rest = rest[rest.index(after: space)...]
+    } else {
+      let part = rest.prefix(width)
+      let mark = part.lastIndex { ".,/_-:(".contains($0) }
+      let end = mark.map { part.index(after: $0) } ?? part.endIndex
+      lines.append(rest[..<end])
+      rest = rest[end...]
+    }
+  }
+  return lines + [rest]
+}
+
+extension String {
+  fileprivate func trimmingSuffix(while isTrimmed: (Character) -> Bool) -> String {
+    var result = self
+    while let last = result.last, isTrimmed(last) { result.removeLast() }
+    return result
+  }
 }
 
 extension KnownInput {

@@ -26,9 +26,9 @@ final class ProgressBar: Sendable {
   private init(_ noun: String?) { self.noun = noun }
 
   /// What to call with the bytes written since the last call, or with how many more of `noun` are done;
-  /// nil if stderr is no terminal.
+  /// nil if stderr is no terminal, or one that cannot move its cursor.
   static func forTerminal(counting noun: String? = nil) -> (@Sendable (Int, Int?) -> Void)? {
-    guard isatty(STDERR_FILENO) == 1 else { return nil }
+    guard Terminal.errors.width != nil, !Terminal.isDumb else { return nil }
     let bar = ProgressBar(noun)
     return { bar.advance($0, total: $1) }
   }
@@ -43,23 +43,36 @@ final class ProgressBar: Sendable {
       let isDone = state.written >= state.total
       guard isDone || state.drawn.map({ now - $0 > .milliseconds(100) }) ?? true else { return }
       state.drawn = now
-      Self.draw(isDone ? "" : Self.line(state.written, state.total, elapsed, noun))
+      let width = Terminal.errors.width ?? 80
+      Self.draw(
+        isDone ? "" : Self.line(state.written, state.total, elapsed, noun, width: width))
     }
   }
 
-  /// `  [#########           ]  46 %  204.1 MB of 443.9 MB  310.2 MB/s  0:01 left`
-  static func line(_ written: Int, _ total: Int, _ elapsed: Duration, _ noun: String?) -> String {
+  /// `  [#########           ]  46 %  204.1 MB of 443.9 MB  310.2 MB/s  0:01 left`, as much of it as fits, and the
+  /// time left only once there is something to tell it by.
+  ///
+  /// - Parameter width: of the terminal; its last column stays free, where the cursor is.
+  static func line(
+    _ written: Int, _ total: Int, _ elapsed: Duration, _ noun: String?, width: Int
+  ) -> String {
     func amount(_ number: Int) -> String { noun.map { count(number, $0) } ?? size(number) }
     let fraction = min(1, Double(written) / Double(total))
-    let seconds =
-      Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
-    let rate = Double(written) / max(seconds, 1e-3)
-    let left = rate > 0 ? Int((Double(total - written) / rate).rounded(.up)) : 0
+    let rate = Double(written) / max(elapsed.seconds, 1e-3)
     let filled = Int(fraction * 20)
     let bar = String(repeating: "#", count: filled) + String(repeating: " ", count: 20 - filled)
-    let rest = "\(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60)"
-    return
-      "  [\(bar)] \(Int(fraction * 100)) %  \(amount(written)) of \(amount(total))  \(amount(Int(rate)))/s  \(rest) left"
+    var parts = ["[\(bar)]", "\(Int(fraction * 100)) %", "\(amount(written)) of \(amount(total))"]
+    if elapsed > .seconds(2), written > 0 {
+      let left = Int((Double(total - written) / rate).rounded(.up))
+      parts += [
+        "\(amount(Int(rate)))/s", "\(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60) left",
+      ]
+    }
+    var line = " "
+    for part in parts where line.count + 1 + part.count < width {
+      line += " " + part + (part == parts.last ? "" : " ")
+    }
+    return line
   }
 
   /// Makes room for other text, if a bar stands there.

@@ -37,17 +37,9 @@ struct Quantize: ParsableCommand {
     completion: .file())
   var input: String
 
-  @Argument(
-    help: ArgumentHelp("The .onnx or .rvd to write.", valueName: "out"),
-    completion: .file(extensions: ["onnx", "rvd"]))
-  var output: String
+  @OptionGroup var output: OutputPathArguments
 
-  @Option(
-    help: ArgumentHelp(
-      "The images: a NumPy file, or a folder of pictures, as 'repconv run' takes them.",
-      valueName: "file|folder"),
-    completion: .file())
-  var calibrate: String
+  @OptionGroup var calibrationImages: CalibrationImageArguments
 
   @Option(
     name: .customLong("for"),
@@ -70,64 +62,37 @@ struct Quantize: ParsableCommand {
     help: "Leave biases as they are, instead of making up for what int8 changes of the means.")
   var leavesOutBiasCorrection = false
 
-  @Option(
-    help: ArgumentHelp(
-      "BatchNorm's epsilon, if the file does not say it; by default the dialect's.",
-      valueName: "number"))
-  var bnEps: Double?
-
-  @Option(
-    help: ArgumentHelp("Version of the operators of an .onnx (default: 13).", valueName: "n"))
-  var opset: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "Images that an .onnx takes at a time: a number, or dynamic for any (default: dynamic).",
-      valueName: "n|dynamic"),
-    completion: .list(["dynamic"]), transform: OnnxBatch.argument)
-  var batch: OnnxBatch?
-
   @Flag(help: "Replace the output if it exists, and do with fewer than 16 images.")
   var force = false
 
-  @Option(
-    help: ArgumentHelp("Use at most this many threads (default: all processors).", valueName: "n"))
-  var threads: Int?
-
-  @Flag(help: "Print one JSON object.")
-  var json = false
-
-  @Flag(name: .shortAndLong, help: "Print nothing but errors and warnings.")
-  var quiet = false
-
-  @OptionGroup var pictures: PictureArguments
-  @OptionGroup var metadata: MetadataArguments
-  @OptionGroup var inputOptions: InputOptions
+  @OptionGroup var operators: OperatorArguments
+  @OptionGroup var threads: ThreadArguments
+  @OptionGroup(title: "About the model") var metadata: MetadataArguments
+  @OptionGroup(title: "Reading") var epsilon: EpsilonArguments
+  @OptionGroup(title: "Reading") var inputOptions: InputOptions
+  @OptionGroup(title: "Printing") var print: PrintArguments
 
   /// Before it, steps have no axis.
   private static let leastOperatorSet = 13
 
   func validate() throws {
-    if json && quiet { throw ValidationError("--json prints what --quiet leaves out: choose one.") }
-    if let threads, threads < 1 {
-      throw ValidationError("--threads takes a number of at least 1, not \(threads).")
-    }
-    let versions = Quantize.leastOperatorSet...ONNXOptions.operatorSets.upperBound
-    if let opset, !versions.contains(opset) {
+    if let opset = operators.opset, opset < Quantize.leastOperatorSet {
       throw ValidationError(
-        "--opset takes a number from \(versions.lowerBound), which has scales for each channel, to \(versions.upperBound), not \(opset)."
+        "--opset takes a number from \(Quantize.leastOperatorSet), which has scales for each channel, not \(opset)."
       )
     }
-    if let bnEps, !(bnEps.isFinite && bnEps > 0) {
-      throw ValidationError("--bn-eps takes a number above 0, not \(bnEps).")
+    let path = try outputPath
+    if perTensor, !path.lowercased().hasSuffix(".onnx") {
+      throw ValidationError("--per-tensor is for an .onnx: it changes the weights themselves.")
     }
-    if perTensor, !output.lowercased().hasSuffix(".onnx") {
-      throw ValidationError("--per-tensor goes with an .onnx: it changes the weights themselves.")
-    }
-    if target != nil, !output.lowercased().hasSuffix(".onnx") {
-      throw ValidationError("--for goes with an .onnx; other formats have no steps of values.")
+    if target != nil, !path.lowercased().hasSuffix(".onnx") {
+      throw ValidationError("--for is for an .onnx; other formats have no steps of values.")
     }
     _ = try calibration()
+  }
+
+  private var outputPath: String {
+    get throws { try output.path(for: input, format: "onnx") }
   }
 
   private func calibration() throws -> CalibrationOptions {
@@ -136,7 +101,7 @@ struct Quantize: ParsableCommand {
     options.correctsBiases = !leavesOutBiasCorrection
     options.hasOneScalePerTensor = perTensor
     options.allowsFewImages = force
-    if let threads { options.threads = Threads(threads) }
+    if let threads = threads.chosen { options.threads = threads }
     for kept in keepFloat {
       if let count = Int(kept) {
         guard count >= 0 else {
@@ -156,29 +121,30 @@ struct Quantize: ParsableCommand {
   func run() throws {
     var options = QuantizeOptions()
     options.reading = try inputOptions.reading()
-    options.epsilon = bnEps
+    epsilon.apply(to: &options.reading)
+    options.epsilon = epsilon.epsilon
     options.calibration = try calibration()
-    options.input = pictures.givenInput.given
+    options.input = calibrationImages.pictures.givenInput.given
     options.metadata = try metadata.given
     options.writing.replace = force
-    options.writing.operatorSet = opset
-    options.writing.batch = batch?.images
+    options.writing.operatorSet = operators.opset
+    options.writing.batch = operators.batch?.images
     options.writing.threads = options.calibration.threads
     options.writing.alsoRead =
-      [calibrate] + metadata.files + [inputOptions.dialectFile].compactMap(\.self)
+      [calibrationImages.calibrate] + metadata.files + [inputOptions.dialectFile].compactMap(\.self)
     // Before anything that takes long.
+    let output = try outputPath
     _ = try OutputFile(path: output, replace: force, from: [input] + options.writing.alsoRead)
     let images: ImageSelection
     let form: RunnableNetwork.Form
     do {
       // Only to know what it takes: what is calibrated is made of its tensors in float64.
       let network = try RunnableNetwork.open(
-        path: input, options: options.reading, epsilon: bnEps)
+        path: input, options: options.reading, epsilon: epsilon.epsilon)
       form = network.form
-      images = try ImageArguments.select(
-        [calibrate], pictures, for: network, path: input)
+      images = try calibrationImages.select(for: network, path: input)
     }
-    let progress = quiet ? nil : ProgressBar.forTerminal(counting: "layer")
+    let progress = print.quiet ? nil : ProgressBar.forTerminal(counting: "layer")
     let report: QuantizeReport
     do {
       report = try quantize(
@@ -193,11 +159,11 @@ struct Quantize: ParsableCommand {
     }
     if report.calibration.images < CalibrationOptions.leastImages {
       printError(
-        "repconv: warning: \(count(report.calibration.images, "image")) tell too little of the range of values; 64 are enough"
+        .warning,
+        "\(count(report.calibration.images, "image")) tell too little of the range of values; 64 are enough"
       )
     }
-    if quiet { return }
-    try printReport(report, of: Quantize.self, asJSON: json) { report.text }
+    try printReport(report, of: Quantize.self, print) { report.text }
   }
 }
 

@@ -1,6 +1,15 @@
 import ArgumentParser
 import Conversion
+import Naming
 import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
 
 @main
 struct Repconv: ParsableCommand {
@@ -15,7 +24,13 @@ struct Repconv: ParsableCommand {
         repconv fuse mobileone_s0.pth.tar out.rvd -a MobileOne-S0
         repconv verify in.pth out.rvd
         repconv inspect model.rvd
-        repconv run model.rvd --images photos/
+        repconv run model.rvd cat.jpg
+
+      WORDS
+        train form   a network as it is trained: blocks of several branches
+        deploy form  the same, fused: one convolution for each block
+        family       a kind of block: its branches, and how they are fused ('repconv families')
+        dialect      what a project calls the tensors of such blocks ('repconv dialects')
 
       EXIT STATUS
         0   done
@@ -24,26 +39,52 @@ struct Repconv: ParsableCommand {
         64  wrong usage
       """,
     version: repconvVersion,
-    subcommands: [
-      Import.self, Fuse.self, Quantize.self, InsertBN.self, Verify.self, Export.self, Run.self,
-      Eval.self, Inspect.self,
-      Diff.self, Check.self, Digest.self, Families.self, Archs.self, Dialects.self,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Convert",
+        subcommands: [Fuse.self, Import.self, Export.self, Quantize.self, InsertBN.self]),
+      CommandGroup(name: "Prove", subcommands: [Verify.self, Diff.self, Check.self, Digest.self]),
+      CommandGroup(name: "Look", subcommands: [Inspect.self]),
+      CommandGroup(name: "Run", subcommands: [Run.self, Eval.self]),
+      CommandGroup(name: "List", subcommands: [Families.self, Archs.self, Dialects.self]),
     ])
+
+  /// Without a command there is nothing to do.
+  func run() throws {
+    ProgressBar.clear()
+    try printOutput(to: STDERR_FILENO, Repconv.helpMessage() + "\n")
+    throw ExitCode.validationFailure
+  }
 
   static func main() {
     OutputFile.cleanOnSignals()
     do {
-      try requireNoNamesAmongFlags(CommandLine.arguments.dropFirst())
-      var command = try parseAsRoot()
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      try requireNoNamesAmongFlags(arguments)
+      try requireCommand(arguments)
+      var command = try parseAsRoot(arguments == ["-V"] ? ["--version"] : arguments)
       try command.run()
     } catch {
       fail(error)
     }
   }
 
+  /// Throws if the first argument, or what help is asked for, is no command.
+  private static func requireCommand(_ arguments: [String]) throws {
+    guard let name = arguments.first == "help" ? arguments.dropFirst().first : arguments.first,
+      !name.hasPrefix("-"), name != "help"
+    else { return }
+    let known = configuration.subcommands.map { $0._commandName }
+    guard !known.contains(name) else { return }
+    let nearest = nearestNames(to: name, in: known, limit: 1).first
+    throw ValidationError(
+      "there is no command '\(name)'\(nearest.map { "; did you mean '\($0)'?" } ?? ".")\n  'repconv help' lists them all."
+    )
+  }
+
   /// Throws if an argument that begins with a dash looks like the name of a file: it would be taken for
   /// several flags of one letter, among which may be the one that prints the help and succeeds.
-  private static func requireNoNamesAmongFlags(_ arguments: ArraySlice<String>) throws {
+  private static func requireNoNamesAmongFlags(_ arguments: [String]) throws {
     for argument in arguments.prefix(while: { $0 != "--" }) {
       guard argument.hasPrefix("-"), !argument.hasPrefix("--"), argument.count > 2,
         !argument.dropFirst().first!.isNumber, argument.contains(where: { "./\\".contains($0) })

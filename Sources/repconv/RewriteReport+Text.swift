@@ -14,18 +14,17 @@ extension RewriteArguments {
     options.reading = try input.reading()
     gates.apply(to: &options.reading)
     options.writing = try self.output.writing(
-      with: input, dialects: options.reading.dialects + Dialect.onRequest, report)
+      with: input, dialects: options.reading.dialects + Dialect.onRequest, print)
     options.channels = channels
     options.input = givenInput.given
     options.metadata = try metadata.given
     options.writing.alsoRead += metadata.files
-    options.isDryRun = report.isDryRun
+    options.isDryRun = self.output.isDryRun
     change(&options)
     let result = try rewrite(source, to: output, options: options)
     printWarnings(result.source.notes + result.notes)
-    if report.quiet && !report.isDryRun { return }
-    try printReport(result, of: command, asJSON: report.json, output: output) {
-      report.isDryRun
+    try printReport(result, of: command, print, output: output) {
+      self.output.isDryRun
         ? result.mapping.text(notes: result.source.notes + result.notes) : result.text
     }
   }

@@ -29,7 +29,7 @@ struct Run: ParsableCommand {
     completion: .file())
   var paths: [String] = []
 
-  @OptionGroup var images: ImageArguments
+  @OptionGroup(title: "Images") var images: ImageArguments
 
   @Option(
     name: [.short, .long],
@@ -50,9 +50,6 @@ struct Run: ParsableCommand {
       valueName: "file"),
     completion: .file())
   var labels: String?
-
-  @Flag(help: "Print one JSON object.")
-  var json = false
 
   func validate() throws {
     if images.areNamed != paths.isEmpty {
@@ -100,7 +97,7 @@ struct Run: ParsableCommand {
     let report = RunReport(
       NetworkSummary(network, path: model.model), selected, logits: logits,
       secondsPerBatch: seconds, names: names?.names ?? network.labels, top: topk, output: output)
-    try printReport(report, of: Run.self, asJSON: json) { report.text }
+    try printReport(report, of: Run.self, model.print) { report.text }
   }
 
   /// Writes the logits in the type that they were computed in.

@@ -59,7 +59,7 @@ struct Verify: ParsableCommand {
   @Flag(help: "Do not run the networks.")
   var algebraOnly = false
 
-  @OptionGroup var images: ImageArguments
+  @OptionGroup(title: "Images") var images: ImageArguments
 
   @Option(
     help: ArgumentHelp(
@@ -70,7 +70,7 @@ struct Verify: ParsableCommand {
   @Option(help: ArgumentHelp("Which random numbers.", valueName: "n"))
   var seed: UInt64 = 0
 
-  @OptionGroup var gates: GateOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
   @OptionGroup var arguments: ComparisonArguments
 
   func validate() throws {
@@ -95,7 +95,7 @@ struct Verify: ParsableCommand {
     printWarnings(report.train.notes + report.deploy.notes)
     try printReport(
       VerifyOutput(holds: holds, report: report, run: run), of: Verify.self,
-      asJSON: arguments.json
+      arguments.print, verdict: holds
     ) { text(report, run, holds) }
     if !holds { throw ExitCode(1) }
   }

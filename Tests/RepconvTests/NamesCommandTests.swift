@@ -99,7 +99,7 @@ import Testing
     #expect(result.status == 64 && result.output == "")
     #expect(
       result.errors.split(separator: "\n").first
-        == "Error: The value '\(rule)' is invalid for '--rename <pattern=name>': \(reason).")
+        == "repconv: error: --rename: \(reason).")
   }
 
   @Test func `rules give a foreign file the names it needs, each name by the first that matches`()
@@ -286,7 +286,7 @@ import Testing
     #expect(result.status == 64 && result.output == "")
     #expect(
       result.errors.split(separator: "\n").first
-        == "Error: --names takes one of \((Dialect.usual + Dialect.onRequest).map(\.name).joined(separator: ", ")), not 'klingon'."
+        == "repconv: error: --names does not know 'klingon'. 'repconv dialects' lists them all."
     )
     #expect(try folder.names() == [])
   }
@@ -408,7 +408,7 @@ import Testing
       ),
       (
         ["export", one, "x.bin", "--to", "coreml"], 64,
-        "Error: --to takes one of rvd, pth, safetensors, npz, h5, pkl, wts, onnx, mlpackage, param, not 'coreml'.\n"
+        "repconv: error: --to takes one of rvd, pth, safetensors, npz, h5, pkl, wts, onnx, mlpackage, param, not 'coreml'.\n"
       ),
       (
         ["export", one, "x.wts"], 2,

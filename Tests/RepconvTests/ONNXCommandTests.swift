@@ -87,13 +87,13 @@ import Testing
       ),
       (
         ["fuse", train, "x.onnx", "--opset", "10"], 64,
-        "Error: --opset takes a number from 11 to 25, not 10.\n"
+        "repconv: error: --opset takes a number from 11 to 25, not 10.\n"
       ),
-      (["fuse", train, "x.onnx", "--batch", "0"], 64, "Error: "),
-      (["export", train, "x.onnx", "--form", "mixed"], 64, "Error: "),
+      (["fuse", train, "x.onnx", "--batch", "0"], 64, "repconv: error: "),
+      (["export", train, "x.onnx", "--form", "mixed"], 64, "repconv: error: "),
       (
         ["export", train, "x.pth", "--bn-eps", "1e-3"], 64,
-        "Error: --bn-eps goes with --form train.\n"
+        "repconv: error: --bn-eps is for --form train, which keeps BatchNorms.\n"
       ),
     ]
     for (arguments, status, message) in table {
