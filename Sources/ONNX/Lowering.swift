@@ -25,8 +25,9 @@ struct ONNXGraph {
   /// A tensor under its name.
   struct Initializer {
     enum Source: Equatable {
-      /// A tensor of the model, or its scales.
+      /// A tensor of the model.
       case tensor(Int)
+      /// Scales of an earlier initializer.
       case scales(of: Int)
       /// Of the steps that the network computes in.
       case integers
@@ -173,7 +174,8 @@ struct Lowering {
     let scaleTensor =
       try! integers.hasOneScalePerTensor
       ? Tensor(float32: [scales[0]], shape: [], name: steps) : tensor
-    let scale = add(OutputTensor(name: name("\(steps)_scale"), scaleTensor), .scales(of: index))
+    let place = result.initializers.firstIndex { $0.source == .tensor(index) }!
+    let scale = add(OutputTensor(name: name("\(steps)_scale"), scaleTensor), .scales(of: place))
     let weights = append(
       "DequantizeLinear", [steps, scale],
       attributes: integers.hasOneScalePerTensor ? [:] : ["axis": .integer(0)], of: steps)
