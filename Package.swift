@@ -161,8 +161,8 @@ let package = Package(
       path: "Benchmarks/Throughput", swiftSettings: settings),
 
     .target(
-      name: "TestSupport", dependencies: ["Checkpoints", "RVD", "Tensors"], path: "Tests/TestSupport",
-      swiftSettings: settings),
+      name: "TestSupport", dependencies: ["Checkpoints", "RVD", "Tensors"],
+      path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: settings),
     .testTarget(
       name: "TensorsTests", dependencies: ["Checksums", "Tensors", "TestSupport"],
