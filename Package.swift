@@ -84,11 +84,11 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "ONNX",
-      dependencies: ["Checkpoints", "Checksums", "Graphs", "Protobuf", "RVD", "Tensors"],
+      dependencies: ["Checkpoints", "Graphs", "Protobuf", "RVD", "Tensors"],
       swiftSettings: settings),
     .target(
       name: "CoreML",
-      dependencies: ["Checkpoints", "Checksums", "Graphs", "Protobuf", "RVD", "Tensors"],
+      dependencies: ["Checkpoints", "Graphs", "Protobuf", "RVD", "Tensors"],
       swiftSettings: settings),
     .target(
       name: "NCNN", dependencies: ["Checkpoints", "Graphs", "Tensors"], swiftSettings: settings),
@@ -161,8 +161,8 @@ let package = Package(
       path: "Benchmarks/Throughput", swiftSettings: settings),
 
     .target(
-      name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport",
-      swiftSettings: settings),
+      name: "TestSupport", dependencies: ["Checkpoints", "RVD", "Tensors"],
+      path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: settings),
     .testTarget(
       name: "TensorsTests", dependencies: ["Checksums", "Tensors", "TestSupport"],

@@ -14,8 +14,8 @@
 
 int partial_open_unnamed(const char *folder, mode_t mode) {
 #ifdef O_TMPFILE
-  // Without /proc it could get no name later.
-  if (access("/proc/self/fd", X_OK) != 0) return -1;
+  // Without it, it could get no name later.
+  if (access("/dev/fd", X_OK) != 0) return -1;
   return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 #else
   (void)folder, (void)mode;
@@ -27,7 +27,7 @@ int partial_open_unnamed(const char *folder, mode_t mode) {
 int partial_link(int descriptor, const char *path) {
 #ifdef O_TMPFILE
   char source[64];
-  snprintf(source, sizeof source, "/proc/self/fd/%d", descriptor);
+  snprintf(source, sizeof source, "/dev/fd/%d", descriptor);
   return linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
 #else
   (void)descriptor, (void)path;

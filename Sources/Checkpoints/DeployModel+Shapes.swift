@@ -1,5 +1,5 @@
-public import Graphs
-public import Tensors
+package import Graphs
+package import Tensors
 
 extension DeployModel {
   /// The shapes of all values of its graph, for formats that say how a network computes.

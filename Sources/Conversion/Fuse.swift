@@ -180,12 +180,12 @@ private func verifyWritten(
       others: verification.tensors.filter { !$0.isAlike }.map(\.name)
         + verification.missing.flatMap(\.names) + verification.unexpected + others)
   }
-  if checkpoint.family == "onnx" {
+  if checkpoint.isONNX {
     var comparison = ComparisonOptions()
     comparison.epsilon = options.epsilon
     comparison.tolerance = .ulps(0)
     comparison.threads = options.writing.threads
-    let report = try verify(source, plan.network, onnx: checkpoint, comparison)
+    let report = try verify(source, plan, onnx: checkpoint, comparison)
     try require(report.verification, comparing: report.onnx!.notCompared)
     return report.verification
   }

@@ -23,6 +23,11 @@ public let inputFamilies = [
   "onnx",
 ]
 
+extension Checkpoint {
+  /// Whether it is an ONNX file, whose tensors go by the names of whoever exported it.
+  var isONNX: Bool { family == "onnx" }
+}
+
 /// Every container that can be read; the first whose bytes match reads the file.
 private let inputFormats =
   FileFormat.all + [

@@ -50,8 +50,14 @@ private func verifyAsRead(
   let checkpoint = try openCheckpoint(train, family: options.reading.family)
   let network = try Network(recognising: checkpoint, options.reading)
   let deployCheckpoint = try openCheckpoint(deploy)
-  if deployCheckpoint.family == "onnx" {
-    return try verify(checkpoint, network, onnx: deployCheckpoint, options)
+  if deployCheckpoint.isONNX {
+    try network.requireKnownBlocks()
+    guard network.form != .deploy || !network.blocksLeftByProject.isEmpty else {
+      throw ConversionError.notComparable(path: network.path, .nothingToFuse)
+    }
+    let plan = try FusionPlan(
+      network, architecture: options.architecture, epsilon: options.epsilon, isForGraph: true)
+    return try verify(checkpoint, plan, onnx: deployCheckpoint, options)
   }
   let deployNetwork = try Network(
     recognising: deployCheckpoint,
@@ -92,18 +98,13 @@ private func verifyAsRead(
   return report
 }
 
-/// The same of an ONNX file, whose layers are known by their places in its graph and by their values: names
+/// Compares what `plan` makes of a checkpoint with an ONNX file, whose layers are known by their places in its graph and by their values: names
 /// are those of the exporter.
 func verify(
-  _ checkpoint: Checkpoint, _ network: Network, onnx deploy: Checkpoint,
+  _ checkpoint: Checkpoint, _ plan: FusionPlan, onnx deploy: Checkpoint,
   _ options: ComparisonOptions
 ) throws -> VerifyReport {
-  try network.requireKnownBlocks()
-  guard network.form != .deploy || !network.blocksLeftByProject.isEmpty else {
-    throw ConversionError.notComparable(path: network.path, .nothingToFuse)
-  }
-  let plan = try FusionPlan(
-    network, architecture: options.architecture, epsilon: options.epsilon, isForGraph: true)
+  let network = plan.network
   let file = try ONNXFile(InputFile(path: deploy.path))
   let matching = try ONNXMatching(file, deploy, to: plan)
   // Biases that images told are said to be such in files of this program alone.

@@ -1,5 +1,4 @@
 public import Checkpoints
-internal import Checksums
 internal import Graphs
 internal import Protobuf
 internal import RVD
@@ -60,7 +59,7 @@ public enum CoreMLWriter {
       model.description.graph!, shapes: shapes, tensors: model.tensors, type
     ).result
     var description = model.description
-    _ = try text(of: description, path: path)
+    _ = try description.portableText(path: path)
 
     let data = "Data/\(author)"
     let weights = try folder.makeFile("\(data)/weights/\(weightsName)")
@@ -71,24 +70,14 @@ public enum CoreMLWriter {
     }
     if let digest = digest.withLock({ $0 }) { description.provenance?.sourceSHA256 = digest }
     var userDefined = [("content_sha256", content)]
-    if let text = try text(of: description, path: path) { userDefined.append(("repconv", text)) }
+    if let text = try description.portableText(path: path) {
+      userDefined.append(("repconv", text))
+    }
     let message = program.model(
       offsets: offsets, license: description.metadata.license, userDefined: userDefined)
     try folder.makeFile("\(data)/model.mlmodel").append(message.bytes)
     try folder.makeFile(manifestName).append(Array(manifest(of: content).utf8))
     return Summary(contentSHA256: content)
-  }
-
-  private static func text(
-    of description: ModelDescription, path: String
-  ) throws(WriteError) -> String? {
-    do {
-      return try description.portableText()
-    } catch {
-      throw .cannotExpress(
-        path: path, what: "what is said of the network is no use: \(printable(error.reason))",
-        remedy: "Correct what is said of it, or leave it out.")
-    }
   }
 
   /// Writes the file of weights.
@@ -118,22 +107,14 @@ public enum CoreMLWriter {
       record.appendLittleEndian(offset + alignment, width: 8)
       try file.overwrite(record, at: offset)
     }
-    let hashes = try file.write(
+    let digests = try file.write(
       blobs.map(\.tensor), at: offsets.map { $0 + alignment }, threads: threads, aside: aside,
-      checksum: {
-        let tensor = blobs[$0].tensor
-        return ElementDigest(
-          hash: ContentDigest.begin(name: tensor.name, tensor.elementType, tensor.shape))
-      })
-    var scales: [Int: String] = [:]
-    for blob in blobs {
-      if case .scales(let steps) = blob.source { scales[steps] = blob.tensor.name }
+      checksum: { ElementDigest(of: blobs[$0].tensor) })
+    var scales: [Int: Int] = [:]
+    for (index, blob) in blobs.enumerated() {
+      if case .scales(let steps) = blob.source { scales[steps] = index }
     }
-    var content = ContentDigest()
-    for (index, digest) in hashes.enumerated() {
-      content.add(blobs[index].tensor.name, digest.hash, scales: scales[index])
-    }
-    return (offsets, content.hexadecimal)
+    return (offsets, ContentDigest(of: digests, scales: scales).hexadecimal)
   }
 
   /// `MILBlob::Blob::BlobDataType`.
@@ -184,10 +165,4 @@ public enum CoreMLWriter {
     for place in [20, 16, 12, 8] { digits.insert("-", at: place) }
     return String(digits)
   }
-}
-
-private struct ElementDigest: TensorChecksum {
-  var hash: SHA256
-
-  mutating func update(_ bytes: UnsafeRawBufferPointer) { unsafe hash.update(bytes) }
 }

@@ -2,7 +2,7 @@ internal import Graphs
 internal import Tensors
 
 /// A graph on its way to MIL's words, and the node of it that is being put into them.
-struct Lowering {
+struct Lowering: GraphLowering {
   /// A value of the program.
   struct Value {
     var name: String
@@ -17,15 +17,13 @@ struct Lowering {
   }
 
   private(set) var result = Program()
-  private let tensors: [OutputTensor]
-  private let shapes: [ValueShape]
-  /// The values so far, the input's first.
-  private var values: [Value] = []
+  let tensors: [OutputTensor]
+  let shapes: [ValueShape]
+  private(set) var values: [Value] = []
   private var constants: [Program.Constant: String] = [:]
   /// Blobs, by the tensor.
   private var blobs: [Int: Int] = [:]
   private var names = UniqueNames()
-  private var index = 0
   private(set) var node = Graph.Node(.flatten, inputs: [])
 
   /// - Parameters:
@@ -42,9 +40,9 @@ struct Lowering {
     let output = names.next("output")
     result.input = (input.name, Program.ValueType(dataType: .float32, shape: input.shape))
     values.append(cast(input, to: .float16, "fp16"))
-    for (index, node) in graph.nodes.enumerated() {
-      (self.index, self.node) = (index, node)
-      values.append(OperationRow.of(node.kind).lower(&self))
+    for node in graph.nodes {
+      self.node = node
+      values.append(OperationRow.table[node.kind].lower(&self))
     }
     let last = cast(values.last!, to: .float32, "fp32")
     result.output = (output, Program.ValueType(dataType: .float32, shape: last.shape))
@@ -65,23 +63,8 @@ struct Lowering {
 
   // MARK: What rows are made of
 
-  /// The value that the node takes.
-  var input: Value { inputs[0] }
-
-  /// All of them.
-  var inputs: [Value] { node.inputs.map { values[$0] } }
-
-  /// The shape of the node's result.
-  var resultShape: [Int] { shapes[index + 1].sizes }
-
-  /// Whether the node takes N x C x H x W, not N x C.
-  var takesMap: Bool { input.shape.count == 4 }
-
-  /// An attribute of the node that is a pair or a single number.
-  func attribute(_ name: String) -> [Int] { node.attribute(name) }
-
-  /// The sizes of a kernel or matrix.
-  func shape(_ operand: String) -> Shape { tensors[node.operand(operand)!].shape }
+  /// The sizes of the node's result.
+  var resultSizes: [Int] { resultShape.sizes }
 
   /// Appends an operation that belongs to the node.
   ///
@@ -91,7 +74,7 @@ struct Lowering {
   mutating func append(
     _ operation: String, _ arguments: [String: Argument?], shape: [Int]? = nil
   ) -> Value {
-    append(operation, arguments, shape: shape ?? resultShape, type: result.dataType)
+    append(operation, arguments, shape: shape ?? resultSizes, type: result.dataType)
   }
 
   private mutating func append(

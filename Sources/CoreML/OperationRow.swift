@@ -6,7 +6,7 @@ internal import Tensors
 /// A new kind is a row here. MIL's operations are described in coremltools
 /// (`coremltools/converters/mil/mil/ops/defs` of github.com/apple/coremltools); the formulas of the kinds in
 /// `formats/rvd.md`.
-struct OperationRow {
+struct OperationRow: LoweringRow {
   let kind: NodeKind
   /// Appends operations, the last of which gives the node's value, and returns it.
   let lower: @Sendable (inout Lowering) -> Lowering.Value
@@ -27,12 +27,7 @@ struct OperationRow {
     }
   }
 
-  static func of(_ kind: NodeKind) -> OperationRow {
-    guard let row = byKind[kind] else { preconditionFailure("no operation of MIL for \(kind)") }
-    return row
-  }
-
-  private static let byKind = Dictionary(uniqueKeysWithValues: all.map { ($0.kind, $0) })
+  static let table = LoweringTable(all)
 
   static let all: [OperationRow] =
     layers + rearranging + [
@@ -125,7 +120,7 @@ struct OperationRow {
           "interleave": .constant(.bool(false)),
         ])
     },
-    OperationRow(.flatten) { $0.reshape($0.input, $0.resultShape) },
+    OperationRow(.flatten) { $0.reshape($0.input, $0.resultSizes) },
     OperationRow(.upsampleNearest) { lowering in
       let factor = lowering.attribute("factor")
       return lowering.append(
@@ -179,7 +174,7 @@ struct OperationRow {
 
   /// Matrices of one row for each channel of a head, and one column for each position.
   private static let attention = OperationRow(.attention) { lowering in
-    let (shape, heads) = (lowering.resultShape, lowering.attribute("heads")[0])
+    let (shape, heads) = (lowering.resultSizes, lowering.attribute("heads")[0])
     let (depth, positions) = (shape[1] / heads, shape[2] * shape[3])
     let parts = (0..<3).map { part in
       let slice = lowering.append(

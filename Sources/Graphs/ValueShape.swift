@@ -20,6 +20,14 @@ public enum ValueShape: Equatable, Sendable {
     }
   }
 
+  /// - Precondition: it is a map, of a size that is known.
+  package var mapSizes: (channels: Int, height: Int, width: Int) {
+    guard case .map(let channels?, let height?, let width?) = self else {
+      preconditionFailure("\(self) is no map of a size that is known")
+    }
+    return (channels, height, width)
+  }
+
   /// The largest size there can be: exact as a double, and so far from the end of `Int` that paddings
   /// can be added.
   static let largestSize = 1 << 53 - 1

@@ -93,10 +93,8 @@ private func entries(
 ) throws(ReadError) -> [(name: String, isFolder: Bool)] {
   // Safe: the stream is open until the end, and each entry is used before the next is asked for.
   guard let stream = unsafe opendir(path) else {
-    let reason = unsafe String(cString: strerror(errno))
     throw .inaccessible(
-      path: path, reason: reason.prefix(1).lowercased() + reason.dropFirst(),
-      remedy: "Name a folder that can be read.")
+      path: path, reason: lowercasedReason(errno), remedy: "Name a folder that can be read.")
   }
   defer { unsafe closedir(stream) }
   var entries: [(name: String, isFolder: Bool)] = []

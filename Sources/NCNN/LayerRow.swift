@@ -6,7 +6,7 @@ internal import Tensors
 /// A new kind is a row here. ncnn's layers and the numbers of their parameters are described in
 /// `docs/developer-guide/operators.md` of github.com/Tencent/ncnn; the formulas of the kinds in
 /// `formats/rvd.md`.
-struct LayerRow {
+struct LayerRow: LoweringRow {
   let kind: NodeKind
   /// Appends layers, the last of which gives the node's value, and returns its name.
   let lower: @Sendable (inout Lowering) -> String
@@ -21,12 +21,7 @@ struct LayerRow {
     self.init(kind) { $0.append(type, $0.inputs, parameters) }
   }
 
-  static func of(_ kind: NodeKind) -> LayerRow {
-    guard let row = byKind[kind] else { preconditionFailure("no layer of ncnn for \(kind)") }
-    return row
-  }
-
-  private static let byKind = Dictionary(uniqueKeysWithValues: all.map { ($0.kind, $0) })
+  static let table = LoweringTable(all)
 
   static let all: [LayerRow] =
     layers + rearranging + [
@@ -88,7 +83,7 @@ struct LayerRow {
     LayerRow(.globalAveragePool) { lowering in
       let pooled = lowering.append(
         "Pooling", lowering.inputs, [0: .integer(1), 4: .integer(1)])
-      return lowering.reshape(pooled, lowering.resultSizes)
+      return lowering.reshape(pooled, lowering.resultShape.mapSizes)
     },
     LayerRow(.averagePool) { $0.pool([0: .integer(1), 6: .integer(1)]) },
     LayerRow(.maxPool) { $0.pool([0: .integer(0)]) },
@@ -138,7 +133,7 @@ struct LayerRow {
 
   /// Matrices of one row for each channel of a head, and one column for each position.
   private static let attention = LayerRow(.attention) { lowering in
-    let sizes = lowering.resultSizes
+    let sizes = lowering.resultShape.mapSizes
     let heads = lowering.attribute("heads")[0]
     let (depth, positions) = (sizes.channels / heads, sizes.height * sizes.width)
     // Three of the same number of channels.

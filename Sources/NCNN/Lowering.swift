@@ -34,14 +34,13 @@ struct Layers {
 /// A graph on its way to ncnn's words, and the node of it that is being put into them.
 ///
 /// An image is a matrix of three axes, channels, height and width, and a vector one of one axis.
-struct Lowering {
+struct Lowering: GraphLowering {
   private(set) var result = Layers()
-  private let tensors: [OutputTensor]
-  private let shapes: [ValueShape]
-  /// Names of the values so far, the input's first.
-  private var values: [String] = []
+  let tensors: [OutputTensor]
+  let shapes: [ValueShape]
+  /// Names of them.
+  private(set) var values: [String] = []
   private var names = UniqueNames()
-  private var index = 0
   private(set) var node = Graph.Node(.flatten, inputs: [])
 
   /// - Parameters:
@@ -57,9 +56,9 @@ struct Lowering {
         type: "Input", name: input, inputs: [], outputs: [input],
         parameters: [0: .integer(width), 1: .integer(height), 2: .integer(channels)]))
     values.append(input)
-    for (index, node) in graph.nodes.enumerated() {
-      (self.index, self.node) = (index, node)
-      values.append(LayerRow.of(node.kind).lower(&self))
+    for node in graph.nodes {
+      self.node = node
+      values.append(LayerRow.table[node.kind].lower(&self))
     }
     result.layers[result.layers.count - 1].outputs = [output]
     split()
@@ -86,23 +85,6 @@ struct Lowering {
   }
 
   // MARK: What rows are made of
-
-  /// The value that the node takes.
-  var input: String { inputs[0] }
-
-  /// All of them.
-  var inputs: [String] { node.inputs.map { values[$0] } }
-
-  /// Whether the node takes C x H x W, not C.
-  var takesMap: Bool {
-    if case .map = shapes[node.inputs[0]] { true } else { false }
-  }
-
-  /// Channels, height and width of the node's result.
-  var resultSizes: (channels: Int, height: Int, width: Int) { shapes[index + 1].mapSizes }
-
-  /// An attribute of the node that is a pair or a single number.
-  func attribute(_ name: String) -> [Int] { node.attribute(name) }
 
   /// A tensor of the node; nil if the node has none.
   func tensor(_ operand: String) -> OutputTensor? { node.operand(operand).map { tensors[$0] } }
@@ -144,15 +126,5 @@ struct Lowering {
       takesMap && count > 1
         ? [0: .integer(1), 1: .integer(1), 2: .integer(count)] : [0: .integer(count)],
       weights: [.plain(tensor)])
-  }
-}
-
-extension ValueShape {
-  /// - Precondition: it is a map, of a size that is known.
-  fileprivate var mapSizes: (channels: Int, height: Int, width: Int) {
-    guard case .map(let channels?, let height?, let width?) = self else {
-      preconditionFailure("a map of a size that is known")
-    }
-    return (channels, height, width)
   }
 }

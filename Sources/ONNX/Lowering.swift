@@ -25,8 +25,9 @@ struct ONNXGraph {
   /// A tensor under its name.
   struct Initializer {
     enum Source: Equatable {
-      /// A tensor of the model, or its scales.
+      /// A tensor of the model.
       case tensor(Int)
+      /// Scales of an earlier initializer.
       case scales(of: Int)
       /// Of the steps that the network computes in.
       case integers
@@ -46,16 +47,16 @@ struct ONNXGraph {
 }
 
 /// A graph on its way to ONNX's words, and the node of it that is being put into them.
-struct Lowering {
+struct Lowering: GraphLowering {
   private(set) var result = ONNXGraph()
   let operatorSet: Int
   /// What all values are of, and all tensors but int8 weights.
   let elementType: ElementType
   let tensors: [OutputTensor]
-  private let shapes: [ValueShape]
+  let shapes: [ValueShape]
   let integers: IntegerArithmetic
-  /// Names of the values so far, the input's first.
-  private var values: [String] = []
+  /// Names of them.
+  private(set) var values: [String] = []
   /// Names of initializers, by the tensor and the shape that it has, and of constants by their number.
   private var initializers: [Use: String] = [:]
   private var names: UniqueNames
@@ -93,7 +94,7 @@ struct Lowering {
     values.append(inSteps(result.input, of: Graph.input, owner: nil))
     for (index, node) in graph.nodes.enumerated() {
       self.node = node
-      let value = try OperationRow.of(node.kind).lower(&self)
+      let value = try OperationRow.table[node.kind].lower(&self)
       values.append(inSteps(value, of: index + 1, owner: node.block))
     }
     result.output = output
@@ -103,31 +104,6 @@ struct Lowering {
   private mutating func name(_ wanted: String) -> String { names.next(wanted) }
 
   // MARK: What rows are made of
-
-  /// The value that the node takes.
-  var input: String { inputs[0] }
-
-  /// All of them.
-  var inputs: [String] { node.inputs.map { values[$0] } }
-
-  /// Whether the node takes N x C x H x W, not N x C.
-  var takesMap: Bool {
-    if case .map = shapes[node.inputs[0]] { true } else { false }
-  }
-
-  /// Channels, height and width of the map that the node takes.
-  var mapSizes: (channels: Int, height: Int, width: Int) {
-    guard case .map(let channels?, let height?, let width?) = shapes[node.inputs[0]] else {
-      preconditionFailure("\(node.kind) takes a map, of a size that is known")
-    }
-    return (channels, height, width)
-  }
-
-  /// An attribute of the node that is a pair or a single number.
-  func attribute(_ name: String) -> [Int] { node.attribute(name) }
-
-  /// The sizes of a kernel or matrix.
-  func shape(_ operand: String) -> Shape { tensors[node.operand(operand)!].shape }
 
   /// Appends an operation that belongs to the node.
   ///
@@ -173,7 +149,8 @@ struct Lowering {
     let scaleTensor =
       try! integers.hasOneScalePerTensor
       ? Tensor(float32: [scales[0]], shape: [], name: steps) : tensor
-    let scale = add(OutputTensor(name: name("\(steps)_scale"), scaleTensor), .scales(of: index))
+    let place = result.initializers.firstIndex { $0.source == .tensor(index) }!
+    let scale = add(OutputTensor(name: name("\(steps)_scale"), scaleTensor), .scales(of: place))
     let weights = append(
       "DequantizeLinear", [steps, scale],
       attributes: integers.hasOneScalePerTensor ? [:] : ["axis": .integer(0)], of: steps)

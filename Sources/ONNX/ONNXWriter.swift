@@ -1,5 +1,4 @@
 public import Checkpoints
-internal import Checksums
 internal import Graphs
 internal import Protobuf
 internal import RVD
@@ -110,7 +109,7 @@ public enum ONNXWriter {
     try file.overwrite(Array(whole.bytes[written...]), at: written + shift)
 
     let digest = Mutex<String?>(nil)
-    var hashes = [SHA256?](repeating: nil, count: initializers.count)
+    var digests = [ElementDigest?](repeating: nil, count: initializers.count)
     func write(
       _ indices: [Int], to file: OutputFile, aside: @Sendable () throws -> Void
     ) throws {
@@ -118,7 +117,7 @@ public enum ONNXWriter {
         indices.map { initializers[$0].tensor }, at: indices.map { offsets[$0] }, threads: threads,
         aside: aside,
         checksum: { network.beginDigest(of: indices[$0]) })
-      for (index, checksum) in zip(indices, written) { hashes[index] = checksum.hash }
+      for (index, checksum) in zip(indices, written) { digests[index] = checksum }
     }
     try write(initializers.indices.filter { outside[$0] == nil }, to: file) {
       let computed = try sourceSHA256?()
@@ -128,7 +127,7 @@ public enum ONNXWriter {
       try write(initializers.indices.filter { outside[$0] != nil }, to: external) {}
     }
     if let digest = digest.withLock({ $0 }) { description.provenance?.sourceSHA256 = digest }
-    let content = network.contentDigest(of: hashes)
+    let content = network.contentDigest(of: digests)
     let metadata = try metadata(description, content: content, path: file.path)
     precondition(metadata.count == metadataLength)
     try file.overwrite(metadata, at: whole.count)
@@ -153,13 +152,7 @@ public enum ONNXWriter {
       }
     }
     add(contentKey, content)
-    do {
-      if let text = try description.portableText() { add(descriptionKey, text) }
-    } catch {
-      throw .cannotExpress(
-        path: path, what: "what is said of the network is no use: \(printable(error.reason))",
-        remedy: "Correct what is said of it, or leave it out.")
-    }
+    if let text = try description.portableText(path: path) { add(descriptionKey, text) }
     return message.bytes
   }
 }
@@ -212,41 +205,22 @@ private struct Network {
   private static let leastVersionForBrainFloats = 22
 
   /// The digest of an initializer, to be fed its elements; of what is no tensor of the model, nil.
-  func beginDigest(of index: Int) -> ElementDigest {
+  func beginDigest(of index: Int) -> ElementDigest? {
     let initializer = graph.initializers[index]
     switch initializer.source {
-    case .tensor(let source):
-      let tensor = tensors[source]
-      return ElementDigest(
-        hash: ContentDigest.begin(name: tensor.name, tensor.elementType, tensor.shape))
-    case .scales, .integers:
-      let tensor = initializer.tensor
-      return ElementDigest(
-        hash: ContentDigest.begin(name: tensor.name, tensor.elementType, tensor.shape))
-    case .none: return ElementDigest(hash: nil)
+    // Under the name, in the shape and of the type that it has in the model.
+    case .tensor(let source): return ElementDigest(of: tensors[source])
+    case .scales, .integers: return ElementDigest(of: initializer.tensor)
+    case .none: return nil
     }
   }
 
-  /// - Parameter hashes: one for each initializer, fed its elements.
-  func contentDigest(of hashes: [SHA256?]) -> String {
-    var scales: [Int: String] = [:]
-    for initializer in graph.initializers {
-      if case .scales(let tensor) = initializer.source { scales[tensor] = initializer.tensor.name }
+  /// - Parameter digests: one for each initializer, fed its elements.
+  func contentDigest(of digests: [ElementDigest?]) -> String {
+    var scales: [Int: Int] = [:]
+    for (index, initializer) in graph.initializers.enumerated() {
+      if case .scales(let steps) = initializer.source { scales[steps] = index }
     }
-    var content = ContentDigest()
-    for (initializer, hash) in zip(graph.initializers, hashes) {
-      guard let hash else { continue }
-      var steps: String?
-      if case .tensor(let source) = initializer.source { steps = scales[source] }
-      content.add(initializer.tensor.name, hash, scales: steps)
-    }
-    return content.hexadecimal
+    return ContentDigest(of: digests, scales: scales).hexadecimal
   }
-}
-
-/// Nil where nobody asks for it.
-private struct ElementDigest: TensorChecksum {
-  var hash: SHA256?
-
-  mutating func update(_ bytes: UnsafeRawBufferPointer) { unsafe hash?.update(bytes) }
 }

@@ -6,7 +6,7 @@ internal import Tensors
 /// A new kind is a row here. ONNX's operators are specified in `docs/Operators.md` of
 /// github.com/onnx/onnx, and their older versions in `docs/Changelog.md`; the formulas of the kinds in
 /// `formats/rvd.md`.
-struct OperationRow {
+struct OperationRow: LoweringRow {
   let kind: NodeKind
   /// Appends operations, the last of which gives the node's value, and returns its name.
   let lower: @Sendable (inout Lowering) throws -> String
@@ -23,12 +23,7 @@ struct OperationRow {
     self.init(kind) { $0.append(operation, $0.inputs, attributes: attributes) }
   }
 
-  static func of(_ kind: NodeKind) -> OperationRow {
-    guard let row = byKind[kind] else { preconditionFailure("no operation of ONNX for \(kind)") }
-    return row
-  }
-
-  private static let byKind = Dictionary(uniqueKeysWithValues: all.map { ($0.kind, $0) })
+  static let table = LoweringTable(all)
 
   static let all: [OperationRow] =
     layers + rearranging + [
@@ -156,7 +151,7 @@ struct OperationRow {
 
   /// Matrices of one row for each channel of a head, and one column for each position.
   private static let attention = OperationRow(.attention) { lowering in
-    let (channels, height, width) = lowering.mapSizes
+    let (channels, height, width) = lowering.inputShape.mapSizes
     let (heads, values) = (lowering.attribute("heads")[0], channels / 3)
     func part(_ index: Int, _ lowering: inout Lowering) -> String {
       let slice = lowering.append(

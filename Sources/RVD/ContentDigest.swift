@@ -1,4 +1,4 @@
-package import Checksums
+internal import Checksums
 public import Tensors
 
 /// Who a model is: a SHA-256 over its decoded tensors that does not depend on their order, on how
@@ -15,32 +15,15 @@ public import Tensors
 package struct ContentDigest {
   private var parts: [(name: String, digest: [UInt8])] = []
 
-  /// Of no tensors so far.
-  package init() {}
-
-  /// The digest of one tensor, to be fed its elements.
-  package static func begin(name: String, _ elementType: ElementType, _ shape: Shape) -> SHA256 {
-    var start = bytes(of: name) + bytes(of: elementType.rawValue)
-    start.appendLittleEndian(UInt64(shape.rank))
-    for size in shape.dimensions { start.appendLittleEndian(UInt64(size)) }
-    var hash = SHA256()
-    hash.update(start)
-    return hash
-  }
-
-  /// Adds a tensor whose elements were fed to `hash`.
-  ///
-  /// - Parameter scales: the name of its scales, if it has some.
-  package mutating func add(_ name: String, _ hash: SHA256, scales: String?) {
-    var hash = hash
-    if let scales { hash.update(ContentDigest.bytes(of: scales)) }
-    parts.append((name, hash.finalize()))
-  }
-
-  private static func bytes(of text: String) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.appendLittleEndian(UInt64(text.utf8.count))
-    return bytes + text.utf8
+  /// - Parameters:
+  ///   - digests: one for each tensor, fed its elements; nil for what is no part of the model.
+  ///   - scales: the index of a tensor's scales, by its own.
+  package init(of digests: [ElementDigest?], scales: [Int: Int] = [:]) {
+    for (index, digest) in digests.enumerated() {
+      guard var digest else { continue }
+      if let name = scales[index].flatMap({ digests[$0]?.name }) { digest.addScales(name) }
+      parts.append((digest.name, digest.finalize()))
+    }
   }
 
   /// The digest of all tensors added, in hexadecimal.
@@ -50,6 +33,45 @@ package struct ContentDigest {
       hash.update(part.digest)
     }
     return hash.finalize().hexadecimal
+  }
+}
+
+/// The digest of one tensor, which is fed its elements.
+package struct ElementDigest: TensorChecksum {
+  fileprivate let name: String
+  private var hash = SHA256()
+
+  package init(name: String, _ elementType: ElementType, _ shape: Shape) {
+    self.name = name
+    var start: [UInt8] = []
+    start.append(counted: name)
+    start.append(counted: elementType.rawValue)
+    start.appendLittleEndian(UInt64(shape.rank))
+    for size in shape.dimensions { start.appendLittleEndian(UInt64(size)) }
+    hash.update(start)
+  }
+
+  /// Of one that is about to be written.
+  package init(of tensor: OutputTensor) {
+    self.init(name: tensor.name, tensor.elementType, tensor.shape)
+  }
+
+  package mutating func update(_ bytes: UnsafeRawBufferPointer) { unsafe hash.update(bytes) }
+
+  fileprivate mutating func addScales(_ name: String) {
+    var end: [UInt8] = []
+    end.append(counted: name)
+    hash.update(end)
+  }
+
+  fileprivate func finalize() -> [UInt8] { hash.finalize() }
+}
+
+extension [UInt8] {
+  /// Appends a text behind the number of its bytes.
+  fileprivate mutating func append(counted text: String) {
+    appendLittleEndian(UInt64(text.utf8.count))
+    append(contentsOf: text.utf8)
   }
 }
 
@@ -66,17 +88,15 @@ public func contentDigest(
   of tensors: [NamedTensor], threads: Threads = .all
 ) throws -> String {
   precondition(tensors.allSatisfy { $0.tensor.scales == nil })
-  let hashes = try concurrentMap(
+  let digests = try concurrentMap(
     of: tensors, largestFirst: \.tensor.byteCount, threads: threads
   ) { named, worker in
     let tensor = OutputTensor(name: named.name, named.tensor)
-    var hash = ContentDigest.begin(name: tensor.name, tensor.elementType, tensor.shape)
+    var digest = ElementDigest(of: tensor)
     try unsafe tensor.forEachPiece(workspace: &worker.workspace, buffer: &worker.buffer) { piece in
-      unsafe hash.update(piece)
+      unsafe digest.update(piece)
     }
-    return hash
+    return digest
   }
-  var content = ContentDigest()
-  for (named, hash) in zip(tensors, hashes) { content.add(named.name, hash, scales: nil) }
-  return content.hexadecimal
+  return ContentDigest(of: digests).hexadecimal
 }

@@ -1,6 +1,6 @@
 package import Checkpoints
 internal import JSON
-internal import Tensors
+package import Tensors
 
 // What a container that has a place for texts, and none for a graph, can carry of a description: the
 // members of the manifest that are not about tensors, and `version`, that of the specification that
@@ -37,6 +37,19 @@ extension ModelDescription {
     }
     try Self.checkLength(text.count)
     return String(decoding: text, as: UTF8.self)
+  }
+
+  /// Likewise, for the file that is to carry it.
+  ///
+  /// - Throws: `WriteError.cannotExpress` if it breaks a rule of the manifest, or is too long.
+  package func portableText(path: String) throws(WriteError) -> String? {
+    do {
+      return try portableText()
+    } catch {
+      throw .cannotExpress(
+        path: path, what: "what is said of the network is no use: \(printable(error.reason))",
+        remedy: "Correct what is said of it, or leave it out.")
+    }
   }
 
   /// Reads what `portableText` has written, or a later version that this one understands.

@@ -59,10 +59,10 @@ struct OpenedTensor: Sendable {
 /// What is computed of a tensor's bytes to verify it.
 struct TensorCheck: Sendable {
   var crc = CRC32()
-  var hash: SHA256
+  var digest: ElementDigest
 
   init(_ stored: StoredTensor) {
-    hash = ContentDigest.begin(name: stored.name, stored.elementType, stored.shape)
+    digest = ElementDigest(name: stored.name, stored.elementType, stored.shape)
   }
 }
 
@@ -166,7 +166,7 @@ final class PieceBuffer: @unchecked Sendable {
     }
     let (elements, count) = decodedCount.map { (decoded, $0) } ?? (stored, storedCount)
     unsafe elements.withBytes {
-      unsafe check.hash.update(UnsafeRawBufferPointer(rebasing: $0[..<count]))
+      unsafe check.digest.update(UnsafeRawBufferPointer(rebasing: $0[..<count]))
     }
   }
 }

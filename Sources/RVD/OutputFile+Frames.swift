@@ -26,13 +26,12 @@ extension OutputFile {
   func write(
     _ tensors: [OutputTensor], codec: Codec, _ compression: Compression, threads: Threads,
     aside: @Sendable () throws -> Void
-  ) throws -> (tensors: [WrittenTensor], hashes: [SHA256]) {
+  ) throws -> (tensors: [WrittenTensor], digests: [ElementDigest]) {
     guard let coding = codec.planes else { preconditionFailure("'\(codec.name)' has no frames") }
     let runs = FrameRun.all(of: tensors)
     let encoders = Pool { FrameEncoder(coding.encoder(compression)) }
     let computing = InTurn(RunComputation())
-    let hashing = InTurn(
-      tensors.map { ContentDigest.begin(name: $0.name, $0.elementType, $0.shape) })
+    let hashing = InTurn(tensors.map(ElementDigest.init))
     let writing = InTurn(FrameLayout(count: tensors.count, codec))
 
     try forEachIndex(below: runs.count + 1, threads: threads) { index, worker in
@@ -45,8 +44,8 @@ extension OutputFile {
       try unsafe worker.buffer.withMutableBytes { buffer in
         let bytes = unsafe UnsafeRawBufferPointer(
           rebasing: UnsafeRawBufferPointer(buffer).prefix(run.bytes.count))
-        hashing.take(number) { hashes in
-          if case .success = computed { unsafe hashes[run.tensor].update(bytes) }
+        hashing.take(number) { digests in
+          if case .success = computed { unsafe digests[run.tensor].update(bytes) }
         }
         try encoders.withObject { encoder in
           let sizes = computed.map {

@@ -118,10 +118,10 @@ public struct RVDFile: Sendable {
   ///
   /// With what opening checks, no byte of a file can change unnoticed.
   public func verify() throws(ReadError) {
-    let hashes = try verifyTensors()
+    let digests = try verifyTensors()
     for stored in storedTensors { try checkPadding(after: stored) }
     let manifest = Manifest(tensors: storedTensors, model: model)
-    let computed = manifest.contentDigest(of: hashes)
+    let computed = manifest.contentDigest(of: digests)
     guard let recorded = model.contentSHA256, recorded == computed else {
       throw .malformed(
         source.location,
@@ -132,8 +132,8 @@ public struct RVDFile: Sendable {
 
   /// Compares all tensors with their checksums.
   ///
-  /// - Returns: the hash of each one's part of the content digest.
-  private func verifyTensors() throws(ReadError) -> [SHA256] {
+  /// - Returns: the digest of each.
+  private func verifyTensors() throws(ReadError) -> [ElementDigest] {
     let threads = Threads.all
     let checks = opened.map { InTurn(TensorCheck($0.description)) }
     let pieces = opened.piecesSideBySide(threads.count)
@@ -150,7 +150,7 @@ public struct RVDFile: Sendable {
       }
     }
     for (opened, check) in zip(opened, checks) { try opened.compareChecksum(check.final.crc) }
-    return checks.map(\.final.hash)
+    return checks.map(\.final.digest)
   }
 
   /// Checks the zeros between a tensor and what follows it.

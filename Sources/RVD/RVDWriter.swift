@@ -50,12 +50,12 @@ public enum RVDWriter {
       let computed = try sourceSHA256?()
       digest.withLock { $0 = computed }
     }
-    let hashes: [SHA256]
+    let digests: [ElementDigest]
     if let compression {
       let written = try file.write(
         stored.tensors, codec: .planesZstd, compression, threads: threads, aside: aside)
       for (index, tensor) in written.tensors.enumerated() { manifest.tensors[index].take(tensor) }
-      hashes = written.hashes
+      digests = written.digests
       try file.truncate(to: manifest.offset)
     } else {
       let checksums = try file.write(
@@ -64,9 +64,9 @@ public enum RVDWriter {
       for (index, checksum) in checksums.enumerated() {
         manifest.tensors[index].crc32 = checksum.crc.value
       }
-      hashes = checksums.map(\.hash)
+      digests = checksums.map(\.digest)
     }
-    manifest.model.contentSHA256 = manifest.contentDigest(of: hashes)
+    manifest.model.contentSHA256 = manifest.contentDigest(of: digests)
     if let digest = digest.withLock({ $0 }) { manifest.model.provenance?.sourceSHA256 = digest }
 
     let text = try text(of: manifest, path: file.path)
@@ -141,15 +141,13 @@ public enum RVDWriter {
 /// Both checksums of a tensor: the file's and the model's.
 private struct RVDChecksum: TensorChecksum {
   var crc = CRC32()
-  var hash: SHA256
+  var digest: ElementDigest
 
-  init(of tensor: OutputTensor) {
-    hash = ContentDigest.begin(name: tensor.name, tensor.elementType, tensor.shape)
-  }
+  init(of tensor: OutputTensor) { digest = ElementDigest(of: tensor) }
 
   mutating func update(_ bytes: UnsafeRawBufferPointer) {
     unsafe crc.update(bytes)
-    unsafe hash.update(bytes)
+    unsafe digest.update(bytes)
   }
 }
 
@@ -203,12 +201,10 @@ extension StoredTensor {
 extension Manifest {
   /// The content digest in hexadecimal.
   ///
-  /// - Parameter hashes: one for each tensor, fed its elements.
-  func contentDigest(of hashes: [SHA256]) -> String {
-    var content = ContentDigest()
-    for (tensor, hash) in zip(tensors, hashes) {
-      content.add(tensor.name, hash, scales: tensor.scales.map { tensors[$0].name })
-    }
-    return content.hexadecimal
+  /// - Parameter digests: one for each tensor, fed its elements.
+  func contentDigest(of digests: [ElementDigest]) -> String {
+    var scales: [Int: Int] = [:]
+    for (index, tensor) in tensors.enumerated() { scales[index] = tensor.scales }
+    return ContentDigest(of: digests, scales: scales).hexadecimal
   }
 }

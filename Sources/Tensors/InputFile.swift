@@ -62,31 +62,20 @@ public final class InputFile: ByteSource {
 
   public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(ReadError) {
     try check(offset, buffer.count, field: "a read")
-    var done = 0
-    while done < buffer.count {
-      // Safe: the kernel writes at most the given count of bytes, all inside `buffer`.
-      let got = unsafe pread(
-        descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
-      if got < 0 && errno == EINTR { continue }
-      guard got >= 0 else {
-        throw .inaccessible(
-          path: path, reason: "reading at byte \(offset + done) failed: \(lowercasedReason(errno))",
-          remedy: "Check the disk or the network share.")
-      }
-      guard got > 0 else {
-        throw .truncated(
-          location.at(offset), field: "a read (the file shrank while it was open)",
-          needed: buffer.count, available: done)
-      }
-      done += got
+    let got: Int
+    do {
+      got = try unsafe readAll(into: buffer, from: descriptor, at: offset)
+    } catch {
+      throw .inaccessible(
+        path: path, reason: "reading at byte \(offset + error.done) failed: \(error.reason)",
+        remedy: "Check the disk or the network share.")
+    }
+    guard got == buffer.count else {
+      throw .truncated(
+        location.at(offset), field: "a read (the file shrank while it was open)",
+        needed: buffer.count, available: got)
     }
   }
-}
-
-/// The function of C, which a method of the same name would hide.
-private func readBytes(_ descriptor: CInt, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
-  // Safe: as safe as the caller's buffer.
-  unsafe read(descriptor, buffer, count)
 }
 
 /// A descriptor of a file with what standard input gives.
@@ -95,35 +84,42 @@ private func standardInput() throws(ReadError) -> CInt {
   if unsafe fstat(STDIN_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
     return dup(STDIN_FILENO)
   }
-  func failure(_ what: String) -> ReadError {
-    .inaccessible(
-      path: "-", reason: "\(what): \(lowercasedReason(errno))",
-      remedy: "Save the stream to a file first.")
-  }
   let copy = temporaryFile()
-  guard copy >= 0 else { throw failure("keeping standard input failed") }
-  var chunk = [UInt8](repeating: 0, count: 1 << 20)
-  var count = 0
-  while true {
-    // Safe: the kernel writes at most as many bytes as there are.
-    let got = unsafe chunk.withUnsafeMutableBytes {
-      unsafe readBytes(STDIN_FILENO, $0.baseAddress!, $0.count)
+  guard copy >= 0 else { throw failure("keeping", lowercasedReason(errno)) }
+  do {
+    try copyStandardInput(to: copy)
+    return copy
+  } catch {
+    close(copy)
+    throw error
+  }
+}
+
+private func copyStandardInput(to copy: CInt) throws(ReadError) {
+  let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+  defer { unsafe chunk.deallocate() }
+  var (count, got) = (0, chunk.count)
+  while got == chunk.count {
+    do {
+      got = try unsafe readAll(into: chunk, from: STDIN_FILENO)
+    } catch {
+      throw failure("reading", error.reason)
     }
-    if got < 0 && errno == EINTR { continue }
-    guard got >= 0 else { throw failure("reading standard input failed") }
-    if got == 0 { return copy }
-    var done = 0
-    while done < got {
-      // Safe: of the bytes that were read.
-      let put = unsafe chunk.withUnsafeBytes {
-        unsafe pwrite(copy, $0.baseAddress! + done, got - done, off_t(count + done))
-      }
-      if put < 0 && errno == EINTR { continue }
-      guard put > 0 else { throw failure("keeping standard input failed") }
-      done += put
+    do {
+      // Safe: the bytes that were read.
+      let part = unsafe UnsafeRawBufferPointer(rebasing: chunk[..<got])
+      try unsafe writeAll(part, to: copy, at: count)
+    } catch {
+      throw failure("keeping", error.reason)
     }
     count += got
   }
+}
+
+private func failure(_ what: String, _ reason: String) -> ReadError {
+  .inaccessible(
+    path: "-", reason: "\(what) standard input failed: \(reason)",
+    remedy: "Save the stream to a file first.")
 }
 
 /// The descriptor of a file without a name, in the folder for such; -1 with `errno` if there can be none.

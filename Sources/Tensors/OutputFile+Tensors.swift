@@ -4,6 +4,11 @@ public protocol TensorChecksum: Sendable {
   mutating func update(_ bytes: UnsafeRawBufferPointer)
 }
 
+/// Of some tensors, and not of others.
+extension Optional: TensorChecksum where Wrapped: TensorChecksum {
+  public mutating func update(_ bytes: UnsafeRawBufferPointer) { unsafe self?.update(bytes) }
+}
+
 extension OutputFile {
   /// Writes each tensor at its offset, several at a time, and computes a checksum of each.
   ///

@@ -89,9 +89,9 @@ public final class OutputFile: Output, @unchecked Sendable {
   private let turn = DispatchSemaphore(value: 1)
 
   /// - Parameters:
+  ///   - path: `-` for standard output, to which everything goes when it is complete.
   ///   - replace: whether an existing file may be replaced.
   ///   - inputs: files that it is made from. None of them is ever replaced, under whatever name.
-  /// - Parameter path: `-` for standard output, to which everything goes when it is complete.
   /// - Throws: `WriteError`.
   public convenience init(
     path: String, replace: Bool, from inputs: [String] = []
@@ -109,7 +109,7 @@ public final class OutputFile: Output, @unchecked Sendable {
     isStream = path == "-"
     guard !isStream else {
       descriptor = temporaryFile()
-      partialPath = "/dev/fd/\(descriptor)"
+      partialPath = OutputFile.path(ofOpened: descriptor)
       guard descriptor >= 0 else {
         throw .failed(
           path: path, reason: "making a temporary file failed: \(lowercasedReason(errno))")
@@ -138,7 +138,7 @@ public final class OutputFile: Output, @unchecked Sendable {
     let cut = path.utf8.lastIndex(of: UInt8(ascii: "/"))
     let folder = cut.map { String(path[...$0]) } ?? "."
     descriptor = isHidden ? -1 : unsafe partial_open_unnamed(folder, mode)
-    partialPath = "/proc/self/fd/\(descriptor)"
+    partialPath = OutputFile.path(ofOpened: descriptor)
     if descriptor < 0 {
       OutputFile.removeAbandoned(of: path)
       partialPath = OutputFile.temporarySibling(of: path)
@@ -160,6 +160,9 @@ public final class OutputFile: Output, @unchecked Sendable {
   }
 
   deinit { discard() }
+
+  /// Where a file is that has a descriptor and no name.
+  private static func path(ofOpened descriptor: CInt) -> String { "/dev/fd/\(descriptor)" }
 
   /// The folder of a target, with its slash, and what hidden files of it begin with.
   private static func hiddenPrefix(of path: String) -> (folder: String, name: String) {
@@ -282,16 +285,10 @@ public final class OutputFile: Output, @unchecked Sendable {
     precondition(offset >= 0 && offset + bytes.count <= count)
     turn.wait()
     defer { turn.signal() }
-    var done = 0
-    while done < bytes.count {
-      // Safe: the kernel reads at most the given count of bytes, all inside `bytes`.
-      let put = unsafe pwrite(
-        descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
-      if put < 0 && errno == EINTR { continue }
-      guard put > 0 else {
-        throw .failed(path: path, reason: "writing failed: \(lowercasedReason(errno))")
-      }
-      done += put
+    do {
+      try unsafe writeAll(bytes, to: descriptor, at: offset)
+    } catch {
+      throw .failed(path: path, reason: "writing failed: \(error.reason)")
     }
     written += bytes.count
     onWrite?(bytes.count, nil)
@@ -302,16 +299,14 @@ public final class OutputFile: Output, @unchecked Sendable {
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int
   ) throws(WriteError) {
     precondition(offset >= 0 && offset + buffer.count <= count)
-    var done = 0
-    while done < buffer.count {
-      // Safe: the kernel writes at most the given count of bytes, all inside `buffer`.
-      let got = unsafe pread(
-        descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
-      if got < 0 && errno == EINTR { continue }
-      guard got > 0 else {
-        throw .failed(path: path, reason: "reading it back failed: \(lowercasedReason(errno))")
-      }
-      done += got
+    let got: Int
+    do {
+      got = try unsafe readAll(into: buffer, from: descriptor, at: offset)
+    } catch {
+      throw .failed(path: path, reason: "reading it back failed: \(error.reason)")
+    }
+    guard got == buffer.count else {
+      throw .failed(path: path, reason: "reading it back failed: something cut it short")
     }
   }
 
@@ -369,7 +364,7 @@ public final class OutputFile: Output, @unchecked Sendable {
         if !linked { throw .exists(path: path) }
       }
     }
-    if sync { try syncFolder() }
+    if sync { try OutputFile.syncFolder(of: path) }
   }
 
   /// Gives a file without a name that of a hidden one.
@@ -395,23 +390,17 @@ public final class OutputFile: Output, @unchecked Sendable {
     while next < count {
       let size = min(chunk.count, count - next)
       // Safe: both keep to the chunk.
-      try unsafe read(into: UnsafeMutableRawBufferPointer(rebasing: chunk[..<size]), at: next)
-      var done = 0
-      while done < size {
-        let put = unsafe writeBytes(STDOUT_FILENO, chunk.baseAddress! + done, size - done)
-        if put < 0 && errno == EINTR { continue }
-        guard put > 0 else {
-          throw .failed(
-            path: path, reason: "writing to standard output failed: \(lowercasedReason(errno))")
-        }
-        done += put
+      let part = unsafe UnsafeMutableRawBufferPointer(rebasing: chunk[..<size])
+      try unsafe read(into: part, at: next)
+      do {
+        try unsafe writeAll(UnsafeRawBufferPointer(part), to: STDOUT_FILENO)
+      } catch {
+        throw .failed(path: path, reason: "writing to standard output failed: \(error.reason)")
       }
       next += size
     }
     discard()
   }
-
-  private func syncFolder() throws(WriteError) { try OutputFile.syncFolder(of: path) }
 
   /// Flushes the folder that a file is in.
   static func syncFolder(of path: String) throws(WriteError) {
@@ -438,10 +427,4 @@ public final class OutputFile: Output, @unchecked Sendable {
   /// From now on signals that end the process (SIGINT, SIGTERM, SIGHUP) first remove what is not complete.
   /// Meant for programs, not for libraries.
   public static func cleanOnSignals() { partial_clean_on_signals() }
-}
-
-/// The function of C, which a method of the same name would hide.
-private func writeBytes(_ descriptor: CInt, _ buffer: UnsafeRawPointer, _ count: Int) -> Int {
-  // Safe: as safe as the caller's buffer.
-  unsafe write(descriptor, buffer, count)
 }

@@ -58,21 +58,13 @@ private struct Envelope<Report: Encodable>: Encodable {
 /// made harmless.
 func printOutput(to descriptor: CInt = STDOUT_FILENO, _ text: String) throws(OutputError) {
   ProgressBar.clear()
-  var text = text
-  let failure = text.withUTF8 { bytes -> CInt? in
-    var done = 0
-    while done < bytes.count {
-      // Safe: the kernel reads at most the given count of bytes, all inside `bytes`.
-      let put = unsafe write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-      if put < 0 && errno == EINTR { continue }
-      guard put > 0 else { return errno }
-      done += put
+  do {
+    try unsafe Array(text.utf8).withBytes { (bytes) throws(TransferError) in
+      try unsafe writeAll(bytes, to: descriptor)
     }
-    return nil
+  } catch {
+    throw OutputError(reason: error.reason)
   }
-  guard let failure else { return }
-  let reason = unsafe String(cString: strerror(failure))
-  throw OutputError(reason: reason.prefix(1).lowercased() + reason.dropFirst())
 }
 
 /// Says on standard error what may be wrong.

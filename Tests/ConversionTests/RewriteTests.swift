@@ -119,8 +119,7 @@ import Testing
   }
 
   /// No RepVGG, and none of its names is known.
-  static let otherNetwork = URL(filePath: #filePath).deletingLastPathComponent()
-    .appending(path: "../../formats/vectors/valid/chain.rvd").standardized.path
+  static let otherNetwork = Fixtures.vectorPath("chain")
 
   @Test(arguments: OutputFormat.all.filter { $0.isReadable && !$0.isGraph })
   func `a network of unknown names that is described is written in any format`(

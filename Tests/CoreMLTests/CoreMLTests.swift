@@ -1,7 +1,6 @@
 import Checkpoints
 import Foundation
 import Graphs
-import RVD
 import Tensors
 import TestSupport
 import Testing
@@ -12,15 +11,6 @@ import Testing
 @Suite struct CoreMLWriterTests {
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
-
-  /// A network of the vectors of `.rvd`.
-  static func vector(_ name: String) throws -> DeployModel {
-    let file = try RVDFile.open(
-      path: URL(filePath: #filePath).deletingLastPathComponent()
-        .appending(path: "../../formats/vectors/valid/\(name).rvd").standardized.path)
-    return DeployModel(
-      tensors: file.tensors.map { OutputTensor(name: $0.name, $0.tensor) }, file.model)
-  }
 
   static let files = [
     "Manifest.json", "Data/com.apple.CoreML/model.mlmodel",
@@ -41,7 +31,7 @@ import Testing
 
   @Test(arguments: ["chain", "quantized"])
   func `a package is the one that coremltools' classes make`(name: String) throws {
-    let model = try Self.vector(name)
+    let model = try vector(name)
     for threads in [Threads(1), Threads(3)] {
       let summary = try write(model, replace: true, threads: threads)
       #expect(summary.contentSHA256 == model.description.contentSHA256)
@@ -59,7 +49,7 @@ import Testing
   }
 
   @Test func `names are what MIL takes, and none is given twice`() throws {
-    var model = try Self.vector("operations")
+    var model = try vector("operations")
     for (index, name) in ["1/a", "_1/a", "ü.ü", "input"].enumerated() {
       model.tensors[index].name = name
     }
@@ -80,7 +70,7 @@ import Testing
   }
 
   @Test func `in float16 images and results stay float32`() throws {
-    var model = try Self.vector("chain")
+    var model = try vector("chain")
     model.tensors = model.tensors.map {
       OutputTensor(name: $0.name, shape: $0.shape, $0.contents as! Tensor, as: .float16)
     }
@@ -104,7 +94,7 @@ import Testing
   }
 
   @Test func `a folder appears as a whole or not at all, and replaces none but its like`() throws {
-    let model = try Self.vector("chain")
+    let model = try vector("chain")
     do {
       let output = try OutputFolder(
         path: folder.file("a.mlpackage"), replace: false, marker: CoreMLWriter.manifestName)
@@ -150,7 +140,7 @@ import Testing
   @Test func `what was left behind by a process that was killed is removed`() throws {
     try folder.write([1], to: ".a.mlpackage.1.partial/Data/x", makingFolders: true)
     try folder.write([1], to: ".b.mlpackage.1.partial/Data/x", makingFolders: true)
-    try write(Self.vector("chain"))
+    try write(vector("chain"))
     #expect(try folder.names() == [".b.mlpackage.1.partial", "a.mlpackage"])
   }
 
@@ -161,7 +151,7 @@ import Testing
       guard case .cannotExpress(_, let what, let remedy)? = error else { return "" }
       return "\(what). \(remedy)"
     }
-    var model = try Self.vector("chain")
+    var model = try vector("chain")
     model.tensors = model.tensors.map {
       OutputTensor(name: $0.name, shape: $0.shape, $0.contents as! Tensor, as: .bfloat16)
     }
@@ -170,11 +160,11 @@ import Testing
         == "its tensors are bfloat16, in which Core ML has no weights. Choose another type for them, such as float32 or float16."
     )
     #expect(
-      try message(Self.vector("squeeze-excitation"))
+      try message(vector("squeeze-excitation"))
         == "its tensors are bfloat16 and float16 and float32 and float64, and a network of Core ML computes in one type. Choose one type for all of them, such as float32."
     )
     #expect(
-      try message(Self.vector("operations"), size: (1, 1)).hasPrefix(
+      try message(vector("operations"), size: (1, 1)).hasPrefix(
         "the network does not take images of 1x1: node "))
     model.description.graph = nil
     #expect(

@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parent.parent / "examples" / "python"))
 import rvd  # noqa: E402
-from make_onnx import about  # noqa: E402
+from make_onnx import Names, about  # noqa: E402
 
 MIL = proto.MIL_pb2
 FLOAT, INT, INT8, BOOL, STRING = MIL.FLOAT32, MIL.INT32, MIL.INT8, MIL.BOOL, MIL.STRING
@@ -71,16 +71,8 @@ class Package:
         self.folder = path / "Data" / "com.apple.CoreML"
         (self.folder / "weights").mkdir(parents=True)
         self.writer = _BlobStorageWriter(str(self.folder / "weights" / "weight.bin"))
-        self.block, self.names, self.constants, self.blobs = MIL.Block(), {"input", "output"}, {}, {}
+        self.block, self.names, self.constants, self.blobs = MIL.Block(), Names(["input", "output"]), {}, {}
         self.opset = "CoreML6" if any("scales" in entry for entry in self.entries) else "CoreML5"
-
-    def unique(self, name):
-        wanted, number = name, 0
-        while name in self.names:
-            number += 1
-            name = f"{wanted}_{number}"
-        self.names.add(name)
-        return name
 
     def operation(self, type, name, code, shape, inputs={}):
         operation = self.block.operations.add(type=type)
@@ -93,7 +85,7 @@ class Package:
     def constant(self, value):
         key = repr(value)
         if key not in self.constants:
-            name = self.constants[key] = self.unique("constant")
+            name = self.constants[key] = self.names.next("constant")
             stored = immediate(value)
             shape = (len(value),) if isinstance(value, list) else ()
             self.operation("const", name, stored.type.tensorType.dataType, shape).attributes["val"].CopyFrom(stored)
@@ -112,7 +104,7 @@ class Package:
     def tensor(self, index):
         if index not in self.blobs:
             entry = self.entries[index]
-            name = self.blobs[index] = self.unique(re.sub("[^A-Za-z0-9]", "_", entry["name"]))
+            name = self.blobs[index] = self.names.next(re.sub("[^A-Za-z0-9]", "_", entry["name"]))
             stored = self.blob(index, entry["shape"])
             if "scales" in entry:
                 operation = self.operation("constexpr_affine_dequantize", name, FLOAT, entry["shape"])
@@ -159,7 +151,7 @@ class Package:
         for node in self.file.manifest["graph"]:
             type, parameters, shape = self.node(node, x, shape)
             owner = re.sub("[^A-Za-z0-9]", "_", node["block"] + "_") if "block" in node else ""
-            last = self.operation(type, self.unique(owner + type), FLOAT, shape, {**parameters, "x": x})
+            last = self.operation(type, self.names.next(owner + type), FLOAT, shape, {**parameters, "x": x})
             x = last.outputs[0].name
         last.outputs[0].name = "output"
         last.attributes["name"].CopyFrom(immediate("output"))

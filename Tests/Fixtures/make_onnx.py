@@ -30,26 +30,33 @@ TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int8): TensorProto
          np.dtype(np.int64): TensorProto.INT64}
 
 
+class Names:
+    """Each once: of a wanted name that is taken, the next with a number."""
+
+    def __init__(self, taken):
+        self.taken = set(taken)
+
+    def next(self, wanted):
+        name, number = wanted, 0
+        while name in self.taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self.taken.add(name)
+        return name
+
+
 class Model:
     def __init__(self, file, opset):
         self.file, self.opset = file, opset
         self.manifest = file.manifest
         self.entries = self.manifest["tensors"]
         self.nodes, self.initializers, self.taken = [], [], {}
-        self.names = {entry["name"] for entry in self.entries} | {"input", "output"}
+        self.names = Names([entry["name"] for entry in self.entries] + ["input", "output"])
         self.values, self.ranks = ["input"], [4]
-
-    def unique(self, name):
-        wanted, number = name, 0
-        while name in self.names:
-            number += 1
-            name = f"{wanted}_{number}"
-        self.names.add(name)
-        return name
 
     def node(self, operation, *inputs, owner=None, **attributes):
         owner = owner or self.block
-        name = self.unique(f"{owner}/{operation}" if owner else operation)
+        name = self.names.next(f"{owner}/{operation}" if owner else operation)
         self.nodes.append(helper.make_node(operation, inputs, [name], name, **attributes))
         return name
 
@@ -63,13 +70,13 @@ class Model:
 
     def constant(self, name, array):
         key = ("constant", name, array.tobytes())
-        return self.taken.get(key) or self.initializer(key, self.unique("constant/" + name), array)
+        return self.taken.get(key) or self.initializer(key, self.names.next("constant/" + name), array)
 
     def integers(self, name, *numbers):
         """A vector of integers, under the name that it first got."""
         array = np.array(numbers, np.int64)
         key = ("integers", array.tobytes())
-        return self.taken.get(key) or self.initializer(key, self.unique("constant/" + name), array)
+        return self.taken.get(key) or self.initializer(key, self.names.next("constant/" + name), array)
 
     def number(self, value):
         return self.constant(str(float(value)), np.float32(value))
@@ -98,7 +105,7 @@ class Model:
         name = self.entries[index]["name"]
         key = (index, array.shape) if array.ndim > 1 else index
         if key not in self.taken and any(t.name == name for t in self.initializers):
-            name = self.unique(name)
+            name = self.names.next(name)
         return self.initializer(key, name, array)
 
     def add(self, node):

@@ -13,9 +13,7 @@ import Testing
   static let answers = try! readNPZ(Fixtures.path("Expected/operations.npz"))
 
   static func vector(_ name: String) throws -> RVDFile {
-    try RVDFile.open(
-      path: URL(filePath: #filePath).deletingLastPathComponent()
-        .appending(path: "../../formats/vectors/valid/\(name).rvd").standardized.path)
+    try RVDFile.open(path: Fixtures.vectorPath(name))
   }
 
   static func images(_ name: String) throws -> ImageBatch {

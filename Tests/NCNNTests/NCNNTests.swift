@@ -1,7 +1,5 @@
 import Checkpoints
-import Foundation
 import Graphs
-import RVD
 import Tensors
 import TestSupport
 import Testing
@@ -13,15 +11,6 @@ import Testing
 @Suite struct NCNNWriterTests {
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
-
-  /// A network of the vectors of `.rvd`.
-  static func vector(_ name: String) throws -> DeployModel {
-    let file = try RVDFile.open(
-      path: URL(filePath: #filePath).deletingLastPathComponent()
-        .appending(path: "../../formats/vectors/valid/\(name).rvd").standardized.path)
-    return DeployModel(
-      tensors: file.tensors.map { OutputTensor(name: $0.name, $0.tensor) }, file.model)
-  }
 
   @discardableResult
   func write(
@@ -47,7 +36,7 @@ import Testing
   }
 
   @Test func `a chain is lines of layers, and weights behind their tags`() throws {
-    let model = try Self.vector("chain")
+    let model = try vector("chain")
     for threads in [Threads(1), Threads(3)] {
       let summary = try write(model, replace: true, threads: threads)
       #expect(
@@ -95,7 +84,7 @@ import Testing
   }
 
   @Test func `a value that several layers take is copied for each`() throws {
-    try write(Self.vector("residual"))
+    try write(vector("residual"))
     let lines = try text().split(separator: "\n").dropFirst(2).map { $0.split(separator: " ") }
     var given: Set<Substring> = []
     for line in lines {
@@ -118,19 +107,19 @@ import Testing
   @Test func `of two files none is there if one cannot be`() throws {
     try folder.write([4], to: "a.bin")
     #expect(throws: WriteError.exists(path: folder.file("a.bin"))) {
-      try write(Self.vector("chain"))
+      try write(vector("chain"))
     }
     #expect(try folder.names() == ["a.bin"] && folder.read("a.bin") == [4])
   }
 
   @Test func `what ncnn cannot express is refused, with what to do`() throws {
-    let error = #expect(throws: WriteError.self) { try write(Self.vector("quantized")) }
+    let error = #expect(throws: WriteError.self) { try write(vector("quantized")) }
     #expect(
       error?.description
         == "\(folder.file("a.param")): 'body.weight' is int8, in which ncnn has no weights.\n  Choose another type, such as float32 or float16."
     )
     let small = #expect(throws: WriteError.self) {
-      try write(Self.vector("operations"), size: (1, 1))
+      try write(vector("operations"), size: (1, 1))
     }
     #expect(small?.description.contains("the network does not take images of 1x1: ") == true)
     #expect(try folder.names() == [])

@@ -1,7 +1,6 @@
 import Checkpoints
 import Foundation
 import Graphs
-import RVD
 import Tensors
 import TestSupport
 import Testing
@@ -12,15 +11,6 @@ import Testing
 @Suite struct ONNXWriterTests {
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
-
-  /// A network of the vectors of `.rvd`.
-  static func vector(_ name: String) throws -> DeployModel {
-    let file = try RVDFile.open(
-      path: URL(filePath: #filePath).deletingLastPathComponent()
-        .appending(path: "../../formats/vectors/valid/\(name).rvd").standardized.path)
-    return DeployModel(
-      tensors: file.tensors.map { OutputTensor(name: $0.name, $0.tensor) }, file.model)
-  }
 
   static func options(_ version: Int = 13) -> ONNXOptions {
     var options = ONNXOptions(imageSize: (10, 12), producer: ("make_onnx.py", "1"))
@@ -46,7 +36,7 @@ import Testing
     ])
   func `a network is written as ONNX's own library writes it`(name: String) throws {
     let parts = name.split(separator: "-")
-    let model = try Self.vector(String(parts[0]))
+    let model = try vector(String(parts[0]))
     let expected = try Fixtures.bytes("ONNXVectors/\(name).onnx")
     for threads in [Threads(1), Threads(3)] {
       let (bytes, summary) = try write(model, Self.options(Int(parts[1])!), threads: threads)
@@ -79,7 +69,7 @@ import Testing
   @Test func `a fixed number of images stands where the symbol does otherwise`() throws {
     var options = Self.options()
     options.batch = 300
-    let (fixed, _) = try write(Self.vector("chain"), options)
+    let (fixed, _) = try write(vector("chain"), options)
     let any = try Fixtures.bytes("ONNXVectors/chain-13.onnx")
     // A dimension: of a field of text, 0x12 0x01 "N"; or of a number, 0x08 and 300 as a varint.
     #expect(occurrences(of: [0x0A, 0x03, 0x12, 0x01, 0x4E], in: any) == 2)
@@ -177,33 +167,33 @@ import Testing
       guard case .cannotExpress(_, let what, let remedy)? = error else { return "" }
       return "\(what). \(remedy)"
     }
-    var withoutGraph = try Self.vector("chain")
+    var withoutGraph = try vector("chain")
     withoutGraph.description.graph = nil
     #expect(
       try message(withoutGraph)
         == "an ONNX file says how tensors are used, which is not known of these. Write another format."
     )
     #expect(
-      try message(Self.vector("squeeze-excitation"))
+      try message(vector("squeeze-excitation"))
         == "its tensors are bfloat16 and float16 and float32 and float64, and a network of ONNX computes in one type. Choose one type for all of them, such as float32."
     )
     #expect(
-      try message(Self.vector("quantized"), Self.options(12))
+      try message(vector("quantized"), Self.options(12))
         == "'body.weight' is int8 with a scale for each channel, which operator set 12 has no place for. Choose operator set 13 or a later one, or another type."
     )
     var small = Self.options()
     small.imageSize = (1, 1)
     #expect(
-      try message(Self.vector("operations"), small).hasPrefix(
+      try message(vector("operations"), small).hasPrefix(
         "the network does not take images of 1x1: node "))
-    var unknown = try Self.vector("chain")
+    var unknown = try vector("chain")
     var graph = Graph()
     graph.append(.relu, Graph.input)
     unknown.description = ModelDescription(graph: graph)
     #expect(
       try message(unknown)
         == "how many channels the images have is not known. Say what the network expects as input.")
-    var twice = try Self.vector("chain")
+    var twice = try vector("chain")
     twice.tensors[1].name = twice.tensors[0].name
     #expect(
       try message(twice) == "two tensors are called 'stem.weight'. Rename one of them.")

@@ -13,8 +13,7 @@ import Testing
   }
 
   let train = Fixtures.path("PyTorch/se-train.pth")
-  let chain = URL(filePath: #filePath).deletingLastPathComponent()
-    .appending(path: "../../formats/vectors/valid/chain.rvd").standardized.path
+  let chain = Fixtures.vectorPath("chain")
 
   @Test func `a network fused and one exported are the same file`() throws {
     let fused = try run("fuse", train, "a.onnx", "--size", "32")

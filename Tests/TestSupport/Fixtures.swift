@@ -10,6 +10,12 @@ public enum Fixtures {
 
   public static func path(_ name: String) -> String { folder + "/" + name }
 
+  /// Of one of the vectors of `.rvd` that are right: `formats/vectors/valid/NAME.rvd`.
+  public static func vectorPath(_ name: String) -> String {
+    URL(filePath: folder).appending(path: "../../formats/vectors/valid/\(name).rvd").standardized
+      .path
+  }
+
   /// Names of the files in a folder of fixtures whose names end in one of `suffixes`, sorted.
   public static func names(in subfolder: String, suffixes: [String]) -> [String] {
     let all = (try? FileManager.default.contentsOfDirectory(atPath: path(subfolder))) ?? []

@@ -1,4 +1,5 @@
 public import Checkpoints
+internal import RVD
 public import Tensors
 
 /// Writes tensors as the file that `torch.save` makes of an `OrderedDict` since PyTorch 1.6.

@@ -1,5 +1,6 @@
 public import Checkpoints
 internal import JSON
+internal import RVD
 public import Tensors
 
 /// Writes tensors as a safetensors file (see `SafetensorsFile`), the same bytes as the format's own

@@ -41,14 +41,13 @@ struct ONNXMatching {
   init(_ file: ONNXFile, _ checkpoint: Checkpoint, to plan: FusionPlan) throws {
     let parts = try ONNXLayers(file)
     let expected = ONNXMatching.expected(plan)
-    let isKnown = (try? plan.structure.get()) != nil
-    let alone = try parts.layers(joining: false)
-    let joined = try parts.layers(joining: true)
+    // Of a network whose order is known.
+    let shapes = (try? plan.structure.get()) == nil ? nil : expected.map(\.shape)
     let bare = try parts.layers(joining: false, absorbing: false)
+    let alone = try parts.layers(joining: false)
     var found: [ONNXLayer?]
     var isByOrder = true
-    let shapes = expected.map(\.shape)
-    if isKnown, bare.map(\.shape) == shapes {
+    if bare.map(\.shape) == shapes {
       found = try zip(expected, bare).map { expected, layer in
         // What stands behind it may be part of it, or the next of the network's own layers.
         let around = alone.filter {
@@ -56,13 +55,12 @@ struct ONNXMatching {
         }
         return try ONNXMatching.nearest(to: expected, [layer] + around)
       }
-    } else if isKnown, alone.map(\.shape) == shapes {
+    } else if alone.map(\.shape) == shapes {
       found = alone
-    } else if isKnown, joined.map(\.shape) == shapes {
-      found = joined
     } else {
-      isByOrder = false
-      found = try ONNXMatching.byValue(expected, joined + alone + bare)
+      let joined = try parts.layers(joining: true)
+      isByOrder = joined.map(\.shape) == shapes
+      found = try isByOrder ? joined : ONNXMatching.byValue(expected, joined + alone + bare)
     }
 
     var parameters: [(role: Role, name: String, tensor: Tensor)] = []
