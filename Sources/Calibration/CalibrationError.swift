@@ -21,17 +21,17 @@ extension CalibrationError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .tooFewImages(let path, let found, let least):
-      "\(path): \(found) image\(found == 1 ? "" : "s") tell too little of the range of values; at least \(least) are needed, and 64 are enough.\n  Name more, of all classes, that the network was trained on."
+      "\(path): \(found) image\(found == 1 ? "" : "s") say too little about the range of values; at least \(least) are needed, and 64 are enough.\n  Name more, of all classes, that the network was trained on."
     case .otherSize(let path, let height, let width, let expected):
       "\(path): the images are \(height)x\(width), and the network is to take \(expected)x\(expected).\n  Calibrate with images of the size that it will see."
     case .notFinite(let path, let place):
-      "\(path): what '\(place)' makes of the images is infinite or not a number.\n  The training run diverged, or the images are not normalised as the network expects; nothing was written."
+      "\(path): the output of '\(place)' for these images is infinite or not a number.\n  The training run diverged, or the images are not normalised as the network expects; nothing was written."
     case .noLayers(let path):
       "\(path): the network has no convolution or linear layer.\n  There is nothing to quantise."
     case .noLayer(let path, let name, let nearest):
       "\(path): no convolution or linear layer is called '\(name)'.\n  \(nearest.isEmpty ? "Name one by its block or its weight." : "Nearest: \(nearest.joined(separator: ", ")).")"
     case .noPlace(let path, let format, let what, let known):
-      "\(path): \(format) has no place for \(what).\n  Formats that have: \(known.joined(separator: ", "))."
+      "\(path): \(format) has no place for \(what).\n  Formats that do: \(known.joined(separator: ", "))."
     case .notDeployed(let path, let reason):
       "\(path): no BatchNorms can be put behind its convolutions: \(reason).\n  Name a deploy network of RepVGG's blocks."
     }

@@ -99,7 +99,7 @@ struct PickledStateDicts<Framework: PickledFramework> {
       guard let key = framework.key(entry.key) else {
         let name = graph.integer(entry.key).map(String.init) ?? graph.description(of: entry.key)
         let what = framework.description(of: entry.value)
-        stateDict.ignored.append((name, "\(what), under a key that is no string"))
+        stateDict.ignored.append((name, "\(what), under a key that is not a string"))
         continue
       }
       do throws(ReadError) {

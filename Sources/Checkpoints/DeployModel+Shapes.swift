@@ -19,7 +19,7 @@ extension DeployModel {
     try tensors.requireUniqueNames(path: path)
     guard let graph = description.graph else {
       throw refuse(
-        "\(format) says how tensors are used, which is not known of these",
+        "\(format) says how tensors are used, which is not known for these",
         "Write another format.")
     }
     let shapes: [ValueShape]

@@ -62,17 +62,17 @@ extension ConversionError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .warned(let path, let notes):
-      "\(path): \(notes.map(\.description).joined(separator: "; and ")).\n  This is an error where warnings are."
+      "\(path): \(notes.map(\.description).joined(separator: "; and ")).\n  Warnings are treated as errors."
     case .notWhole(let path, let reason):
-      "\(path): it is no whole network that is known: \(reason).\n  Nothing was written; use a file that is complete."
+      "\(path): it matches no known network as a whole: \(reason).\n  Nothing was written; use a file that is complete."
     case .notFrom(let path, let asked, let found):
       "\(path): it is not a \(asked) file: it is \(found).\n  What is found in the file decides how it is read."
     case .unknownExtension(let path, let known):
       "\(path): no format that can be written has this extension.\n  Use one of \(known.joined(separator: ", "))."
     case .notDeployed(let path, let format, let stage):
-      "\(path): it is in \(stage) form, and a file of \(format) holds deploy networks only.\n  Fuse it."
+      "\(path): it is in \(stage) form, and \(format) files hold deploy networks only.\n  Fuse it."
     case .noNames(let path, let dialect, let families, let known):
-      "\(path): the dialect '\(dialect)' has no names for blocks of \(families.joined(separator: " and ")).\n  \(known.isEmpty ? "No dialect has." : "Dialects that have: \(known.joined(separator: ", ")).")"
+      "\(path): the dialect '\(dialect)' has no names for blocks of \(families.joined(separator: " and ")).\n  \(known.isEmpty ? "No dialect does." : "Dialects that do: \(known.joined(separator: ", ")).")"
     case .noStem(let path, let reason):
       "\(path): the order of input channels cannot be changed: \(reason).\n  Keep it."
     case .notComparable(let path, .exchanged(let other)):
@@ -88,21 +88,21 @@ extension ConversionError: CustomStringConvertible {
     case .notFinite(let path, let name, let count):
       "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") that \(count == 1 ? "is" : "are") infinite or not a number.\n  The training run diverged or the file is damaged; nothing was written."
     case .overflow(let path, let name, let count, let format):
-      "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") larger than \(format.elementType.rawValue) holds, which ends at \(format.greatest).\n  bfloat16 has the range of float32; nothing was written."
+      "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") beyond the range of \(format.elementType.rawValue), which ends at \(format.greatest).\n  bfloat16 has the range of float32; nothing was written."
     case .noLayer(let path, let name, let nearest):
       "\(path): no convolution or linear layer is called '\(name)'.\n  \(nearest.isEmpty ? "Name one by its block or its weight." : "Nearest: \(nearest.joined(separator: ", ")).")"
     case .noSteps(let path, let format, let known):
-      "\(path): \(format) has no place for int8 weights and their scales.\n  Formats that have: \(known.joined(separator: ", "))."
+      "\(path): \(format) has no place for int8 weights and their scales.\n  Formats that do: \(known.joined(separator: ", "))."
     case .notCompressible(let path, let format, let known):
       "\(path): \(format) is not compressed.\n  Formats that can be: \(known.joined(separator: ", "))."
     case .noOperators(let path, let format, let known):
-      "\(path): \(format) has neither operators of a version nor a number of images to choose.\n  Formats that have: \(known.joined(separator: ", "))."
+      "\(path): \(format) has no operator version or batch size to choose.\n  Formats that do: \(known.joined(separator: ", "))."
     case .noGraph(let path, let format, let reason):
-      "\(path): a file of \(format) says how a network computes, which is not known of this one: \(reason).\n  Write a format that holds tensors alone."
+      "\(path): \(format) files say how the network computes, and that is not known of this one: \(reason).\n  Write a format that holds tensors only."
     case .otherForm(let path, let asked, let found):
       "\(path): it is in \(found) form, not in \(asked) form.\n  Name a file that is."
     case .noTrainingGraph(let path, let reason):
-      "\(path): its training form cannot be told in ONNX's operations: \(reason).\n  Fuse it."
+      "\(path): its training form cannot be expressed in ONNX operations: \(reason).\n  Fuse it."
     case .notReadable(let path, let format):
       "\(path): repconv writes \(format), but does not read it, so what was written cannot be proven.\n  Fuse to an .rvd, which is proven, and write that as \(format)."
     case .notProven(let path, let blocks, let others):

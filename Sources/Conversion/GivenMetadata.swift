@@ -46,7 +46,7 @@ public struct GivenMetadata: Equatable, Sendable {
     do {
       return try LicenseExpression(license).uncommonIdentifiers.map { .uncommonLicense($0) }
     } catch {
-      return [.remark("'\(printable(license))' is no SPDX license expression: \(error.reason)")]
+      return [.remark("'\(printable(license))' is not an SPDX license expression: \(error.reason)")]
     }
   }
 }

@@ -59,7 +59,7 @@ public struct LabelsFile: Equatable, Sendable {
         throw .badLabels(path: path, line: index + 1, reason: "the line is empty")
       }
       guard let name = String(validating: line, as: UTF8.self) else {
-        throw .badLabels(path: path, line: index + 1, reason: "it is no UTF-8 text")
+        throw .badLabels(path: path, line: index + 1, reason: "it is not UTF-8 text")
       }
       names.append(name)
     }

@@ -103,11 +103,11 @@ extension Note: CustomStringConvertible {
     case .channelOrder(let order, let project, let fed, let isAsked):
       "the first convolution expects \(order.rawValue)\(isAsked ? ", as asked" : ""); the code of \(project) feeds \(fed.rawValue)"
     case .inputLeftOut(let input, let names, let usual):
-      "the input (\(input)) is not in the output, and names of \(names) stand for \(usual)"
+      "the input (\(input)) cannot be stored in the output, and files with names of \(names) are taken to have \(usual)"
     case .epsilonLeftOut(let epsilons, let names, let usual):
-      "BatchNorm's epsilon, \(epsilons.map { "\($0)" }.joined(separator: " and ")), is not in the output, and names of \(names) stand for \(usual)"
+      "BatchNorm's epsilon, \(epsilons.map { "\($0)" }.joined(separator: " and ")), cannot be stored in the output, and files with names of \(names) are taken to have \(usual)"
     case .uncommonLicense(let identifier):
-      "'\(printable(identifier))' is none of the common licenses of SPDX's list: check the spelling; one of your own is called LicenseRef-\(printable(identifier))"
+      "'\(printable(identifier))' is not among the common licenses of SPDX's list: check the spelling; a license of your own is called LicenseRef-\(printable(identifier))"
     case .leftOut(let format, let parts):
       "left out, which \(format) has no place for: \(parts.joined(separator: ", "))"
     case .noPlace(let format, let what): "\(format) has no place for \(what)"

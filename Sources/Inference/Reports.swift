@@ -44,7 +44,7 @@ public struct ImageSelection: Sendable {
       let folder = try ImageFolder(path: path)
       guard !folder.images.isEmpty else {
         throw InferenceError.noImages(
-          path: path, reason: "there is no picture in the folder",
+          path: path, reason: "there are no pictures in the folder",
           remedy:
             "Pictures are files that end in \(ImageFolder.extensions.joined(separator: ", ")).")
       }

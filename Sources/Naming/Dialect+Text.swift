@@ -401,6 +401,6 @@ private struct Table {
   func finish() throws(NamingError) {
     guard let (key, _, line) = entries.first else { return }
     let place = familyName.map { "of the part on \($0)" } ?? "that stands before the first 'family'"
-    throw problem("'\(key)' is no key \(place)", line)
+    throw problem("'\(key)' is not a key \(place)", line)
   }
 }

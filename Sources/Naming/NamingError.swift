@@ -56,7 +56,7 @@ extension NamingError: CustomStringConvertible {
       """
     case .ambiguous(let path, let candidates):
       """
-      \(path): it holds \(candidates.count) state dicts of equal standing: \(candidates.joined(separator: ", ")).
+      \(path): it holds \(candidates.count) state dicts, none of which is the obvious one: \(candidates.joined(separator: ", ")).
         Choose one by its key.
       """
     case .noSuchKey(let path, let key, let candidates):
@@ -87,7 +87,7 @@ extension NamingError: CustomStringConvertible {
         \(resembles.map { "Its names are those of \($0)." } ?? (known.isEmpty ? "" : "Nearest that it has: \(known.joined(separator: ", ")). ") + "It may be a variant of the block, which is not fused; or a name is misspelt.")
       """
     case .badDialect(let place, let line, let reason):
-      "\(place)\(line.map { " at line \($0)" } ?? ""): \(reason).\n  A built-in table is one to begin with."
+      "\(place)\(line.map { " at line \($0)" } ?? ""): \(reason).\n  Start from a built-in table."
     case .badRule(let rule, let reason):
       "the rule '\(rule)': \(reason).\n  Rules are as in 'encoder.*=*' or 'layer{s}.{b}.*=stage{s}.{b}.*'."
     case .noName(let dialect, let parameter):

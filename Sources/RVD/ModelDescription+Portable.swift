@@ -47,7 +47,7 @@ extension ModelDescription {
       return try portableText()
     } catch {
       throw .cannotExpress(
-        path: path, what: "what is said of the network is no use: \(printable(error.reason))",
+        path: path, what: "the description of the network cannot be stored: \(printable(error.reason))",
         remedy: "Correct what is said of it, or leave it out.")
     }
   }

@@ -44,7 +44,7 @@ extension FusionError: CustomStringConvertible {
     case .mismatchedShapes(let path, let block, let family, let what):
       "\(path): block '\(block)': \(what).\n  The file mixes parameters of different networks, or is not from a \(family)."
     case .notOneConvolution(let path, let block, _, let what):
-      "\(path): block '\(block)': \(what).\n  It is no single convolution, so there is nothing right to make of it; deploy it in its training form."
+      "\(path): block '\(block)': \(what).\n  No single convolution computes the same, so it cannot be fused; deploy it in its training form."
     case .undecided(let path, let block, let family, let layer, let variants):
       """
       \(path): block '\(block)': its shapes allow \(layer.withArticle), which no tensor shows, and nothing in the file tells whether a \(family) block has it here.
@@ -53,9 +53,9 @@ extension FusionError: CustomStringConvertible {
     case .invalidBatchNorm(let path, let name, let channel):
       "\(path): '\(name)' of channel \(channel): BatchNorm gives no finite number (a negative variance, or an infinite or NaN parameter).\n  The training run diverged or the file is damaged; fusing it would spread the damage."
     case .hasBatchNorm(let path, let block):
-      "\(path): block '\(block)' has BatchNorm, and none was said to be there.\n  Give its epsilon, or leave it to the names in the file."
+      "\(path): block '\(block)' has BatchNorm, though none was said to be there.\n  Give its epsilon, or leave it to the names in the file."
     case .unknownMap(let path, let block, let area, let ratio):
-      "\(path): block '\(block)' works on maps of \(area) values, and \(ratio.map { "no map of these has a height to width of \($0.height):\($0.width)" } ?? "no tensor says their height and width: they are no squares").\n  Say the ratio of height to width."
+      "\(path): block '\(block)' works on maps of \(area) values, and \(ratio.map { "no map of these has a height to width of \($0.height):\($0.width)" } ?? "no tensor says their height and width: they are not square").\n  Say the ratio of height to width."
     case .unknownSuccession(let path, let block, let channels, let count, let reason):
       "\(path): block '\(block)': its compactor prunes \(channels) of \(count) channels, and which layer takes them is not known: \(reason).\n  Fuse it without pruning, or with the project's own code."
     case .wrongArchitecture(let path, let asked, let differences, let actual):

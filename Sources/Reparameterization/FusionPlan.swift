@@ -241,7 +241,7 @@ public struct FusionPlan: Sendable {
     do throws(Deviation) {
       actual = "By its shapes it is a \(try Structure(of: network).description)."
     } catch {
-      actual = "By its shapes it is no whole \(network.dialect.family.name): \(error.reason)."
+      actual = "Its shapes do not make a whole \(network.dialect.family.name): \(error.reason)."
     }
     throw .wrongArchitecture(
       path: network.path, asked: architecture.name, differences: differences.map(\.text),

@@ -32,7 +32,7 @@ extension Topology {
           block.squeezeExcitation?.placement != .afterActivation
         else {
           throw Deviation(
-            reason: "block '\(block.path)' is no \(isDepthwise ? "depthwise" : "pointwise") one")
+            reason: "block '\(block.path)' is not a \(isDepthwise ? "depthwise" : "pointwise") one")
         }
       }
       return Structure(

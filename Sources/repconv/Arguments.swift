@@ -24,7 +24,7 @@ struct InputOptions: ParsableArguments {
   @Option(
     name: .customLong("family"),
     help: ArgumentHelp(
-      "Take blocks for those of this family, where several have the same names (as 'RepGhost-identity'); see formats/dialects.md.",
+      "Take blocks for this family's, where several families share their names (as 'RepGhost-identity'); see formats/dialects.md.",
       valueName: "family"),
     completion: .list(BlockFamily.askable.map(\.name)), transform: BlockFamily.argument)
   var blockFamily: BlockFamily?
@@ -73,7 +73,7 @@ struct InputOptions: ParsableArguments {
     let file = try InputFile(path: dialectFile)
     let bytes = try file.bytes(0..<file.count, field: "the table")
     guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw NamingError.badDialect(place: dialectFile, line: nil, reason: "it is no UTF-8 text")
+      throw NamingError.badDialect(place: dialectFile, line: nil, reason: "it is not UTF-8 text")
     }
     let dialect = try Dialect(text: text, place: dialectFile)
     guard Dialect.named(dialect.name) == nil else {
@@ -229,7 +229,7 @@ struct OutputOptions: ParsableArguments {
     }
     if weightType != .int8, !keepFloat.isEmpty || leavesOutBiasCorrection {
       throw ValidationError(
-        "\(keepFloat.isEmpty ? "--no-bias-correction" : "--keep-float") goes with --dtype int8.")
+        "\(keepFloat.isEmpty ? "--no-bias-correction" : "--keep-float") is only for --dtype int8.")
     }
     if let count = keepFloat.lazy.compactMap({ Int($0) }).first(where: { $0 < 0 }) {
       throw ValidationError("--keep-float takes a layer or a number of layers, not \(count).")

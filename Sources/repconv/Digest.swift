@@ -4,7 +4,7 @@ import Tensors
 
 struct Digest: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print who a model is: a SHA-256 over its tensors, whatever file they are in.",
+    abstract: "Print a model's identity: a SHA-256 over its tensors, whatever file they are in.",
     discussion: """
       The same names, types, shapes and values have the same digest in any format, compressed or not, in \
       any order and with any metadata: 'content sha256' is the same number. It is computed from the \

@@ -137,7 +137,7 @@ struct Eval: ParsableCommand {
   ) throws(InferenceError) -> ([Int], EvaluationReport.ClassOrder) {
     guard !folders.images.isEmpty else {
       throw .noImages(
-        path: images, reason: "there is no picture in a folder of this folder",
+        path: images, reason: "none of its folders has a picture in it",
         remedy:
           "Make a folder of pictures for each class; 'repconv run --images' takes one without.")
     }

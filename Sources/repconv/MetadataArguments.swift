@@ -13,14 +13,14 @@ struct MetadataArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What the model may be used under: an SPDX expression, as Apache-2.0 or CC-BY-NC-4.0.",
+      "The model's license, as an SPDX expression: Apache-2.0, CC-BY-NC-4.0.",
       valueName: "SPDX"))
   var license: String?
 
   @Option(
     name: .customLong("meta"),
     help: ArgumentHelp(
-      "Say more of the model: authors (one each time), homepage, task, or a key of your own; without a value, leave out what the input says. May be repeated.",
+      "Say more about the model: authors (one each time), homepage, task, or a key of your own; without a value, leave out what the input says. May be repeated.",
       valueName: "key=value"),
     transform: MetadataEntry.argument)
   var entries: [MetadataEntry] = []
@@ -84,7 +84,7 @@ struct MetadataArguments: ParsableArguments {
       return try LicenseExpression(text).description
     } catch {
       throw ValidationError(
-        "'\(text)' is no SPDX license expression: \(error.reason). As in MIT, or 'Apache-2.0 OR MIT'; a license of your own is LicenseRef-NAME."
+        "'\(text)' is not an SPDX license expression: \(error.reason). As in MIT, or 'Apache-2.0 OR MIT'; a license of your own is LicenseRef-NAME."
       )
     }
   }

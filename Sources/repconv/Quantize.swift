@@ -7,7 +7,7 @@ import Tensors
 
 struct Quantize: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Make a network compute in int8, by means of images, and show what that costs.",
+    abstract: "Quantise a network to int8, calibrated on images, and show what that costs.",
     discussion: """
       IN is a training checkpoint, which is fused, or a deploy network; both have to be known as a whole. Weights get a \
       scale for each output channel, without clipping; values get the range that the images make; biases \
@@ -160,7 +160,7 @@ struct Quantize: ParsableCommand {
     if report.calibration.images < CalibrationOptions.leastImages {
       printError(
         .warning,
-        "\(count(report.calibration.images, "image")) tell too little of the range of values; 64 are enough"
+        "\(count(report.calibration.images, "image")) say too little about the range of values; 64 are enough"
       )
     }
     try printReport(report, of: Quantize.self, print) { report.text }

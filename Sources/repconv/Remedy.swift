@@ -33,12 +33,12 @@ private func remedy(for error: any Error) -> String? {
     "Leave --from out: what is found in the file decides how it is read."
   case ConversionError.unknownExtension(_, let known):
     "Use one of \(known.joined(separator: ", ")), or name the format with --to."
-  case ConversionError.notDeployed: "'repconv fuse' makes one of it."
+  case ConversionError.notDeployed: "'repconv fuse' makes one from it."
   case ConversionError.overflow: "Use --dtype bfloat16, which has the range of float32."
   case ConversionError.noSteps(_, _, let known):
     "Write one of \(known.joined(separator: ", ")), or choose another --dtype."
   case CalibrationError.notDeployed:
-    "Name a deploy network of RepVGG's blocks; 'repconv fuse' makes one of a training checkpoint."
+    "Name a deploy network of RepVGG's blocks; 'repconv fuse' makes one from a training checkpoint."
   case CalibrationError.tooFewImages:
     "Name more, of all classes, that the network was trained on; --force does with these."
   case ConversionError.noStem: "Use --channels keep."
@@ -51,7 +51,7 @@ private func remedy(for error: any Error) -> String? {
   case ConversionError.otherForm(_, let asked, _):
     asked == "train"
       ? "Name its training checkpoint, or leave --form out."
-      : "'repconv fuse' makes one of it; or leave --form out."
+      : "'repconv fuse' makes one from it; or leave --form out."
   case ConversionError.noTrainingGraph: "'repconv fuse' writes its deploy form."
   case ConversionError.notReadable(_, let format):
     "Leave --verify out; or fuse to an .rvd with it, and 'repconv export' that as \(format)."
@@ -75,7 +75,7 @@ private func remedy(for error: any Error) -> String? {
   case FusionError.alreadyFused:
     "There is nothing to fuse. 'repconv import' rewrites such a file under other names."
   case ConversionError.noNames(_, _, _, let known) where !known.isEmpty:
-    "Dialects that have: \(known.joined(separator: ", ")). Choose one with --names, or leave it out."
+    "Dialects that do: \(known.joined(separator: ", ")). Choose one with --names, or leave it out."
   case FusionError.unknownSuccession:
     "--prune-below 0 fuses it and keeps all channels; the project's own code prunes it."
   case FusionError.hasBatchNorm: "Give its epsilon with --bn-eps, or leave that out."

@@ -60,7 +60,7 @@ import Testing
     #expect(
       ignored == [
         "step: int", "args: opaque object argparse.Namespace", "inner: dict",
-        "7: opaque object numpy.core.numeric._frombuffer, under a key that is no string",
+        "7: opaque object numpy.core.numeric._frombuffer, under a key that is not a string",
         "ordered: OrderedDict", "acc1: float32 scalar of NumPy",
       ])
   }

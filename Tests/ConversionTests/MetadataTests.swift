@@ -183,7 +183,7 @@ import Testing
     given.metadata.license = "MIT/Mine"
     #expect(
       try fuse(train, "b.rvd", given).notes.map(\.description)
-        == ["'MIT/Mine' is no SPDX license expression: expected a license, found 'MIT/Mine'"])
+        == ["'MIT/Mine' is not an SPDX license expression: expected a license, found 'MIT/Mine'"])
     // Only when it is new.
     #expect(try rewrite(folder.file("a.rvd"), "c.rvd").notes == [])
   }

@@ -169,7 +169,7 @@ import Testing
     model.description.graph = nil
     #expect(
       try message(model)
-        == "a Core ML package says how tensors are used, which is not known of these. Write another format."
+        == "a Core ML package says how tensors are used, which is not known for these. Write another format."
     )
   }
 }

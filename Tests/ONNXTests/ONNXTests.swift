@@ -171,7 +171,7 @@ import Testing
     withoutGraph.description.graph = nil
     #expect(
       try message(withoutGraph)
-        == "an ONNX file says how tensors are used, which is not known of these. Write another format."
+        == "an ONNX file says how tensors are used, which is not known for these. Write another format."
     )
     #expect(
       try message(vector("squeeze-excitation"))

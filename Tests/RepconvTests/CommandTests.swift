@@ -187,7 +187,7 @@ import Topologies
     #expect(refused.status == 2)
     #expect(
       refused.errors.contains(
-        "2 state dicts of equal standing: model (113 tensors), model_ema (113 tensors)"))
+        "2 state dicts, none of which is the obvious one: model (113 tensors), model_ema (113 tensors)"))
     #expect(try run("fuse", path, "out.rvd", "--key", "model_ema").status == 0)
     let wrong = try run("fuse", path, "other.rvd", "--key", "emma")
     #expect(wrong.status == 2)
@@ -535,7 +535,7 @@ import Topologies
     #expect(refused.status == 2)
     #expect(
       refused.errors
-        == "repconv: error: \(wide): block 'stages.0.0.repmlp_block' works on maps of 24 values, and no tensor says their height and width: they are no squares.\n  Say the ratio of height to width, as in --map-ratio 2:3.\n"
+        == "repconv: error: \(wide): block 'stages.0.0.repmlp_block' works on maps of 24 values, and no tensor says their height and width: they are not square.\n  Say the ratio of height to width, as in --map-ratio 2:3.\n"
     )
     #expect(try run("fuse", wide, "a.rvd", "--map-ratio", "2:3", "--verify").status == 0)
     #expect(try run("verify", wide, "a.rvd", "--map-ratio", "4:6").status == 0)
@@ -565,7 +565,7 @@ import Topologies
     #expect(contradicted.status == 2)
     #expect(
       contradicted.errors
-        == "repconv: error: \(norms): block 'blocks.0' has BatchNorm, and none was said to be there.\n  Give its epsilon with --bn-eps, or leave that out.\n"
+        == "repconv: error: \(norms): block 'blocks.0' has BatchNorm, though none was said to be there.\n  Give its epsilon with --bn-eps, or leave that out.\n"
     )
   }
 

@@ -260,7 +260,7 @@ import Testing
     #expect(result.status == 2 && result.output == "")
     #expect(
       result.errors == """
-        repconv: error: \(message ?? "mine.dialect: it is no UTF-8 text.")
+        repconv: error: \(message ?? "mine.dialect: it is not UTF-8 text.")
           'repconv dialects --show NAME' prints a built-in table to begin with.
 
         """)
@@ -412,11 +412,11 @@ import Testing
       ),
       (
         ["export", one, "x.wts"], 2,
-        "repconv: error: \(one): it is in train form, and a file of TensorRT .wts text holds deploy networks only.\n  'repconv fuse' makes one of it.\n"
+        "repconv: error: \(one): it is in train form, and TensorRT .wts text files hold deploy networks only.\n  'repconv fuse' makes one from it.\n"
       ),
       (
         ["export", one, "x.pth", "--to", "rvd"], 2,
-        "repconv: error: \(one): it is in train form, and a file of RVD 1 holds deploy networks only.\n  'repconv fuse' makes one of it.\n"
+        "repconv: error: \(one): it is in train form, and RVD 1 files hold deploy networks only.\n  'repconv fuse' makes one from it.\n"
       ),
       (
         ["export", Fixtures.path("PyTorch/plain-bfloat16.pth"), "x.npz"], 2,

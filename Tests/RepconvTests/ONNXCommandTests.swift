@@ -58,7 +58,7 @@ import Testing
     let table: [([String], Int32, String)] = [
       (
         ["export", train, "x.onnx"], 2,
-        "repconv: error: \(train): it is in train form, and a file of ONNX holds deploy networks only.\n  'repconv fuse' makes one of it.\n"
+        "repconv: error: \(train): it is in train form, and ONNX files hold deploy networks only.\n  'repconv fuse' makes one from it.\n"
       ),
       (
         ["export", "deploy.rvd", "x.onnx", "--form", "train"], 2,
@@ -66,11 +66,11 @@ import Testing
       ),
       (
         ["export", train, "x.pth", "--form", "deploy"], 2,
-        "repconv: error: \(train): it is in train form, not in deploy form.\n  'repconv fuse' makes one of it; or leave --form out.\n"
+        "repconv: error: \(train): it is in train form, not in deploy form.\n  'repconv fuse' makes one from it; or leave --form out.\n"
       ),
       (
         ["fuse", train, "x.rvd", "--opset", "13"], 2,
-        "repconv: error: x.rvd: RVD 1 has neither operators of a version nor a number of images to choose.\n  --opset and --batch are for .onnx: leave them out.\n"
+        "repconv: error: x.rvd: RVD 1 has no operator version or batch size to choose.\n  --opset and --batch are for .onnx: leave them out.\n"
       ),
       (
         ["fuse", train, "x.onnx", "--dtype", "int8", "--opset", "12"], 2,
@@ -82,7 +82,7 @@ import Testing
       ),
       (
         ["fuse", unknown, "x.onnx"], 2,
-        "repconv: error: \(unknown): a file of ONNX says how a network computes, which is not known of this one: "
+        "repconv: error: \(unknown): ONNX files say how the network computes, and that is not known of this one: "
       ),
       (
         ["fuse", train, "x.onnx", "--opset", "10"], 64,

@@ -74,7 +74,7 @@ import Testing
       ),
       (
         ["fuse", train, "x.mlpackage", "--batch", "2"],
-        "repconv: error: x.mlpackage: Core ML has neither operators of a version nor a number of images to choose.\n  --opset and --batch are for .onnx: leave them out.\n"
+        "repconv: error: x.mlpackage: Core ML has no operator version or batch size to choose.\n  --opset and --batch are for .onnx: leave them out.\n"
       ),
       (
         ["fuse", train, "x.param", "--dtype", "int8"],
@@ -82,7 +82,7 @@ import Testing
       ),
       (
         ["export", train, "x.mlpackage"],
-        "repconv: error: \(train): it is in train form, and a file of Core ML holds deploy networks only.\n  'repconv fuse' makes one of it.\n"
+        "repconv: error: \(train): it is in train form, and Core ML files hold deploy networks only.\n  'repconv fuse' makes one from it.\n"
       ),
     ]
     for (arguments, message) in table {

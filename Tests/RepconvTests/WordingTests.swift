@@ -43,7 +43,7 @@ import Testing
       ["verify", plain, plain],
       "Name a deploy file; 'repconv diff' compares two training checkpoints."
     ),
-    (["export", plain, "b.rvd"], "'repconv fuse' makes one of it."),
+    (["export", plain, "b.rvd"], "'repconv fuse' makes one from it."),
     (
       ["import", plain, "-o", "b.pth", "--from", "paddle"],
       "Leave --from out: what is found in the file decides how it is read."

@@ -38,7 +38,7 @@ enum NPZFile {
 
     mutating func add(_ member: ZipArchive.Member, of archive: ZipArchive) throws(ReadError) {
       guard member.name.hasSuffix(".npy") else {
-        stateDict.ignored.append((member.name, "a member that is no array"))
+        stateDict.ignored.append((member.name, "a member that is not an array"))
         return
       }
       let name = String(member.name.dropLast(4))

@@ -54,7 +54,7 @@ public enum WTSWriter {
     guard !tensor.name.isEmpty, tensor.name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
       throw .cannotExpress(
         path: path,
-        what: "\(name) is no name for .wts, where names end at a blank",
+        what: "\(name) is not a valid name in a .wts file, where names end at a space",
         remedy: "Rename it, or use another format.")
     }
     switch tensor.elementType {

@@ -31,13 +31,13 @@ import Testing
   @Test(arguments: [
     ("a", ElementType.bfloat16, "'a' is bfloat16, which NumPy has no type for"),
     ("a", .float8e5m2, "'a' is float8_e5m2, which NumPy has no type for"),
-    ("a/../b", .float32, "'a/../b' is no name for a member of an archive ('..' in it)"),
-    ("/a", .float32, "'/a' is no name for a member of an archive (an absolute one)"),
-    ("a\\b", .float32, "'a\\b' is no name for a member of an archive (a backslash in it)"),
+    ("a/../b", .float32, "'a/../b' is not a valid name for a member of an archive ('..' in it)"),
+    ("/a", .float32, "'/a' is not a valid name for a member of an archive (an absolute one)"),
+    ("a\\b", .float32, "'a\\b' is not a valid name for a member of an archive (a backslash in it)"),
     (
-      "a\n", .float32, "'a\\u{a}' is no name for a member of an archive (a control character in it)"
+      "a\n", .float32, "'a\\u{a}' is not a valid name for a member of an archive (a control character in it)"
     ),
-    ("b.npy", .float32, "'b.npy' is no name for a member of an archive ('.npy' at its end)"),
+    ("b.npy", .float32, "'b.npy' is not a valid name for a member of an archive ('.npy' at its end)"),
     ("B", .float32, "'B' and 'b' differ only in case, which archives do not tell apart"),
     ("b", .float32, "two tensors are called 'b'"),
   ])

@@ -171,9 +171,9 @@ import Testing
   }
 
   @Test(arguments: [
-    ("a b", ElementType.float32, "'a b' is no name for .wts, where names end at a blank"),
-    ("a\n", .float32, "'a\\u{a}' is no name for .wts, where names end at a blank"),
-    ("", .float32, "'' is no name for .wts, where names end at a blank"),
+    ("a b", ElementType.float32, "'a b' is not a valid name in a .wts file, where names end at a space"),
+    ("a\n", .float32, "'a\\u{a}' is not a valid name in a .wts file, where names end at a space"),
+    ("", .float32, "'' is not a valid name in a .wts file, where names end at a space"),
     ("w", .float32, "two tensors are called 'w'"),
     ("z", .complex64, "'z' is complex64, and .wts holds float32 only"),
     ("z", .float8e4m3fn, "'z' is float8_e4m3fn, and .wts holds float32 only"),
