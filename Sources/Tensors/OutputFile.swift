@@ -131,6 +131,15 @@ public final class OutputFile: Output, @unchecked Sendable {
       guard [S_IFREG, S_IFLNK].contains(status.st_mode & S_IFMT) else {
         throw .notAFile(path: path, what: "not a regular file")
       }
+      // Nor is a link to one, as /dev/stdout is, to become a file.
+      var target = stat()
+      if status.st_mode & S_IFMT == S_IFLNK, unsafe stat(path, &target) == 0,
+        target.st_mode & S_IFMT != S_IFREG
+      {
+        let isFolder = target.st_mode & S_IFMT == S_IFDIR
+        throw .notAFile(
+          path: path, what: "a link to \(isFolder ? "a folder" : "what is not a regular file")")
+      }
       guard replace else { throw .exists(path: path) }
       if status.st_mode & S_IFMT == S_IFREG { replacedMode = status.st_mode & 0o777 }
     }

@@ -59,6 +59,7 @@ struct Repconv: ParsableCommand {
   static func main() {
     OutputFile.cleanOnSignals()
     do {
+      try requireText()
       let arguments = Array(CommandLine.arguments.dropFirst())
       try requireNoNamesAmongFlags(arguments)
       try requireCommand(arguments)
@@ -66,6 +67,20 @@ struct Repconv: ParsableCommand {
       try command.run()
     } catch {
       fail(error)
+    }
+  }
+
+  /// Throws if an argument is not UTF-8, as names of files can be: it would be taken for the name of another
+  /// file.
+  private static func requireText() throws {
+    for index in 1..<max(1, Int(CommandLine.argc)) {
+      // Safe: there are `argc` arguments, each of which ends with a zero.
+      guard let argument = unsafe CommandLine.unsafeArgv[index],
+        unsafe String(validatingCString: argument) == nil
+      else { continue }
+      throw ValidationError(
+        "'\(unsafe String(cString: argument))' is not UTF-8, in which names of files have to be.\n  Rename it."
+      )
     }
   }
 

@@ -187,7 +187,8 @@ import Topologies
     #expect(refused.status == 2)
     #expect(
       refused.errors.contains(
-        "2 state dicts, none of which is the obvious one: model (113 tensors), model_ema (113 tensors)"))
+        "2 state dicts, none of which is the obvious one: model (113 tensors), model_ema (113 tensors)"
+      ))
     #expect(try run("fuse", path, "out.rvd", "--key", "model_ema").status == 0)
     let wrong = try run("fuse", path, "other.rvd", "--key", "emma")
     #expect(wrong.status == 2)
@@ -293,6 +294,18 @@ import Topologies
     #expect(
       result.errors.contains(
         "no/such/folder/out.rvd: there is no folder 'no/such/folder'."))
+  }
+
+  @Test(arguments: [("/dev/null", "what is not a regular file"), (".", "a folder")])
+  func `a link to what is no file is not replaced`(target: String, what: String) throws {
+    let path = folder.path + "/out.rvd"
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
+    let result = try run("fuse", fixture("Cases/one-block.pth"), "out.rvd", "--force")
+    #expect(result.status == 2)
+    #expect(
+      result.errors
+        == "repconv: error: out.rvd: it is a link to \(what).\n  Name a file to write.\n")
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: path) == target)
   }
 
   @Test func `a folder as the output gets a file with the input's name`() throws {
