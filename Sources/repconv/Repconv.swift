@@ -26,7 +26,7 @@ struct Repconv: ParsableCommand {
     version: repconvVersion,
     subcommands: [
       Import.self, Fuse.self, Quantize.self, InsertBN.self, Verify.self, Export.self, Run.self,
-      Eval.self, Inspect.self,
+      Eval.self, Inspect.self, Report.self,
       Diff.self, Check.self, Digest.self, Families.self, Archs.self, Dialects.self,
     ])
 
