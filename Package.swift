@@ -252,6 +252,12 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
+      name: "ReportingTests",
+      dependencies: [
+        "Conversion", "Graphs", "Naming", "Proof", "Reporting", "Tensors", "TestSupport",
+      ],
+      swiftSettings: settings),
+    .testTarget(
       name: "RepconvTests",
       dependencies: ["repconv", "Blocks", "Naming", "TestSupport", "Topologies"],
       swiftSettings: settings),

@@ -198,8 +198,8 @@ extension NumberSource {
     of count: Int, workspace: inout Workspace,
     _ body: (_ first: Int, _ piece: borrowing Span<Double>) -> Void
   ) throws(ReadError) {
-    let about = 1 << 16
-    let length = max(1, about / max(1, granularity)) * max(1, granularity)
+    let unit = max(1, granularity)
+    let length = max(1, pieceBytes / (unit * MemoryLayout<Float>.size)) * unit
     var next = 0
     while next < count {
       let end = min(next + length, count)

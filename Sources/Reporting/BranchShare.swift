@@ -5,8 +5,10 @@ internal import Tensors
 
 /// How much one of a block's branches adds to the fused kernel.
 public struct BranchShare: Encodable, Equatable, Sendable {
-  /// The layers of the family that it consists of: `dense`, `conv.0`, `scale, mixer`.
-  public var name: String
+  /// The layers of the family that it consists of: `dense`; none of an identity or average alone.
+  public var layers: [String]
+  /// Whether it is the block's input, whatever is done to that.
+  public var isIdentity: Bool
   /// Height and width of its own kernel.
   public var kernel: [Int]
   /// The root of the sum of squares of what it adds.
@@ -14,6 +16,18 @@ public struct BranchShare: Encodable, Equatable, Sendable {
   /// The inner product of what it adds and the fused kernel, over the square of the latter: shares add up to
   /// 1, and are negative of a branch that works against the others. 0 of a kernel of zeros.
   public var share: Double
+
+  private enum CodingKeys: String, CodingKey {
+    case layers
+    case isIdentity = "identity"
+    case kernel, norm, share
+  }
+
+  /// `dense`, `identity`, `conv.0, scale, …`
+  var name: String {
+    guard !layers.isEmpty else { return isIdentity ? "identity" : "average" }
+    return layers.prefix(3).joined(separator: ", ") + (layers.count > 3 ? ", …" : "")
+  }
 }
 
 extension FusedBlock {
@@ -25,7 +39,7 @@ extension FusedBlock {
     let kernels = try parts.map { try Kernel($0.branch, partOf: kernel) }
     let channels = kernel.shape[0]
     let length = max(1, kernel.shape.elementCount / max(1, channels))
-    let rows = max(1, (1 << 16) / length)
+    let rows = max(1, FusedWeights(kernel).pieceBytes / (length * MemoryLayout<Float>.size))
     var squares = [Double](repeating: 0, count: parts.count)
     var products = squares
     var whole = 0.0
@@ -45,7 +59,8 @@ extension FusedBlock {
     return parts.indices.map { part in
       let size = parts[part].branch.size()
       return BranchShare(
-        name: parts[part].name, kernel: [size.height, size.width],
+        layers: parts[part].layers, isIdentity: parts[part].branch.isIdentity,
+        kernel: [size.height, size.width],
         norm: squares[part].squareRoot(), share: whole > 0 ? products[part] / whole : 0)
     }
   }
@@ -65,22 +80,22 @@ extension FusedBlock {
 extension Branch {
   /// What is added in it, each with what is done to the sum: their kernels add up to its own. Of a tree that
   /// is no sum, that tree.
-  fileprivate var addends: [(name: String, branch: Branch)] {
+  fileprivate var addends: [(layers: [String], branch: Branch)] {
     /// With `change` done to each.
     func each(
       _ branch: Branch, _ change: (Branch) -> Branch
-    ) -> [(name: String, branch: Branch)] {
-      branch.addends.map { ($0.name, change($0.branch)) }
+    ) -> [(layers: [String], branch: Branch)] {
+      branch.addends.map { ($0.layers, change($0.branch)) }
     }
     return switch self {
-    case .sum(let branches): branches.map { ($0.name, $0) }
+    case .sum(let branches): branches.map { ($0.layers, $0) }
     case .layer(let address, let branch) where branch.isSum:
       each(branch) { .layer(address, $0) }
     case .batchNorm(let branch, let norm): each(branch) { .batchNorm($0, norm) }
     case .scaled(let branch, let factors): each(branch) { .scaled($0, by: factors) }
     case .shifted(let branch, let shifts): each(branch) { .shifted($0, by: shifts) }
     case .dilated(let branch, let rate): each(branch) { .dilated($0, by: rate) }
-    default: [(name, self)]
+    default: [(layers, self)]
     }
   }
 
@@ -96,10 +111,20 @@ extension Branch {
   }
 
   /// The layers in it.
-  private var name: String {
-    let layers = all.compactMap { branch -> String? in
+  private var layers: [String] {
+    all.compactMap { branch in
       if case .layer(let address, _) = branch { address.description } else { nil }
     }
-    return layers.isEmpty ? (hasIdentity ? "identity" : "average") : layers.joined(separator: ", ")
+  }
+
+  /// Whether it is an identity, whatever is done to that.
+  fileprivate var isIdentity: Bool {
+    switch self {
+    case .identity: true
+    case .layer(_, let branch), .batchNorm(let branch, _), .scaled(let branch, _),
+      .shifted(let branch, _):
+      branch.isIdentity
+    default: false
+    }
   }
 }

@@ -35,6 +35,9 @@ struct DeployForm {
   /// The types of the entries, for the rules of shapes.
   var types: [TensorType] { entries.map { TensorType(.float32, $0.shape) } }
 
+  /// The entries, to be drawn.
+  var weights: [NetworkDrawing.Weight] { entries.map { .init(name: $0.name, shape: $0.shape) } }
+
   /// - Parameter epsilon: BatchNorm's, for files that do not say it.
   /// - Throws: `NamingError`, `FusionError`, `ReadError`.
   init(of checkpoint: Checkpoint, _ reading: ReadingOptions, epsilon: Double?) throws {
@@ -122,8 +125,8 @@ extension DeployForm.Entry {
 extension DeployForm {
   /// The shapes of all values of the graph for square images; nil if there is no graph.
   ///
-  /// - Throws: `GraphProblem` if it does not take them.
-  func shapes(imageSize: Int) throws -> [ValueShape]? {
+  /// - Throws: the rule that is broken, if it does not take them.
+  func shapes(imageSize: Int) throws(GraphProblem) -> [ValueShape]? {
     try graph?.shapes(
       ofInput: .map(channels: nil, height: imageSize, width: imageSize), tensors: types)
   }
@@ -160,7 +163,7 @@ extension DeployForm {
     let proven = Dictionary(
       (proof?.blocks ?? []).map { ($0.weightName, $0.path) }, uniquingKeysWith: { a, _ in a })
     return try concurrentMap(
-      of: places, largestFirst: { self.entries[$0.entry].shape.elementCount }, threads: threads
+      of: places, largestFirst: \.size, threads: threads
     ) { place, worker in
       let entry = self.entries[place.entry]
       let node = place.node.map { self.graph!.nodes[$0] }
@@ -180,15 +183,26 @@ extension DeployForm {
     }
   }
 
+  /// Where a kernel or matrix is.
+  private struct Place: Sendable {
+    /// Its place among the entries.
+    var entry: Int
+    /// The node that takes it, if there is a graph.
+    var node: Int?
+    /// How many elements it has.
+    var size: Int
+  }
+
   /// Kernels and matrices: of a graph those that nodes take, in their order, each once.
-  private var places: [(entry: Int, node: Int?)] {
-    guard let graph else {
-      return entries.indices.filter { entries[$0].isMatrix }.map { ($0, nil) }
+  private var places: [Place] {
+    func place(_ entry: Int, _ node: Int?) -> Place? {
+      entries[entry].isMatrix
+        ? Place(entry: entry, node: node, size: entries[entry].shape.elementCount) : nil
     }
+    guard let graph else { return entries.indices.compactMap { place($0, nil) } }
     var seen: Set<Int> = []
     return graph.nodes.enumerated().flatMap { index, node in
-      node.weightOperands.filter { entries[$0].isMatrix && seen.insert($0).inserted }
-        .map { ($0, index) }
+      node.weightOperands.filter { seen.insert($0).inserted }.compactMap { place($0, index) }
     }
   }
 }

@@ -1,7 +1,7 @@
 /// Sizes of the drawing, in units that are pixels where it is as wide as it was made.
 private enum Size {
   /// Left of the boxes, where repetitions are told.
-  static let margin = 46.0
+  static let margin = 54.0
   static let box = 268.0
   static let height = 40.0
   /// Of what has no kernel.
@@ -12,6 +12,8 @@ private enum Size {
   /// Right of the boxes.
   static let lane = 9.0
   static let corner = 6.0
+  /// Of text, at the widest: the reader's fonts are not known.
+  static let letter = 7.0
 }
 
 extension NetworkDrawing {
@@ -156,12 +158,12 @@ private struct Layout {
     if step.isHigh {
       content += text(step.title, x: left, y: top + 16, "title")
       content += text(step.settings, x: end, y: top + 16, "detail", anchor: "end")
-      content += text(
-        [step.channels, then].filter { !$0.isEmpty }.joined(separator: " · "), x: left,
-        y: top + 32, "detail")
-      let room = 40 - step.channels.count - then.count
-      content += text(
-        shortened(name, to: max(6, room)), x: end, y: top + 32, "name", anchor: "end")
+      let detail = [step.channels, then].filter { !$0.isEmpty }.joined(separator: " · ")
+      content += text(detail, x: left, y: top + 32, "detail")
+      let room = Int((Size.box - 32 - Double(detail.count) * Size.letter) / Size.letter)
+      if room > 7 {
+        content += text(shortened(name, to: room), x: end, y: top + 32, "name", anchor: "end")
+      }
     } else {
       let title = ([step.title, step.settings] + step.then.map(word)).filter { !$0.isEmpty }
       content += text(title.joined(separator: ", "), x: left, y: top + 17, "detail")

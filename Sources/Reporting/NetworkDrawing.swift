@@ -52,36 +52,41 @@ public struct NetworkDrawing: Encodable, Equatable, Sendable {
   public private(set) var repetitions: [Repetition]
 }
 
-extension DeployForm {
-  /// - Parameter shapes: of the values of the graph, if they are known.
-  func drawing(shapes: [ValueShape]?) -> NetworkDrawing? {
-    guard let graph else { return nil }
+extension NetworkDrawing {
+  /// A tensor that a node takes.
+  struct Weight {
+    var name: String
+    var shape: Shape
+  }
+
+  /// - Parameters:
+  ///   - weights: the tensors that operands refer to.
+  ///   - shapes: of the values of the graph, if they are known.
+  init(_ graph: Graph, weights: [Weight], shapes: [ValueShape]?) {
     var uses = [Int](repeating: 0, count: graph.nodes.count + 1)
     for node in graph.nodes { for value in node.inputs { uses[value] += 1 } }
-    let unknown = ValueShape.map(
-      channels: graph.inputChannels(tensors: types), height: nil, width: nil)
-    var steps = [NetworkDrawing.Step(input: shapes?[Graph.input] ?? unknown)]
+    let types = weights.map { TensorType(.float32, $0.shape) }
+    let input =
+      shapes?[Graph.input]
+      ?? .map(channels: graph.inputChannels(tensors: types), height: nil, width: nil)
+    var steps = [Step(input: input)]
     /// The step that gives each value.
     var places = [0]
     for (index, node) in graph.nodes.enumerated() {
-      let output = shapes?[index + 1]
       let source = node.inputs[0]
-      if node.isAppendix, places[source] == steps.count - 1, source == index, uses[source] == 1,
-        steps.count > 1
-      {
+      let isBehindLast = source == index && index > 0 && uses[source] == 1
+      if node.isAppendix, isBehindLast {
         steps[steps.count - 1].then.append(node.kind.name)
-        steps[steps.count - 1].take(output)
-        places.append(steps.count - 1)
-        continue
+      } else {
+        steps.append(
+          Step(
+            node, weight: node.weightOperands.first.map { weights[$0] }, input: shapes?[source],
+            inputs: node.inputs.map { places[$0] }))
       }
-      let weight = node.weightOperands.first.map { entries[$0] }
-      steps.append(
-        NetworkDrawing.Step(
-          node, weight: weight, input: shapes?[source], inputs: node.inputs.map { places[$0] }))
-      steps[steps.count - 1].take(output)
+      steps[steps.count - 1].take(shapes?[index + 1])
       places.append(steps.count - 1)
     }
-    return NetworkDrawing(folding: steps)
+    self.init(folding: steps)
   }
 }
 
@@ -101,7 +106,7 @@ extension NetworkDrawing.Step {
   }
 
   fileprivate init(
-    _ node: Graph.Node, weight: DeployForm.Entry?, input: ValueShape?, inputs: [Int]
+    _ node: Graph.Node, weight: NetworkDrawing.Weight?, input: ValueShape?, inputs: [Int]
   ) {
     let groups = node.setting("groups")?[0]
     self.init(

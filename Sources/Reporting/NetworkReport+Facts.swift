@@ -93,13 +93,16 @@ extension NetworkReport {
     let algebra = proof.verification
     var findings: [String] = []
     if !algebra.blocks.isEmpty {
-      let exact = algebra.blocks.count { $0.grade == .exact }
+      let different = algebra.blocks.count { $0.grade == .different }
+      let verdict =
+        switch algebra.grade {
+        case .exact: "every value is the nearest of its type."
+        case .rounded: "all are as near as float32 arithmetic comes."
+        case .tolerated: "all are within the tolerance."
+        case .different: "\(grouped(different)) differ."
+        }
       findings.append(
-        "\(count(algebra.blocks.count, "block")) recomputed in float64: "
-          + (exact == algebra.blocks.count
-            ? "every value is the nearest of its type."
-            : "\(grouped(exact)) exact, the worst is \(algebra.grade == .different ? "different" : "within \(algebra.grade.name)").")
-      )
+        "\(count(algebra.blocks.count, "block")) recomputed in float64: \(verdict)")
     }
     if !algebra.tensors.isEmpty {
       let alike = algebra.tensors.count(where: \.isAlike)

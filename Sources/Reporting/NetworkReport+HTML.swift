@@ -95,7 +95,7 @@ extension NetworkReport {
       "Smaller types",
       element(
         "p", ["class": "muted"],
-        "Power of the weights over that of what rounding changes: 6 dB are a bit."),
+        "Power of the weights over that of what rounding changes: 6 dB are one bit."),
       list(costs))
   }
 
@@ -129,7 +129,9 @@ extension NetworkReport {
           "th", ["scope": "row"],
           element("code", [:], escaped(block.path))
             + small("\(block.family), \(block.shape)"))
-        + element("td", [:], shareChart(block.branches) + parts)
+        + element(
+          "td", [:],
+          block.branches.count > 1 ? shareChart(block.branches) + parts : "a single branch")
       if isProven {
         let isRight = block.proof.map { $0.grade < .different }
         cells += element(
@@ -158,7 +160,11 @@ extension NetworkReport {
         "th", ["scope": "col", "class": numeric.contains(index) ? "number" : ""], escaped(title))
     }.joined()
     return element(
-      "div", ["class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"],
+      "div",
+      [
+        "class": "scroll \(label.lowercased())", "role": "region", "aria-label": label,
+        "tabindex": "0",
+      ],
       element(
         "table", [:],
         element("thead", [:], element("tr", [:], head)) + "\n"

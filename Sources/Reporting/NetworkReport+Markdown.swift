@@ -87,7 +87,7 @@ private func plain(_ text: String) -> String {
   var result = ""
   for scalar in harmless(text).unicodeScalars {
     switch scalar {
-    case "\n": result += "\\\\u{a}"
+    case "\n": result += "\\\\u\\{a\\}"
     case "&": result += "&amp;"
     case "<": result += "&lt;"
     case ">": result += "&gt;"

@@ -54,8 +54,8 @@ enum PageStyle {
     .bad{color:var(--bad);background:var(--bad-fill);border-color:var(--bad)}
     .warn{color:var(--warn);background:var(--warn-fill);border-color:var(--warn)}
     .good-text{color:var(--good)}.bad-text{color:var(--bad);font-weight:600}
-    .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:1px;margin:1.2rem 0;background:var(--line);border:1px solid var(--line);border-radius:.5rem;overflow:hidden}
-    .facts div{background:var(--ground);padding:.6rem .8rem}
+    .facts{display:flex;flex-wrap:wrap;gap:1px;margin:1.2rem 0;background:var(--line);border:1px solid var(--line);border-radius:.5rem;overflow:hidden}
+    .facts div{flex:1 1 9.5rem;background:var(--ground);padding:.6rem .8rem}
     .facts dt{color:var(--muted);font-size:.8rem}
     .facts dd{margin:0;font-size:1.15rem;font-weight:600;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
     .facts dd small{display:block;font-weight:400;font-size:.8rem;color:var(--muted)}
@@ -69,9 +69,11 @@ enum PageStyle {
     th,td{padding:.45rem .7rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
     tbody tr:last-child>*{border-bottom:0}
     thead th{font-weight:600;color:var(--muted);background:var(--fill);vertical-align:bottom}
-    tbody th{font-weight:400;min-width:11rem;max-width:20rem}
+    tbody th{font-weight:400;min-width:11rem}
+    .layers tbody th{min-width:14rem}
     tbody th small,td small{display:block;color:var(--muted);font-size:.92em}
-    .number{text-align:right;white-space:nowrap}
+    .number{text-align:right}
+    td.number{white-space:nowrap}
     .histogram,.shares{display:block}
     .histogram .now{fill:var(--accent);opacity:.75}
     .histogram .before{fill:none;stroke:var(--before);stroke-width:1.2}
@@ -87,6 +89,7 @@ enum PageStyle {
     dl.list{display:grid;grid-template-columns:minmax(6rem,max-content) minmax(0,1fr);gap:.3rem 1.2rem;margin:0;font-size:.92rem}
     dl.list dt{color:var(--muted)}
     dl.list dd{margin:0;overflow-wrap:anywhere}
+    @media(max-width:36rem){dl.list{grid-template-columns:minmax(0,1fr);gap:0}dl.list dd{margin-bottom:.5rem}}
     ul{padding-left:1.2rem;margin:.3rem 0}
     li{overflow-wrap:anywhere}
     details summary{cursor:pointer}

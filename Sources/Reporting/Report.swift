@@ -52,15 +52,13 @@ public func report(
   let form = try DeployForm(of: checkpoint, reading, epsilon: options.epsilon)
   let plan = try proof.map { try FusionPlan(of: $0, epsilon: options.epsilon) } ?? form.plan
 
-  let size =
-    options.imageSize ?? inspected.input?.convention.size
-    ?? form.graph?.usualImageSize(
-      of: inspected.file.architecture, channels: nil, tensors: form.types)
-  let shapes = try size.flatMap { size in try form.shapes(imageSize: size) }
+  let (size, shapes) = try form.sizes(
+    for: options.imageSize, said: inspected.input?.convention.size,
+    architecture: inspected.file.architecture, path: path)
   let layers = try form.layers(
     fusedFrom: plan, proof?.verification, shapes: shapes, threads: options.threads)
   let blocks = try concurrentMap(
-    of: plan?.blocks ?? [], largestFirst: { $0.kernel.shape.elementCount },
+    of: plan?.blocks ?? [], largestFirst: \.kernel.shape.elementCount,
     threads: options.threads
   ) { block, _ in
     ReportedBlock(
@@ -73,10 +71,11 @@ public func report(
     digest: try fileDigest(path), trainDigest: try training.map(fileDigest),
     contentDigest: inspected.contentDigest,
     parameters: inspected.parameters, deployParameters: inspected.deployParameters,
-    multiplyAdds: shapes.flatMap { form.multiplyAdds($0) }, imageSize: shapes == nil ? nil : size,
+    multiplyAdds: shapes.flatMap { form.multiplyAdds($0) }, imageSize: size,
     input: inspected.input, metadata: inspected.metadata, provenance: inspected.provenance,
     epsilons: plan?.epsilons ?? [],
-    drawing: form.drawing(shapes: shapes), reason: form.reason,
+    drawing: form.graph.map { NetworkDrawing($0, weights: form.weights, shapes: shapes) },
+    reason: form.reason,
     layers: layers, blocks: blocks, proof: proof,
     notes: inspected.file.notes + (proof?.train.notes ?? form.plan?.allNotes ?? []))
 }
@@ -87,5 +86,28 @@ extension FusionPlan {
     try self.init(
       proof.trainNetwork, epsilon: epsilon,
       isForGraph: proof.onnx != nil || proof.deployNetwork.foldsMoreThanProject)
+  }
+}
+
+extension DeployForm {
+  /// The height and width of images, and the shapes of all values for them; nil of both if there is no graph
+  /// or nothing is known that it takes.
+  ///
+  /// - Parameters:
+  ///   - asked: what was asked for.
+  ///   - said: by the file.
+  /// - Throws: `ConversionError.sizeDoesNotFit` of a size that was asked for.
+  fileprivate func sizes(
+    for asked: Int?, said: Int?, architecture: String?, path: String
+  ) throws(ConversionError) -> (size: Int?, shapes: [ValueShape]?) {
+    guard let graph else { return (nil, nil) }
+    let size =
+      asked ?? said ?? graph.usualImageSize(of: architecture, channels: nil, tensors: types)
+    do {
+      return (size, try shapes(imageSize: size))
+    } catch {
+      if asked != nil { throw .sizeDoesNotFit(path: path, size: size, error) }
+      return (nil, nil)
+    }
   }
 }
