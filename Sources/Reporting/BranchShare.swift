@@ -110,10 +110,12 @@ extension Branch {
     }
   }
 
-  /// The layers in it.
+  /// The layers in it, each once.
   private var layers: [String] {
-    all.compactMap { branch in
-      if case .layer(let address, _) = branch { address.description } else { nil }
+    var seen: Set<LayerAddress> = []
+    return all.compactMap { branch in
+      guard case .layer(let address, _) = branch, seen.insert(address).inserted else { return nil }
+      return address.description
     }
   }
 

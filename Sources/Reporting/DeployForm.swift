@@ -38,22 +38,34 @@ struct DeployForm {
   /// The entries, to be drawn.
   var weights: [NetworkDrawing.Weight] { entries.map { .init(name: $0.name, shape: $0.shape) } }
 
-  /// - Parameter epsilon: BatchNorm's, for files that do not say it.
+  /// - Parameters:
+  ///   - epsilon: BatchNorm's, for files that do not say it.
+  ///   - matched: the layers of an ONNX file that a proof found, whose weights may be computed in its graph.
   /// - Throws: `NamingError`, `FusionError`, `ReadError`.
-  init(of checkpoint: Checkpoint, _ reading: ReadingOptions, epsilon: Double?) throws {
-    let recognised = Result { () throws(NamingError) in
-      try Network(recognising: checkpoint, reading)
+  init(
+    of checkpoint: Checkpoint, _ reading: ReadingOptions, epsilon: Double?, matched: Network?
+  ) throws {
+    let tensors = checkpoint.stateDicts.first?.tensors ?? []
+    if let graph = checkpoint.model?.graph {
+      self.graph = graph
+      entries = tensors.map { Entry($0.name, $0.tensor) }
+      return
     }
-    if checkpoint.family == "onnx" || checkpoint.model?.graph != nil {
-      entries = (checkpoint.stateDicts.first?.tensors ?? []).map { Entry($0.name, $0.tensor) }
-      graph = checkpoint.model?.graph
-      guard graph == nil, checkpoint.family == "onnx" else { return }
-      let tensors = checkpoint.stateDicts.first?.tensors ?? []
+    if checkpoint.family == "onnx" {
       switch try ONNXFile(InputFile(path: checkpoint.path)).network(of: tensors) {
-      case .success(let network): graph = network.graph
-      case .failure(let problem): reason = problem.reason
+      case .success(let network):
+        graph = network.graph
+        entries = network.tensors.map { Entry($0.name, $0.tensor) }
+      case .failure(let problem):
+        reason = problem.reason
+        entries =
+          matched?.parameters.map { Entry($0.originalName, $0.tensor) }
+          ?? tensors.map { Entry($0.name, $0.tensor) }
       }
       return
+    }
+    let recognised = Result { () throws(NamingError) in
+      try Network(recognising: checkpoint, reading)
     }
     switch recognised {
     case .failure(let error):
@@ -61,6 +73,7 @@ struct DeployForm {
         .max { $0.tensors.count < $1.tensors.count }
       entries = (dict?.tensors ?? []).map { Entry($0.name, $0.tensor) }
       reason = firstLine(error.description, of: checkpoint.path)
+      if reason?.last == "." { reason?.removeLast() }
     case .success(let network) where !network.unknownInBlocks.isEmpty:
       entries = network.parameters.map { Entry($0.originalName, $0.tensor) }
       reason = "blocks have parameters whose meaning is not known"

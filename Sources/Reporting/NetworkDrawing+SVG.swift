@@ -1,3 +1,5 @@
+internal import Graphs
+
 /// Sizes of the drawing, in units that are pixels where it is as wide as it was made.
 private enum Size {
   /// Left of the boxes, where repetitions are told.
@@ -42,8 +44,9 @@ private struct Layout {
     self.drawing = drawing
     var y = 4.0
     var map: String?
+    let isMean = drawing.areMeans
     for (index, step) in drawing.steps.enumerated() {
-      if let size = step.map, size != map {
+      if let size = step.map, size != map, !isMean[index] {
         y += index == 0 ? 14 : Size.heading - 6
         headings.append((y - 4, size))
         map = size
@@ -146,7 +149,7 @@ private struct Layout {
     }
     let (left, end) = (Size.margin + 10, right - 10)
     let then = step.then.map(word).joined(separator: ", ")
-    let name = step.block ?? step.weight
+    let name = step.block ?? step.layer
     var content = element("title", [:], escaped(step.summary))
     content += element(
       "rect",
@@ -210,6 +213,18 @@ private struct Layout {
         "title", [:],
         escaped(
           "from \(drawing.steps[edge.from].title) to \(drawing.steps[edge.to].title)")))
+  }
+}
+
+extension NetworkDrawing {
+  /// Of each step, whether it works on means over whole maps, as the layers of a gate do.
+  fileprivate var areMeans: [Bool] {
+    var result: [Bool] = []
+    for step in steps {
+      let takesMeans = !step.inputs.isEmpty && step.inputs.allSatisfy { result[$0] }
+      result.append(takesMeans || step.operation == NodeKind.globalAveragePool.name)
+    }
+    return result
   }
 }
 

@@ -33,12 +33,14 @@ extension NetworkReport {
 
   /// What matters most.
   var facts: [Fact] {
+    let exact = parameters < 1000 ? [] : [grouped(parameters)]
+    let fused =
+      source.form == .deploy
+      ? [] : deployParameters.map { ["\(short($0)) when fused"] } ?? []
     var facts = [
       Fact(
         label: "Parameters", value: short(parameters),
-        remark: source.form == .deploy
-          ? grouped(parameters)
-          : grouped(parameters) + (deployParameters.map { ", \(short($0)) when fused" } ?? ""))
+        remark: (exact + fused).joined(separator: ", "))
     ]
     if let multiplyAdds, let imageSize {
       facts.append(
@@ -99,7 +101,7 @@ extension NetworkReport {
         case .exact: "every value is the nearest of its type."
         case .rounded: "all are as near as float32 arithmetic comes."
         case .tolerated: "all are within the tolerance."
-        case .different: "\(grouped(different)) differ."
+        case .different: "\(grouped(different)) \(different == 1 ? "differs" : "differ")."
         }
       findings.append(
         "\(count(algebra.blocks.count, "block")) recomputed in float64: \(verdict)")
@@ -150,8 +152,10 @@ extension NetworkReport {
       facts.append(
         Fact(
           label: "Made from",
-          value: "\(provenance.container), names of \(provenance.dialect)",
-          remark: provenance.sourceSHA256.map { "SHA-256 \($0)" } ?? ""))
+          value: "\(provenance.container), names of \(provenance.dialect)"))
+      if let digest = provenance.sourceSHA256 {
+        facts.append(Fact(label: "SHA-256", value: digest, remark: "of what it was made from"))
+      }
       facts.append(
         Fact(label: "Made by", value: provenance.tool, remark: provenance.arithmetic))
     }
@@ -213,8 +217,8 @@ extension ReportedBlock {
   var verdict: String? {
     guard let proof else { return nil }
     guard proof.grade != .exact else { return "exact" }
-    let ulps = proof.difference.map { ", \(brief($0.largestUlps)) ulp" } ?? ""
-    return proof.grade.name + ulps
+    guard let ulps = proof.difference?.largestUlps, ulps < 1e6 else { return proof.grade.name }
+    return "\(proof.grade.name), \(brief(ulps)) ulp"
   }
 
   /// What differs, and why.

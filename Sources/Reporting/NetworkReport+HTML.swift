@@ -124,32 +124,30 @@ extension NetworkReport {
           element("span", ["class": "key branch\(index % 6)"])
             + escaped("\(branch.name) \(wholePercent(branch.share))"))
       }.joined(separator: " ")
-      var cells =
-        element(
-          "th", ["scope": "row"],
-          element("code", [:], escaped(block.path))
-            + small("\(block.family), \(block.shape)"))
-        + element(
-          "td", [:],
-          block.branches.count > 1 ? shareChart(block.branches) + parts : "a single branch")
+      var cells = element(
+        "th", ["scope": "row"],
+        element("code", [:], escaped(block.path)) + small("\(block.family), \(block.shape)"))
       if isProven {
-        let isRight = block.proof.map { $0.grade < .different }
+        let isRight = block.proof.map { $0.grade < .different } ?? false
         cells += element(
           "td", [:],
           element(
-            "span", ["class": isRight == true ? "good-text" : "bad-text"],
+            "span", ["class": isRight ? "good-text" : "bad-text"],
             escaped(block.verdict ?? "missing")) + small(block.remark ?? ""))
       }
+      cells += element(
+        "td", [:],
+        block.branches.count > 1 ? shareChart(block.branches) + parts : "a single branch")
       return element("tr", [:], cells)
     }
     return section(
       "Fused blocks",
       element(
         "p", ["class": "muted"],
-        "How much each branch adds to the fused kernel: shares of its squared norm, which add up to 100 %; a negative one works against the others."
+        "How much each branch adds to the fused kernel: shares of its squared norm, which add up to 100\u{a0}%; a negative one works against the others."
       ),
       table(
-        ["Block", "Branches"] + (isProven ? ["Recomputed"] : []), rows, label: "Fused blocks"))
+        ["Block"] + (isProven ? ["Recomputed"] : []) + ["Branches"], rows, label: "Fused blocks"))
   }
 
   private func table(

@@ -85,7 +85,7 @@ enum PageStyle {
     .branch2{fill:var(--b2);background:var(--b2)}.branch3{fill:var(--b3);background:var(--b3)}
     .branch4{fill:var(--b4);background:var(--b4)}.branch5{fill:var(--b5);background:var(--b5)}
     .now-key{background:var(--accent)}.before-key{background:none;border:1.5px solid var(--before)}
-    .nowrap{white-space:nowrap}
+    .nowrap{white-space:nowrap;margin-right:.5em}
     dl.list{display:grid;grid-template-columns:minmax(6rem,max-content) minmax(0,1fr);gap:.3rem 1.2rem;margin:0;font-size:.92rem}
     dl.list dt{color:var(--muted)}
     dl.list dd{margin:0;overflow-wrap:anywhere}

@@ -49,7 +49,9 @@ public func report(
     reading = reading.forSecond(checkpoint, ofFamily: proof.trainNetwork.dialect.family)
   }
   let inspected = try inspect(path, options: reading, verifying: true)
-  let form = try DeployForm(of: checkpoint, reading, epsilon: options.epsilon)
+  let form = try DeployForm(
+    of: checkpoint, reading, epsilon: options.epsilon,
+    matched: proof?.onnx == nil ? nil : proof?.deployNetwork)
   let plan = try proof.map { try FusionPlan(of: $0, epsilon: options.epsilon) } ?? form.plan
 
   let (size, shapes) = try form.sizes(

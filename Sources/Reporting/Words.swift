@@ -55,10 +55,16 @@ extension NetworkDrawing.Step {
     return "\(height) × \(width)"
   }
 
+  /// The name of its weight less the part that all have: `stages.0.conv`.
+  var layer: String {
+    let part = ".weight"
+    return weight.hasSuffix(part) ? String(weight.dropLast(part.count)) : weight
+  }
+
   /// All of it in a line.
   var summary: String {
     ([title, settings, operation == "input" ? "\(channels) channels" : "\(channels) channels"]
-      + then.map(word) + [map ?? "", block ?? weight])
+      + then.map(word) + [map ?? "", block ?? layer])
       .filter { !$0.isEmpty }.joined(separator: ", ")
   }
 }
