@@ -22,12 +22,12 @@ struct Report: ParsableCommand {
         repconv report a0.rvd -o a0.html
         repconv report a0.rvd a0-train.pth -o a0.html
         repconv report a0-train.pth -o a0.svg
-        repconv report a0.rvd a0-train.pth --format markdown -o - >>"$GITHUB_STEP_SUMMARY"
+        repconv report a0.rvd a0-train.pth -q --format markdown -o - >>summary.md
         repconv report a0.rvd --json | jq '.layers[] | {name, weights}'
 
       EXIT STATUS
         0  done
-        1  FILE is not TRAIN, fused; the page is written, and says why. Or a file is damaged
+        1  FILE is not TRAIN, fused, and the page says why; or a file is damaged
         2  it could not be done
       """)
 
