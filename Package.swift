@@ -31,6 +31,7 @@ let package = Package(
     .library(name: "ImageFiles", targets: ["ImageFiles"]),
     .library(name: "Inference", targets: ["Inference"]),
     .library(name: "Calibration", targets: ["Calibration"]),
+    .library(name: "Reporting", targets: ["Reporting"]),
   ],
   traits: [
     // A package that depends on this one switches it off with `traits: []`, a build of this one with
@@ -122,6 +123,13 @@ let package = Package(
         "NCNN", "Naming", "ONNX", "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
       ],
       swiftSettings: settings),
+    .target(
+      name: "Reporting",
+      dependencies: [
+        "Blocks", "Checkpoints", "Conversion", "Graphs", "Naming", "ONNX", "Proof",
+        "Reparameterization", "Tensors", "Topologies",
+      ],
+      swiftSettings: settings),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
     .target(
       name: "ImageFiles",
@@ -149,7 +157,8 @@ let package = Package(
       dependencies: [
         "Blocks", "Calibration", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs",
         "ImageFiles", "Inference", "JSON",
-        "Naming", "ONNX", "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
+        "Naming", "ONNX", "Proof", "RVD", "Reparameterization", "Reporting", "Tensors",
+        "Topologies",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -240,6 +249,12 @@ let package = Package(
       dependencies: [
         "Calibration", "Checkpoints", "Conversion", "Graphs", "Inference", "Naming", "ONNX",
         "Proof", "RVD", "Reparameterization", "Tensors", "TestSupport",
+      ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ReportingTests",
+      dependencies: [
+        "Conversion", "Graphs", "Naming", "Proof", "Reporting", "Tensors", "TestSupport",
       ],
       swiftSettings: settings),
     .testTarget(

@@ -1,3 +1,4 @@
+public import Graphs
 public import Tensors
 
 /// Why a conversion was refused before anything was read or written.
@@ -37,6 +38,8 @@ public enum ConversionError: Error, Equatable, Sendable {
   case noOperators(path: String, format: String, known: [String])
   /// The format is a graph, and the network is not known as a whole.
   case noGraph(path: String, format: String, reason: String)
+  /// The network does not take images of this height and width.
+  case sizeDoesNotFit(path: String, size: Int, GraphProblem)
   /// The network is in another form than was asked for.
   case otherForm(path: String, asked: String, found: String)
   /// The training form of a block is no graph of operations.
@@ -99,6 +102,8 @@ extension ConversionError: CustomStringConvertible {
       "\(path): \(format) has no operator version or batch size to choose.\n  Formats that do: \(known.joined(separator: ", "))."
     case .noGraph(let path, let format, let reason):
       "\(path): \(format) files say how the network computes, and that is not known of this one: \(reason).\n  Write a format that holds tensors only."
+    case .sizeDoesNotFit(let path, let size, let problem):
+      "\(path): it does not take images of \(size)x\(size): \(problem).\n  Choose another size."
     case .otherForm(let path, let asked, let found):
       "\(path): it is in \(found) form, not in \(asked) form.\n  Name a file that is."
     case .noTrainingGraph(let path, let reason):

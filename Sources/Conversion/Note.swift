@@ -1,6 +1,6 @@
 public import Blocks
 public import Checkpoints
-internal import Reparameterization
+package import Reparameterization
 internal import Tensors
 
 /// Something that should be said of a file or of what became of it, and is no error.
@@ -153,7 +153,7 @@ extension Note {
 
 extension FusionPlan {
   /// What should be said of it.
-  var allNotes: [Note] {
+  package var allNotes: [Note] {
     notes.map { .remark($0) } + assumptions.map { .assumed(family: $0.family, $0.1) }
   }
 }

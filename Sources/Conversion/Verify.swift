@@ -1,5 +1,5 @@
-internal import Blocks
-internal import Checkpoints
+package import Blocks
+package import Checkpoints
 internal import Naming
 internal import ONNX
 public import Proof
@@ -166,7 +166,9 @@ extension ReadingOptions {
   /// for names nor a family that it must be of.
   ///
   /// - Parameter family: that the first file is of: names of deploy forms can be those of several.
-  func forSecond(_ checkpoint: Checkpoint, ofFamily family: BlockFamily? = nil) -> ReadingOptions {
+  package func forSecond(_ checkpoint: Checkpoint, ofFamily family: BlockFamily? = nil)
+    -> ReadingOptions
+  {
     var options = ReadingOptions()
     options.dialects = dialects.filter { family == nil || $0.family == family }
     options.key = (try? checkpoint.stateDicts(called: key)) == nil ? nil : key

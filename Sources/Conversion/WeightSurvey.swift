@@ -3,14 +3,6 @@ internal import Naming
 internal import Reparameterization
 public import Tensors
 
-#if canImport(Glibc)
-  internal import Glibc
-#elseif canImport(Musl)
-  internal import Musl
-#else
-  internal import Darwin
-#endif
-
 /// What tells, without an image, how a convolution or linear layer takes int8.
 public struct WeightSurvey: Encodable, Equatable, Sendable {
   /// Of the weight, fused if it was not.
@@ -57,40 +49,20 @@ public func surveyWeights(
   return try concurrentMap(of: layers, largestFirst: \.shape.elementCount, threads: threads) {
     tensor, worker in
     guard case .numbers(let numbers) = tensor.contents else { preconditionFailure() }
-    let count = tensor.shape.elementCount
-    try numbers.compute(0..<count, workspace: &worker.workspace)
     return WeightSurvey(
       name: network.dialect.label(of: tensor.role),
-      Array(worker.workspace.doubles.prefix(count)), channels: tensor.shape[0],
+      try WeightStatistics(of: numbers, shape: tensor.shape, workspace: &worker.workspace),
       customL2: try blocks[tensor.role]?.branch.customL2)
   }
 }
 
 extension WeightSurvey {
-  fileprivate init(name: String, _ weights: [Double], channels: Int, customL2: Double?) {
-    let run = weights.count / channels
-    var largest = [Double](repeating: 0, count: channels)
-    var power = 0.0
-    for (index, weight) in weights.enumerated() {
-      largest[index / run] = max(largest[index / run], weight.magnitude)
-      power += weight * weight
-    }
-    let most = largest.max()!
-    func decibels(_ scale: (_ channel: Int) -> Double) -> Double? {
-      var noise = 0.0
-      for (index, weight) in weights.enumerated() {
-        let scale = Float(scale(index / run) / 127)
-        guard scale > 0 else { continue }
-        let error = step(nearest: weight, of: scale) * Double(scale) - weight
-        noise += error * error
-      }
-      return noise > 0 ? 10 * log10(power / noise) : nil
-    }
+  fileprivate init(name: String, _ weights: WeightStatistics, customL2: Double?) {
     self.name = name
-    peak = most / max((power / Double(weights.count)).squareRoot(), .leastNormalMagnitude)
-    spread = most / max(largest.sorted()[channels / 2], .leastNormalMagnitude)
-    perChannel = decibels { largest[$0] }
-    perTensor = decibels { _ in most }
+    peak = weights.peak
+    spread = weights.spread
+    perChannel = weights.int8PerChannel
+    perTensor = weights.int8PerTensor
     self.customL2 = customL2
   }
 }

@@ -26,6 +26,17 @@ extension Kernel {
     self = try Kernel.make(branch, outputs: outputs, inputs: inputs, groups: groups)
   }
 
+  /// The kernel that one of a block's branches adds to the whole, not yet computed: of the same shape, also
+  /// where the branch is an identity, which by itself has no number of channels.
+  ///
+  /// - Precondition: `whole` is the kernel of a tree that has the branch.
+  /// - Throws: `KernelProblem`, `ReadError`.
+  public init(_ branch: Branch, partOf whole: Kernel) throws {
+    self = try Kernel.make(
+      branch, outputs: whole.shape[0], inputs: whole.shape[1], groups: nil
+    ).padded(to: whole.shape[2], whole.shape[3])
+  }
+
   /// - Parameters:
   ///   - outputs: output channels.
   ///   - inputs: input channels of one group.

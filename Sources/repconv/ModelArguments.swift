@@ -56,14 +56,6 @@ extension Evaluation {
   }
 }
 
-/// `72.41 %`
-func percent(_ share: Double, digits: Int = 2) -> String {
-  let power = (0..<digits).reduce(1) { power, _ in power * 10 }
-  let parts = Int((share * 100 * Double(power)).rounded())
-  let rest = String(parts % power)
-  return "\(parts / power)." + String(repeating: "0", count: digits - rest.count) + rest + " %"
-}
-
 extension Duration {
   var seconds: Double {
     Double(components.seconds) + Double(components.attoseconds) * 1e-18

@@ -2,34 +2,6 @@ import Checkpoints
 import Conversion
 import Tensors
 
-/// `8,309,384`
-func grouped(_ number: Int) -> String {
-  var digits = Array(String(number.magnitude))
-  var index = digits.count - 3
-  while index > 0 {
-    digits.insert(",", at: index)
-    index -= 3
-  }
-  return (number < 0 ? "-" : "") + String(digits)
-}
-
-/// `33.2 MB`, in powers of ten as disks are sold and `ls -h --si` prints.
-func size(_ bytes: Int) -> String {
-  var value = Double(bytes)
-  for unit in ["bytes", "kB", "MB", "GB"] {
-    if value < 1000 || unit == "GB" {
-      return unit == "bytes" ? "\(bytes) bytes" : "\((value * 10).rounded() / 10) \(unit)"
-    }
-    value /= 1000
-  }
-  return "\(bytes) bytes"
-}
-
-/// `1 block`, `22 blocks`; `plural` where it is not the noun with an s.
-func count(_ number: Int, _ noun: String, _ plural: String? = nil) -> String {
-  "\(grouped(number)) \(number == 1 ? noun : plural ?? noun + "s")"
-}
-
 /// A label in a column of its own, and what it is about.
 func row(_ label: String, _ text: String) -> String {
   "  " + label + String(repeating: " ", count: max(1, Terminal.labelWidth - 2 - label.count))
@@ -39,13 +11,6 @@ func row(_ label: String, _ text: String) -> String {
 /// Text with ends of lines, which names in files may have, as `\u{a}`.
 func oneLine(_ text: String) -> String {
   text.unicodeScalars.contains("\n") ? text.replacing("\n", with: "\\u{a}") : text
-}
-
-/// Text whose characters that would move the cursor, change colours or turn the direction of writing, as
-/// names in files may have them, appear as `\u{1b}`; ends of lines stay.
-func harmless(_ text: String) -> String {
-  if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x0A }) { return text }
-  return escaped(text) { isPrintable($0) || $0 == "\n" }
 }
 
 /// A few names, and how many more there are.

@@ -1,3 +1,4 @@
+import Conversion
 import Synchronization
 
 #if canImport(Glibc)

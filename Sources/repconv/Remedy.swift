@@ -48,6 +48,7 @@ private func remedy(for error: any Error) -> String? {
     "--compress is for \(known.joined(separator: ", ")): leave it out."
   case ConversionError.noOperators(_, _, let known):
     "--opset and --batch are for \(known.joined(separator: ", ")): leave them out."
+  case ConversionError.sizeDoesNotFit: "Choose another --size, or leave it out."
   case ConversionError.otherForm(_, let asked, _):
     asked == "train"
       ? "Name its training checkpoint, or leave --form out."

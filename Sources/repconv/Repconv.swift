@@ -44,7 +44,7 @@ struct Repconv: ParsableCommand {
         name: "Convert",
         subcommands: [Fuse.self, Import.self, Export.self, Quantize.self, InsertBN.self]),
       CommandGroup(name: "Prove", subcommands: [Verify.self, Diff.self, Check.self, Digest.self]),
-      CommandGroup(name: "Look", subcommands: [Inspect.self]),
+      CommandGroup(name: "Look", subcommands: [Inspect.self, Report.self]),
       CommandGroup(name: "Run", subcommands: [Run.self, Eval.self]),
       CommandGroup(name: "List", subcommands: [Families.self, Archs.self, Dialects.self]),
     ])

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Conversion
 import Synchronization
 
 #if canImport(Glibc)

@@ -74,6 +74,10 @@ import Topologies
     ("fuse", [train, "m.rvd", "--license", "Foo", "--meta", "task=a", "--meta", "mine=b"], 0),
     ("export", ["plain.rvd", "n.safetensors", "--meta", "mine=b"], 0),
     ("eval", [train, Fixtures.path("Digits"), "--size", "32"], 0),
+    ("report", [train], 0), ("report", ["plain.rvd", train], 0),
+    ("report", [train, "-o", "g.html"], 0), ("report", ["other.pth", train], 1),
+    ("report", [Fixtures.path("Cases/no-blocks.pth")], 0),
+    ("report", [Fixtures.path("ONNX/repvgg-qdq.onnx")], 0),
     ("archs", [], 0), ("families", [], 0), ("dialects", [], 0),
     ("dialects", ["--show", "timm"], 0),
   ]

@@ -85,7 +85,7 @@ struct Inspector {
 }
 
 /// What an error on the file at `path` says is wrong, without the path and the advice.
-private func firstLine(_ text: String, of path: String) -> String {
+package func firstLine(_ text: String, of path: String) -> String {
   var line = text.split(separator: "\n").first.map(String.init) ?? text
   if line.hasPrefix(path + ": ") { line.removeFirst(path.count + 2) }
   return line
