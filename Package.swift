@@ -144,12 +144,19 @@ let package = Package(
         "Reparameterization", "Tensors", "Topologies",
       ],
       swiftSettings: settings),
+    .target(
+      name: "Releases",
+      dependencies: [
+        "CheckpointFiles", "Checkpoints", "Checksums", "Conversion", "ImageFiles", "Inference", "JSON",
+        "Naming", "Proof", "Tensors",
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "repconv",
       dependencies: [
         "Blocks", "Calibration", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs",
         "ImageFiles", "Inference", "JSON",
-        "Naming", "ONNX", "Proof", "RVD", "Reparameterization", "Tensors", "Topologies",
+        "Naming", "ONNX", "Proof", "RVD", "Releases", "Reparameterization", "Tensors", "Topologies",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
@@ -241,6 +248,10 @@ let package = Package(
         "Calibration", "Checkpoints", "Conversion", "Graphs", "Inference", "Naming", "ONNX",
         "Proof", "RVD", "Reparameterization", "Tensors", "TestSupport",
       ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ReleasesTests",
+      dependencies: ["Checkpoints", "Conversion", "JSON", "Releases", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "RepconvTests",

@@ -32,7 +32,7 @@ private let inputFormats =
   ]
 
 /// SHA-256 of a whole file, in hexadecimal.
-func fileDigest(_ path: String) throws -> String {
+package func fileDigest(_ path: String) throws -> String {
   let file = try InputFile(path: path)
   var hash = SHA256()
   var chunk = [UInt8](repeating: 0, count: min(1 << 20, file.count))

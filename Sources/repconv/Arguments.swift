@@ -238,23 +238,35 @@ struct OutputOptions: ParsableArguments {
     if let threads, threads < 1 {
       throw ValidationError("--threads takes a number of at least 1, not \(threads).")
     }
-    let versions = ONNXOptions.operatorSets
-    if let opset, !versions.contains(opset) {
-      throw ValidationError(
-        "--opset takes a number from \(versions.lowerBound) to \(versions.upperBound), not \(opset)."
-      )
-    }
+    if let opset { try OutputOptions.requireOperators(opset) }
     if weightType != .int8, !keepFloat.isEmpty || leavesOutBiasCorrection {
       throw ValidationError(
         "\(keepFloat.isEmpty ? "--no-bias-correction" : "--keep-float") goes with --dtype int8.")
     }
-    if let count = keepFloat.lazy.compactMap({ Int($0) }).first(where: { $0 < 0 }) {
-      throw ValidationError("--keep-float takes a layer or a number of layers, not \(count).")
-    }
+    try OutputOptions.requireCounts(keepFloat)
     if let format, !OutputFormat.all.contains(where: { $0.name == format.lowercased() }) {
       throw ValidationError(
         "--to takes one of \(OutputFormat.all.map(\.name).joined(separator: ", ")), not '\(format)'."
       )
+    }
+  }
+}
+
+extension OutputOptions {
+  /// Throws unless ONNX's operators have such a version.
+  static func requireOperators(_ version: Int) throws {
+    let versions = ONNXOptions.operatorSets
+    guard versions.contains(version) else {
+      throw ValidationError(
+        "--opset takes a number from \(versions.lowerBound) to \(versions.upperBound), not \(version)."
+      )
+    }
+  }
+
+  /// Throws if a number of layers to keep is none.
+  static func requireCounts(_ keepFloat: [String]) throws {
+    if let count = keepFloat.lazy.compactMap({ Int($0) }).first(where: { $0 < 0 }) {
+      throw ValidationError("--keep-float takes a layer or a number of layers, not \(count).")
     }
   }
 }

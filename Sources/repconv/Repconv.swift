@@ -14,6 +14,7 @@ struct Repconv: ParsableCommand {
         repconv fuse in.pth out.rvd -a RepVGG-A0
         repconv fuse mobileone_s0.pth.tar out.rvd -a MobileOne-S0
         repconv verify in.pth out.rvd
+        repconv release in.pth -o release --license MIT
         repconv inspect model.rvd
         repconv run model.rvd --images photos/
 
@@ -25,9 +26,9 @@ struct Repconv: ParsableCommand {
       """,
     version: repconvVersion,
     subcommands: [
-      Import.self, Fuse.self, Quantize.self, InsertBN.self, Verify.self, Export.self, Run.self,
-      Eval.self, Inspect.self,
-      Diff.self, Check.self, Digest.self, Families.self, Archs.self, Dialects.self,
+      Import.self, Fuse.self, Quantize.self, InsertBN.self, Verify.self, Export.self,
+      Release.self, Run.self, Eval.self, Inspect.self, Diff.self, Check.self, Digest.self,
+      Families.self, Archs.self, Dialects.self,
     ])
 
   static func main() {

@@ -74,6 +74,8 @@ import Topologies
     ("fuse", [train, "m.rvd", "--license", "Foo", "--meta", "task=a", "--meta", "mine=b"], 0),
     ("export", ["plain.rvd", "n.safetensors", "--meta", "mine=b"], 0),
     ("eval", [train, Fixtures.path("Digits"), "--size", "32"], 0),
+    ("release", [train, "-o", "r", "--eval", digits, "--size", "32"], 0),
+    ("release", [train, "-o", "r", "--dry-run"], 0),
     ("archs", [], 0), ("families", [], 0), ("dialects", [], 0),
     ("dialects", ["--show", "timm"], 0),
   ]
