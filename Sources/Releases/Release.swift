@@ -135,7 +135,7 @@ private func prove(
   let networks: NetworkProof
   do {
     networks = try NetworkProof(of: report, comparison, mustRun: true) { network in
-      try ImageSelection(randomFor: network)
+      try ImageSelection(randomFor: network, options.pictures)
     }
   } catch InferenceError.notANetwork(_, let reason) {
     networks = .leftOut(reason: reason)
@@ -157,13 +157,10 @@ private func evaluate(
   reading.dialects = options.fusing.reading.dialects
   let network = try RunnableNetwork.open(
     path: "\(target.partialPath)/\(name)", options: reading)
-  var pictures = PictureOptions()
-  pictures.input = options.fusing.input
-  pictures.cropRatio = gate.cropRatio
   let names = options.fusing.metadata.labels
   try names?.requireOne(forEach: network.classes)
   let labelled = try LabelledImages(
-    path: gate.images, for: network, model: path, names: names, pictures)
+    path: gate.images, for: network, model: path, names: names, options.pictures)
   let evaluation = try network.evaluate(
     labelled.images.input, labels: labelled.images.labels!, threads: options.threads)
   if let atLeast = gate.atLeast, evaluation.top1 * 100 < atLeast {
@@ -200,6 +197,14 @@ extension ReleaseOptions {
     options.tolerance = .ulps(0)
     options.threads = threads
     return options
+  }
+
+  /// How pictures become input, as far as it is said.
+  fileprivate var pictures: PictureOptions {
+    var pictures = PictureOptions()
+    pictures.input = fusing.input
+    pictures.cropRatio = gate?.cropRatio
+    return pictures
   }
 
   /// The digests of all that is read.

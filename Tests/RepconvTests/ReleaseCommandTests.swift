@@ -59,7 +59,7 @@ import Testing
     #expect(try names(in: "a") == (Self.documents + models).sorted())
     #expect(try isSound("a"))
     let lines = try text("a/SHA256SUMS").split(separator: "\n")
-    #expect(lines.count == 4 + 3 + 3)
+    #expect(lines.count == 2 + 3 + 2 + 3)
     for line in lines {
       let name = String(line.dropFirst(66))
       #expect(try folder.read("a/\(name)") == folder.read("b/\(name)"), "\(name)")
@@ -82,7 +82,7 @@ import Testing
       (statement["predicate"] as? [String: Any])?["buildDefinition"] as? [String: Any])
     let parameters = try #require(definition["externalParameters"] as? [String: Any])
     #expect(
-      parameters["license"] as? String == "Apache-2.0" && parameters["at-least"] as? Int == 97)
+      parameters["license"] as? String == "apache-2.0" && parameters["at-least"] as? Int == 97)
     #expect(parameters["eval"] as? String == "digits.npz" && parameters["threads"] == nil)
     let sources = try #require(definition["resolvedDependencies"] as? [[String: Any]])
     #expect(sources.map { $0["name"] as? String } == ["plain-train.pth", "digits.npz"])
@@ -96,7 +96,7 @@ import Testing
     let model = try #require((bill["metadata"] as? [String: Any])?["component"] as? [String: Any])
     #expect(model["type"] as? String == "machine-learning-model")
     let files = try #require(model["components"] as? [[String: Any]])
-    #expect(files.count == 4 + 3 - 1)
+    #expect(files.count == 2 + 3 + 2)
     for file in files {
       let hash = (file["hashes"] as? [[String: String]])?.first
       #expect(try hash?["content"] == digests[#require(file["name"] as? String)])
@@ -115,7 +115,8 @@ import Testing
 
   @Test func `a card without an evaluation has no results`() throws {
     #expect(
-      try run(Self.train, "-o", "a", "--formats", "rvd", "--license", "MIT OR Zlib").status == 0)
+      try run(Self.train, "-o", "a", "--formats", "rvd", "--size", "32", "--license", "MIT OR Zlib")
+        .status == 0)
     let card = try text("a/README.md")
     #expect(card.hasPrefix("---\nlicense: other\nlicense_name: \"MIT OR Zlib\"\n"))
     #expect(!card.contains("model-index") && !card.contains("## Evaluation"))
@@ -135,7 +136,8 @@ import Testing
     (["--builder", "me"], 64, "--builder takes a URI"),
   ])
   func `what fails leaves no folder`(options: [String], status: Int32, message: String) throws {
-    let result = try Program.run(["release", Self.train, "-o", "a"] + options, in: folder.path)
+    let result = try Program.run(
+      ["release", Self.train, "-o", "a", "--size", "32"] + options, in: folder.path)
     #expect(result.status == status && result.output == "")
     #expect(result.errors.contains(message), "\(result.errors)")
     #expect(try folder.names() == [])
@@ -144,7 +146,8 @@ import Testing
   @Test func `what is there is left alone, or replaced as a whole`() throws {
     func release(_ options: String...) throws -> Program.Result {
       try Program.run(
-        ["release", Self.train, "-o", "a", "--formats", "rvd"] + options, in: folder.path)
+        ["release", Self.train, "-o", "a", "--formats", "rvd", "--size", "32"] + options,
+        in: folder.path)
     }
     #expect(try release().status == 0)
     let before = try folder.read("a/SHA256SUMS")
@@ -158,7 +161,7 @@ import Testing
     #expect(try folder.read("a/SHA256SUMS") == before && folder.read("a/mine") == [1])
 
     #expect(try release("--force", "--license", "MIT").status == 0)
-    #expect(try names(in: "a") == Self.documents + ["plain-train.rvd"].sorted())
+    #expect(try names(in: "a") == (Self.documents + ["plain-train.rvd"]).sorted())
     #expect(try folder.read("a/SHA256SUMS") != before && isSound("a"))
 
     // Of another kind.
@@ -181,7 +184,7 @@ import Testing
     try folder.write(
       Array(([hostile] + (1..<10).map { "\($0)" }).joined(separator: "\n").utf8), to: "names.txt")
     let result = try run(
-      train, "-o", "a", "--formats", "rvd", "--labels", "names.txt", "--meta",
+      train, "-o", "a", "--formats", "rvd", "--size", "32", "--labels", "names.txt", "--meta",
       "authors=\(hostile)", "--meta", "task=a\"\n---\nlicense: x", "--meta",
       "k|\(hostile)=a\n---\n# b", "--meta", "homepage=https://e.org/<b>|x")
     #expect(result.status == 0, "\(result.errors)")
@@ -209,6 +212,11 @@ import Testing
   }
 
   @Test func `a signal leaves nothing`() throws {
+    // Threads that tests run on may let no signal through, and programs inherit that.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     var interrupted = 0
     for _ in 0..<5 where interrupted == 0 {
       let process = Process()

@@ -43,6 +43,7 @@ import Testing
     # Three networks, one of them twice.
     [defaults]
     license = 'MIT' # of all
+    size = 32
     formats = [
       "rvd", # first
       "safetensors",
