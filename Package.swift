@@ -152,12 +152,19 @@ let package = Package(
         "Reparameterization", "Tensors", "Topologies",
       ],
       swiftSettings: settings),
+    .target(
+      name: "Releases",
+      dependencies: [
+        "CheckpointFiles", "Checkpoints", "Checksums", "Conversion", "ImageFiles", "Inference", "JSON",
+        "Naming", "Proof", "Reporting", "Tensors",
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "repconv",
       dependencies: [
         "Blocks", "Calibration", "CheckpointFiles", "Checkpoints", "Conversion", "Graphs",
         "ImageFiles", "Inference", "JSON",
-        "Naming", "ONNX", "Proof", "RVD", "Reparameterization", "Reporting", "Tensors",
+        "Naming", "ONNX", "Proof", "RVD", "Releases", "Reparameterization", "Reporting", "Tensors",
         "Topologies",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -256,6 +263,10 @@ let package = Package(
       dependencies: [
         "Conversion", "Graphs", "Naming", "Proof", "Reporting", "Tensors", "TestSupport",
       ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ReleasesTests",
+      dependencies: ["Checkpoints", "Conversion", "JSON", "Releases", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "RepconvTests",

@@ -92,6 +92,18 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 
 int partial_remove(const char *path) { return nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS); }
 
+int partial_exchange(const char *one, const char *other) {
+#if defined(RENAME_EXCHANGE)
+  return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
+#elif defined(RENAME_SWAP)
+  return renamex_np(one, other, RENAME_SWAP);
+#else
+  (void)one, (void)other;
+  errno = ENOTSUP;
+  return -1;
+#endif
+}
+
 int partial_is_abandoned(const char *path) {
   int descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (descriptor < 0 && errno == EISDIR) {

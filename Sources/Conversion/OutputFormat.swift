@@ -30,7 +30,7 @@ public struct OutputFormat: Sendable {
   /// with the tensors that these take.
   public var isGraph = false
   /// Whether the version of its operations, and how many images it takes at a time, can be chosen.
-  var hasOperatorSets = false
+  package internal(set) var hasOperatorSets = false
   /// Whether what was written can be read.
   public var isReadable = true
   /// What of the tensors it has no place for.

@@ -107,11 +107,11 @@ func verify(
   let network = plan.network
   let file = try ONNXFile(InputFile(path: deploy.path))
   let matching = try ONNXMatching(file, deploy, to: plan)
-  // Biases that images told are said to be such in files of this program alone.
+  // How biases make up for steps is said in files of this program alone.
   let said = file.metadata.first { $0.key == ONNXWriter.descriptionKey }.flatMap {
     try? ModelDescription(portableText: $0.value)
   }
-  let correction: BiasCorrection = said?.biasCorrection == .images ? .images : .none
+  let correction = said?.biasCorrection ?? .none
   func compare(_ plan: FusionPlan) throws -> Verification {
     var verification = try Verification(
       of: plan, epsilon: options.epsilon, in: matching.network, biasCorrection: correction,

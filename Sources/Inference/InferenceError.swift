@@ -17,6 +17,12 @@ public enum InferenceError: Error, Equatable, Sendable {
   case imagesTooLarge(images: Int, height: Int, width: Int)
   /// A file or folder has nothing that can be taken for images.
   case noImages(path: String, reason: String, remedy: String)
+  /// Neither the network's file nor anybody says how pictures become its input.
+  case inputUnknown(path: String)
+  /// There is no picture in a folder of the folder.
+  case noClassFolders(path: String)
+  /// There is another number of folders of pictures than of classes, and nothing says which is which.
+  case foldersDiffer(path: String, folders: Int, classes: Int)
   /// The folders of pictures and the network's classes do not go together.
   case classesDiffer(path: String, reason: String, remedy: String)
   /// The network is right less often than asked for; shares from 0 to 1.
@@ -45,6 +51,12 @@ extension InferenceError: CustomStringConvertible {
       "images of \(height)x\(width) pixels do not fit the network: \(problem).\n  Use images of the size that it was made for."
     case .imagesTooLarge(let images, let height, let width):
       "\(images) images of \(height)x\(width) pixels are too many numbers at once.\n  Use smaller images, or fewer at a time."
+    case .inputUnknown(let path):
+      "\(path): the file does not say how pictures become the network's input.\n  Say the order of the colours, their range, mean and deviation."
+    case .noClassFolders(let path):
+      "\(path): there is no picture in a folder of this folder.\n  Make a folder of pictures for each class."
+    case .foldersDiffer(let path, let folders, let classes):
+      "\(path): it has \(folders) folder\(folders == 1 ? "" : "s"), the network \(classes) class\(classes == 1 ? "" : "es").\n  Where there is not a folder for each class, give the names of them all."
     case .noImages(let path, let reason, let remedy),
       .classesDiffer(let path, let reason, let remedy):
       "\(path): \(reason).\n  \(remedy)"

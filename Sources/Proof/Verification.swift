@@ -131,7 +131,7 @@ private struct FusedPair: Sendable {
   var tensors: FusedTensors {
     var tensors = FusedTensors(
       weight: weight.tensor, bias: bias.tensor,
-      inputMeans: weight.tensor.scales == nil ? nil : inputMeans)
+      inputMeans: weight.tensor.scales == nil && weightSteps == nil ? nil : inputMeans)
     (tensors.weightSteps, tensors.biasSteps) = (weightSteps, biasSteps)
     return tensors
   }

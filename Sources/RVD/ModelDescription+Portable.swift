@@ -47,7 +47,8 @@ extension ModelDescription {
       return try portableText()
     } catch {
       throw .cannotExpress(
-        path: path, what: "the description of the network cannot be stored: \(printable(error.reason))",
+        path: path,
+        what: "the description of the network cannot be stored: \(printable(error.reason))",
         remedy: "Correct what is said of it, or leave it out.")
     }
   }

@@ -128,14 +128,14 @@ extension NetworkReport {
   /// Where the file is from, and who it is.
   var origins: [Fact] {
     var facts = [
-      Fact(label: "File", value: source.path),
+      Fact(label: "File", value: name),
       Fact(label: "SHA-256", value: digest, remark: "of the file"),
     ]
     if let contentDigest {
       facts.append(Fact(label: "Content", value: contentDigest, remark: "SHA-256 of its tensors"))
     }
     if let train, let trainDigest {
-      facts.append(Fact(label: "Trained as", value: train.path, remark: train.container))
+      facts.append(Fact(label: "Trained as", value: fileName(train.path), remark: train.container))
       facts.append(Fact(label: "SHA-256", value: trainDigest, remark: "of the training checkpoint"))
     }
     if let dialect = source.dialect { facts.append(Fact(label: "Names of", value: dialect)) }

@@ -27,6 +27,18 @@ public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Whether the target is a file that is being read.
   public var isInput: Bool { if case .isInput = self { true } else { false } }
 
+  /// The same of another name for what was to be written.
+  package func renamed(_ name: (String) -> String) -> WriteError {
+    switch self {
+    case .exists(let path): .exists(path: name(path))
+    case .isInput(let path, let input): .isInput(path: name(path), input: input)
+    case .notAFile(let path, let what): .notAFile(path: name(path), what: what)
+    case .failed(let path, let reason): .failed(path: name(path), reason: reason)
+    case .cannotExpress(let path, let what, let remedy):
+      .cannotExpress(path: name(path), what: what, remedy: remedy)
+    }
+  }
+
   public var description: String {
     switch self {
     case .exists(let path):

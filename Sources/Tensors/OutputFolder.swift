@@ -101,6 +101,21 @@ public final class OutputFolder: Output {
     return unsafe String(cString: name)
   }
 
+  /// Makes a folder for folders, with those that it is in, unless it is there.
+  ///
+  /// - Throws: `WriteError`.
+  public static func makeParent(_ path: String) throws(WriteError) {
+    guard unsafe mkdir(path, 0o777) != 0, errno != EEXIST else { return }
+    let number = errno
+    guard number == ENOENT, let cut = path.utf8.lastIndex(of: UInt8(ascii: "/")),
+      cut > path.startIndex
+    else { throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(number))") }
+    try makeParent(String(path[..<cut]))
+    guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else {
+      throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(errno))")
+    }
+  }
+
   private func makeFolder(_ name: String) throws(WriteError) {
     guard unsafe mkdir(name, 0o777) == 0 else {
       throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(errno))")
@@ -120,8 +135,19 @@ public final class OutputFolder: Output {
     }
     let file = try OutputFile(path: "\(partialPath)/\(name)", replace: false)
     file.onWrite = onWrite
+    remembered.append(unsafe partial_remember(file.path))
     files.append((name, file))
     return file
+  }
+
+  /// Where something else than this is to write a file of it, or a folder, and how it is removed with the
+  /// rest if a signal ends the process before `commit`.
+  ///
+  /// - Parameter name: of the file or folder, in this one.
+  public func place(_ name: String) -> String {
+    let path = "\(partialPath)/\(name)"
+    remembered.append(unsafe partial_remember(path))
+    return path
   }
 
   public func commit(sync: Bool) throws(WriteError) {
@@ -130,12 +156,16 @@ public final class OutputFolder: Output {
     func failed(_ number: CInt) -> WriteError {
       .failed(path: path, reason: "renaming it failed: \(lowercasedReason(number))")
     }
-    let former = partialPath + ".former"
-    if isReplacement, unsafe rename(path, former) != 0 { throw failed(errno) }
-    guard unsafe rename(partialPath, path) == 0 else {
-      let number = errno
-      if isReplacement { unsafe rename(former, path) }
-      throw [EEXIST, ENOTEMPTY, ENOTDIR].contains(number) ? .exists(path: path) : failed(number)
+    // In one step where the system has it; then what was replaced has the hidden name.
+    let isExchanged = isReplacement ? unsafe partial_exchange(partialPath, path) == 0 : false
+    let former = isExchanged ? partialPath : partialPath + ".former"
+    if !isExchanged {
+      if isReplacement, unsafe rename(path, former) != 0 { throw failed(errno) }
+      guard unsafe rename(partialPath, path) == 0 else {
+        let number = errno
+        if isReplacement { unsafe rename(former, path) }
+        throw [EEXIST, ENOTEMPTY, ENOTDIR].contains(number) ? .exists(path: path) : failed(number)
+      }
     }
     forget()
     if isReplacement { unsafe partial_remove(former) }

@@ -231,9 +231,7 @@ struct OutputOptions: ParsableArguments {
       throw ValidationError(
         "\(keepFloat.isEmpty ? "--no-bias-correction" : "--keep-float") is only for --dtype int8.")
     }
-    if let count = keepFloat.lazy.compactMap({ Int($0) }).first(where: { $0 < 0 }) {
-      throw ValidationError("--keep-float takes a layer or a number of layers, not \(count).")
-    }
+    try OutputOptions.requireCounts(keepFloat)
     if let format, !OutputFormat.isNamed(by: "." + format) {
       throw unknownValue(format, of: "--to", among: OutputFormat.all.map(\.name))
     }
@@ -256,11 +254,25 @@ struct OperatorArguments: ParsableArguments {
   var batch: ONNXBatch?
 
   func validate() throws {
+    if let opset { try OperatorArguments.require(opset) }
+  }
+
+  /// Throws unless ONNX's operators have such a version.
+  static func require(_ version: Int) throws {
     let versions = ONNXOptions.operatorSets
-    if let opset, !versions.contains(opset) {
+    guard versions.contains(version) else {
       throw ValidationError(
-        "--opset takes a number from \(versions.lowerBound) to \(versions.upperBound), not \(opset)."
+        "--opset takes a number from \(versions.lowerBound) to \(versions.upperBound), not \(version)."
       )
+    }
+  }
+}
+
+extension OutputOptions {
+  /// Throws if a number of layers to keep is none.
+  static func requireCounts(_ keepFloat: [String]) throws {
+    if let count = keepFloat.lazy.compactMap({ Int($0) }).first(where: { $0 < 0 }) {
+      throw ValidationError("--keep-float takes a layer or a number of layers, not \(count).")
     }
   }
 }

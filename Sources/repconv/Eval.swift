@@ -43,13 +43,13 @@ struct Eval: ParsableCommand {
   var atLeast: Double?
 
   func validate() throws {
-    if isArrayFile, labels != nil {
+    if LabelledImages.areArrays(at: images), labels != nil {
       throw ValidationError("--labels names class folders; an .npz file has an array 'labels'.")
     }
   }
 
   /// For `@Option(transform:)`: in percent, with the sign or without.
-  private static func percentage(_ text: String) throws -> Double {
+  static func percentage(_ text: String) throws -> Double {
     let hasSign = text.hasSuffix("%")
     guard let number = Double(hasSign ? String(text.dropLast()) : text),
       number >= 0 && number <= 100
@@ -68,7 +68,9 @@ struct Eval: ParsableCommand {
     let names = try labels.map(LabelsFile.init)
     let network = try model.open()
     try names?.requireOne(forEach: network.classes)
-    let (selected, order) = try labelledImages(for: network, names)
+    let labelled = try LabelledImages(
+      path: images, for: network, model: model.model, names: names, pictures.options)
+    let (selected, order) = (labelled.images, labelled.classOrder)
 
     let progress = ProgressBar.forTerminal(counting: "image")
     progress?(0, selected.input.count)
@@ -99,77 +101,6 @@ struct Eval: ParsableCommand {
       throw InferenceError.accuracyBelow(
         path: model.model, asked: atLeast / 100, found: evaluation.top1)
     }
-  }
-
-  /// The images with the network's class for each.
-  private func labelledImages(
-    for network: RunnableNetwork, _ names: LabelsFile?
-  ) throws -> (ImageSelection, EvaluationReport.ClassOrder?) {
-    guard isArrayFile else {
-      let folders = try ClassFolders(path: images)
-      let (classes, order) = try classes(of: network, folders, names)
-      let selected = ImageSelection(
-        folders, classes: classes, pictures.preparation(for: network),
-        try pictures.requireConvention(for: network, path: model.model))
-      return (selected, order)
-    }
-    let selected = try ImageSelection(arrays: images, pictures.convention(for: network))
-    guard let found = selected.labels else {
-      throw InferenceError.noImages(
-        path: images, reason: "there is no array 'labels' with a whole number for each image",
-        remedy: "Save them as numpy.savez(\"images.npz\", images=array, labels=classes).")
-    }
-    guard let wrong = found.first(where: { !(0..<network.classes).contains($0) }) else {
-      return (selected, nil)
-    }
-    throw InferenceError.classesDiffer(
-      path: images,
-      reason:
-        "there is a label \(wrong), and the network's classes are 0 to \(network.classes - 1)",
-      remedy: "Labels are the numbers of the network's classes, from 0.")
-  }
-
-  private var isArrayFile: Bool { images.lowercased().hasSuffix(".npz") }
-
-  /// The network's class for each folder, and who says so.
-  private func classes(
-    of network: RunnableNetwork, _ folders: ClassFolders, _ names: LabelsFile?
-  ) throws(InferenceError) -> ([Int], EvaluationReport.ClassOrder) {
-    guard !folders.images.isEmpty else {
-      throw .noImages(
-        path: images, reason: "none of its folders has a picture in it",
-        remedy:
-          "Make a folder of pictures for each class; 'repconv run --images' takes one without.")
-    }
-    if let names {
-      let (classes, missing) = places(of: folders, among: names.names)
-      guard let missing else { return (classes, .given) }
-      throw .classesDiffer(
-        path: images, reason: "the folder '\(missing)' is not among the names of \(names.path)",
-        remedy: "Give one name to a line, in the order of the classes.")
-    }
-    if let labels = network.labels {
-      let (classes, missing) = places(of: folders, among: labels)
-      if missing == nil { return (classes, .file) }
-    }
-    guard folders.classes.count == network.classes else {
-      throw .classesDiffer(
-        path: images,
-        reason:
-          "it has \(count(folders.classes.count, "folder")), the network \(count(network.classes, "class", "classes"))",
-        remedy: "Where there is not a folder for each class, name them all with --labels.")
-    }
-    return (Array(0..<network.classes), .folders)
-  }
-
-  /// The first class of each folder's name, and the first folder that no class is called after.
-  private func places(
-    of folders: ClassFolders, among names: [String]
-  ) -> (classes: [Int], missing: String?) {
-    var places: [String: Int] = [:]
-    for (index, name) in names.enumerated() where places[name] == nil { places[name] = index }
-    let classes = folders.classes.compactMap { places[$0] }
-    return (classes, folders.classes.first { places[$0] == nil })
   }
 }
 

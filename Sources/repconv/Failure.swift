@@ -3,6 +3,7 @@ import Calibration
 import Conversion
 import Inference
 import Naming
+import Releases
 import Reparameterization
 import Tensors
 
@@ -73,6 +74,8 @@ func status(of error: any Error) -> Status? {
   case let error as CalibrationError:
     if case .notFinite = error { return .checkFailed }
     return .notDone
+  case let error as ReleaseError:
+    return error.isFailedCheck ? .checkFailed : .notDone
   case let error as InferenceError:
     if case .accuracyBelow = error { return .checkFailed }
     return .notDone

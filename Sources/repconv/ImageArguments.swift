@@ -33,7 +33,7 @@ struct ImageArguments: ParsableArguments {
   /// - Parameter path: the network's file, for errors.
   func select(for network: RunnableNetwork, path: String) throws -> ImageSelection? {
     if let input {
-      return try ImageSelection(arrays: input, pictures.convention(for: network))
+      return try ImageSelection(arrays: input, pictures.options.convention(for: network))
     }
     return try images.map { try pictures.select([$0], for: network, path: path) }
   }
@@ -55,7 +55,7 @@ struct ImageArguments: ParsableArguments {
           path: image, reason: "it is neither a picture (PNG or JPEG) nor the only NumPy file",
           remedy: "Name pictures and folders of pictures, or one .npz or .npy file.")
       }
-      return try ImageSelection(arrays: image, pictures.convention(for: network))
+      return try ImageSelection(arrays: image, pictures.options.convention(for: network))
     }
     return try pictures.select(paths, for: network, path: path)
   }
@@ -116,21 +116,11 @@ struct PictureArguments: ParsableArguments {
     }
   }
 
-  /// How pictures become the network's input; nil where neither the file nor the options say it.
-  func convention(for network: RunnableNetwork) -> InputConvention? {
-    givenInput.given.convention(known: network.input)
-  }
-
-  /// - Parameter path: the network's file, for the error.
-  func requireConvention(
-    for network: RunnableNetwork, path: String
-  ) throws(InferenceError) -> InputConvention {
-    guard let convention = convention(for: network) else {
-      throw .noImages(
-        path: path, reason: "the file does not say how pictures become the network's input",
-        remedy: "Say it with --input-order, --range, --mean and --std.")
-    }
-    return convention
+  var options: PictureOptions {
+    var options = PictureOptions()
+    options.input = givenInput.given
+    options.cropRatio = cropRatio
+    return options
   }
 
   /// - Parameters:
@@ -140,17 +130,8 @@ struct PictureArguments: ParsableArguments {
     _ paths: [String], for network: RunnableNetwork, path: String
   ) throws -> ImageSelection {
     try ImageSelection(
-      pictures: paths, preparation(for: network),
-      requireConvention(for: network, path: path))
-  }
-
-  func preparation(for network: RunnableNetwork) -> ImagePreparation {
-    var preparation = network.preparation
-    if let size = givenInput.size { preparation = ImagePreparation(usualFor: size) }
-    if let cropRatio {
-      preparation = ImagePreparation(size: preparation.size, cropRatio: cropRatio)
-    }
-    return preparation
+      pictures: paths, options.preparation(for: network),
+      options.requireConvention(for: network, path: path))
   }
 }
 

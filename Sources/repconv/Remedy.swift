@@ -4,6 +4,7 @@ import Checkpoints
 import Conversion
 import Inference
 import Naming
+import Releases
 import Reparameterization
 import Tensors
 import Topologies
@@ -84,6 +85,13 @@ private func remedy(for error: any Error) -> String? {
   case let error as UnknownArchitecture:
     (error.nearest.isEmpty ? "" : "Nearest: \(error.nearest.joined(separator: ", ")). ")
       + "'repconv archs' lists them all; leave -a out for any other."
+  case ReleaseError.otherRelease: "Use --force to replace it."
+  case ReleaseError.nothingReadable: "Name one that can as well with --formats, such as rvd."
+  case InferenceError.inputUnknown: "Say it with --input-order, --range, --mean and --std."
+  case InferenceError.noClassFolders:
+    "Make a folder of pictures for each class; 'repconv run --images' takes one without."
+  case InferenceError.foldersDiffer:
+    "Where there is not a folder for each class, name them all with --labels."
   case InferenceError.imagesTooLarge: "Use smaller images or a smaller --batch."
   default: nil
   }

@@ -23,6 +23,7 @@ struct Repconv: ParsableCommand {
         repconv fuse in.pth out.rvd -a RepVGG-A0
         repconv fuse mobileone_s0.pth.tar out.rvd -a MobileOne-S0
         repconv verify in.pth out.rvd
+        repconv release in.pth -o release --license MIT
         repconv inspect model.rvd
         repconv run model.rvd cat.jpg
 
@@ -43,6 +44,7 @@ struct Repconv: ParsableCommand {
       CommandGroup(
         name: "Convert",
         subcommands: [Fuse.self, Import.self, Export.self, Quantize.self, InsertBN.self]),
+      CommandGroup(name: "Release", subcommands: [Release.self]),
       CommandGroup(name: "Prove", subcommands: [Verify.self, Diff.self, Check.self, Digest.self]),
       CommandGroup(name: "Look", subcommands: [Inspect.self, Report.self]),
       CommandGroup(name: "Run", subcommands: [Run.self, Eval.self]),

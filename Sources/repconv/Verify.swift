@@ -100,56 +100,24 @@ struct Verify: ParsableCommand {
     if !holds { throw ExitCode(1) }
   }
 
-  /// What came of running both forms.
-  fileprivate enum NetworkRun {
-    case compared(NetworkComparison, ImageSelection)
-    case leftOut(reason: String)
-
-    var holds: Bool {
-      if case .compared(let comparison, _) = self { comparison.holds } else { true }
-    }
-  }
-
   /// Runs the networks if that can be done; if it cannot, the algebra is the proof. Images that the user
   /// names are run, or there is an error.
   private func runNetworks(
     of report: VerifyReport, _ options: ComparisonOptions
-  ) throws -> NetworkRun {
+  ) throws -> NetworkProof {
     if algebraOnly { return .leftOut(reason: "as asked") }
-    if !report.train.damage.isEmpty || !report.deploy.damage.isEmpty {
-      return .leftOut(reason: "a file is damaged")
-    }
-    var selected: ImageSelection?
     let progress = ProgressBar.forTerminal(counting: "image")
-    do {
-      let comparison = try NetworkComparison(
-        of: report, epsilon: options.epsilon, batch: batch ?? 16, threads: options.threads,
-        progress: { progress?($0, nil) },
-        input: { train in
-          let images = try images.select(for: train, path: self.train) ?? randomImages(for: train)
-          selected = images
-          progress?(0, 4 * images.input.count)
-          return images.input
-        })
-      return .compared(comparison, selected!)
-    } catch let error as InferenceError where !images.areNamed {
-      switch error {
-      case .notANetwork(let path, let reason): return .leftOut(reason: "\(path): \(reason)")
-      case .noBLAS: return .leftOut(reason: "\(error)".replacing("\n ", with: ""))
-      default: throw error
-      }
+    return try NetworkProof(
+      of: report, options, mustRun: images.areNamed, batch: batch ?? 16,
+      progress: { progress?($0, $1) }
+    ) { network in
+      try images.select(for: network, path: train)
+        ?? ImageSelection(
+          randomFor: network, count: batch ?? 2, images.pictures.options, seed: seed)
     }
   }
 
-  private func randomImages(
-    for network: RunnableNetwork
-  ) throws(InferenceError) -> ImageSelection {
-    let size = images.pictures.preparation(for: network).size
-    return try ImageSelection(
-      randomOf: [batch ?? 2, network.inputChannels ?? 3, size, size], seed: seed)
-  }
-
-  private func text(_ report: VerifyReport, _ run: NetworkRun, _ holds: Bool) -> String {
+  private func text(_ report: VerifyReport, _ run: NetworkProof, _ holds: Bool) -> String {
     let proof = report.verification
     var lines = ["\(deploy) is \(holds ? "" : "NOT ")\(train), fused"]
     lines.append(row("train", report.train.summary))
@@ -186,7 +154,7 @@ struct Verify: ParsableCommand {
   }
 
   /// What follows from the comparison, in sentences.
-  private func conclusions(_ report: VerifyReport, _ run: NetworkRun) -> [String] {
+  private func conclusions(_ report: VerifyReport, _ run: NetworkProof) -> [String] {
     var sentences: [String] = []
     if report.holds {
       if case .compared(let comparison, _) = run { return comparison.conclusions }
@@ -294,7 +262,7 @@ extension ONNXSummary.Quantized {
 private struct VerifyOutput: Encodable {
   var holds: Bool
   var report: VerifyReport
-  var run: Verify.NetworkRun
+  var run: NetworkProof
 
   func encode(to encoder: any Encoder) throws {
     try encoder.encode(members: ["same": holds])

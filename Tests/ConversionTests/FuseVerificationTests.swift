@@ -59,4 +59,23 @@ import Testing
     #expect(blocks.count == 1)
     #expect(try folder.names() == [])
   }
+
+  /// Of weights in steps, biases make up for what the steps change: a file says so, and so they are compared.
+  @Test(arguments: [("out.rvd", 0), ("out.onnx", 0), ("out.onnx", 2)])
+  func `int8 weights and their biases are proven`(name: String, kept: Int) throws {
+    var options = FuseOptions()
+    options.isVerified = true
+    options.writing.weightType = .int8
+    options.writing.quantization.keptCount = kept
+    let report = try fuse(train, to: folder.file(name), options: options)
+    #expect(report.quantization?.correctsBiases == true)
+    #expect(report.verification?.grade == .exact)
+    #expect(try verify(train, folder.file(name)).holds)
+    // Corrections that are not those of the BatchNorms are told from them.
+    options.isVerified = false
+    options.writing.quantization.correctsBiases = false
+    options.writing.replace = true
+    _ = try fuse(train, to: folder.file(name), options: options)
+    #expect(try verify(train, folder.file(name)).holds)
+  }
 }

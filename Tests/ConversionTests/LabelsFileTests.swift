@@ -49,7 +49,8 @@ import Testing
 
   @Test func `bytes that are no text have a line, too`() throws {
     let path = try folder.write(Array("a\nb".utf8) + [0xFF, 0x0A], to: "labels")
-    #expect(throws: ConversionError.badLabels(path: path, line: 2, reason: "it is not UTF-8 text")) {
+    #expect(throws: ConversionError.badLabels(path: path, line: 2, reason: "it is not UTF-8 text"))
+    {
       try LabelsFile(path: path)
     }
   }

@@ -78,6 +78,8 @@ import Topologies
     ("report", [train, "-o", "g.html"], 0), ("report", ["other.pth", train], 1),
     ("report", [Fixtures.path("Cases/no-blocks.pth")], 0),
     ("report", [Fixtures.path("ONNX/repvgg-qdq.onnx")], 0),
+    ("release", [train, "-o", "r", "--eval", digits, "--size", "32"], 0),
+    ("release", [train, "-o", "r", "--dry-run"], 0),
     ("archs", [], 0), ("families", [], 0), ("dialects", [], 0),
     ("dialects", ["--show", "timm"], 0),
   ]

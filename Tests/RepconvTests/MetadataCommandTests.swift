@@ -119,8 +119,12 @@ import Testing
   }
 
   @Test(arguments: [
-    (["--license", "MIT/X"], "'MIT/X' is not an SPDX license expression: expected a license, found"),
-    (["--license", ""], "'' is not an SPDX license expression: expected a license, found the end."),
+    (
+      ["--license", "MIT/X"], "'MIT/X' is not an SPDX license expression: expected a license, found"
+    ),
+    (
+      ["--license", ""], "'' is not an SPDX license expression: expected a license, found the end."
+    ),
     (["--meta", "license=(MIT"], "expected ')', found the end"),
     (["--license", "MIT", "--meta", "license=MIT"], "Say license once."),
     (["--meta", "a=1", "--meta", "a=2"], "Say a once."),

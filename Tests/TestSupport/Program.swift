@@ -19,12 +19,17 @@ public enum Program {
     #endif
   }()
 
-  /// - Parameter folder: the current folder of the program.
-  public static func run(_ arguments: [String], in folder: String) throws -> Result {
+  /// - Parameters:
+  ///   - folder: the current folder of the program.
+  ///   - environment: variables that it has beside those of the tests.
+  public static func run(
+    _ arguments: [String], in folder: String, environment: [String: String] = [:]
+  ) throws -> Result {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     // Files rather than pipes: no output is too long for them.
     let log = FileManager.default.temporaryDirectory.appendingPathComponent(
       "repconv-\(UUID().uuidString)")

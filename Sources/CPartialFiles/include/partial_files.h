@@ -24,6 +24,10 @@ void partial_clean_on_signals(void);
 /// Removes a file, or a folder with all that is in it. Returns 0, or -1 with `errno`.
 int partial_remove(const char *path);
 
+/// Exchanges the names of two files or folders in one step. Returns 0, or -1 with `errno` where the system or
+/// the file system cannot.
+int partial_exchange(const char *one, const char *other);
+
 /// Whether no process holds the lock on a file or folder, which is taken for as long as the file is written.
 int partial_is_abandoned(const char *path);
 

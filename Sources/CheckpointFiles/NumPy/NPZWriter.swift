@@ -30,7 +30,8 @@ public enum NPZWriter {
         ?? (name.count > 0xFFFF ? "\(name.count) bytes" : nil)
       if let fault {
         throw WriteError.cannotExpress(
-          path: file.path, what: "\(shown) is not a valid name for a member of an archive (\(fault))",
+          path: file.path,
+          what: "\(shown) is not a valid name for a member of an archive (\(fault))",
           remedy: "Rename it, or use .safetensors.")
       }
       if let twin = foldedNames.updateValue(tensor.name, forKey: ZipArchive.folded(name)) {

@@ -152,6 +152,12 @@ public struct OutputSummary: Encodable, Sendable {
     case compression, compressionRatio, externalData, files
   }
 
+  /// Every file that was written.
+  package var allFiles: [PartialFile] {
+    if let files { return files }
+    return [PartialFile(path: path, byteCount: byteCount ?? 0)] + (externalData.map { [$0] } ?? [])
+  }
+
   /// Takes over what is known of the file, if its format tells it.
   mutating func take(_ written: WrittenModel?, _ options: WritingOptions) {
     guard let written else { return }

@@ -35,9 +35,13 @@ import Testing
     ("/a", .float32, "'/a' is not a valid name for a member of an archive (an absolute one)"),
     ("a\\b", .float32, "'a\\b' is not a valid name for a member of an archive (a backslash in it)"),
     (
-      "a\n", .float32, "'a\\u{a}' is not a valid name for a member of an archive (a control character in it)"
+      "a\n", .float32,
+      "'a\\u{a}' is not a valid name for a member of an archive (a control character in it)"
     ),
-    ("b.npy", .float32, "'b.npy' is not a valid name for a member of an archive ('.npy' at its end)"),
+    (
+      "b.npy", .float32,
+      "'b.npy' is not a valid name for a member of an archive ('.npy' at its end)"
+    ),
     ("B", .float32, "'B' and 'b' differ only in case, which archives do not tell apart"),
     ("b", .float32, "two tensors are called 'b'"),
   ])

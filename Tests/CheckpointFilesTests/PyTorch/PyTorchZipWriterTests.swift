@@ -136,7 +136,8 @@ import Testing
     }
     guard case .cannotExpress(_, let what, _) = error else { return }
     #expect(
-      what == "the description of the network cannot be stored: classes: expected at least 1, found 0")
+      what
+        == "the description of the network cannot be stored: classes: expected at least 1, found 0")
   }
 
   @Test func `more tensors than Python sets in one go are written`() throws {

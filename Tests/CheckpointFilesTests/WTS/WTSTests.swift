@@ -171,7 +171,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("a b", ElementType.float32, "'a b' is not a valid name in a .wts file, where names end at a space"),
+    (
+      "a b", ElementType.float32,
+      "'a b' is not a valid name in a .wts file, where names end at a space"
+    ),
     ("a\n", .float32, "'a\\u{a}' is not a valid name in a .wts file, where names end at a space"),
     ("", .float32, "'' is not a valid name in a .wts file, where names end at a space"),
     ("w", .float32, "two tensors are called 'w'"),
