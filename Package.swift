@@ -147,8 +147,8 @@ let package = Package(
     .target(
       name: "Releases",
       dependencies: [
-        "CheckpointFiles", "Checkpoints", "Checksums", "Conversion", "ImageFiles", "Inference", "JSON",
-        "Naming", "Proof", "Tensors",
+        "Checkpoints", "Checksums", "Conversion", "ImageFiles", "Inference", "JSON", "Proof",
+        "Tensors",
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -251,8 +251,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ReleasesTests",
-      dependencies: ["Checkpoints", "Conversion", "JSON", "Releases", "Tensors", "TestSupport"],
-      swiftSettings: settings),
+      dependencies: ["JSON", "Releases", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "RepconvTests",
       dependencies: ["repconv", "Blocks", "Naming", "TestSupport", "Topologies"],
