@@ -155,8 +155,8 @@ let package = Package(
     .target(
       name: "Releases",
       dependencies: [
-        "CheckpointFiles", "Checkpoints", "Checksums", "Conversion", "ImageFiles", "Inference", "JSON",
-        "Naming", "Proof", "Reporting", "Tensors",
+        "Checkpoints", "Checksums", "Conversion", "ImageFiles", "Inference", "JSON", "Proof",
+        "Reporting", "Tensors",
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -266,8 +266,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ReleasesTests",
-      dependencies: ["Checkpoints", "Conversion", "JSON", "Releases", "Tensors", "TestSupport"],
-      swiftSettings: settings),
+      dependencies: ["JSON", "Releases", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "RepconvTests",
       dependencies: ["repconv", "Blocks", "Naming", "TestSupport", "Topologies"],

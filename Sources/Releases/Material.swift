@@ -18,7 +18,7 @@ struct Material: Equatable, Sendable {
   /// - Throws: `ReadError`.
   init(parameter: String, path: String) throws {
     self.parameter = parameter
-    name = path.split(separator: "/").last.map(String.init) ?? path
+    name = lastPart(of: path)
     if ImageFolder.exists(at: path) {
       (algorithm, digest) = ("dirHash", try Material.pictureDigest(ofFolder: path))
     } else {
@@ -31,7 +31,7 @@ struct Material: Equatable, Sendable {
   private static func pictureDigest(ofFolder path: String) throws -> String {
     let prefix = path.hasSuffix("/") ? path : path + "/"
     let pictures = try ImageFolder(path: path).images
-      .map { String($0.dropFirst(prefix.count)) }
+      .map { part(of: $0, in: prefix) }
       .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     var hash = SHA256()
     for name in pictures {

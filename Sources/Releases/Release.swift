@@ -33,6 +33,7 @@ package func release(
   var contentDigest: String?
   var places: Set<String> = []
   for (format, name) in options.outputs {
+    places.insert(name)
     let report: FuseReport
     do {
       report = try fuse(train, to: target.place(name), options: options.fusing(as: format))
@@ -42,7 +43,7 @@ package func release(
     }
     contentDigest = contentDigest ?? report.output.contentDigest
     for file in report.output.allFiles {
-      let name = String(file.path.dropFirst(target.partialPath.utf8.count + 1))
+      let name = part(of: file.path, in: target.partialPath + "/")
       for folder in foldersAndFile(name) where places.insert(folder).inserted {
         _ = target.place(folder)
       }
@@ -226,6 +227,11 @@ extension ReleaseOptions {
     try [Material(parameter: "path", path: train)]
       + materials.map { try Material(parameter: $0.parameter, path: $0.path) }
   }
+}
+
+/// The rest of a path behind a beginning.
+func part(of path: String, in beginning: String) -> String {
+  String(decoding: path.utf8.dropFirst(beginning.utf8.count), as: UTF8.self)
 }
 
 /// The folders that a file is in, the outermost first, and the file.

@@ -140,10 +140,11 @@ public final class OutputFolder: Output {
     return file
   }
 
-  /// Where something else than this is to write a file of it, or a folder, and how it is removed with the
-  /// rest if a signal ends the process before `commit`.
+  /// Where somebody else may put a file or a folder into it, which is removed with the rest if a signal ends
+  /// the process before `commit`. Of a folder, every file and folder in it is a place of its own, and comes
+  /// behind the folder that it is in.
   ///
-  /// - Parameter name: of the file or folder, in this one.
+  /// - Parameter name: in this folder.
   public func place(_ name: String) -> String {
     let path = "\(partialPath)/\(name)"
     remembered.append(unsafe partial_remember(path))

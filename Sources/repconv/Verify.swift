@@ -109,12 +109,12 @@ struct Verify: ParsableCommand {
     let progress = ProgressBar.forTerminal(counting: "image")
     return try NetworkProof(
       of: report, options, mustRun: images.areNamed, batch: batch ?? 16,
-      progress: { progress?($0, $1) }
-    ) { network in
-      try images.select(for: network, path: train)
-        ?? ImageSelection(
-          randomFor: network, count: batch ?? 2, images.pictures.options, seed: seed)
-    }
+      progress: { progress?($0, $1) },
+      images: { network in
+        try images.select(for: network, path: train)
+          ?? ImageSelection(
+            randomFor: network, count: batch ?? 2, images.pictures.options, seed: seed)
+      })
   }
 
   private func text(_ report: VerifyReport, _ run: NetworkProof, _ holds: Bool) -> String {

@@ -48,28 +48,28 @@ import Testing
       "--formats", "rvd,onnx,mlpackage,param", "--license", "apache-2.0", "--size", "32", "--eval",
       Self.digits, "--at-least", "97",
     ]
-    for (name, threads) in [("a", "1"), ("b", "2")] {
+    for (name, threads) in [("ä", "1"), ("b", "2")] {
       let result = try Program.run(
         ["release", Self.train, "-o", name, "--threads", threads] + options, in: folder.path)
       #expect(result.status == 0 && result.errors == "", "\(result.errors)")
       #expect(result.output.contains("\n  top-1         97.50 %, 39 right\n"))
     }
-    #expect(try folder.names() == ["a", "b"])
+    #expect(try folder.names() == ["b", "ä"])
     let models = ["bin", "mlpackage", "onnx", "param", "rvd"].map { "plain-train.\($0)" }
-    #expect(try names(in: "a") == (Self.documents + models).sorted())
-    #expect(try isSound("a"))
-    let lines = try text("a/SHA256SUMS").split(separator: "\n")
+    #expect(try names(in: "ä") == (Self.documents + models).sorted())
+    #expect(try isSound("ä"))
+    let lines = try text("ä/SHA256SUMS").split(separator: "\n")
     #expect(lines.count == 2 + 3 + 2 + 3)
     for line in lines {
       let name = String(line.dropFirst(66))
-      #expect(try folder.read("a/\(name)") == folder.read("b/\(name)"), "\(name)")
+      #expect(try folder.read("ä/\(name)") == folder.read("b/\(name)"), "\(name)")
     }
-    #expect(try folder.read("a/SHA256SUMS") == folder.read("b/SHA256SUMS"))
+    #expect(try folder.read("ä/SHA256SUMS") == folder.read("b/SHA256SUMS"))
 
     // The documents have the digests of the list.
     let digests = Dictionary(
       uniqueKeysWithValues: lines.map { (String($0.dropFirst(66)), String($0.prefix(64))) })
-    let statement = try json("a/provenance.intoto.json")
+    let statement = try json("ä/provenance.intoto.json")
     #expect(statement["_type"] as? String == "https://in-toto.io/Statement/v1")
     #expect(statement["predicateType"] as? String == "https://slsa.dev/provenance/v1")
     let subjects = try #require(statement["subject"] as? [[String: Any]])
@@ -87,7 +87,7 @@ import Testing
     let sources = try #require(definition["resolvedDependencies"] as? [[String: Any]])
     #expect(sources.map { $0["name"] as? String } == ["plain-train.pth", "digits.npz"])
 
-    let bill = try json("a/bom.cdx.json")
+    let bill = try json("ä/bom.cdx.json")
     #expect(bill["specVersion"] as? String == "1.6")
     #expect(
       (bill["serialNumber"] as? String)?.wholeMatch(
@@ -102,7 +102,7 @@ import Testing
       #expect(try hash?["content"] == digests[#require(file["name"] as? String)])
     }
 
-    let card = try text("a/README.md")
+    let card = try text("ä/README.md")
     #expect(card.hasPrefix("---\nlicense: apache-2.0\nlibrary_name: repconv\n"))
     #expect(card.contains("    - type: accuracy\n      name: Top-1 accuracy\n      value: 0.975\n"))
     #expect(card.contains("| `plain-train.onnx` | 8 | exact | 2 | logits differ by less than"))
