@@ -24,7 +24,14 @@ enum Status: CInt {
 
 /// Prints an error to stderr and ends the program with the status that fits it.
 func fail(_ error: any Error) -> Never {
-  guard let status = status(of: error) else { Repconv.exit(withError: error) }
+  guard let status = status(of: error) else {
+    // What was asked for instead of a command, such as the help, is an error to the parser as well.
+    guard let script = Completions.script(Repconv.fullMessage(for: error)) else {
+      Repconv.exit(withError: error)
+    }
+    print(script)
+    exit(EXIT_SUCCESS)
+  }
   printError("repconv: error: " + message(of: error))
   exit(status.rawValue)
 }

@@ -27,7 +27,7 @@ struct Repconv: ParsableCommand {
     subcommands: [
       Import.self, Fuse.self, Quantize.self, InsertBN.self, Verify.self, Export.self, Run.self,
       Eval.self, Inspect.self,
-      Diff.self, Check.self, Digest.self, Families.self, Archs.self, Dialects.self,
+      Diff.self, Check.self, Digest.self, Families.self, Archs.self, Dialects.self, Manual.self,
     ])
 
   static func main() {

@@ -19,10 +19,14 @@ public enum Program {
     #endif
   }()
 
-  /// - Parameter folder: the current folder of the program.
-  public static func run(_ arguments: [String], in folder: String) throws -> Result {
+  /// - Parameters:
+  ///   - folder: the current folder of the program.
+  ///   - program: another program to run instead.
+  public static func run(
+    _ arguments: [String], in folder: String, program: String = path
+  ) throws -> Result {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
+    process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     // Files rather than pipes: no output is too long for them.
