@@ -18,7 +18,7 @@ BUILT    := $(patsubst %,.build/release/%,$(PROGRAMS) $(HELPERS))
 SOURCES  := Package.swift $(shell find Sources -type f)
 # The tree of what is installed, and the packages.
 STAGE    := .build/stage
-STAGED   := scripts/stage README.md CHANGELOG.md LICENSE $(shell find formats examples -type f ! -name '* *')
+STAGED   := scripts/stage README.md CHANGELOG.md LICENSE $(wildcard formats/*.md) $(shell find examples -type f ! -path '*/.*')
 PACKAGES := .build/packages
 
 # The day that manuals and packages are dated by: that of the last commit.
