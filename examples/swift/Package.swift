@@ -11,9 +11,6 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "ship",
-      dependencies: [
-        .product(name: "Conversion", package: "repconv"),
-        .product(name: "Tensors", package: "repconv"),
-      ])
+      dependencies: [.product(name: "Conversion", package: "repconv")])
   ]
 )
