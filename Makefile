@@ -1,32 +1,51 @@
-# Builds, tests and installs repconv. `make help` lists the targets.
+# Builds, tests, installs and packages repconv. `make help` lists the targets.
 #
-# build, demo and test first install the system packages that are missing (scripts/bootstrap).
+# setup, demo, test and check install the system packages that are missing (scripts/bootstrap), with sudo where that
+# takes it; nothing else does.
 
 PREFIX  = /usr/local
 DESTDIR =
 SWIFT   = swift
 
+# What is installed: programs that people start, in bin, and those that only repconv starts, in libexec/repconv.
+PROGRAMS = repconv
+HELPERS  =
+
 # Linked statically, the Swift runtime need not be on the machine that runs the program, and start-up is faster.
 STATIC   := $(if $(filter Linux,$(shell uname)),--static-swift-stdlib)
 REPCONV  := .build/release/repconv
+BUILT    := $(patsubst %,.build/release/%,$(PROGRAMS) $(HELPERS))
 SOURCES  := Package.swift $(shell find Sources -type f)
-BIN      := $(DESTDIR)$(PREFIX)/bin
-SHARE    := $(DESTDIR)$(PREFIX)/share
+# The tree of what is installed, and the packages.
+STAGE    := .build/stage
+STAGED   := scripts/stage README.md CHANGELOG.md LICENSE $(wildcard formats/*.md) $(shell find examples -type f ! -path '*/.*')
+PACKAGES := .build/packages
 
-.PHONY: build demo test interop bench docs install format clean help
+# The day that manuals and packages are dated by: that of the last commit.
+export SOURCE_DATE_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1735689600)
 
-build: $(REPCONV)  ## build the release program, .build/release/repconv
+.PHONY: build setup demo test check interop bench docs install uninstall deb tarball format clean help
 
-$(REPCONV): $(SOURCES)
-	scripts/bootstrap
-	$(SWIFT) build --configuration release --product repconv $(STATIC)
-	@touch $@
+build: $(STAGE)  ## build the release program, .build/release/repconv, and all that is installed with it
 
-demo: $(REPCONV)  ## import, fuse, inspect and run the network in examples/
+$(BUILT) &: $(SOURCES)
+	@scripts/bootstrap --check
+	for program in $(PROGRAMS) $(HELPERS); do \
+	  $(SWIFT) build --configuration release --product $$program $(STATIC) || exit; \
+	done
+	@touch $(BUILT)
+
+$(STAGE): $(BUILT) $(STAGED)
+	@scripts/stage $@ .build/release $(PROGRAMS) -- $(HELPERS)
+
+setup:  ## install the system packages that repconv is built with, where they are missing
+	@scripts/bootstrap
+
+demo: setup  ## import, fuse, inspect and run the network in examples/
+	@$(MAKE) build
 	@scripts/demo $(REPCONV)
 
-test:  ## run the tests
-	scripts/bootstrap
+test check: setup  ## run the tests
 	$(SWIFT) test
 
 interop: $(REPCONV)  ## run Tests/Interop: check the output in real PyTorch and MegEngine (downloads them: several GB)
@@ -44,19 +63,24 @@ bench: $(REPCONV)  ## time it, on checkpoints of 37 to 493 MB that it makes (nee
 docs:  ## build the documentation of the libraries, .build/docs, and check its links
 	@scripts/docs
 
-install: $(REPCONV)  ## install the program and its shell completions below PREFIX (/usr/local); DESTDIR for packagers
-	install -d "$(BIN)" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
-	install -m 755 $(REPCONV) "$(BIN)/repconv"
-	$(REPCONV) --generate-completion-script bash >"$(SHARE)/bash-completion/completions/repconv"
-	$(REPCONV) --generate-completion-script zsh >"$(SHARE)/zsh/site-functions/_repconv"
-	$(REPCONV) --generate-completion-script fish >"$(SHARE)/fish/vendor_completions.d/repconv.fish"
+install: $(STAGE)  ## install it below PREFIX (/usr/local): program, manuals, completions; DESTDIR for packagers
+	@scripts/install $(STAGE) "$(DESTDIR)$(PREFIX)"
+
+uninstall:  ## remove what 'make install' installed below PREFIX
+	@scripts/uninstall "$(DESTDIR)$(PREFIX)"
+
+deb: $(STAGE)  ## make a package for Debian and Ubuntu, .build/packages/*.deb (needs dpkg-dev)
+	@scripts/package-deb $(STAGE) $(PACKAGES)
+
+tarball: $(BUILT)  ## make an archive for any Linux, .build/packages/*.tar.gz, and SHA256SUMS
+	@scripts/package-tarball $(PACKAGES) $(PROGRAMS) -- $(HELPERS)
 
 format:  ## lay out the Swift sources with swift format
 	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
 
 clean:  ## remove what was built; keeps downloaded packages and virtual environments
 	$(SWIFT) package clean
-	rm -rf .build/demo .build/docs .build/interop
+	rm -rf .build/demo .build/docs .build/interop .build/stage .build/portable .build/packages
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "  %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -166,7 +166,9 @@ struct OutputOptions: ParsableArguments {
     defaultAsFlag: Compression.fast, parsing: .next,
     help: ArgumentHelp(
       "Compress an .rvd, without loss; --compress=max makes it a little smaller, and takes a hundred times as long.",
-      valueName: "max"), completion: .list(["max"]), transform: Compression.argument)
+      valueName: "max"),
+    // What follows after a space is no value, but the next argument.
+    completion: .file(), transform: Compression.argument)
   var compress: Compression?
 
   @OptionGroup var operators: OperatorArguments

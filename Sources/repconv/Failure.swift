@@ -37,7 +37,7 @@ func fail(_ error: any Error) -> Never {
   case let error as ValidationError: printError(.error, error.message)
   case _ where code.isSuccess:
     do {
-      try printOutput(text + "\n")
+      try printOutput((Completions.script(text) ?? text) + "\n")
     } catch {
       fail(error)
     }

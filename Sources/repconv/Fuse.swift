@@ -34,7 +34,7 @@ struct Fuse: ParsableCommand {
 
   @Option(
     name: [.short, .long], help: "Fail unless the network is this one; see 'repconv archs'.",
-    transform: Architecture.argument)
+    completion: .list(Architecture.all.map(\.name)), transform: Architecture.argument)
   var arch: Architecture?
 
   @Flag(
