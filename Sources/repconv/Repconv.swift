@@ -48,7 +48,8 @@ struct Repconv: ParsableCommand {
       CommandGroup(name: "Prove", subcommands: [Verify.self, Diff.self, Check.self, Digest.self]),
       CommandGroup(name: "Look", subcommands: [Inspect.self, Report.self]),
       CommandGroup(name: "Run", subcommands: [Run.self, Eval.self]),
-      CommandGroup(name: "List", subcommands: [Families.self, Archs.self, Dialects.self, Manual.self]),
+      CommandGroup(
+        name: "List", subcommands: [Families.self, Archs.self, Dialects.self, Manual.self]),
     ])
 
   /// Without a command there is nothing to do.
