@@ -103,7 +103,7 @@ public final class OutputFolder: Output {
 
   private func makeFolder(_ name: String) throws(WriteError) {
     guard unsafe mkdir(name, 0o777) == 0 else {
-      throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(errno))")
+      throw .failed(path: path, "creating it", errno)
     }
     folders.append(name)
     remembered.append(unsafe partial_remember(name))
@@ -127,9 +127,7 @@ public final class OutputFolder: Output {
   public func commit(sync: Bool) throws(WriteError) {
     for (_, file) in files { try file.commit(sync: sync) }
     if sync { for folder in folders { try OutputFile.syncFolder(of: folder) } }
-    func failed(_ number: CInt) -> WriteError {
-      .failed(path: path, reason: "renaming it failed: \(lowercasedReason(number))")
-    }
+    func failed(_ number: CInt) -> WriteError { .failed(path: path, "renaming it", number) }
     let former = partialPath + ".former"
     if isReplacement, unsafe rename(path, former) != 0 { throw failed(errno) }
     guard unsafe rename(partialPath, path) == 0 else {
