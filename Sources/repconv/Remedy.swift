@@ -84,6 +84,8 @@ private func remedy(for error: any Error) -> String? {
     (error.nearest.isEmpty ? "" : "Nearest: \(error.nearest.joined(separator: ", ")). ")
       + "'repconv archs' lists them all; leave -a out for any other."
   case InferenceError.imagesTooLarge: "Use smaller images or a smaller --batch."
+  case InferenceError.noMemory:
+    "Raise the limit of this process (ulimit -v), or use smaller images or a smaller --batch."
   default: nil
   }
 }

@@ -132,7 +132,15 @@ struct Verify: ParsableCommand {
           return images.input
         })
       return .compared(comparison, selected!)
-    } catch let error as InferenceError where !images.areNamed {
+    } catch let error as InferenceError {
+      if case .noMemory = error {
+        throw AdvisedError(
+          error: error,
+          remedy:
+            "--algebra-only needs little memory; running the networks, less with a smaller --batch."
+        )
+      }
+      if images.areNamed { throw error }
       switch error {
       case .notANetwork(let path, let reason): return .leftOut(reason: "\(path): \(reason)")
       case .noBLAS: return .leftOut(reason: "\(error)".replacing("\n ", with: ""))
