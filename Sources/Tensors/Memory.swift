@@ -27,9 +27,9 @@ package func hasMemory(for byteCount: Int) -> Bool {
   return true
 }
 
-/// What to say of memory that there is not: `not enough memory: 411 MB are needed at once`.
+/// What to say of memory that there is not: `not enough memory: it takes 411 MB at once`.
 package func memoryShortage(_ byteCount: Int) -> String {
-  "not enough memory: \(byteCount / 1_000_000 + 1) MB are needed at once"
+  "not enough memory: it takes \(byteCount / 1_000_000 + 1) MB at once"
 }
 
 /// What can be done about that.

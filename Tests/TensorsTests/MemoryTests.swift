@@ -15,7 +15,7 @@ import Testing
     #expect(clampedByteCount(of: .max / 4, Double.self) == .max)
     #expect(
       "\(ReadError.noMemory(Location(path: "a.pth"), byteCount: 410_000_001))" == """
-        a.pth: not enough memory: 411 MB are needed at once.
+        a.pth: not enough memory: it takes 411 MB at once.
           Raise the limit of this process (ulimit -v), or use a machine with more memory.
         """)
   }
