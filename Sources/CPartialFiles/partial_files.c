@@ -81,6 +81,8 @@ void partial_clean_on_signals(void) {
     action.sa_flags = SA_RESETHAND;
     sigaction(numbers[i], &action, NULL);
   }
+  // A file that may grow no more is an error of the call that writes it (EFBIG).
+  signal(SIGXFSZ, SIG_IGN);
 }
 
 void partial_lock(int descriptor) { (void)flock(descriptor, LOCK_EX | LOCK_NB); }

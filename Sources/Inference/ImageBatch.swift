@@ -14,13 +14,15 @@ public struct ImageBatch: Sendable {
   /// Numbers that images which are yet to be made may have in all: 2 GB in float32.
   static let largestCount = 1 << 29
 
-  /// - Throws: `InferenceError.imagesTooLarge`.
+  /// - Throws: `InferenceError.imagesTooLarge`, `noMemory`.
   static func requireRoom(images: Int, channels: Int, height: Int, width: Int)
     throws(InferenceError)
   {
     guard images <= largestCount / channels / height / width else {
       throw .imagesTooLarge(images: images, height: height, width: width)
     }
+    // As they are made, one by one, and together.
+    try requireMemory(for: 3 * images * channels * height * width, Float.self, "the images")
   }
 
   /// - Parameter shape: `N x C x H x W`, as many as there are numbers.
@@ -38,9 +40,11 @@ public struct ImageBatch: Sendable {
   /// Reads all images of an array.
   ///
   /// - Parameter tensor: `N x C x H x W`, of a weight type; float64 is kept as it is.
+  /// - Throws: `ReadError`.
   public init(_ tensor: Tensor) throws(ReadError) {
     precondition(tensor.shape.rank == 4 && tensor.isWeight)
     if tensor.fitsFloat {
+      try requireMemory(for: tensor.shape.elementCount, Float.self, at: tensor.source.location)
       var floats = [Float](repeating: 0, count: tensor.shape.elementCount)
       try tensor.readNumbers(0..<floats.count, into: &floats)
       self.init(.floats(floats), tensor.shape)

@@ -1,4 +1,5 @@
 public import Graphs
+internal import Tensors
 
 /// Why a network could not be run.
 @nonexhaustive
@@ -15,6 +16,8 @@ public enum InferenceError: Error, Equatable, Sendable {
   case imagesDoNotFit(height: Int, width: Int, problem: GraphProblem)
   /// More numbers than memory or BLAS can take.
   case imagesTooLarge(images: Int, height: Int, width: Int)
+  /// The system has no memory for so many bytes.
+  case noMemory(what: String, byteCount: Int)
   /// A file or folder has nothing that can be taken for images.
   case noImages(path: String, reason: String, remedy: String)
   /// Neither the network's file nor anybody says how pictures become its input.
@@ -57,6 +60,8 @@ extension InferenceError: CustomStringConvertible {
       "\(path): there is no picture in a folder of this folder.\n  Make a folder of pictures for each class."
     case .foldersDiffer(let path, let folders, let classes):
       "\(path): it has \(folders) folder\(folders == 1 ? "" : "s"), the network \(classes) class\(classes == 1 ? "" : "es").\n  Where there is not a folder for each class, give the names of them all."
+    case .noMemory(let what, let byteCount):
+      "\(what): \(memoryShortage(byteCount)).\n  \(memoryRemedy)"
     case .noImages(let path, let reason, let remedy),
       .classesDiffer(let path, let reason, let remedy):
       "\(path): \(reason).\n  \(remedy)"
@@ -65,12 +70,22 @@ extension InferenceError: CustomStringConvertible {
     case .noBLAS(let library, let reason):
       """
       networks are computed in float64 with the matrix products of \(library), which cannot be loaded: \(reason).
-        Install OpenBLAS: the package is libopenblas0 on Debian and Ubuntu, openblas elsewhere.
+        If it is missing, install OpenBLAS: the package is libopenblas0 on Debian and Ubuntu, openblas elsewhere.
       """
     case .noSuchBlock(let name, let nearest):
       "the network has no block '\(name)'.\n  \(nearest.isEmpty ? "Its blocks have no such names: see `blocks`." : "Nearest: \(nearest.joined(separator: ", ")).")"
     }
   }
+}
+
+/// Throws unless there is memory for so many numbers.
+///
+/// - Parameter what: that they are: `the weights`.
+func requireMemory<Number: NetworkNumber>(
+  for count: Int, _ type: Number.Type, _ what: @autoclosure () -> String
+) throws(InferenceError) {
+  let byteCount = clampedByteCount(of: count, type)
+  guard hasMemory(for: byteCount) else { throw .noMemory(what: what(), byteCount: byteCount) }
 }
 
 /// `72.41 %`

@@ -3,6 +3,9 @@ internal import Tensors
 
 /// A number that networks can be computed in: `Float` or `Double`.
 protocol NetworkNumber: WeightNumber {
+  /// Of these threads those that there is memory for, beside that of the layers.
+  static func threadsWithMemory(_ threads: Threads) throws(InferenceError) -> Threads
+
   /// How wide the next panel of a `Factor` is that has so many columns left.
   static func panelWidth(columnsLeft: Int) -> Int
 
@@ -40,6 +43,8 @@ protocol NetworkNumber: WeightNumber {
 }
 
 extension Float: NetworkNumber {
+  static func threadsWithMemory(_ threads: Threads) -> Threads { threads }
+
   /// Those of this processor.
   static let kernels: ckernels = {
     // Safe: tables that are there for good; of an instruction set that the processor has, there is one.
@@ -82,6 +87,10 @@ extension Float: NetworkNumber {
 }
 
 extension Double: NetworkNumber {
+  static func threadsWithMemory(_ threads: Threads) throws(InferenceError) -> Threads {
+    try BLAS.loaded.threadsWithMemory(threads)
+  }
+
   /// One panel of all columns.
   static func panelWidth(columnsLeft: Int) -> Int { columnsLeft }
 

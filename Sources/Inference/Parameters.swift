@@ -33,7 +33,10 @@ struct Parameters: Sendable {
   }
 
   /// - Precondition: it is no branch.
+  ///
+  /// - Throws: `InferenceError.noMemory`, also if there is none for the layer that is made of them; `ReadError`.
   func numbers<Number: NetworkNumber>(of tensor: Int) throws -> [Number] {
+    try requireMemoryOfLayer(for: types[tensor].shape, Number.self)
     switch sources[tensor] {
     case .tensor(let tensor): return try tensor.numbers()
     case .weights(let kernel):
@@ -53,10 +56,21 @@ struct Parameters: Sendable {
 }
 
 extension Tensor {
+  /// - Throws: `InferenceError.noMemory`, also if there is none for the layer that is made of them; `ReadError`.
   func numbers<Number: NetworkNumber>() throws -> [Number] {
+    try requireMemoryOfLayer(for: shape, Number.self)
     guard fitsFloat || Number.self == Double.self else { return try doubles().map { Number($0) } }
     var numbers = [Number](repeating: 0, count: shape.elementCount)
     try readNumbers(0..<numbers.count, into: &numbers)
     return numbers
   }
+}
+
+/// Throws unless there is memory for a layer with weights of this shape, on the way: as the file has them, as
+/// they are computed with, and put in the order that the layer takes them in, for which Winograd's transform
+/// makes 16 of 9.
+private func requireMemoryOfLayer<Number: NetworkNumber>(
+  for shape: Shape, _: Number.Type
+) throws(InferenceError) {
+  try requireMemory(for: shape.elementCount * 5, Number.self, "the network's weights")
 }

@@ -86,6 +86,11 @@ extension Program {
       let isOnce = Set(step.inputs).count == step.inputs.count
       let isSpare = step.inputs.map { isOnce && lastUse[$0] == index }
       let (channels, height, width) = shapes[step.result]
+      // Branches are several results, and a layer may copy what it takes.
+      try requireMemory(
+        for: inputs.reduce(0) { $0 + $1.channels * $1.positions }
+          + 3 * channels * input.images * height * width, Number.self,
+        "\(input.images) images of \(input.height)x\(input.width) pixels")
       let result = step.layer.apply(
         LayerCall(
           inputs: inputs, isSpare: isSpare, channels: channels, height: height, width: width,

@@ -140,10 +140,13 @@ extension RunnableNetwork {
     guard images.height <= largestMatrixSize / batch / images.width else {
       throw .imagesTooLarge(images: batch, height: images.height, width: images.width)
     }
-    let pool = WorkerPool<Number>(threads)
+    let pool = WorkerPool<Number>(try Number.threadsWithMemory(threads))
     var result = NetworkResult(logits: [], blocks: [:])
     for start in stride(from: 0, to: images.count, by: batch) {
       let range = start..<min(start + batch, images.count)
+      try requireMemory(
+        for: range.count * images.channels * images.height * images.width, Number.self, "the images"
+      )
       let output = try program.run(images.map(range, pool), pool, keeping: kept) { name, map in
         let shape: Shape = [images.count, map.channels, map.height, map.width]
         result.blocks[name, default: BlockResult(shape: shape, numbers: [])].numbers +=

@@ -71,9 +71,12 @@ package struct StepwiseNetwork: Sendable {
       channels: channels, images: images, height: height, width: width,
       buffer: NumberBuffer<Float>(0)
     )
-    return StepwiseComputation(
-      network: self, layers: layers,
-      sizes: try graph.sizes(of: input, tensors: parameters.types), pool: pool)
+    let sizes = try graph.sizes(of: input, tensors: parameters.types)
+    // Of what is computed in two ways several values are kept.
+    let largest = sizes.map { $0.channels * $0.height * $0.width }.max() ?? 0
+    try requireMemory(
+      for: 8 * images * largest, Float.self, "\(images) images of \(height)x\(width) pixels")
+    return StepwiseComputation(network: self, layers: layers, sizes: sizes, pool: pool)
   }
 }
 

@@ -88,6 +88,10 @@ public struct Unpickler {
       guard executed <= limits.opcodes else {
         throw exceeded("opcodes in a pickle", limits.opcodes)
       }
+      // What is built is kept in arrays, the largest of which grows by doubling.
+      if executed.isMultiple(of: 1 << 14) {
+        try requireMemory(for: 3 * graph.objects.count, ObjectGraph.Object.self, at: location)
+      }
       self.opcode = opcode
       if opcode == .stop {
         graph.root = try pop()

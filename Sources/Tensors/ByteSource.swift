@@ -56,6 +56,7 @@ extension ByteSource {
   /// - Parameter field: what they are, for the error if they are not all there.
   public func bytes(_ range: Range<Int>, field: String) throws(ReadError) -> [UInt8] {
     try check(range.lowerBound, range.count, field: field)
+    try requireMemory(for: range.count, UInt8.self, at: location(at: range.lowerBound))
     var result = [UInt8](repeating: 0, count: range.count)
     try unsafe result.withMutableBytes { (buffer) throws(ReadError) in
       try unsafe read(into: buffer, at: range.lowerBound)

@@ -20,7 +20,7 @@ public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Something else than a file has this name.
   case notAFile(path: String, what: String)
   /// The operating system would not create, write or rename.
-  case failed(path: String, reason: String)
+  case failed(path: String, reason: String, remedy: String = WriteError.usualRemedy)
   /// The format cannot hold what should be written.
   case cannotExpress(path: String, what: String, remedy: String)
 
@@ -46,11 +46,30 @@ public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
     case .isInput(let path, let input):
       "\(path): the output would be the input\(path == input ? "" : " \(input)").\n  Name another file."
     case .notAFile(let path, let what): "\(path): it is \(what).\n  Name a file to write."
-    case .failed(let path, let reason):
-      "\(path): \(reason).\n  Nothing was written; check the folder, its permissions and the disk's free space."
+    case .failed(let path, let reason, let remedy):
+      "\(path): \(reason).\n  Nothing was written; \(remedy)."
     case .cannotExpress(let path, let what, let remedy):
       "\(path): \(what).\n  \(remedy)"
     }
+  }
+}
+
+extension WriteError {
+  /// What to do about most failures of the system.
+  public static let usualRemedy = "check the folder, its permissions and the disk's free space"
+
+  /// - Parameters:
+  ///   - what: that failed: `creating it`.
+  ///   - number: of the system's errors.
+  static func failed(path: String, _ what: String, _ number: CInt) -> WriteError {
+    let remedy =
+      switch number {
+      case EMFILE, ENFILE: "raise the limit of open files (ulimit -n), or close some"
+      case EFBIG: "raise the limit of the size of files (ulimit -f), or use another file system"
+      default: usualRemedy
+      }
+    return .failed(
+      path: path, reason: "\(what) failed: \(lowercasedReason(number))", remedy: remedy)
   }
 }
 
@@ -123,8 +142,7 @@ public final class OutputFile: Output, @unchecked Sendable {
       descriptor = temporaryFile()
       partialPath = OutputFile.path(ofOpened: descriptor)
       guard descriptor >= 0 else {
-        throw .failed(
-          path: path, reason: "making a temporary file failed: \(lowercasedReason(errno))")
+        throw .failed(path: path, "making a temporary file", errno)
       }
       return
     }
@@ -170,7 +188,7 @@ public final class OutputFile: Output, @unchecked Sendable {
           let name = folder.count > 1 ? String(folder.dropLast()) : folder
           throw .failed(path: path, reason: "there is no folder '\(name)'")
         }
-        throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(number))")
+        throw .failed(path: path, "creating it", number)
       }
       partial_lock(descriptor)
       remembered = unsafe partial_remember(partialPath)
@@ -267,7 +285,7 @@ public final class OutputFile: Output, @unchecked Sendable {
   public func reserve(_ bytes: Int) throws(WriteError) -> Int {
     try preallocate(bytes)
     guard ftruncate(descriptor, off_t(count + bytes)) == 0 else {
-      throw .failed(path: path, reason: "making room for it failed: \(lowercasedReason(errno))")
+      throw .failed(path: path, "making room for it", errno)
     }
     defer { count += bytes }
     onWrite?(0, count + bytes)
@@ -278,7 +296,7 @@ public final class OutputFile: Output, @unchecked Sendable {
   package func truncate(to count: Int) throws(WriteError) {
     precondition(count <= self.count)
     guard ftruncate(descriptor, off_t(count)) == 0 else {
-      throw .failed(path: path, reason: "cutting it to size failed: \(lowercasedReason(errno))")
+      throw .failed(path: path, "cutting it to size", errno)
     }
     self.count = count
   }
@@ -290,7 +308,7 @@ public final class OutputFile: Output, @unchecked Sendable {
     switch CPreallocation.preallocate(descriptor, off_t(count), off_t(bytes)) {
     case 0, EOPNOTSUPP, ENOSYS, EINVAL: break
     case let number:
-      throw .failed(path: path, reason: "making room for it failed: \(lowercasedReason(number))")
+      throw .failed(path: path, "making room for it", number)
     }
   }
 
@@ -309,7 +327,7 @@ public final class OutputFile: Output, @unchecked Sendable {
     do {
       try unsafe writeAll(bytes, to: descriptor, at: offset)
     } catch {
-      throw .failed(path: path, reason: "writing failed: \(error.reason)")
+      throw .failed(path: path, "writing", error.number)
     }
     written += bytes.count
     onWrite?(bytes.count, nil)
@@ -324,7 +342,7 @@ public final class OutputFile: Output, @unchecked Sendable {
     do {
       got = try unsafe readAll(into: buffer, from: descriptor, at: offset)
     } catch {
-      throw .failed(path: path, reason: "reading it back failed: \(error.reason)")
+      throw .failed(path: path, "reading it back", error.number)
     }
     guard got == buffer.count else {
       throw .failed(path: path, reason: "reading it back failed: something cut it short")
@@ -352,23 +370,23 @@ public final class OutputFile: Output, @unchecked Sendable {
     onWrite?(max(0, count - written), nil)  // Zeros, which nobody wrote.
     if isStream { return try copyToStandardOutput() }
     if sync && fsync(descriptor) != 0 {
-      throw .failed(path: path, reason: "flushing it failed: \(lowercasedReason(errno))")
+      throw .failed(path: path, "flushing it", errno)
     }
     try giveName()
     let closed = close(descriptor)
     descriptor = -1
     defer { forget() }
     guard closed == 0 else {
-      let reason = lowercasedReason(errno)
+      let number = errno
       unsafe unlink(partialPath)
-      throw .failed(path: path, reason: "closing it failed: \(reason)")
+      throw .failed(path: path, "closing it", number)
     }
     // Without leave to replace, `link` rather than `rename`: it fails if the name was taken meanwhile.
     if replaces {
       guard unsafe rename(partialPath, path) == 0 else {
-        let reason = lowercasedReason(errno)
+        let number = errno
         unsafe unlink(partialPath)
-        throw .failed(path: path, reason: "renaming it failed: \(reason)")
+        throw .failed(path: path, "renaming it", number)
       }
     } else {
       let linked = unsafe link(partialPath, path) == 0
@@ -376,9 +394,9 @@ public final class OutputFile: Output, @unchecked Sendable {
       if !linked && number != EEXIST, unsafe access(path, F_OK) != 0 {
         // A file system without hard links.
         guard unsafe rename(partialPath, path) == 0 else {
-          let reason = lowercasedReason(errno)
+          let number = errno
           unsafe unlink(partialPath)
-          throw .failed(path: path, reason: "renaming it failed: \(reason)")
+          throw .failed(path: path, "renaming it", number)
         }
       } else {
         unsafe unlink(partialPath)
@@ -394,7 +412,7 @@ public final class OutputFile: Output, @unchecked Sendable {
     let name = OutputFile.temporarySibling(of: path)
     remembered = unsafe partial_remember(name)
     guard unsafe partial_link(descriptor, name) == 0 else {
-      throw .failed(path: path, reason: "naming it failed: \(lowercasedReason(errno))")
+      throw .failed(path: path, "naming it", errno)
     }
     partialPath = name
   }
@@ -416,7 +434,7 @@ public final class OutputFile: Output, @unchecked Sendable {
       do {
         try unsafe writeAll(UnsafeRawBufferPointer(part), to: STDOUT_FILENO)
       } catch {
-        throw .failed(path: path, reason: "writing to standard output failed: \(error.reason)")
+        throw .failed(path: path, "writing to standard output", error.number)
       }
       next += size
     }
@@ -431,7 +449,7 @@ public final class OutputFile: Output, @unchecked Sendable {
     guard folderDescriptor >= 0 else { return }
     defer { close(folderDescriptor) }
     guard fsync(folderDescriptor) == 0 else {
-      throw .failed(path: path, reason: "flushing its folder failed: \(lowercasedReason(errno))")
+      throw .failed(path: path, "flushing its folder", errno)
     }
   }
 
@@ -445,7 +463,7 @@ public final class OutputFile: Output, @unchecked Sendable {
     forget()
   }
 
-  /// From now on signals that end the process (SIGINT, SIGTERM, SIGHUP) first remove what is not complete.
-  /// Meant for programs, not for libraries.
+  /// From now on signals that end the process (SIGINT, SIGTERM, SIGHUP) first remove what is not complete, and a
+  /// limit of the size of files (SIGXFSZ) is an error as any other. Meant for programs, not for libraries.
   public static func cleanOnSignals() { partial_clean_on_signals() }
 }

@@ -109,16 +109,16 @@ public final class OutputFolder: Output {
     let number = errno
     guard number == ENOENT, let cut = path.utf8.lastIndex(of: UInt8(ascii: "/")),
       cut > path.startIndex
-    else { throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(number))") }
+    else { throw .failed(path: path, "creating it", number) }
     try makeParent(String(path[..<cut]))
     guard unsafe mkdir(path, 0o777) == 0 || errno == EEXIST else {
-      throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(errno))")
+      throw .failed(path: path, "creating it", errno)
     }
   }
 
   private func makeFolder(_ name: String) throws(WriteError) {
     guard unsafe mkdir(name, 0o777) == 0 else {
-      throw .failed(path: path, reason: "creating it failed: \(lowercasedReason(errno))")
+      throw .failed(path: path, "creating it", errno)
     }
     folders.append(name)
     remembered.append(unsafe partial_remember(name))
@@ -154,9 +154,7 @@ public final class OutputFolder: Output {
   public func commit(sync: Bool) throws(WriteError) {
     for (_, file) in files { try file.commit(sync: sync) }
     if sync { for folder in folders { try OutputFile.syncFolder(of: folder) } }
-    func failed(_ number: CInt) -> WriteError {
-      .failed(path: path, reason: "renaming it failed: \(lowercasedReason(number))")
-    }
+    func failed(_ number: CInt) -> WriteError { .failed(path: path, "renaming it", number) }
     // In one step where the system has it; then what was replaced has the hidden name.
     let isExchanged = isReplacement ? unsafe partial_exchange(partialPath, path) == 0 : false
     let former = isExchanged ? partialPath : partialPath + ".former"

@@ -17,13 +17,15 @@ public enum ReadError: Error, Equatable, Sendable {
   case notACheckpoint(Location, what: String, remedy: String)
   /// The file asks for more than any real checkpoint needs.
   case limitExceeded(Location, what: String, limit: Int, found: String)
+  /// The system has no memory for so many bytes of the file.
+  case noMemory(Location, byteCount: Int)
 
   /// Whether the file contradicts itself or its checksums, as opposed to being out of reach or of a
   /// kind that is not read.
   public var isCorruption: Bool {
     switch self {
     case .truncated, .malformed, .checksumMismatch: true
-    case .inaccessible, .unsupported, .notACheckpoint, .limitExceeded: false
+    case .inaccessible, .unsupported, .notACheckpoint, .limitExceeded, .noMemory: false
     }
   }
 }
@@ -54,6 +56,8 @@ extension ReadError: CustomStringConvertible {
       \(place): \(what): \(found), more than the limit of \(limit).
         No checkpoint needs as much; the file is damaged or made to exhaust the reader.
       """
+    case .noMemory(let place, let byteCount):
+      "\(place): \(memoryShortage(byteCount)).\n  \(memoryRemedy)"
     }
   }
 

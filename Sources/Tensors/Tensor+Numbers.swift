@@ -91,6 +91,7 @@ extension Tensor {
 
   /// All elements as `Double`; for the short vectors of BatchNorm.
   public func doubles() throws(ReadError) -> [Double] {
+    try requireMemory(for: shape.elementCount, Double.self, at: source.location)
     var numbers = [Double](repeating: 0, count: shape.elementCount)
     try readNumbers(0..<numbers.count, into: &numbers)
     return numbers

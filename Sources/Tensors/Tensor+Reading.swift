@@ -25,6 +25,7 @@ extension Tensor {
 
   /// All elements, packed and little-endian.
   public func bytes() throws(ReadError) -> [UInt8] {
+    try requireMemory(for: byteCount, UInt8.self, at: source.location)
     var result = [UInt8](repeating: 0, count: byteCount)
     try unsafe result.withMutableBytes { (buffer) throws(ReadError) in
       try unsafe read(0..<shape.elementCount, into: buffer)

@@ -93,6 +93,8 @@ private func remedy(for error: any Error) -> String? {
   case InferenceError.foldersDiffer:
     "Where there is not a folder for each class, name them all with --labels."
   case InferenceError.imagesTooLarge: "Use smaller images or a smaller --batch."
+  case InferenceError.noMemory:
+    "Raise the limit of this process (ulimit -v), or use smaller images or a smaller --batch."
   default: nil
   }
 }

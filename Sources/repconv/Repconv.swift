@@ -62,6 +62,8 @@ struct Repconv: ParsableCommand {
   static func main() {
     OutputFile.cleanOnSignals()
     do {
+      // What the commands need beside what they ask for.
+      try requireMemory(for: 1 << 20, UInt8.self, at: Location(path: "the program"))
       try requireText()
       let arguments = Array(CommandLine.arguments.dropFirst())
       try requireNoNamesAmongFlags(arguments)

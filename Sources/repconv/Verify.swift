@@ -107,14 +107,23 @@ struct Verify: ParsableCommand {
   ) throws -> NetworkProof {
     if algebraOnly { return .leftOut(reason: "as asked") }
     let progress = ProgressBar.forTerminal(counting: "image")
-    return try NetworkProof(
-      of: report, options, mustRun: images.areNamed, batch: batch ?? 16,
-      progress: { progress?($0, $1) },
-      images: { network in
-        try images.select(for: network, path: train)
-          ?? ImageSelection(
-            randomFor: network, count: batch ?? 2, images.pictures.options, seed: seed)
-      })
+    do {
+      return try NetworkProof(
+        of: report, options, mustRun: images.areNamed, batch: batch ?? 16,
+        progress: { progress?($0, $1) },
+        images: { network in
+          try images.select(for: network, path: train)
+            ?? ImageSelection(
+              randomFor: network, count: batch ?? 2, images.pictures.options, seed: seed)
+        })
+    } catch let error as InferenceError {
+      guard case .noMemory = error else { throw error }
+      throw AdvisedError(
+        error: error,
+        remedy:
+          "--algebra-only needs little memory; running the networks, less with a smaller --batch."
+      )
+    }
   }
 
   private func text(_ report: VerifyReport, _ run: NetworkProof, _ holds: Bool) -> String {

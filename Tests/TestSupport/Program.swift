@@ -4,6 +4,8 @@ import Foundation
 public enum Program {
   public struct Result: Sendable {
     public var status: Int32
+    /// The number of the signal that ended it; nil if it ended by itself.
+    public var signal: Int32?
     public var output: String
     public var errors: String
   }
@@ -23,34 +25,55 @@ public enum Program {
   ///   - folder: the current folder of the program.
   ///   - environment: variables that it has beside those of the tests.
   ///   - program: another program to run instead.
+  ///   - shell: what a shell does first; its last words are to run the arguments that follow: `ulimit -n 4; exec`.
   public static func run(
     _ arguments: [String], in folder: String, environment: [String: String] = [:],
-    program: String = path
+    program: String = path, under shell: String? = nil
   ) throws -> Result {
+    try start(arguments, in: folder, environment: environment, program: program, under: shell)
+      .wait()
+  }
+
+  /// Begins a run, which goes on meanwhile.
+  public static func start(
+    _ arguments: [String], in folder: String, environment: [String: String] = [:],
+    program: String = path, under shell: String? = nil
+  ) throws -> Running {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = arguments
+    process.executableURL = URL(fileURLWithPath: shell == nil ? program : "/bin/sh")
+    process.arguments = (shell.map { ["-c", $0 + " \"$0\" \"$@\"", program] } ?? []) + arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     // Files rather than pipes: no output is too long for them.
-    let log = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "repconv-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: log, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: log) }
+    let log = try TemporaryFolder()
     func handle(_ name: String) throws -> FileHandle {
-      let url = log.appendingPathComponent(name)
-      try Data().write(to: url)
-      return try FileHandle(forWritingTo: url)
+      try log.write([], to: name)
+      return try FileHandle(forWritingTo: URL(fileURLWithPath: log.file(name)))
     }
     process.standardOutput = try handle("out")
     process.standardError = try handle("err")
     process.standardInput = FileHandle.nullDevice
     try process.run()
-    process.waitUntilExit()
-    func text(_ name: String) throws -> String {
-      String(decoding: try Data(contentsOf: log.appendingPathComponent(name)), as: UTF8.self)
+    return Running(process: process, log: log)
+  }
+
+  /// A run that has not been waited for.
+  public struct Running {
+    let process: Process
+    let log: TemporaryFolder
+
+    /// Sends it a signal.
+    public func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+    public func wait() throws -> Result {
+      process.waitUntilExit()
+      func text(_ name: String) throws -> String {
+        String(decoding: try log.read(name), as: UTF8.self)
+      }
+      return Result(
+        status: process.terminationStatus,
+        signal: process.terminationReason == .uncaughtSignal ? process.terminationStatus : nil,
+        output: try text("out"), errors: try text("err"))
     }
-    return Result(
-      status: process.terminationStatus, output: try text("out"), errors: try text("err"))
   }
 }

@@ -18,7 +18,7 @@ int partial_remember(const char *path);
 void partial_forget(int place);
 
 /// From now on SIGINT, SIGTERM and SIGHUP, unless they are ignored, remove the files that are remembered
-/// before they end the process as they would have.
+/// before they end the process as they would have; and SIGXFSZ ends it no more.
 void partial_clean_on_signals(void);
 
 /// Removes a file, or a folder with all that is in it. Returns 0, or -1 with `errno`.

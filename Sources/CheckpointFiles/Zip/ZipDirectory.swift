@@ -33,6 +33,9 @@ enum ZipDirectory {
   static func entries(
     of end: ZipEndRecord, in file: any ByteSource
   ) throws(ReadError) -> [Entry] {
+    // Here and in libzip an entry takes several times as much as in the file.
+    try requireMemory(
+      for: 8 * end.directorySize, UInt8.self, at: file.location(at: end.directoryOffset))
     var window = Window(
       file: file, position: end.directoryOffset, end: end.directoryOffset + end.directorySize)
     var entries: [Entry] = []

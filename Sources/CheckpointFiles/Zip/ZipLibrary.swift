@@ -139,6 +139,9 @@ final class ZipLibrary: Sendable {
     _ error: UnsafeMutablePointer<zip_error_t>, _ source: ArchiveSource, at location: Location
   ) -> ReadError {
     if let failure = source.failure { return failure }
+    if unsafe zip_error_code_zip(error) == ZIP_ER_MEMORY {
+      return .noMemory(location, byteCount: 0)
+    }
     let words = unsafe String(cString: zip_error_strerror(error))
     return .malformed(
       location, expected: "a consistent zip archive", found: "what libzip calls '\(words)'",
