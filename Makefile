@@ -9,6 +9,8 @@ SWIFT   = swift
 # Linked statically, the Swift runtime need not be on the machine that runs the program, and start-up is faster.
 STATIC   := $(if $(filter Linux,$(shell uname)),--static-swift-stdlib)
 REPCONV  := .build/release/repconv
+# What it starts for HDF5 files that take the HDF5 library.
+HDF5     := .build/release/repconv-hdf5
 SOURCES  := Package.swift $(shell find Sources -type f)
 BIN      := $(DESTDIR)$(PREFIX)/bin
 SHARE    := $(DESTDIR)$(PREFIX)/share
@@ -20,6 +22,7 @@ build: $(REPCONV)  ## build the release program, .build/release/repconv
 $(REPCONV): $(SOURCES)
 	scripts/bootstrap
 	$(SWIFT) build --configuration release --product repconv $(STATIC)
+	$(SWIFT) build --configuration release --product repconv-hdf5 $(STATIC)
 	@touch $@
 
 demo: $(REPCONV)  ## import, fuse, inspect and run the network in examples/
@@ -47,6 +50,7 @@ docs:  ## build the documentation of the libraries, .build/docs, and check its l
 install: $(REPCONV)  ## install the program and its shell completions below PREFIX (/usr/local); DESTDIR for packagers
 	install -d "$(BIN)" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
 	install -m 755 $(REPCONV) "$(BIN)/repconv"
+	install -m 755 $(HDF5) "$(BIN)/repconv-hdf5"
 	$(REPCONV) --generate-completion-script bash >"$(SHARE)/bash-completion/completions/repconv"
 	$(REPCONV) --generate-completion-script zsh >"$(SHARE)/zsh/site-functions/_repconv"
 	$(REPCONV) --generate-completion-script fish >"$(SHARE)/fish/vendor_completions.d/repconv.fish"
