@@ -9,7 +9,7 @@ SWIFT   = swift
 
 # What is installed: programs that people start, in bin, and those that only repconv starts, in libexec/repconv.
 PROGRAMS = repconv
-HELPERS  =
+HELPERS  = repconv-hdf5
 
 # Linked statically, the Swift runtime need not be on the machine that runs the program, and start-up is faster.
 STATIC   := $(if $(filter Linux,$(shell uname)),--static-swift-stdlib)

@@ -13,6 +13,7 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .executable(name: "repconv", targets: ["repconv"]),
+    .executable(name: "repconv-hdf5", targets: ["repconv-hdf5"]),
     // Every module that a public signature mentions, so that what it declares can be named.
     .library(name: "Tensors", targets: ["Tensors"]),
     .library(name: "Graphs", targets: ["Graphs"]),
@@ -62,6 +63,9 @@ let package = Package(
     .systemLibrary(
       name: "CZip", pkgConfig: "libzip",
       providers: [.apt(["libzip-dev"]), .brew(["libzip"])]),
+    .systemLibrary(
+      name: "CHDF5", pkgConfig: "hdf5",
+      providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
 
     // In the order data flows: each target imports only targets above it.
     .target(
@@ -170,6 +174,9 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    // A program of its own, because the HDF5 library crashes on damaged files.
+    .executableTarget(name: "repconv-hdf5", dependencies: ["CHDF5"]),
+
     // A measuring program, not a product; see Benchmarks/README.md.
     .executableTarget(
       name: "throughput",
@@ -201,7 +208,8 @@ let package = Package(
       dependencies: ["Checkpoints", "Graphs", "NCNN", "RVD", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "HDF5Tests", dependencies: ["HDF5", "Tensors", "TestSupport"], swiftSettings: settings),
+      name: "HDF5Tests", dependencies: ["HDF5", "Tensors", "TestSupport", "repconv-hdf5"],
+      swiftSettings: settings),
     .testTarget(
       name: "PickleTests", dependencies: ["Checkpoints", "Pickle", "Tensors", "TestSupport"],
       swiftSettings: settings),
@@ -209,7 +217,7 @@ let package = Package(
       name: "CheckpointFilesTests",
       dependencies: [
         "CheckpointFiles", "Checkpoints", "Checksums", "HDF5", "Pickle", "RVD", "Tensors",
-        "TestSupport",
+        "TestSupport", "repconv-hdf5",
       ],
       swiftSettings: settings),
     .testTarget(
@@ -269,7 +277,7 @@ let package = Package(
       dependencies: ["JSON", "Releases", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "RepconvTests",
-      dependencies: ["repconv", "Blocks", "Naming", "TestSupport", "Topologies"],
+      dependencies: ["repconv", "repconv-hdf5", "Blocks", "Naming", "TestSupport", "Topologies"],
       swiftSettings: settings),
   ]
 )

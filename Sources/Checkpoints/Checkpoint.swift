@@ -34,6 +34,8 @@ public struct StateDict: Sendable {
   public var modulePaths: Set<String>?
   /// Entries that are no tensors, with what they are instead; they are counted and left alone.
   public var ignored: [(name: String, what: String)]
+  /// Those of them that should be tensors and cannot be read, with the error for whoever needs them.
+  public var unreadable: [(name: String, error: ReadError)] = []
 
   public init(
     path: [String] = [], tensors: [NamedTensor], modules: [String: ModuleAttributes] = [:],

@@ -12,6 +12,8 @@ struct HDF5ChunkStream: ByteStream {
   private let file: HDF5File
   private let location: Location
   private let decoder: HDF5FilterDecoder
+  /// The elements of a chunk that was never written.
+  private let fill: [UInt8]
   /// The outermost axis of whose rows the window holds several, and bytes of a row of each axis.
   private let axis: Int
   private let rowSizes: [Int]
@@ -22,15 +24,21 @@ struct HDF5ChunkStream: ByteStream {
 
   static let windowSize = 16 << 20
 
+  /// - Parameter fillValue: the bytes of an element that was never written.
   init(
-    _ chunks: HDF5Chunks, shape: Shape, elementSize: Int, in file: HDF5File, at location: Location
+    _ chunks: HDF5Chunks, shape: Shape, fillValue: [UInt8], in file: HDF5File,
+    at location: Location
   ) {
+    let elementSize = fillValue.count
     self.chunks = chunks
     self.shape = shape.dimensions
     self.elementSize = elementSize
     self.file = file
     self.location = location
     decoder = HDF5FilterDecoder(chunks.filters, byteCount: chunks.byteCount)
+    let isWhole = chunks.writtenCount == chunks.neededCount
+    fill =
+      isWhole ? [] : Array(repeatElement(fillValue, count: chunks.byteCount / elementSize).joined())
     rowSizes = shape.rowMajorStrides.map { $0 * elementSize }
     axis = rowSizes.firstIndex { $0 <= Self.windowSize }!
   }
@@ -118,16 +126,14 @@ struct HDF5ChunkStream: ByteStream {
   /// The elements of one chunk.
   private func chunk(at place: [Int]) throws(ReadError) -> [UInt8] {
     let number = zip(place, chunks.counts).reduce(0) { $0 * $1.1 + $1.0 }
-    guard let chunk = chunks.chunk(number) else {
-      preconditionFailure("missing chunks are refused when the dataset is opened")
-    }
+    guard let chunk = chunks.chunk(number) else { return fill }
     // Deflate makes incompressible bytes a little longer.
     guard chunk.size <= chunks.byteCount + chunks.byteCount / 100 + 1024 else {
       throw .malformed(
         location, expected: "a chunk of at most about \(chunks.byteCount) bytes",
         found: "\(chunk.size)", remedy: fetchAgain)
     }
-    let stored = try file.block(at: chunk.address, count: chunk.size, of: "a chunk")
+    let stored = try file.bytes(at: chunk.address, count: chunk.size, of: "a chunk")
     return try decoder.decode(
       stored.bytes, mask: chunk.mask, at: location.at(file.base + chunk.address))
   }

@@ -10,8 +10,8 @@ enum HDF5ChunkIndex {
   /// One after the other.
   case implicit(Int)
   case fixedArray(Int)
+  case extensibleArray(Int)
   case tree2(Int)
-  case unsupported(String)
 
   /// The end of a layout message of version 4: kind (1), parameters, index O.
   ///
@@ -47,8 +47,8 @@ enum HDF5ChunkIndex {
       case 1: .single(address, size: size, mask: mask)
       case 2: .implicit(address)
       case 3: .fixedArray(address)
-      case 5: .tree2(address)
-      default: .unsupported("an extensible array")
+      case 4: .extensibleArray(address)
+      default: .tree2(address)
       }
   }
 }
@@ -82,10 +82,11 @@ struct HDF5Chunks: Sendable {
 
   /// - Parameters:
   ///   - sizes: of a chunk, with the size of an element as the last.
+  ///   - hasLongSizes: whether the index tells the stored size of a chunk as any length.
   ///   - layout: the message they are from, for errors.
   init(
     sizes: [Int], extent: HDF5Extent, elementSize: Int, filters: [HDF5Filter],
-    index: HDF5ChunkIndex, in file: HDF5File, _ layout: HDF5Cursor
+    index: HDF5ChunkIndex, hasLongSizes: Bool = false, in file: HDF5File, _ layout: HDF5Cursor
   ) throws(ReadError) {
     let shape = extent.shape?.dimensions ?? []
     let described = sizes.map(String.init).joined(separator: "x")
@@ -107,6 +108,7 @@ struct HDF5Chunks: Sendable {
     neededCount = all.elementCount
     let reader = ChunkReader(
       sizes: self.sizes, counts: counts, byteCount: byteCount, isFiltered: !filters.isEmpty,
+      hasLongSizes: hasLongSizes,
       largestCounts: zip(extent.largestSizes, self.sizes).map { largest, size in
         largest.map { Self.count(of: $0, by: size) }
       }, neededCount: neededCount)
@@ -114,6 +116,9 @@ struct HDF5Chunks: Sendable {
   }
 
   func chunk(_ number: Int) -> Chunk? { chunks[number] }
+
+  /// Those that were written, in any order.
+  var stored: some Sequence<Chunk> { chunks.values }
 
   /// Chunks that cover so many elements of an axis.
   private static func count(of elements: Int, by size: Int) -> Int {
@@ -127,6 +132,7 @@ private struct ChunkReader {
   var counts: [Int]
   var byteCount: Int
   var isFiltered: Bool
+  var hasLongSizes: Bool
   /// Chunks along each axis when the dataset has grown as far as it may.
   var largestCounts: [Int?]
   var neededCount: Int
@@ -153,21 +159,25 @@ private struct ChunkReader {
           address: address + number * byteCount, size: byteCount, mask: 0)
       }
     case .fixedArray(let address): try readFixedArray(address, in: file, into: &chunks)
+    case .extensibleArray(let address):
+      try readExtensibleArray(address, in: file, layout, into: &chunks)
     case .tree2(let address): try readTree2(address, in: file, into: &chunks)
-    case .unsupported(let name):
-      throw .unsupported(
-        layout.place, what: "the dataset can grow and lists its chunks in \(name)",
-        remedy: "Rewrite the file with h5repack --high=1, and convert the result.")
     }
     return chunks
   }
 
   /// Keys: size (4), filter mask (4), first element along each axis (8 each), 0 (8).
+  ///
+  /// The last axis is that of the bytes of an element; only the key behind the last chunk may have
+  /// another number there.
   private func readTree1(
     _ address: Int, in file: HDF5File, into chunks: inout [Int: HDF5Chunks.Chunk]
   ) throws(ReadError) {
     let entries = try file.childrenOfBTree1(
-      at: address, type: 1, keySize: 8 + 8 * (sizes.count + 1))
+      at: address, type: 1, keySize: 8 + 8 * (sizes.count + 1)
+    ) { (first, second) throws(ReadError) in
+      try Self.firstElement(first).lexicographicallyPrecedes(Self.firstElement(second))
+    }
     for (key, child) in entries {
       var key = key
       let size = try key.integer(4, "the size of a chunk")
@@ -181,8 +191,22 @@ private struct ChunkReader {
         }
         place.append(first / chunk)
       }
+      let byte = try key.integer(8, "the first byte of a chunk's elements")
+      guard byte == 0 else {
+        throw key.malformed(
+          expected: "a chunk of whole elements", found: "one from byte \(byte) on")
+      }
       try add(.init(address: child, size: size, mask: mask), at: place, key, to: &chunks)
     }
+  }
+
+  /// What a key says of the place of a chunk.
+  private static func firstElement(_ key: HDF5Cursor) throws(ReadError) -> [UInt64] {
+    var key = key
+    try key.skip(8, "a size and a mask")
+    var place: [UInt64] = []
+    while key.remaining > 0 { place.append(try key.bits(8, "the first element of a chunk")) }
+    return place
   }
 
   /// Records: address O, [size, filter mask (4)], number of the chunk along each axis (8 each).
@@ -278,12 +302,50 @@ private struct ChunkReader {
     }
   }
 
+  /// One entry for each chunk: those of one place along the axis without an end follow each other, in
+  /// the order of the largest shape.
+  private func readExtensibleArray(
+    _ address: Int, in file: HDF5File, _ layout: HDF5Cursor,
+    into chunks: inout [Int: HDF5Chunks.Chunk]
+  ) throws(ReadError) {
+    let endless = largestCounts.indices.filter { largestCounts[$0] == nil }
+    guard let axis = endless.first, endless.count == 1 else {
+      throw layout.malformed(
+        expected: "one axis without an end for an extensible array", found: "\(endless.count)")
+    }
+    // The other axes, the fastest first, with their largest numbers of chunks.
+    let others = largestCounts.indices.reversed().filter { $0 != axis }
+    let (limit, overflow) = others.reduce((counts[axis], false)) { product, other in
+      let (next, overflow) = product.0.multipliedReportingOverflow(by: largestCounts[other]!)
+      return (next, product.1 || overflow)
+    }
+    guard !overflow else {
+      throw layout.malformed(expected: "fewer than 2^63 chunks", found: "more")
+    }
+    var found = chunks
+    try HDF5ExtensibleArray(at: address, kind: isFiltered ? 1 : 0, in: file)
+      .forEachEntry(below: limit) { (number, record) throws(ReadError) in
+        guard let chunk = try entry(&record) else { return }
+        var place = [Int](repeating: 0, count: counts.count)
+        var rest = number
+        for other in others {
+          (rest, place[other]) = rest.quotientAndRemainder(dividingBy: largestCounts[other]!)
+        }
+        place[axis] = rest
+        try add(chunk, at: place, record, to: &found)
+      }
+    chunks = found
+  }
+
   /// Address O, and if the chunks are filtered: size, filter mask (4). Nil if there is no such chunk.
   private func entry(_ record: inout HDF5Cursor) throws(ReadError) -> HDF5Chunks.Chunk? {
     let address = try record.address("a chunk")
     var (size, mask) = (byteCount, 0)
     if isFiltered {
-      let width = min(8, 1 + (Int.bitWidth - 1 - byteCount.leadingZeroBitCount + 8) / 8)
+      let width =
+        hasLongSizes
+        ? record.lengthSize
+        : min(8, 1 + (Int.bitWidth - 1 - byteCount.leadingZeroBitCount + 8) / 8)
       size = try record.integer(width, "the size of a chunk")
       mask = try record.integer(4, "a filter mask")
     }

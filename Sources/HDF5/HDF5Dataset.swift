@@ -48,14 +48,15 @@ package struct HDF5Dataset {
   ///
   ///     versions 1 and 2: version, rank, class, 0 (5), [not compact: address O],
   ///                       sizes of a chunk (4 each), [compact: size (4), bytes]
-  ///     versions 3 and 4: version, class, then
+  ///     versions 3 to 5: version, class, then
   ///       compact (0): size (2), bytes   contiguous (1): address O, size L
   ///       chunked (2), version 3: rank, B-tree O, sizes of a chunk (4 each)
-  ///       chunked (2), version 4: flags, rank, width of sizes, sizes of a chunk,
+  ///       chunked (2), versions 4 and 5: flags, rank, width of sizes, sizes of a chunk,
   ///                               kind of index, its parameters, index O
   ///       virtual (3): ...
   ///
-  /// The rank of a chunk counts one more: the size of an element.
+  /// The rank of a chunk counts one more: the size of an element. From version 5 on (HDF5 2.0) indexes tell
+  /// the stored size of a chunk in as many bytes as any length.
   private static func storage(
     _ layout: inout HDF5Cursor, extent: HDF5Extent, elementSize: Int, filters: [HDF5Filter],
     in file: HDF5File
@@ -89,7 +90,7 @@ package struct HDF5Dataset {
       default:
         throw layout.malformed(expected: "a layout of class 0, 1 or 2", found: "class \(kind)")
       }
-    case 3, 4:
+    case 3, 4, 5:
       switch try layout.integer(1, "the class of a layout") {
       case 0:
         let count = try layout.integer(2, "the size of the data")
@@ -98,7 +99,7 @@ package struct HDF5Dataset {
         let address = try layout.address("the data")
         return .contiguous(address: address, byteCount: try layout.length("the size of the data"))
       case 2:
-        let flags = version == 4 ? try layout.integer(1, "flags") : 0
+        let flags = version > 3 ? try layout.integer(1, "flags") : 0
         let rank = try layout.integer(1, "the rank of a layout")
         var sizes: [Int] = []
         var index = HDF5ChunkIndex.none
@@ -117,7 +118,7 @@ package struct HDF5Dataset {
         return .chunked(
           try HDF5Chunks(
             sizes: sizes, extent: extent, elementSize: elementSize, filters: filters,
-            index: index, in: file, layout))
+            index: index, hasLongSizes: version > 4, in: file, layout))
       case 3: return .virtual
       case let other:
         throw layout.malformed(expected: "a layout of class 0 to 3", found: "class \(other)")
@@ -178,6 +179,13 @@ struct HDF5Extent {
   }
 }
 
+extension HDF5Cursor {
+  /// Whether a datatype of this class follows.
+  fileprivate func nextIsType(ofClass number: UInt8) -> Bool {
+    next < bytes.count && bytes[next] & 0x0F == number
+  }
+}
+
 /// A datatype message.
 ///
 ///     class (low 4 bits) and version (high 4), bits (3), size (4), then
@@ -186,6 +194,7 @@ struct HDF5Extent {
 ///       float (1): offset, precision (2 each), place and width of the exponent and of the mantissa
 ///         (1 each), bias (4)
 ///         bits: 0 and 6 byte order, 4-5 leading bit (2: not stored), 8-15 place of the sign
+///       compound (6): members, each name, offset, [version 1: 28 bytes], type. bits 0-15: members
 ///       enumeration (8): the integer type; names; values. bits 0-15: members
 struct HDF5Type {
   enum Kind: Equatable {
@@ -218,7 +227,7 @@ struct HDF5Type {
       text = .fixed
     case 4: kind = .other("a bit field")
     case 5: kind = .other("opaque")
-    case 6: kind = .other("a compound")
+    case 6: kind = try Self.compound(&cursor, bits, size, version: head >> 4)
     case 7: kind = .other("a reference")
     case 8: kind = try Self.enumeration(&cursor, bits, size, version: head >> 4)
     case 9:
@@ -274,26 +283,56 @@ struct HDF5Type {
     else {
       return .oddNumber(
         "floats of \(precision) bits (exponent \(fields.exponent), mantissa \(fields.mantissa)) in "
-          + "\(size) bytes")
+          + "\(size) byte\(size == 1 ? "" : "s")")
     }
     return .element(type, bits & 1 == 0 ? .little : .big)
+  }
+
+  /// h5py stores complex numbers as a compound of the floats `r` and `i`.
+  private static func compound(
+    _ cursor: inout HDF5Cursor, _ bits: Int, _ size: Int, version: Int
+  ) throws(ReadError) -> Kind {
+    guard bits & 0xFFFF == 2 else { return .other("a compound") }
+    var members: [(name: String, offset: Int, kind: Kind)] = []
+    for _ in 0..<2 {
+      let name = try memberName(&cursor, version: version)
+      // From version 3 on as wide as the largest offset takes.
+      let offset = try cursor.integer(
+        version < 3 ? 4 : bytesNeeded(for: size), "the offset of a member")
+      // Once members could be arrays.
+      try cursor.skip(version == 1 ? 28 : 0, "the axes of a member")
+      // Only floats, so that types in one another end here.
+      guard cursor.nextIsType(ofClass: 1) else { return .other("a compound") }
+      members.append((name, offset, try HDF5Type(&cursor).kind))
+    }
+    guard members.map(\.name) == ["r", "i"], members[0].kind == members[1].kind,
+      case .element(let part, let order) = members[0].kind,
+      let type = [.float32: .complex64, .float64: .complex128][part] as ElementType?,
+      members.map(\.offset) == [0, part.byteCount], size == type.byteCount
+    else { return .other("a compound") }
+    return .element(type, order)
+  }
+
+  private static func memberName(
+    _ cursor: inout HDF5Cursor, version: Int
+  ) throws(ReadError) -> String {
+    // Before version 3, names are padded with NULs to a multiple of 8 bytes.
+    let length = cursor.bytes[cursor.next...].prefix { $0 != 0 }.count + 1
+    let padded = version < 3 ? (length + 7) / 8 * 8 : length
+    return try cursor.take(padded, "the name of a member").textUntilNUL
   }
 
   /// h5py stores Booleans as an enumeration of bytes: FALSE is 0, TRUE is 1.
   private static func enumeration(
     _ cursor: inout HDF5Cursor, _ bits: Int, _ size: Int, version: Int
   ) throws(ReadError) -> Kind {
+    guard cursor.nextIsType(ofClass: 0) else { return .other("an enumeration") }
     let base = try HDF5Type(&cursor)
     guard bits & 0xFFFF == 2, size == 1, base.kind == .element(.int8, .little) else {
       return .other("an enumeration")
     }
     var names: [String] = []
-    for _ in 0..<2 {
-      // Before version 3, names are padded with NULs to a multiple of 8 bytes.
-      let length = cursor.bytes[cursor.next...].prefix { $0 != 0 }.count + 1
-      let padded = version < 3 ? (length + 7) / 8 * 8 : length
-      names.append(try cursor.take(padded, "the name of a member").textUntilNUL)
-    }
+    for _ in 0..<2 { names.append(try memberName(&cursor, version: version)) }
     let values = [try cursor.integer(1, "a value"), try cursor.integer(1, "a value")]
     return names == ["FALSE", "TRUE"] && values == [0, 1]
       ? .element(.bool, .little) : .other("an enumeration")

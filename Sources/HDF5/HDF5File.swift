@@ -35,6 +35,8 @@ package final class HDF5File: Sendable {
   package let isOpenForWriting: Bool
   /// Where text of attributes is.
   let globalHeap = Mutex(HDF5GlobalHeap())
+  /// What has been read of it.
+  let regions = Mutex(HDF5Regions())
 
   static let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
 
@@ -102,6 +104,9 @@ package final class HDF5File: Sendable {
         source.location(at: start), what: "the HDF5 superblock has version \(version)",
         remedy: "Versions up to 3 are read: rewrite the file with h5repack --high=2.")
     }
+    // Behind what was read: the rest of the root's entry, or the checksum.
+    let end = cursor.next + (version < 2 ? 24 : 0)
+    regions.withLock { $0.note(structureAt: 0..<end) }
     // A user block that was prepended later is not in the addresses.
     if let recordedEnd, let recordedBase {
       let needed = recordedEnd.subtractingReportingOverflow(recordedBase)
@@ -126,10 +131,26 @@ package final class HDF5File: Sendable {
   /// The place of a byte by its address.
   func location(at address: Int) -> Location { source.location(at: base + address) }
 
-  /// `count` bytes from `address` on.
+  /// `count` bytes from `address` on, all of which are a structure or a part of one.
   ///
   /// - Parameter structure: what they are, for errors.
   func block(
+    at address: Int, count: Int, of structure: String
+  ) throws(ReadError) -> HDF5Cursor {
+    let block = try bytes(at: address, count: count, of: structure)
+    note(structureAt: address, count: count)
+    return block
+  }
+
+  /// Notes that these bytes, which are in the file, are a structure.
+  func note(structureAt address: Int, count: Int) {
+    regions.withLock { $0.note(structureAt: address..<address + count) }
+  }
+
+  /// `count` bytes from `address` on, whatever they are.
+  ///
+  /// - Parameter structure: what they are, for errors.
+  func bytes(
     at address: Int, count: Int, of structure: String
   ) throws(ReadError) -> HDF5Cursor {
     let start = base.addingReportingOverflow(address)
@@ -149,11 +170,12 @@ package final class HDF5File: Sendable {
       at: location(at: address), of: structure, offsetSize: offsetSize, lengthSize: lengthSize)
   }
 
-  /// As much as there is of `count` bytes from `address` on: for structures that tell their size.
+  /// As much as there is of `count` bytes from `address` on: for structures that tell their size. They
+  /// are not noted.
   func blockIfAny(
     at address: Int, upTo count: Int, of structure: String
   ) throws(ReadError) -> HDF5Cursor {
-    try block(
+    try bytes(
       at: address, count: min(count, max(1, source.count - base - max(0, address))), of: structure)
   }
 }

@@ -8,11 +8,17 @@ struct HDF5Filter: Sendable {
     /// Bytes of the same significance side by side, for elements of this many bytes.
     case shuffle(Int)
     case fletcher32
+    case lzf
+    /// One of the HDF5 library's own that is not undone here.
+    case known
     case unknown
   }
   var kind: Kind
   var id: Int
   var name: String
+
+  /// Whether what comes out of it has no size that is known before.
+  var isCompression: Bool { kind == .deflate || kind == .lzf }
 
   /// The steps of a filter pipeline message, in the order in which they were applied:
   ///
@@ -49,6 +55,8 @@ struct HDF5Filter: Sendable {
         case 1: .deflate
         case 2: .shuffle(values.first ?? 0)
         case 3: .fletcher32
+        case 4, 5, 6: .known
+        case 32000: .lzf
         default: .unknown
         }
       filters.append(HDF5Filter(kind: kind, id: id, name: name))
@@ -88,15 +96,19 @@ final class HDF5FilterDecoder {
     var bytes = stored
     for (index, filter) in filters.enumerated().reversed() where mask >> index & 1 == 0 {
       switch filter.kind {
-      case .deflate:
+      case .deflate, .lzf:
         // What the filters before it made of the chunk: only checksums add bytes.
         let checksums = filters[..<index].enumerated().count {
           $1.kind == .fletcher32 && mask >> $0 & 1 == 0
         }
-        bytes = try inflater.inflate(bytes, to: byteCount + 4 * checksums, at: location)
+        let count = byteCount + 4 * checksums
+        bytes =
+          filter.kind == .lzf
+          ? try expandedLZF(bytes, to: count, at: location)
+          : try inflater.inflate(bytes, to: count, at: location)
       case .shuffle(let size): bytes = unshuffled(bytes, elementSize: size)
       case .fletcher32: bytes = try checked(bytes, at: location)
-      case .unknown: preconditionFailure("refused when the dataset was opened")
+      case .known, .unknown: preconditionFailure("refused when the dataset was opened")
       }
     }
     guard bytes.count == byteCount else {
@@ -128,6 +140,48 @@ final class HDF5FilterDecoder {
     }
     return Array(data)
   }
+}
+
+/// Undoes LZF, the compression of h5py (http://oldhome.schmorp.de/marc/liblzf.html):
+///
+///     000LLLLL, L + 1 bytes                            these bytes
+///     LLLooooo [L = 7: n] oooooooo                     L + 2 bytes, or n + 9, from o + 1 before the end
+///
+/// - Parameter count: bytes that must come out, no more and no fewer.
+private func expandedLZF(
+  _ bytes: [UInt8], to count: Int, at location: Location
+) throws(ReadError) -> [UInt8] {
+  func damaged(_ found: String) -> ReadError {
+    .malformed(
+      location, expected: "a chunk that expands to \(count) bytes", found: found,
+      remedy: fetchAgain)
+  }
+  var result: [UInt8] = []
+  result.reserveCapacity(count)
+  var next = 0
+  func take() throws(ReadError) -> Int {
+    guard next < bytes.count else { throw damaged("damaged data") }
+    defer { next += 1 }
+    return Int(bytes[next])
+  }
+  while next < bytes.count {
+    let control = try take()
+    if control < 32 {
+      guard control < bytes.count - next else { throw damaged("damaged data") }
+      result += bytes[next...next + control]
+      next += control + 1
+    } else {
+      let length = control >> 5 == 7 ? try take() + 9 : control >> 5 + 2
+      let distance = (control & 31) << 8 + (try take()) + 1
+      guard distance <= result.count else { throw damaged("damaged data") }
+      // What is copied may be what was copied just now.
+      let start = result.count - distance
+      for index in start..<start + length { result.append(result[index]) }
+    }
+    guard result.count <= count else { throw damaged("more") }
+  }
+  guard result.count == count else { throw damaged("fewer") }
+  return result
 }
 
 /// Elements from their bytes sorted by significance. Bytes beyond the last element stay at the end.

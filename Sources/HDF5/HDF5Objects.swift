@@ -10,10 +10,14 @@ internal import Tensors
 ///
 /// A continuation message leads to more: in version 2 between "OCHK" and a checksum.
 package struct HDF5Header {
+  /// Where it is, which tells whether two links lead to one object.
+  let address: Int
   enum MessageType: Int {
     case dataspace = 0x01
     case linkInfo = 0x02
     case datatype = 0x03
+    case oldFillValue = 0x04
+    case fillValue = 0x05
     case link = 0x06
     case externalFiles = 0x07
     case layout = 0x08
@@ -37,6 +41,7 @@ package struct HDF5Header {
   private static let maximumParts = 4096
 
   init(at address: Int, in file: HDF5File) throws(ReadError) {
+    self.address = address
     var parts: [(address: Int, size: Int)] = []
     var start = try file.blockIfAny(at: address, upTo: 64, of: "an object header")
     let isSecond = start.bytes.starts(with: "OHDR".utf8)
@@ -61,6 +66,7 @@ package struct HDF5Header {
         throw start.malformed(expected: "an object header of version 1 or 2", found: "\(version)")
       }
       try start.skip(7, "counts")
+      file.note(structureAt: address, count: 16)
       parts.append((address + 16, try start.integer(4, "the size")))
     }
     var next = 0
@@ -136,6 +142,7 @@ extension HDF5Header.MessageType {
     case .dataspace: "a dataspace"
     case .linkInfo: "a link info"
     case .datatype: "a datatype"
+    case .oldFillValue, .fillValue: "a fill value"
     case .link: "a link"
     case .externalFiles: "an external files"
     case .layout: "a layout"

@@ -5,20 +5,32 @@ extension HDF5Dataset {
   /// costs nothing; deflate shrinks zeros to a thousandth, and weights hardly at all.
   package static let unquestionedSize = 256 << 20
   package static let maximumInflation = 1000
+  /// Chunks that have the fill value. Those of weights are all written; each of these costs time.
+  private static let maximumUnwritten = 1_000_000
 
-  /// Why the dataset must not be read, whatever it is for: its numbers are elsewhere.
-  func checkIsSelfContained(in file: HDF5File) throws(ReadError) {
-    let outside: String
-    switch storage {
-    case .external: outside = "keeps its numbers in another file (external storage)"
-    case .virtual: outside = "is put together from other datasets or files (a virtual dataset)"
-    case .contiguous, .compact, .chunked: return
+  /// Why the numbers cannot be read, whoever wants them; nil if nothing is known to forbid it.
+  var refusal: (what: String, remedy: String)? {
+    if case .oddNumber(let what) = type.kind {
+      return (
+        "the elements of the dataset are \(what), which no tensor has",
+        "Save it as float32, float64 or an integer type."
+      )
     }
-    throw .unsupported(
-      file.location(of: path), what: "the dataset \(outside), which is not opened",
-      remedy:
+    switch storage {
+    case .external:
+      return (
+        "the dataset keeps its numbers in another file (external storage), which is not opened",
         "Such a file can show the contents of any file on this computer. If you trust it, copy the "
-        + "dataset to a new file with h5py.")
+          + "dataset to a new file with h5py."
+      )
+    case .chunked(let chunks):
+      guard let filter = chunks.filters.first(where: { $0.kind == .unknown }) else { return nil }
+      return (
+        "the dataset is compressed with \(filter.title), which is not read",
+        "In Python, copy it with h5py to a new file, uncompressed or with gzip."
+      )
+    case .contiguous, .compact, .virtual: return nil
+    }
   }
 
   /// The numbers of the dataset where they are in the file: in place if they lie one after the other,
@@ -27,13 +39,13 @@ extension HDF5Dataset {
   /// - Parameters:
   ///   - type: what the elements are, if the file says so elsewhere.
   ///   - name: the name of the tensor.
-  /// - Throws: `ReadError`, if the dataset is not of numbers, has none or only some of them, or claims
-  ///   more than the file can hold.
+  /// - Throws: `ReadError`, if the dataset is not of numbers, or claims more than the file can hold;
+  ///   `.unsupported` for what the HDF5 library may read.
   package func tensor(
     in file: HDF5File, as elementType: ElementType? = nil, name: String
   ) throws(ReadError) -> Tensor {
     let location = file.location(of: path)
-    try checkIsSelfContained(in: file)
+    if let (what, remedy) = refusal { throw .unsupported(location, what: what, remedy: remedy) }
     let (element, order): (ElementType, ByteOrder)
     switch (elementType, type.kind) {
     case (let given?, _) where given.byteCount == type.size: (element, order) = (given, .little)
@@ -62,23 +74,39 @@ extension HDF5Dataset {
 
     let stored: Int
     switch storage {
-    case .external, .virtual: preconditionFailure("checked above")
+    case .external: preconditionFailure("refused above")
+    case .virtual:
+      throw .unsupported(
+        location, what: "the dataset is put together from others (a virtual dataset)",
+        remedy: "In Python, copy it with h5py to a new file.")
     case .contiguous(let address, let count):
-      guard let address else { throw neverWritten(shape, element, at: location) }
+      guard let address else {
+        try checkExpansion(of: 0, to: byteCount, at: location)
+        return try tensor(
+          in: RepeatedBytes(fillValue(in: file), count: byteCount, location: location))
+      }
       stored = count
       if count == byteCount {
-        _ = try file.block(at: address, count: 0, of: "the data of '\(printable(path))'")
+        _ = try file.bytes(at: address, count: 0, of: "the data of '\(printable(path))'")
         return try tensor(in: file.source, at: file.base + address)
       }
     case .compact(let bytes, let place):
       stored = bytes.count
       if bytes.count == byteCount { return try tensor(in: MemoryBytes(bytes, location: place)) }
     case .chunked(let chunks):
-      try check(chunks, byteCount: byteCount, shape, element, at: location)
+      try check(chunks.filters, at: location)
+      let unwritten = chunks.neededCount - chunks.writtenCount
+      guard unwritten <= Self.maximumUnwritten else {
+        throw .limitExceeded(
+          location, what: "chunks that were never written", limit: Self.maximumUnwritten,
+          found: String(unwritten))
+      }
+      try checkExpansion(
+        of: chunks.storedByteCount, to: max(byteCount, chunks.byteCount), at: location)
+      let fillValue = try fillValue(in: file)
       return try tensor(
         in: StreamedBytes(count: byteCount, location: location) { () throws(ReadError) in
-          HDF5ChunkStream(
-            chunks, shape: shape, elementSize: element.byteCount, in: file, at: location)
+          HDF5ChunkStream(chunks, shape: shape, fillValue: fillValue, in: file, at: location)
         })
     }
     throw .malformed(
@@ -86,48 +114,28 @@ extension HDF5Dataset {
       found: "\(stored)", remedy: fetchAgain)
   }
 
-  private func check(
-    _ chunks: HDF5Chunks, byteCount: Int, _ shape: Shape, _ element: ElementType,
-    at location: Location
-  ) throws(ReadError) {
-    var expanding = 0
-    for filter in chunks.filters {
-      switch filter.kind {
-      case .deflate: expanding += 1
-      case .shuffle, .fletcher32: break
-      case .unknown:
-        throw .unsupported(
-          location, what: "the dataset is compressed with \(filter.title), which is not read",
-          remedy: "In Python, copy it with h5py to a new file, uncompressed or with gzip.")
-      }
-    }
-    guard expanding <= 1 else {
+  private func check(_ filters: [HDF5Filter], at location: Location) throws(ReadError) {
+    if let filter = filters.first(where: { $0.kind == .known }) {
       throw .unsupported(
-        location, what: "the dataset is compressed with deflate \(expanding) times over",
+        location, what: "the dataset is compressed with \(filter.title)",
         remedy: "In Python, copy it with h5py to a new file, uncompressed or with gzip.")
     }
-    guard chunks.writtenCount > 0 else { throw neverWritten(shape, element, at: location) }
-    guard chunks.writtenCount == chunks.neededCount else {
-      throw .malformed(
-        location, expected: "\(chunks.neededCount) chunks for \(element.rawValue) \(shape)",
-        found: "\(chunks.writtenCount); the others were never written",
-        remedy: "Save the checkpoint again.")
-    }
-    let claimed = max(byteCount, chunks.byteCount)
-    let limit = chunks.storedByteCount.multipliedReportingOverflow(by: Self.maximumInflation)
-    if claimed > Self.unquestionedSize, !limit.overflow, claimed > limit.partialValue {
-      throw .limitExceeded(
-        location, what: "bytes that \(chunks.storedByteCount) stored ones expand to",
-        limit: max(limit.partialValue, Self.unquestionedSize), found: String(claimed))
+    guard filters.count(where: \.isCompression) <= 1 else {
+      throw .unsupported(
+        location, what: "the dataset is compressed several times over",
+        remedy: "In Python, copy it with h5py to a new file, uncompressed or with gzip.")
     }
   }
 
-  private func neverWritten(
-    _ shape: Shape, _ element: ElementType, at location: Location
-  ) -> ReadError {
-    .malformed(
-      location, expected: "the data of \(element.rawValue) \(shape)",
-      found: "none: the dataset was created, but never written",
-      remedy: "Save the checkpoint again; other programs read zeros here.")
+  /// Throws if so many bytes are more than the stored ones can stand for.
+  private func checkExpansion(
+    of stored: Int, to claimed: Int, at location: Location
+  ) throws(ReadError) {
+    let limit = stored.multipliedReportingOverflow(by: Self.maximumInflation)
+    if claimed > Self.unquestionedSize, !limit.overflow, claimed > limit.partialValue {
+      throw .limitExceeded(
+        location, what: "bytes that \(stored) stored ones expand to",
+        limit: max(limit.partialValue, Self.unquestionedSize), found: String(claimed))
+    }
   }
 }

@@ -1,6 +1,7 @@
 package import Tensors
 
-/// What hard links lead to from the root of a file, each group once.
+/// What links lead to from the root of a file, each group once; what soft links lead to as well, but for
+/// groups.
 package struct HDF5Tree {
   package struct Node {
     /// Its name in the group, and its path from the root.
@@ -18,6 +19,12 @@ package struct HDF5Tree {
 
     package var group: Group? { if case .group(let group) = content { group } else { nil } }
 
+    /// The error for those who need what cannot be read; nil of anything else.
+    package func refusal(in file: HDF5File) -> ReadError? {
+      guard case .unreadable(let what, let remedy) = content else { return nil }
+      return .unsupported(file.location(of: path), what: what, remedy: remedy)
+    }
+
     package var dataset: HDF5Dataset? {
       if case .dataset(let dataset) = content { dataset } else { nil }
     }
@@ -34,28 +41,48 @@ package struct HDF5Tree {
   package enum Content {
     case group(Group)
     case dataset(HDF5Dataset)
-    /// Neither, and what it is.
+    /// A dataset, or what a link leads to, that cannot be read, and why.
+    case unreadable(what: String, remedy: String)
+    /// None of these, and what it is.
     case other(String)
   }
 
-  package let root: Node
+  package private(set) var root: Node
 
   /// Groups in one another. Networks nest some ten deep.
   private static let maximumDepth = 100
   /// Links in all. A network has some thousand tensors.
   private static let maximumCount = 1_000_000
+  /// Soft links on the way to an object, as the C library has it; those that go round in circles end here.
+  private static let maximumSoftLinks = 16
 
-  /// - Throws: `ReadError.unsupported` for whatever would lead out of the file or out of the tree: soft
-  ///   and external links, external storage, virtual datasets.
-  package init(_ file: HDF5File) throws(ReadError) {
+  /// - Parameter unreadable: objects that are not in the file but belong there, by their paths, and why
+  ///   they cannot be read.
+  /// - Throws: `ReadError.unsupported` for what the HDF5 library may read.
+  package init(
+    _ file: HDF5File, unreadable: [(path: String, what: String, remedy: String)] = []
+  ) throws(ReadError) {
     var walker = Walker(file: file)
     root = try walker.visit(file.root, name: "", path: "", depth: 0)
+    try file.checkRegions(of: Array(walker.datasets.values))
+    for (path, what, remedy) in unreadable {
+      var names = path.split(separator: "/").map(String.init)[...]
+      guard let last = names.popLast() else { continue }
+      root.add(
+        Node(name: last, path: path, content: .unreadable(what: what, remedy: remedy)), in: names)
+    }
   }
 
   private struct Walker {
     let file: HDF5File
     /// The paths of the groups visited, by their addresses.
     var groups: [Int: String] = [:]
+    /// The datasets visited, by their addresses.
+    var datasets: [Int: HDF5Dataset] = [:]
+    /// The links of groups on the way of soft links, by address; nil of what is no group.
+    var linksByGroup: [Int: [[UInt8]: HDF5Link.Target]?] = [:]
+    /// Names that were looked up along soft links.
+    var steps = 0
     var count = 0
 
     mutating func visit(
@@ -68,8 +95,11 @@ package struct HDF5Tree {
       }
       switch try file.object(at: address, path: path) {
       case .dataset(let dataset):
-        try dataset.checkIsSelfContained(in: file)
-        return Node(name: name, path: path, content: .dataset(dataset))
+        datasets[address] = dataset
+        let content =
+          dataset.refusal.map { Content.unreadable(what: $0.what, remedy: $0.remedy) }
+          ?? .dataset(dataset)
+        return Node(name: name, path: path, content: content)
       case .namedDatatype:
         return Node(name: name, path: path, content: .other("a datatype"))
       case .group(let group):
@@ -97,11 +127,12 @@ package struct HDF5Tree {
       for link in group.links {
         let memberPath = path.isEmpty ? link.name : "\(path)/\(link.name)"
         let location = file.location(of: memberPath)
-        guard !link.name.isEmpty, !link.name.contains("/"),
+        // The C library would end a name at a NUL.
+        guard !link.name.isEmpty, !link.name.utf8.contains(where: { $0 == 0 || $0 == 0x2F }),
           result.indices.updateValue(result.members.count, forKey: Array(link.name.utf8)) == nil
         else {
           throw .malformed(
-            location, expected: "names without '/', each once in its group",
+            location, expected: "names without '/' and NUL, each once in its group",
             found: "'\(printable(link.name))'", remedy: fetchAgain)
         }
         switch link.target {
@@ -109,24 +140,119 @@ package struct HDF5Tree {
           result.members.append(
             try visit(address, name: link.name, path: memberPath, depth: depth))
         case .soft(let target):
-          throw .unsupported(
-            location,
-            what:
-              "the link is soft: it stands for the path '\(printable(target))', and is not followed",
-            remedy: "In Python, replace it by what it leads to, as with h5py's Group.copy.")
-        case .external(let other):
-          throw .unsupported(
-            location,
-            what: "the link leads to another file, '\(printable(other))', which is not opened",
-            remedy: "If you trust both, copy what it leads to with h5py's Group.copy.")
-        case .userDefined(let type):
-          throw .unsupported(
-            location, what: "the link is of a kind of its own (\(type)), and is not followed",
-            remedy: "Copy what it leads to into a new file with the program that wrote it.")
+          result.members.append(
+            try follow(
+              target, from: group.header.address, name: link.name, path: memberPath, depth: depth))
+        case .external, .userDefined:
+          result.members.append(
+            Node(name: link.name, path: memberPath, content: Self.outside(link.target)))
         }
       }
       return result
     }
+
+    /// What a link out of the file, or of a kind of its own, is.
+    private static func outside(_ target: HDF5Link.Target) -> Content {
+      if case .external(let other) = target {
+        return .unreadable(
+          what: "the link leads to another file, '\(printable(other))', which is not opened",
+          remedy: "If you trust both, copy what it leads to with h5py's Group.copy.")
+      }
+      return .unreadable(
+        what: "the link is of a kind of its own, and is not followed",
+        remedy: "Copy what it leads to into a new file with the program that wrote it.")
+    }
+
+    /// What the path of a soft link leads to. Groups stay where they are.
+    private mutating func follow(
+      _ target: String, from group: Int, name: String, path: String, depth: Int
+    ) throws(ReadError) -> Node {
+      let shown = printable(target)
+      func node(_ content: Content) -> Node { Node(name: name, path: path, content: content) }
+      var linksLeft = HDF5Tree.maximumSoftLinks
+      switch try resolve(target, from: group, &linksLeft) {
+      case nil where linksLeft < 0:
+        return node(
+          .other("a link that leads through more than \(HDF5Tree.maximumSoftLinks) others"))
+      case nil: return node(.other("a link to '\(shown)', where nothing is"))
+      case .object(let address)?:
+        guard try links(at: address) == nil else {
+          return node(.other("a link to the group '\(shown)'"))
+        }
+        return try visit(address, name: name, path: path, depth: depth)
+      case let other?: return node(Self.outside(other))
+      }
+    }
+
+    /// - Parameter linksLeft: how many soft links may still be followed; negative if they were too many.
+    /// - Returns: where the path leads to, or a link out of the file on the way; nil if to nothing.
+    private mutating func resolve(
+      _ path: String, from group: Int, _ linksLeft: inout Int
+    ) throws(ReadError) -> HDF5Link.Target? {
+      linksLeft -= 1
+      guard linksLeft >= 0 else { return nil }
+      var address = path.hasPrefix("/") ? file.root : group
+      for name in path.split(separator: "/") where name != "." {
+        steps += 1
+        guard steps <= HDF5Tree.maximumCount else {
+          throw .limitExceeded(
+            file.location, what: "steps along soft links", limit: HDF5Tree.maximumCount,
+            found: "\(steps) or more")
+        }
+        var target = try links(at: address)?[Array(name.utf8)]
+        if case .soft(let path)? = target {
+          target = try resolve(path, from: address, &linksLeft)
+        }
+        guard case .object(let next)? = target else { return target }
+        address = next
+      }
+      return .object(address)
+    }
+
+    /// The links of a group by the bytes of their names; nil of anything else.
+    private mutating func links(
+      at address: Int
+    ) throws(ReadError) -> [[UInt8]: HDF5Link.Target]? {
+      if let known = linksByGroup[address] { return known }
+      guard case .group(let group) = try file.object(at: address, path: "") else {
+        linksByGroup[address] = .some(nil)
+        return nil
+      }
+      let links = Dictionary(
+        group.links.map { (Array($0.name.utf8), $0.target) },
+        uniquingKeysWith: { first, _ in first })
+      linksByGroup[address] = links
+      return links
+    }
+  }
+}
+
+extension HDF5Tree {
+  /// The errors for those who need what cannot be read.
+  package func refusals(in file: HDF5File) -> [ReadError] {
+    var refusals: [ReadError] = []
+    func visit(_ node: Node) {
+      if let refusal = node.refusal(in: file) { refusals.append(refusal) }
+      for member in node.members { visit(member) }
+    }
+    visit(root)
+    return refusals
+  }
+}
+
+extension HDF5Tree.Node {
+  /// Adds a node in the group that the names lead to, if they do.
+  fileprivate mutating func add(_ node: HDF5Tree.Node, in names: ArraySlice<String>) {
+    guard case .group(var group) = content else { return }
+    if let first = names.first {
+      guard let index = group.indices[Array(first.utf8)] else { return }
+      group.members[index].add(node, in: names.dropFirst())
+    } else {
+      guard group.indices.updateValue(group.members.count, forKey: Array(node.name.utf8)) == nil
+      else { return }
+      group.members.append(node)
+    }
+    content = .group(group)
   }
 }
 

@@ -5,13 +5,19 @@ extension HDF5File {
   ///
   ///     "TREE", type (0 groups, 1 chunks), level, entries (2), left O, right O,
   ///     then for each entry: key, child O; and a last key
+  ///
+  /// - Parameter precedes: the order of keys, in which those of a node ascend, and those of its children
+  ///   lie between those beside the child; nil where keys do not tell.
   func childrenOfBTree1(
-    at root: Int, type: Int, keySize: Int
+    at root: Int, type: Int, keySize: Int,
+    precedes: ((HDF5Cursor, HDF5Cursor) throws(ReadError) -> Bool)? = nil
   ) throws(ReadError) -> [(key: HDF5Cursor, child: Int)] {
     var result: [(key: HDF5Cursor, child: Int)] = []
     var seen: Set<Int> = []
 
-    func visit(_ address: Int, level expected: Int?) throws(ReadError) {
+    func visit(
+      _ address: Int, level expected: Int?, between bounds: (first: HDF5Cursor, end: HDF5Cursor)?
+    ) throws(ReadError) {
       let headSize = 8 + 2 * offsetSize
       var head = try block(at: address, count: headSize, of: "a B-tree node")
       guard head.bytes.starts(with: "TREE".utf8), seen.insert(address).inserted else {
@@ -29,19 +35,37 @@ extension HDF5File {
           found: "type \(foundType) and level \(level)")
       }
       var node = try block(
-        at: address, count: headSize + count * (keySize + offsetSize), of: "a B-tree node")
+        at: address, count: headSize + count * (keySize + offsetSize) + keySize,
+        of: "a B-tree node")
       node.skip(headSize)
+      var keys = [try node.part(keySize, of: "a key of a B-tree")]
+      var children: [Int] = []
       for _ in 0..<count {
-        let key = try node.part(keySize, of: "a key of a B-tree")
-        let child = try node.definedAddress("a node of a B-tree")
+        children.append(try node.definedAddress("a node of a B-tree"))
+        keys.append(try node.part(keySize, of: "a key of a B-tree"))
+      }
+      if let precedes {
+        for (key, next) in zip(keys, keys.dropFirst()) {
+          guard try precedes(key, next) else {
+            throw next.malformed(expected: "keys that ascend", found: "one that does not")
+          }
+        }
+        if let bounds {
+          guard try !precedes(keys[0], bounds.first), try !precedes(bounds.end, keys[count]) else {
+            throw node.malformed(
+              expected: "keys between those of the node above", found: "others")
+          }
+        }
+      }
+      for (number, child) in children.enumerated() {
         if level == 0 {
-          result.append((key, child))
+          result.append((keys[number], child))
         } else {
-          try visit(child, level: level - 1)
+          try visit(child, level: level - 1, between: (keys[number], keys[number + 1]))
         }
       }
     }
-    try visit(root, level: nil)
+    try visit(root, level: nil, between: nil)
     return result
   }
 

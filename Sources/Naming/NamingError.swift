@@ -1,4 +1,5 @@
 internal import Blocks
+public import Tensors
 
 /// Why the tensors of a file could not be given roles.
 @nonexhaustive
@@ -10,6 +11,8 @@ public enum NamingError: Error, Equatable, Sendable {
   case noNetwork(path: String, what: String)
   /// Several state dicts are equally good; each with its number of tensors.
   case ambiguous(path: String, candidates: [String])
+  /// A tensor of a block is in the file, but cannot be read.
+  case unreadable(ReadError)
   /// The key that was asked for is that of no state dict.
   case noSuchKey(path: String, key: String, candidates: [String])
   /// Two tensors have the same role once wrappers are taken off.
@@ -49,6 +52,7 @@ extension NamingError: CustomStringConvertible {
         \(found.isEmpty ? "It holds no tensors under names." : "Its names begin: " + found.joined(separator: ", ") + ".")
         Known block names: \(knownBlockNames).
       """
+    case .unreadable(let error): error.description
     case .noNetwork(let path, let what):
       """
       \(path): it holds \(what) and no network: there is nothing to fuse.

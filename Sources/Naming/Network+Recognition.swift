@@ -17,6 +17,10 @@ extension Network {
     recognising checkpoint: Checkpoint, key: String? = nil, dialects: [Dialect] = Dialect.usual,
     renames: [Correspondence] = [], asFormOf other: Network? = nil
   ) throws(NamingError) {
+    if checkpoint.stateDicts.contains(where: { !$0.unreadable.isEmpty }) {
+      try Network.requireUnneeded(
+        checkpoint, key: key, dialects: dialects, renames: renames, asFormOf: other)
+    }
     let path = checkpoint.path
     let candidates = try checkpoint.stateDicts(called: key)
     let renamed = try renames.renaming(candidates, path: path)
@@ -50,6 +54,45 @@ extension Network {
             ? "; \(others) other dict\(others == 1 ? "" : "s") of tensors left alone" : ""))
     }
     try self.init(leaders[0], path: path, notes: notes)
+  }
+
+  /// Throws if the network needs a tensor that cannot be read: without it a block may look like a smaller
+  /// one. By its name it is needed if it had a role were it there.
+  private static func requireUnneeded(
+    _ checkpoint: Checkpoint, key: String?, dialects: [Dialect], renames: [Correspondence],
+    asFormOf other: Network?
+  ) throws(NamingError) {
+    var whole = checkpoint
+    for (index, stateDict) in checkpoint.stateDicts.enumerated() {
+      whole.stateDicts[index].unreadable = []
+      for (name, _) in stateDict.unreadable {
+        do throws(ReadError) {
+          let tensor = try Tensor(float32: [], shape: [0], name: name)
+          whole.stateDicts[index].tensors.append(NamedTensor(name, tensor))
+        } catch {
+          throw .unreadable(error)
+        }
+      }
+    }
+    var needed: Set<String> = []
+    do throws(NamingError) {
+      let network = try Network(
+        recognising: whole, key: key, dialects: dialects, renames: renames, asFormOf: other)
+      for parameter in network.parameters {
+        if case .other = parameter.role { continue }
+        needed.insert(parameter.originalName)
+      }
+      needed.formUnion(network.unknownInBlocks.flatMap(\.names))
+    } catch {
+      switch error {
+      case .misfit(_, let name, _, _), .noShape(_, let name, _): needed.insert(name)
+      default: throw error
+      }
+    }
+    let unreadable = checkpoint.stateDicts.flatMap(\.unreadable)
+    if let (_, error) = unreadable.first(where: { needed.contains($0.name) }) {
+      throw .unreadable(error)
+    }
   }
 
   private init(

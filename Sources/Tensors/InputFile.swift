@@ -58,6 +58,37 @@ public final class InputFile: ByteSource {
     count = Int(status.st_size)
   }
 
+  /// What `write` puts into a temporary file without a name, which is gone with this object.
+  ///
+  /// - Parameters:
+  ///   - path: what to call it in errors.
+  ///   - write: is given its descriptor, to be read and written.
+  package init(
+    path: String, writtenBy write: (CInt) throws(ReadError) -> Void
+  ) throws(ReadError) {
+    self.path = path
+    descriptor = temporaryFile()
+    guard descriptor >= 0 else {
+      throw .inaccessible(
+        path: path, reason: "making a temporary file failed: \(lowercasedReason(errno))",
+        remedy: "Name a folder for such files with TMPDIR.")
+    }
+    do throws(ReadError) {
+      try write(descriptor)
+    } catch {
+      close(descriptor)
+      throw error
+    }
+    count = Int(lseek(descriptor, 0, SEEK_END))
+  }
+
+  /// Runs `body` with the descriptor of the file, for other programs to read.
+  package func withDescriptor<Result>(
+    _ body: (CInt) throws(ReadError) -> Result
+  ) throws(ReadError) -> Result {
+    try body(descriptor)
+  }
+
   deinit { close(descriptor) }
 
   public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(ReadError) {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Conversion
+import Naming
 import RVD
 import Tensors
 import TestSupport
@@ -81,6 +82,21 @@ import Testing
     }
     #expect(tensors[2].tensor.elementType == .int64)
     #expect(try tensors[2].tensor.bytes() == [2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0])
+  }
+
+  @Test func `a block of which a branch cannot be read is refused, not taken for a smaller one`()
+    throws
+  {
+    let path = Fixtures.path("HDF5Files/unreadable-block.h5")
+    let error = #expect(throws: NamingError.self) { try fuse(path, to: folder.file("out.rvd")) }
+    #expect(
+      Fixtures.description(of: try #require(error)) == """
+        HDF5Files/unreadable-block.h5(body.0.rbr_identity.bias): the link leads to another file, \
+        'resrep.h5', which is not opened.
+          If you trust both, copy what it leads to with h5py's Group.copy.
+        """)
+    // It is listed all the same.
+    #expect(try inspect(path).ignored.count == 5)
   }
 
   @Test func `a larger network keeps everything outside its blocks`() throws {

@@ -6,9 +6,11 @@ give what older versions wrote.
 
 HDF5Files/files.tsv says what the sound ones must read as, by way of NumPy alone: file, name, element
 type, shape, SHA-256 of the little-endian row-major bytes. HDF5Files/ignored.tsv: file, name, what it is
-instead of a tensor. HDF5Files/resrep-fused.npz: what resrep.h5 is, fused. refusals.tsv, kept by hand, has the message that each of the others gets.
+instead of a tensor. HDF5Files/resrep-fused.npz: what resrep.h5 is, fused. Kept by hand: notes.tsv, what is
+remarked on sound ones, and refusals.tsv, which has the message that each of the others gets.
 """
 import hashlib
+import json
 import os
 import zlib
 
@@ -64,11 +66,15 @@ def types(file, f):
     IGNORED.append((file, "float type", "a datatype"))
     f.create_dataset("of a named type", data=values((4,)), dtype=f["float type"])
     note(file, "of a named type", values((4,)))
+    for order in "<>":
+        for code in ("c8", "c16"):
+            a = np.array([1 + 2j, -0.5j], order + code)
+            put(f, file, f"{'big' if order == '>' else 'little'}.{code}", a)
     for name, what, data, dtype in (
         ("text.variable", "text", ["one", "two"], h5py.string_dtype()),
         ("text.fixed", "text", np.array([b"one", b"two"]), None),
         ("text.scalar", "text", "alone", None),
-        ("complex", "a compound", np.array([1 + 2j]), None),
+        ("pair", "a compound", np.zeros(2, [("r", "<f4"), ("i", "<f8")]), None),
         ("record", "a compound", np.zeros(2, [("a", "<f4"), ("b", "<i4")]), None),
         ("opaque", "opaque", np.zeros(3, "V5"), None),
         ("enumeration", "an enumeration", np.zeros(2, "i1"), h5py.enum_dtype({"RED": 0, "BLUE": 1}, "i1")),
@@ -230,36 +236,233 @@ def sound():
     ROWS[:] = [r for r in ROWS if r[0] != "prepended.h5"]
 
 
-def nbit():
-    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    plist.set_chunk((16,))
-    plist.set_filter(h5py.h5z.FILTER_NBIT)
-    return plist
+def make(name, body, **how):
+    """A file of one sound dataset and what `body` adds."""
+    with h5py.File(f"{OUT}/{name}", "w", **how) as f:
+        f.create_dataset("sound", data=values((2,)))
+        body(f)
 
 
-def hostile():
-    def make(name, body, **how):
-        with h5py.File(f"{OUT}/{name}", "w", **how) as f:
+def readable(name, body, **how):
+    """Such a file, all of which is read; `body` returns the datasets that it adds, as NumPy knows them."""
+    def noting(f):
+        note(name, "sound", values((2,)))
+        written.update(body(f))
+        # Of what a filter rounds only the file knows the values.
+        rounded.update(key for key, a in written.items() if isinstance(a, h5py.Dataset))
+
+    written, rounded = {}, set()
+    make(name, noting, **how)
+    with h5py.File(f"{OUT}/{name}") as f:
+        for key, a in written.items():
+            note(name, key, f[key][()] if key in rounded else a)
+
+
+def partly_readable(name, body, what, **how):
+    """Such a file, whose "w" is left alone: its numbers cannot be read."""
+    note(name, "sound", values((2,)))
+    IGNORED.append((name, "w", what))
+    make(name, body, **how)
+
+
+def filtered(*filters, chunk=(16,)):
+    """A way to write an array through filters, each a number with its values."""
+    def write(f, a, type=None):
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk(chunk)
+        for number, values in filters:
+            plist.set_filter(number, 0, values)
+        type = type or h5py.h5t.py_create(a.dtype, logical=True)
+        d = h5py.h5d.create(f.id, b"w", type, h5py.h5s.create_simple(a.shape), plist)
+        d.write(h5py.h5s.ALL, h5py.h5s.ALL, a)
+        return {"w": h5py.Dataset(d)[()]}
+    return write
+
+
+def growing():
+    """Chunks listed in extensible arrays: in each of its kinds of blocks, along each axis."""
+    def body(f):
+        written = {}
+        # Blocks of more than 1,024 chunks are in pages; only some chunks are there.
+        a = np.zeros(200_000, "i1")
+        d = f.create_dataset("sparse", a.shape, a.dtype, chunks=(1,), maxshape=(None,))
+        for i in (0, 3, 4, 19, 20, 500, 9000, 131_100, 140_000, 199_999):
+            d[i] = a[i] = i % 100 + 1
+        written["sparse"] = a
+        for name, shape, chunks, maxshape, how in (
+            ("rows", (20, 3), (4, 3), (None, 3), {}),
+            ("columns", (5, 300, 4), (2, 3, 3), (9, None, 4), {}),
+            ("columns.gzip", (5, 300, 4), (2, 3, 3), (9, None, 4), {"compression": 1, "shuffle": True}),
+            ("large chunk", (5, 5), (64, 64), (None, 64), {"fletcher32": True}),
+        ):
+            written[name] = values(shape)
+            f.create_dataset(name, data=written[name], chunks=chunks, maxshape=maxshape, **how)
+        d = f.create_dataset("shrunk", data=values((90, 6)), chunks=(1, 3), maxshape=(None, 6))
+        d.resize((7, 4))
+        written["shrunk"] = values((90, 6))[:7, :4]
+        f.create_dataset("empty", (0, 4), "<f4", chunks=(1, 2), maxshape=(None, 4))
+        written["empty"] = values((0, 4))
+        return written
+
+    readable("growing.h5", body, libver=VERSIONS["v110"])
+
+
+def unwritten(f):
+    """What was never written has the fill value."""
+    a = {
+        "contiguous": np.zeros((64, 3), "<f4"), "contiguous.filled": np.full((4, 5), -1.5, "<f8"),
+        "chunks": np.zeros((64, 3), "<f4"), "chunks.filled": np.full((7, 5), 1000, ">i4"),
+        "some": np.zeros((64, 3), "<f4"), "some.filled": np.full((64, 3), 0.1, ">f2"),
+    }
+    for name, value in a.items():
+        fill = value.flat[0] if name.endswith("filled") else None
+        chunks = None if name.startswith("contiguous") else (8, 3) if len(value) > 7 else (2, 2)
+        d = f.create_dataset(name, value.shape, value.dtype, chunks=chunks, fillvalue=fill,
+                             compression="gzip" if name == "some.filled" else None)
+        if name.startswith("some"):
+            d[:20] = value[:20] = 1
+    return a
+
+
+def soft_links(f):
+    f.create_dataset("inner/deeper/w", data=values((5,)))
+    links = {
+        "absolute": "/inner/deeper/w", "relative": "inner/deeper/w", "inner/back": "../w", "inner/here": "./deeper//w",
+        "chain": "absolute", "nowhere": "inner/other", "through a dataset": "inner/deeper/w/more",
+        "circle": "/circle", "round": "round and round", "round and round": "round", "a group": "inner/deeper",
+        "through a group": "a group/w", "away": "elsewhere/w", "all": "/",
+    }
+    for name, target in links.items():
+        f[name] = h5py.SoftLink(target)
+    f["elsewhere"] = h5py.ExternalLink("secrets.h5", "/w")
+    for i in range(20):
+        f[f"steps.{i}"] = h5py.SoftLink(f"steps.{i + 1}")
+    f["steps.20"] = h5py.SoftLink("sound")
+    found = {"sound": values((2,))}
+    for name in ["inner.deeper.w", "absolute", "relative", "inner.here", "chain", "through a group"]:
+        found[name] = values((5,))
+    for i in range(5, 21):  # 16 links at most
+        found[f"steps.{i}"] = values((2,))
+    return found
+
+
+def lzf(f):
+    zeros, texts = np.zeros((33, 9), "<i4"), np.frombuffer(b"abcabcabcabcabd" * 40, "u1").copy()
+    a = {"w": values((40,)), "zeros": zeros, "repeats": texts, "far": np.tile(values((700,), "u1"), 20)}
+    for name, value in a.items():
+        f.create_dataset(name, data=value, compression="lzf", shuffle=name == "zeros", fletcher32=name == "repeats")
+    return a
+
+
+def odd():
+    """Files that h5py reads, in which something is uncommon."""
+    growing()
+    readable("lzf.h5", lzf)
+    for version in ("earliest", "v110"):
+        readable(f"unwritten-{version}.h5", unwritten, libver=VERSIONS[version])
+        name = f"soft-links-{version}.h5"
+        with h5py.File(f"{OUT}/{name}", "w", libver=VERSIONS[version]) as f:
             f.create_dataset("sound", data=values((2,)))
-            body(f)
+            for key, a in soft_links(f).items():
+                note(name, key, a)
+        outside = "the link leads to another file, 'secrets.h5', which is not opened"
+        for key, what in {
+            "inner.back": "a link to '../w', where nothing is", "nowhere": "a link to 'inner/other', where nothing is",
+            "through a dataset": "a link to 'inner/deeper/w/more', where nothing is",
+            "circle": "a link that leads through more than 16 others",
+            "round": "a link that leads through more than 16 others",
+            "round and round": "a link that leads through more than 16 others",
+            "a group": "a link to the group 'inner/deeper'", "all": "a link to the group '/'",
+            "away": outside, "elsewhere": outside,
+        }.items():
+            IGNORED.append((name, key, what))
+        for i in range(5):
+            IGNORED.append((name, f"steps.{i}", "a link that leads through more than 16 others"))
 
-    make("external-storage.h5", lambda f: f.create_dataset(
-        "w", (4,), "<f4", external=[("/etc/passwd", 0, 16)]))
+    # What takes the HDF5 library.
+    readable("n-bit.h5", lambda f: filtered((h5py.h5z.FILTER_NBIT, ()))(f, values((50,))))
+    readable("szip.h5", lambda f: {"w": f.create_dataset(
+        "w", data=values((70,)), chunks=(32,), compression="szip", compression_opts=("nn", 8))[()]})
+    readable("deflate-twice.h5", lambda f: filtered((1, (6,)), (1, (6,)), chunk=(100_000,))(f, np.zeros(100_000, "<f4")))
+    for version in ("earliest", "v110"):
+        readable(f"scale-offset-{version}.h5", lambda f: {"w": f.create_dataset(
+            "w", data=values((40, 3)), chunks=(10, 2), scaleoffset=2), "plain": put_plain(f)},
+            libver=VERSIONS[version])
+
+    def everything(f, version):
+        """With a dataset that takes the library, what else there is must come through it as well."""
+        a = filtered((h5py.h5z.FILTER_NBIT, ()))(f, values((50,)))
+        a |= {"b/half": values((3, 3), ">f2"), "b/int": values((4, 1, 5), "<i8"), "bool": np.array([True, False]),
+              "complex": np.array([1j, 2]), "scalar": np.float32(2), "none": values((0, 7))}
+        for name, value in a.items():
+            if name != "w":
+                f.create_dataset(name, data=value)
+        a["b/chunks"] = values((20, 30, 9), "<f8")
+        f.create_dataset("b/chunks", data=a["b/chunks"], chunks=(7, 30, 4), compression=1)
+        a["unwritten"] = np.full((3, 4), 7, ">u2")
+        f.create_dataset("unwritten", (3, 4), ">u2", fillvalue=7)
+        a["tied"] = a["b/half"]
+        f["tied"] = f["b/half"]
+        a["soft"] = a["b/half"]
+        f["soft"] = h5py.SoftLink("/b/half")
+        for name, value in (("text", "alone"), ("texts", np.array([b"one", b"two"])), ("named", np.dtype("<f4")),
+                            ("reference", f.ref), ("external", h5py.ExternalLink("secrets.h5", "/w")),
+                            ("nothing", h5py.SoftLink("where")), ("empty", h5py.Empty("<f4"))):
+            f[name] = value
+        f["b/up"] = f["/"]
+        f.create_dataset("elsewhere", (4,), "<f4", external=[("/etc/passwd", 0, 16)])
+        if version != "earliest":  # which has no virtual datasets
+            layout = h5py.VirtualLayout((4,), "<f4")
+            layout[:] = h5py.VirtualSource("elsewhere.h5", "w", (4,))
+            f.create_virtual_dataset("partly elsewhere", layout)
+        return {name.replace("/", "."): value for name, value in a.items()}
+
+    for version in ("earliest", "v110"):
+        name = f"everything-{version}.h5"
+        readable(name, lambda f: everything(f, version), libver=VERSIONS[version])
+        outside = "which is not opened"
+        for key, what in {
+            "text": "text", "texts": "text", "named": "a datatype", "reference": "a reference",
+            "nothing": "a link to 'where', where nothing is", "empty": "a dataset without elements",
+            "b.up": "the group '/' again",
+            "external": "the link leads to another file, or is of a kind of its own, and is not followed",
+            "elsewhere": f"the dataset keeps its numbers in another file (external storage), {outside}",
+            "partly elsewhere": f"the dataset is put together from another file, 'elsewhere.h5', {outside}",
+        }.items():
+            if version != "earliest" or key != "partly elsewhere":
+                IGNORED.append((name, key, what))
+
+    with h5py.File(f"{OUT}/keras-library.h5", "w", libver=VERSIONS["v110"]) as f:
+        keras_by_the_library(f)
+    with h5py.File(f"{OUT}/unreadable-block.h5", "w") as f:
+        unreadable_block(f)
 
     def virtual(f):
+        f.create_dataset("a", data=values((3, 4)))
+        layout = h5py.VirtualLayout((2, 3, 4), "<f4", )
+        layout[0] = h5py.VirtualSource(f["a"])
+        layout[1, :, 1:3] = h5py.VirtualSource(f["a"])[:, 1:3]
+        f.create_virtual_dataset("w", layout, fillvalue=-1)
+        return {"a": values((3, 4)), "w": f["w"][()]}
+
+    readable("virtual-inside.h5", virtual)
+
+    partly_readable("external-storage.h5", lambda f: f.create_dataset(
+        "w", (4,), "<f4", external=[("/etc/passwd", 0, 16)]),
+        "the dataset keeps its numbers in another file (external storage), which is not opened")
+
+    def outside(f):
         layout = h5py.VirtualLayout((4,), "<f4")
         layout[:] = h5py.VirtualSource("elsewhere.h5", "w", (4,))
         f.create_virtual_dataset("w", layout)
 
-    make("virtual.h5", virtual)
-    make("soft-link.h5", lambda f: f.__setitem__("w", h5py.SoftLink("/sound")))
-    make("soft-link-v110.h5", lambda f: f.__setitem__("w", h5py.SoftLink("/sound")), libver=VERSIONS["v110"])
-    make("external-link.h5", lambda f: f.__setitem__("w", h5py.ExternalLink("secrets.h5", "/w")))
-    make("lzf.h5", lambda f: f.create_dataset("w", data=values((40,)), compression="lzf"))
-    make("scale-offset.h5", lambda f: f.create_dataset("w", data=values((40,)), chunks=(10,), scaleoffset=2))
+    partly_readable("virtual.h5", outside,
+                    "the dataset is put together from another file, 'elsewhere.h5', which is not opened")
+    partly_readable("external-link.h5", lambda f: f.__setitem__("w", h5py.ExternalLink("secrets.h5", "/w")),
+                    "the link leads to another file, 'secrets.h5', which is not opened")
 
     # Filters that no library here need have: chunks are written as if one had filtered them.
-    def filtered(number, values=()):
+    def foreign(number, values=()):
         def body(f):
             plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             plist.set_chunk((16,))
@@ -268,20 +471,66 @@ def hostile():
             d.write_direct_chunk((0,), bytes(20), 0)
         return body
 
-    make("blosc.h5", filtered(32001, (2, 2, 4, 64, 5, 1, 0)))
-    make("unknown-filter.h5", filtered(40000))
-    make("unknown-filter-v110.h5", filtered(40000), libver=VERSIONS["v110"])
-    make("n-bit.h5", lambda f: h5py.h5d.create(
-        f.id, b"w", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((16,)), nbit()).write(
-        h5py.h5s.ALL, h5py.h5s.ALL, values((16,))))
-    make("never-written.h5", lambda f: f.create_dataset("w", (64, 3), "<f4"))
-    make("never-written-chunks.h5", lambda f: f.create_dataset("w", (64, 3), "<f4", chunks=(8, 3)))
+    partly_readable("blosc.h5", foreign(32001, (2, 2, 4, 64, 5, 1, 0)),
+                    "the dataset is compressed with Blosc (filter 32001), which is not read")
+    for name, how in (("unknown-filter.h5", {}), ("unknown-filter-v110.h5", {"libver": VERSIONS["v110"]})):
+        partly_readable(name, foreign(40000),
+                        "the dataset is compressed with an unknown method (filter 40000), which is not read", **how)
+    numbers = "the elements of the dataset are {}, which no tensor has"
+    partly_readable("long-double.h5", lambda f: f.create_dataset("w", data=np.zeros(3, np.longdouble)),
+                    numbers.format("floats of 80 bits (exponent 15, mantissa 64) in 16 bytes"))
 
-    def partly(f):
-        f.create_dataset("w", (64, 3), "<f4", chunks=(8, 3))[:20] = 1
+    def odd_integer(f):
+        t = h5py.h5t.STD_I32LE.copy()
+        t.set_precision(24)
+        h5py.h5d.create(f.id, b"w", t, h5py.h5s.create_simple((3,)))
 
-    make("partly-written.h5", partly)
-    make("partly-written-v110.h5", partly, libver=VERSIONS["v110"])
+    partly_readable("24-bit-integers.h5", odd_integer, numbers.format("integers of 24 bits in 4 bytes"))
+
+    def float8(f):
+        t = h5py.h5t.IEEE_F16LE.copy()
+        t.set_fields(7, 3, 4, 0, 3)
+        t.set_precision(8)
+        t.set_size(1)
+        t.set_ebias(7)
+        h5py.h5d.create(f.id, b"w", t, h5py.h5s.create_simple((3,)))
+
+    partly_readable("float8.h5", float8, numbers.format("floats of 8 bits (exponent 4, mantissa 3) in 1 byte"))
+
+
+def unreadable_block(f):
+    """resrep.h5 with one branch of its block in another file: without it the block would look like a smaller one."""
+    with h5py.File(f"{OUT}/resrep.h5") as whole:
+        for name in whole:
+            if "rbr_identity" in name:
+                f[name] = h5py.ExternalLink("resrep.h5", name)
+            else:
+                whole.copy(name, f)
+
+
+def keras_by_the_library(f):
+    """A layer of Keras whose kernel is stored in a way of which only the library knows."""
+    config = {"class_name": "Sequential", "config": {"name": "x" * 70000, "layers": [
+        {"class_name": "Conv2D", "config": {"name": "conv", "kernel_size": [2, 2], "strides": [2, 2]}}]}}
+    f.attrs["model_config"] = np.bytes_(json.dumps(config))
+    f.attrs["layer_names"] = np.array([b"conv"])
+    g = f.create_group("conv/conv")
+    f["conv"].attrs["weight_names"] = ["conv/kernel:0"]
+    g.create_dataset("spare", data=values((2,)))
+    kernel = np.arange(16, dtype="<f4").reshape(2, 2, 2, 2)
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk((2, 2, 2, 2))
+    plist.set_filter(h5py.h5z.FILTER_NBIT)
+    h5py.h5d.create(g.id, b"kernel:0", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple(kernel.shape), plist).write(
+        h5py.h5s.ALL, h5py.h5s.ALL, kernel)
+
+
+def put_plain(f):
+    f.create_dataset("plain", data=values((6,)))
+    return values((6,))
+
+
+def hostile():
     make("shape-bomb.h5", lambda f: f.create_dataset("w", (1 << 20, 1 << 20), "<f4", chunks=(1024, 1024)))
 
     def chunk_bomb(f):
@@ -310,16 +559,39 @@ def hostile():
     make("deflate-damaged.h5", direct(b"\x78\x9c not deflate at all", compression=9))
     make("fletcher32.h5", direct(bytes(64) + b"\x01\x02\x03\x04", fletcher32=True))
     make("long-chunk.h5", direct(bytes(4096), compression=9))
-    make("long-double.h5", lambda f: f.create_dataset("w", data=np.zeros(3, np.longdouble)))
 
-    def odd_integer(f):
-        t = h5py.h5t.STD_I32LE.copy()
-        t.set_precision(24)
-        h5py.h5d.create(f.id, b"w", t, h5py.h5s.create_simple((3,)))
+    def damaged(name, change):
+        """A file of four chunks of 16 floats, whose index `change` alters: it is given the bytes of the file, the place
+        of the first key, and the distance of keys. A key has a size and a mask, 4 bytes each, the first element and
+        byte, 8 each; the address of the chunk follows."""
+        with h5py.File(f"{OUT}/{name}", "w", libver=VERSIONS["earliest"]) as f:
+            f.create_dataset("w", data=values((64,)), chunks=(16,))
+        with open(f"{OUT}/{name}", "r+b") as f:
+            data = bytearray(f.read())
+            change(data, data.index(b"TREE\x01") + 24, 32)
+            f.seek(0)
+            f.write(data)
 
-    make("24-bit-integers.h5", odd_integer)
-    make("growing.h5", lambda f: f.create_dataset(
-        "w", data=values((20, 3)), chunks=(4, 3), maxshape=(None, 3)), libver=VERSIONS["v110"])
+    def put_number(data, at, value):
+        data[at:at + 8] = value.to_bytes(8, "little")
+
+    damaged("chunk-at-superblock.h5", lambda data, key, step: put_number(data, key + step + 24, 0))
+    damaged("chunks-overlap.h5", lambda data, key, step: put_number(
+        data, key + step + 24, int.from_bytes(data[key + 24:key + 32], "little") + 60))
+    damaged("chunk-keys-descend.h5", lambda data, key, step: put_number(data, key + step + 8, 48))
+    damaged("chunk-key-end.h5", lambda data, key, step: put_number(data, key + 4 * step + 8, 32))
+    damaged("chunk-key-byte.h5", lambda data, key, step: put_number(data, key + step + 16, 2))
+
+    def nul(f):
+        plist = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+        plist.set_link_creation_order(h5py.h5p.CRT_ORDER_TRACKED)
+        h5py.Group(h5py.h5g.create(f.id, b"g", gcpl=plist))["a name"] = values((2,))
+
+    make("nul-in-name.h5", nul)
+    with open(f"{OUT}/nul-in-name.h5", "r+b") as f:
+        data = f.read()
+        f.seek(0)
+        f.write(data.replace(b"a name", b"a\0name"))
 
     def deep(f):
         g = f
@@ -355,6 +627,7 @@ def hostile():
     keras("keras-no-weights.h5", weight_names=())
     keras("keras-text-weight.h5", make=lambda g: g.create_dataset("conv/kernel:0", data="a text"))
     keras("keras-empty-weight.h5", make=lambda g: g.create_dataset("conv/kernel:0", data=h5py.Empty("<f4")))
+    keras("keras-elsewhere.h5", make=lambda g: g.__setitem__("conv/kernel:0", h5py.ExternalLink("secrets.h5", "/w")))
     keras("keras-numbers-for-names.h5", layer_names=(1.0, 2.0))
     keras("keras-broken-config.h5", attrs={"model_config": '{"class_name": "Sequential", "config": ['})
     keras("keras-deep-config.h5", attrs={"model_config": "[" * 1000 + "]" * 1000})
@@ -364,9 +637,10 @@ def hostile():
 
 os.makedirs(OUT, exist_ok=True)
 for name in os.listdir(OUT):
-    if name != "refusals.tsv":
+    if name not in ("refusals.tsv", "notes.tsv"):
         os.remove(f"{OUT}/{name}")
 sound()
+odd()
 hostile()
 for name, rows in (("files.tsv", ROWS), ("ignored.tsv", IGNORED)):
     if name == "ignored.tsv":

@@ -10,7 +10,9 @@ import Testing
   static let samples = [
     "HDF5Files/types.h5", "HDF5Files/types-v114.h5", "HDF5Files/ordered-v110.h5",
     "HDF5Files/user-block-512.h5", "HDF5Files/user-block-v110.h5", "HDF5Files/layouts-v110.h5",
-    "HDF5Files/layouts-earliest.h5", "HDF5Files/crowd-earliest.h5", "HDF5Files/crowd-v108.h5",
+    "HDF5Files/growing.h5", "HDF5Files/soft-links-v110.h5", "HDF5Files/unwritten-earliest.h5",
+    "HDF5Files/lzf.h5", "HDF5Files/layouts-earliest.h5", "HDF5Files/crowd-earliest.h5",
+    "HDF5Files/crowd-v108.h5",
     "KerasFiles/network-weights.h5", "KerasFiles/network.weights.h5", "KerasFiles/keras2.h5",
   ]
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The built `repconv`, run as a user would.
+/// The built `repconv`, run as a user would; and the other programs that are built with it.
 public enum Program {
   public struct Result: Sendable {
     public var status: Int32
@@ -10,16 +10,17 @@ public enum Program {
     public var errors: String
   }
 
+  public static let path = path(of: "repconv")
+
   /// Beside the test bundle, where SwiftPM puts every product.
-  public static let path: String = {
+  public static func path(of name: String) -> String {
     #if os(macOS)
-      let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }!
-      return bundle.bundleURL.deletingLastPathComponent().appendingPathComponent("repconv").path
+      let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }!.bundleURL
     #else
-      return URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-        .appendingPathComponent("repconv").path
+      let bundle = URL(fileURLWithPath: CommandLine.arguments[0])
     #endif
-  }()
+    return bundle.deletingLastPathComponent().appendingPathComponent(name).path
+  }
 
   /// - Parameters:
   ///   - folder: the current folder of the program.

@@ -101,8 +101,9 @@ enum KerasLegacyFile {
       let names = try KerasLegacyFile.list("weight_names", of: group, in: file) ?? []
       for name in names {
         let path = name.split(separator: "/").map(String.init)
-        guard !path.isEmpty, let node = descendant(path, of: group), let dataset = node.dataset
-        else {
+        let found = descendant(path, of: group)
+        if let refusal = found?.refusal(in: file) { throw refusal }
+        guard !path.isEmpty, let node = found, let dataset = node.dataset else {
           throw .malformed(
             file.location(of: group.path),
             expected: "the weight '\(printable(name))' that it lists",
@@ -128,7 +129,8 @@ enum KerasLegacyFile {
         case .dataset where !read.contains(member.path):
           stateDict.ignored.append((memberName, "not among the weights that its layer lists"))
         case .dataset: break
-        case .other(let what): stateDict.ignored.append((memberName, what))
+        case .unreadable(let what, _), .other(let what):
+          stateDict.ignored.append((memberName, what))
         }
       }
     }

@@ -23,7 +23,7 @@ enum KerasWeights {
     var count = 0
     func matches(_ group: HDF5Tree.Node) -> Bool {
       group.members.allSatisfy { node in
-        guard node.dataset != nil else { return matches(node) }
+        guard node.group == nil else { return matches(node) }
         count += 1
         return group.name == "vars" && Int(node.name) != nil
       }
@@ -152,6 +152,9 @@ enum KerasWeights {
       if let className, KerasVariables.knows(className) {
         modules[layerPath] = ModuleAttributes(className: "keras.layers.\(className)")
       }
+      for node in variables.members {
+        if let refusal = node.refusal(in: file) { throw refusal }
+      }
       let datasets = variables.members.compactMap { node in
         node.dataset.flatMap { dataset in Int(node.name).map { (number: $0, dataset: dataset) } }
       }.sorted { $0.number < $1.number }
@@ -210,12 +213,13 @@ enum KerasArchive {
       throw .malformed(
         source.location, expected: "an HDF5 file", found: "another", remedy: fetchAgain)
     }
-    let file = try HDF5File(source, superblockAt: start)
-    var checkpoint = try KerasWeights.read(try HDF5Tree(file), in: file, config: config)
+    var checkpoint = try HDF5Checkpoint.read(source, superblockAt: start) {
+      (tree, file) throws(ReadError) in
+      try KerasWeights.read(tree, in: file, config: config)
+    }
     checkpoint.container = "Keras 3 model"
     checkpoint.byteCount = archive.file.count
-    try HDF5Checkpoint.checkSize(of: checkpoint.stateDicts, in: file)
-    checkpoint.notes = archive.notes + checkpoint.notes + HDF5Checkpoint.notes(on: file)
+    checkpoint.notes = archive.notes + checkpoint.notes
     return checkpoint
   }
 }

@@ -50,7 +50,9 @@ import Testing
   func `every type, layout and version is as NumPy knows it`(file: String) throws {
     let checkpoint = try readCheckpoint(path: Fixtures.path("HDF5Files/\(file)"))
     #expect(checkpoint.family == "hdf5" && checkpoint.container == "HDF5")
-    #expect(checkpoint.notes == [])
+    #expect(checkpoint.notes == (try Self.rows("HDF5Files/notes.tsv", about: file).map { $0[0] }))
+    let size = try Fixtures.bytes("HDF5Files/\(file)").count
+    #expect(checkpoint.byteCount == size)
     let dict = try #require(checkpoint.stateDicts.first)
     let rows = try Self.rows("HDF5Files/files.tsv", about: file)
     try Self.expect(dict, holds: rows)
@@ -71,6 +73,20 @@ import Testing
     }
     #expect(
       Fixtures.description(of: try #require(error)) == "HDF5Files/\(row[0])\(row[1])\n  \(row[2])")
+  }
+
+  @Test func `without the program for the HDF5 library, the error says where it belongs`() throws {
+    let file = try InputFile(path: Fixtures.path("HDF5Files/n-bit.h5"))
+    let error = #expect(throws: ReadError.self) {
+      _ = try HDF5Checkpoint.read(file, rewriter: nil)
+    }
+    #expect(
+      Fixtures.description(of: try #require(error)) == """
+        HDF5Files/n-bit.h5(w): the dataset is compressed with n-bit packing (filter 5); that takes the \
+        HDF5 library, whose program repconv-hdf5 is neither beside this one nor on PATH.
+          It is built and installed together with this one. Or: In Python, copy it with h5py to a new \
+        file, uncompressed or with gzip.
+        """)
   }
 
   private static func output(

@@ -136,14 +136,9 @@ import Testing
     ("{}", "not HDF5", "(model.weights.h5): expected an HDF5 file, found another.\n  \(advice)"),
     ("{}", "", "(model.weights.h5): expected an HDF5 file, found another.\n  \(advice)"),
     (
-      "{}", "HDF5Files/external-storage.h5",
-      "(model.weights.h5: w): the dataset keeps its numbers in another file (external storage), which is not opened."
-        + "\n  Such a file can show the contents of any file on this computer. If you trust it, copy the dataset to a new file with h5py."
-    ),
-    (
-      "{}", "HDF5Files/external-link.h5",
-      "(model.weights.h5: w): the link leads to another file, 'secrets.h5', which is not opened."
-        + "\n  If you trust both, copy what it leads to with h5py's Group.copy."
+      "{}", "HDF5Files/chunk-at-superblock.h5",
+      "(model.weights.h5: w) at byte 0: expected elements where nothing else of the file is, found something else there."
+        + "\n  The file is damaged or was not written by the program it seems to be from; fetch or save it again."
     ),
     (
       "{}", "HDF5Files/shape-bomb.h5",
@@ -168,6 +163,22 @@ import Testing
       }
     }
     #expect(String(describing: try #require(error)) == file.path + message)
+  }
+
+  /// Names, lists and a configuration of more than 64 KB go through the HDF5 library with the weights.
+  @Test func `a file that takes the HDF5 library is as Keras saved it`() throws {
+    let checkpoint = try readCheckpoint(path: Fixtures.path("HDF5Files/keras-library.h5"))
+    #expect(checkpoint.container == "Keras HDF5 weights")
+    #expect(
+      checkpoint.notes == [
+        "The file was read with the HDF5 library, in a sandbox: an attribute or link takes more than "
+          + "64 KB."
+      ])
+    let dict = checkpoint.stateDicts[0]
+    #expect(dict.tensors.map(\.name) == ["conv.kernel"])
+    #expect(dict.ignored.map(\.name) == ["conv.conv.spare"])
+    #expect(dict.modules["conv"]?.stride == [2, 2])
+    #expect(try dict.tensors[0].tensor.doubles() == (0..<16).map(Double.init))
   }
 
   @Test func `damage to the weights in an archive is found by its checksum`() throws {
