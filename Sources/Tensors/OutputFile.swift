@@ -33,7 +33,8 @@ public enum WriteError: Error, Equatable, Sendable, CustomStringConvertible {
     case .exists(let path): .exists(path: name(path))
     case .isInput(let path, let input): .isInput(path: name(path), input: input)
     case .notAFile(let path, let what): .notAFile(path: name(path), what: what)
-    case .failed(let path, let reason): .failed(path: name(path), reason: reason)
+    case .failed(let path, let reason, let remedy):
+      .failed(path: name(path), reason: reason, remedy: remedy)
     case .cannotExpress(let path, let what, let remedy):
       .cannotExpress(path: name(path), what: what, remedy: remedy)
     }
