@@ -47,9 +47,10 @@ public func verify(
 private func verifyAsRead(
   _ train: String, _ deploy: String, options: ComparisonOptions
 ) throws -> VerifyReport {
-  let checkpoint = try openCheckpoint(train, family: options.reading.family)
+  let checkpoint = try openCheckpoint(
+    train, family: options.reading.family, limits: options.reading.limits)
   let network = try Network(recognising: checkpoint, options.reading)
-  let deployCheckpoint = try openCheckpoint(deploy)
+  let deployCheckpoint = try openCheckpoint(deploy, limits: options.reading.limits)
   if deployCheckpoint.family == "onnx" {
     return try verify(checkpoint, network, onnx: deployCheckpoint, options)
   }
@@ -167,6 +168,7 @@ extension ReadingOptions {
   /// - Parameter family: that the first file is of: names of deploy forms can be those of several.
   func forSecond(_ checkpoint: Checkpoint, ofFamily family: BlockFamily? = nil) -> ReadingOptions {
     var options = ReadingOptions()
+    options.limits = limits
     options.dialects = dialects.filter { family == nil || $0.family == family }
     options.key = (try? checkpoint.stateDicts(called: key)) == nil ? nil : key
     return options

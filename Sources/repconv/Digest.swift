@@ -35,6 +35,8 @@ struct Digest: ParsableCommand {
   @Option(help: "Use this state dict, where a file has several (as 'model_ema').")
   var key: String?
 
+  @OptionGroup var limits: LimitOptions
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
@@ -82,7 +84,8 @@ struct Digest: ParsableCommand {
   private func answer(to line: DigestLine) -> DigestAnswer {
     do {
       let report = try digest(
-        line.path, key: key, threads: threads.map { Threads($0) } ?? .all)
+        line.path, key: key, limits: try limits.reading(),
+        threads: threads.map { Threads($0) } ?? .all)
       return DigestAnswer(asked: line, report: report)
     } catch {
       return DigestAnswer(asked: line, failure: error)
