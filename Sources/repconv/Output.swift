@@ -30,7 +30,8 @@ func printReport(
   try printOutput(
     to: output == "-" ? STDERR_FILENO : STDOUT_FILENO,
     asJSON
-      ? ReportEncoder.value(of: Envelope(command: command._commandName, report: report)).indented()
+      ? harmlessJSON(
+        ReportEncoder.value(of: Envelope(command: command._commandName, report: report)).indented())
       : text() + "\n")
 }
 

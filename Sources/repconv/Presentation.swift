@@ -42,7 +42,12 @@ func oneLine(_ text: String) -> String {
 
 /// Text whose characters that would move the cursor, change colours or turn the direction of writing, as
 /// names in files may have them, appear as `\u{1b}`; ends of lines stay.
-func harmless(_ text: String) -> String {
+///
+/// - Parameter escape: what they appear as instead.
+func harmless(
+  _ text: String,
+  escape: (Unicode.Scalar) -> String = { "\\u{\(String($0.value, radix: 16))}" }
+) -> String {
   func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .control: scalar == "\n"
@@ -57,10 +62,20 @@ func harmless(_ text: String) -> String {
     if isHarmless(scalar) {
       result.append(scalar)
     } else {
-      result.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+      result.append(contentsOf: escape(scalar).unicodeScalars)
     }
   }
   return String(result)
+}
+
+/// A JSON text in which such characters, which can only be in its strings, have JSON's own escapes.
+func harmlessJSON(_ text: String) -> String {
+  harmless(text) { scalar in
+    UTF16.encode(scalar)!.map { unit in
+      let digits = String(unit, radix: 16)
+      return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    }.joined()
+  }
 }
 
 /// A few names, and how many more there are.
