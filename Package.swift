@@ -224,6 +224,9 @@ let package = Package(
       name: "NamingTests", dependencies: ["Blocks", "Checkpoints", "Naming", "Tensors"],
       swiftSettings: settings),
     .testTarget(
+      name: "FuzzTests",
+      dependencies: ["Blocks", "Checkpoints", "Conversion", "Naming", "Tensors", "TestSupport"]),
+    .testTarget(
       name: "TopologiesTests",
       dependencies: ["Blocks", "Graphs", "Naming", "Tensors", "Topologies"],
       swiftSettings: settings),

@@ -52,7 +52,7 @@ public func insertBatchNorms(
   reading: ReadingOptions = ReadingOptions(), writing: WritingOptions = WritingOptions(),
   batch: Int = 16
 ) throws -> InsertionReport {
-  let checkpoint = try openCheckpoint(source, family: reading.family)
+  let checkpoint = try openCheckpoint(source, family: reading.family, limits: reading.limits)
   let network = try Network(recognising: checkpoint, reading)
   let structure = try Structure(forInsertion: network, path: source)
   let tensors = structure.deployParameters.map { parameter in

@@ -6,18 +6,23 @@ public import Tensors
 ///
 /// The first format that knows the file's content reads it; the extension of its name means nothing.
 ///
+/// - Parameter limits: of what the file may ask for.
 /// - Throws: `ReadError.notACheckpoint` or `.unsupported`, saying what the file is as far as can be
 ///   told, if none does.
 public func readCheckpoint(
-  path: String, formats: [FileFormat] = FileFormat.all
+  path: String, formats: [FileFormat] = FileFormat.all, limits: ReadingLimits = ReadingLimits()
 ) throws(ReadError) -> Checkpoint {
-  let opened = try OpenedFile(try InputFile(path: path))
+  let opened = try OpenedFile(try InputFile(path: path, limits: limits))
   guard opened.file.count > 0 else {
     throw .notACheckpoint(
       opened.file.location, what: "the file is empty", remedy: "Fetch or save it again.")
   }
   for format in formats {
-    if let checkpoint = try format.read(opened) { return checkpoint }
+    guard let checkpoint = try format.read(opened) else { continue }
+    for name in checkpoint.stateDicts.lazy.flatMap({ $0.path + $0.tensors.map(\.name) }) {
+      if let fault = fault(ofName: name, in: opened.file) { throw fault }
+    }
+    return checkpoint
   }
   throw try refusal(of: opened)
 }

@@ -13,14 +13,20 @@ protocol PickledFramework {
   /// The state dict of a pickled module with its tensors in the order of the framework's own
   /// `state_dict()`; its path is ignored. Nil if the object is no module.
   ///
-  /// - Parameter name: what to call it in an error: its path in the file.
-  mutating func module(_ handle: ObjectGraph.Handle, name: String) throws(ReadError) -> StateDict?
+  /// - Parameters:
+  ///   - name: what to call it in an error: its path in the file.
+  ///   - names: what its names are counted in.
+  mutating func module(
+    _ handle: ObjectGraph.Handle, name: String, _ names: inout NameBudget
+  ) throws(ReadError) -> StateDict?
 
   /// Paths of the modules that a dict of tensors was taken from, if it says so itself.
   func modulePaths(of handle: ObjectGraph.Handle) -> Set<String>?
 
   /// The text of a key; nil if it is none.
-  func key(_ handle: ObjectGraph.Handle) -> String?
+  ///
+  /// - Throws: `ReadError` if it is a text that cannot be a name.
+  func key(_ handle: ObjectGraph.Handle) throws(ReadError) -> String?
 
   /// What an object is that is neither tensor nor module, in a few words.
   mutating func description(of handle: ObjectGraph.Handle) -> String
@@ -48,10 +54,7 @@ struct PickledStateDicts<Framework: PickledFramework> {
   /// Errors of tensors in dicts that hold nothing else.
   private var refusals: [ReadError] = []
 
-  /// Dicts in dicts. Checkpoints have three or four.
-  private static var maximumDepth: Int { 1000 }
-  /// State dicts in a file: a training checkpoint has two or three, an ensemble some dozens.
-  private static var maximumCount: Int { 4096 }
+  private var names: NameBudget
 
   /// Searches from `root`, by default the root of the graph.
   ///
@@ -61,6 +64,7 @@ struct PickledStateDicts<Framework: PickledFramework> {
     in graph: ObjectGraph, from root: ObjectGraph.Handle? = nil, as framework: inout Framework
   ) throws(ReadError) {
     self.graph = graph
+    names = NameBudget(graph.source)
     var pending: [(handle: ObjectGraph.Handle, path: [String])] = [(root ?? graph.root, [])]
     while let (handle, path) = pending.popLast() {
       if let known = found[handle] {
@@ -69,12 +73,10 @@ struct PickledStateDicts<Framework: PickledFramework> {
         continue
       }
       guard visited.insert(handle).inserted else { continue }
-      guard path.count <= Self.maximumDepth else {
-        throw .limitExceeded(
-          graph.location(of: handle), what: "dicts nested in each other", limit: Self.maximumDepth,
-          found: "\(path.count)")
+      guard path.count <= graph.source.limits[.dictDepth] else {
+        throw graph.source.exceeded(.dictDepth, at: graph.location(of: handle))
       }
-      if let module = try framework.module(handle, name: path.joined(separator: ".")) {
+      if let module = try framework.module(handle, name: path.joined(separator: "."), &names) {
         if !module.tensors.isEmpty { try add(module, at: path, of: handle) }
       } else if let entries = graph.entries(handle) {
         try scan(handle, entries, path, &pending, &framework)
@@ -96,12 +98,13 @@ struct PickledStateDicts<Framework: PickledFramework> {
     var refusal: ReadError?
     let prefix = path.isEmpty ? "" : path.joined(separator: ".") + "."
     for entry in entries {
-      guard let key = framework.key(entry.key) else {
+      guard let key = try framework.key(entry.key) else {
         let name = graph.integer(entry.key).map(String.init) ?? graph.description(of: entry.key)
         let what = framework.description(of: entry.value)
         stateDict.ignored.append((name, "\(what), under a key that is not a string"))
         continue
       }
+      try names.take(key.utf8.count)
       do throws(ReadError) {
         if let tensor = try framework.tensor(entry.value, name: prefix + key) {
           stateDict.tensors.append(NamedTensor(key, tensor))
@@ -114,7 +117,9 @@ struct PickledStateDicts<Framework: PickledFramework> {
       }
       stateDict.ignored.append((key, framework.description(of: entry.value)))
       switch graph[entry.value] {
-      case .dictionary, .object: children.append((entry.value, path + [key]))
+      case .dictionary, .object:
+        try names.take(prefix.utf8.count + MemoryLayout<String>.stride * path.count)
+        children.append((entry.value, path + [key]))
       default: break
       }
     }
@@ -140,10 +145,11 @@ struct PickledStateDicts<Framework: PickledFramework> {
   private mutating func add(
     _ stateDict: StateDict, at path: [String], of handle: ObjectGraph.Handle? = nil
   ) throws(ReadError) {
-    guard stateDicts.count < Self.maximumCount else {
-      throw .limitExceeded(
-        graph.source.location, what: "state dicts in a file", limit: Self.maximumCount,
-        found: "\(Self.maximumCount + 1) or more")
+    guard stateDicts.count < graph.source.limits[.stateDicts] else {
+      throw graph.source.exceeded(.stateDicts)
+    }
+    if handle == nil {
+      for named in stateDict.tensors { try names.take(named.name.utf8.count) }
     }
     var stateDict = stateDict
     stateDict.path = path

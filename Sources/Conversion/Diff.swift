@@ -11,8 +11,10 @@ internal import Tensors
 public func diff(
   _ first: String, _ second: String, options: ComparisonOptions = ComparisonOptions()
 ) throws -> DiffReport {
-  var a = try Opened(openCheckpoint(first, family: options.reading.family), options.reading)
-  let checkpoint = try openCheckpoint(second)
+  var a = try Opened(
+    openCheckpoint(first, family: options.reading.family, limits: options.reading.limits),
+    options.reading)
+  let checkpoint = try openCheckpoint(second, limits: options.reading.limits)
   let b = try Opened(checkpoint, options.reading.forSecond(checkpoint), asFormOf: a.network)
   // Names of deploy forms alone need not tell.
   if a.network == nil, let other = b.network {

@@ -28,13 +28,16 @@ public struct DigestReport: Encodable, Equatable, Sendable {
 /// types, shapes and values, whatever the container, its compression and what else it says. The file's
 /// checksums are compared on the way.
 ///
-/// - Parameter key: the state dict, where the file has several.
+/// - Parameters:
+///   - key: the state dict, where the file has several.
+///   - limits: of what the file may ask for.
 /// - Throws: `ReadError`, also if the file records another digest; `NamingError` if it is not clear which
 ///   state dict is meant.
 public func digest(
-  _ path: String, key: String? = nil, threads: Threads = .all
+  _ path: String, key: String? = nil, limits: ReadingLimits = ReadingLimits(),
+  threads: Threads = .all
 ) throws -> DigestReport {
-  let checkpoint = try openCheckpoint(path)
+  let checkpoint = try openCheckpoint(path, limits: limits)
   let stateDict = try checkpoint.stateDict(called: key)
   let content: String
   if let recorded = checkpoint.model?.contentSHA256, let verifyWhole = checkpoint.verifyWhole {

@@ -48,7 +48,8 @@ package func fuse(
   _ source: String, to output: String, options: FuseOptions, changing change: NetworkChange?
 ) throws -> FuseReport {
   let format = try OutputFormat.forPath(output, named: options.writing.format)
-  let checkpoint = try openCheckpoint(source, family: options.reading.family)
+  let checkpoint = try openCheckpoint(
+    source, family: options.reading.family, limits: options.reading.limits)
   let type = options.writing.weightType ?? .float32
   try format.require(options.writing, path: output)
   if change != nil { try format.requireSteps(path: output) }

@@ -64,7 +64,7 @@ public func inspect(
 
 extension Inspection {
   init(of path: String, _ options: ReadingOptions) throws {
-    let checkpoint = try openCheckpoint(path, family: options.family)
+    let checkpoint = try openCheckpoint(path, family: options.family, limits: options.limits)
     self.init(checkpoint: checkpoint)
     switch recognition(of: checkpoint, options) {
     case .success(let network):

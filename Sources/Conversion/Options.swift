@@ -17,6 +17,8 @@ public struct ReadingOptions: Sendable {
   public var renames: [Correspondence] = []
   /// What no tensor shows of the blocks.
   public var facts = BlockFacts()
+  /// Of what a file may ask for.
+  public var limits = ReadingLimits()
   /// Whether warnings are errors: see `Note.isWarning`.
   public var isStrict = false
   /// Whether it is an error if it is no whole network that is known, of whatever widths and depths.

@@ -5,10 +5,18 @@ extension PickledGlobal {
   /// the purpose, can run code, programs, or change files. What other names do nobody can tell.
   var canRunAnything: Bool {
     if PickledGlobal.harmlessNames.contains(name) { return false }
-    let module = name.prefix { $0 != "." }
-    return PickledGlobal.dangerousModules.contains(String(module))
+    var parts = name.split(separator: ".").map(String.init)
+    // Python 2's spelling, which protocols from 3 on do not translate.
+    if parts.first == "__builtin__" { parts[0] = "builtins" }
+    let name = parts.joined(separator: ".")
+    return PickledGlobal.dangerousModules.contains(parts.first ?? "")
       || PickledGlobal.dangerousNames.contains(name)
-      || name.hasPrefix("torch.hub.") || name.hasPrefix("torch.utils.cpp_extension.")
+      || PickledGlobal.dangerousPrefixes.contains { name.hasPrefix($0) }
+      // Maps a file into memory, and makes or lengthens it.
+      || name.hasPrefix("torch.") && parts.last == "from_file"
+      // From protocol 4 on a name has as many dots as it likes, and so leads through one module to
+      // what that has imported: `torch.serialization.os.system`.
+      || parts.dropFirst().dropLast().contains(where: PickledGlobal.importedModules.contains)
   }
 
   /// Whether loading the file in Python would run more than what weights need. Of a class that is no part
@@ -36,12 +44,28 @@ extension PickledGlobal {
     "cloudpickle", "requests", "_thread", "_posixsubprocess", "_xxsubinterpreters",
   ]
 
+  /// Of the dangerous modules those that many import, and that are no words people call their own by.
+  private static let importedModules: Set = [
+    "_pickle", "_thread", "builtins", "ctypes", "importlib", "marshal", "multiprocessing", "nt",
+    "os",
+    "pickle", "posix", "pty", "runpy", "shutil", "socket", "subprocess", "sys", "tempfile",
+    "threading",
+    "__builtins__", "__globals__",
+  ]
+
+  private static let dangerousPrefixes = [
+    "torch.hub.", "torch.utils.cpp_extension.", "torch.serialization.load",
+    "torch.serialization._load", "torch.serialization._legacy_load", "torch.package.",
+  ]
+
   private static let dangerousNames: Set = [
     "builtins.__import__", "builtins.breakpoint", "builtins.compile", "builtins.delattr",
     "builtins.eval", "builtins.exec", "builtins.execfile", "builtins.exit", "builtins.getattr",
     "builtins.globals", "builtins.help", "builtins.input", "builtins.locals", "builtins.map",
     "builtins.open", "builtins.quit", "builtins.setattr", "builtins.vars", "torch.load",
     "torch.jit.load", "torch.save", "torch._dynamo.optimize", "numpy.load", "numpy.save",
-    "numpy.fromfile", "numpy.testing._private.utils.runstring",
+    "numpy.fromfile", "numpy.lib.npyio.load", "numpy.lib._npyio_impl.load", "numpy.memmap",
+    "numpy.core.memmap.memmap", "numpy._core.memmap.memmap",
+    "numpy.testing._private.utils.runstring",
   ]
 }

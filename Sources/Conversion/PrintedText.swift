@@ -44,3 +44,16 @@ package func harmless(_ text: String) -> String {
   if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x0A }) { return text }
   return escaped(text) { isPrintable($0) || $0 == "\n" }
 }
+
+/// A JSON text in which such characters, which can only be in its strings, have JSON's own escapes.
+package func harmlessJSON(_ text: String) -> String {
+  if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x0A }) { return text }
+  return escaped(
+    text, where: { isPrintable($0) || $0 == "\n" },
+    as: { scalar in
+      UTF16.encode(scalar)!.map { unit in
+        let digits = String(unit, radix: 16)
+        return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      }.joined()
+    })
+}

@@ -2,15 +2,19 @@ internal import CheckpointFiles
 public import Checkpoints
 internal import Checksums
 internal import RVD
-internal import Tensors
+public import Tensors
 internal import Topologies
 
 /// Reads the directory and the object graph of any file that is known, but no weights.
 ///
-/// - Parameter family: what the file must be (`pytorch`, `megengine`, `rvd`); anything if nil.
+/// - Parameters:
+///   - family: what the file must be (`pytorch`, `megengine`, `rvd`); anything if nil.
+///   - limits: of what the file may ask for.
 /// - Throws: `ReadError`; `ConversionError.notFrom`.
-public func openCheckpoint(_ path: String, family: String? = nil) throws -> Checkpoint {
-  let checkpoint = try readCheckpoint(path: path, formats: inputFormats)
+public func openCheckpoint(
+  _ path: String, family: String? = nil, limits: ReadingLimits = ReadingLimits()
+) throws -> Checkpoint {
+  let checkpoint = try readCheckpoint(path: path, formats: inputFormats, limits: limits)
   if let family, family.lowercased() != checkpoint.family {
     throw ConversionError.notFrom(path: path, asked: family, found: checkpoint.container)
   }

@@ -56,7 +56,8 @@ package func rewrite(
   changing networkChange: NetworkChange?
 ) throws -> RewriteReport {
   let format = try OutputFormat.forPath(output, named: options.writing.format)
-  let checkpoint = try openCheckpoint(source, family: options.reading.family)
+  let checkpoint = try openCheckpoint(
+    source, family: options.reading.family, limits: options.reading.limits)
   try format.require(options.writing, path: output)
   if networkChange != nil { try format.requireSteps(path: output) }
   let network: Network

@@ -47,9 +47,10 @@ public func verify(
 private func verifyAsRead(
   _ train: String, _ deploy: String, options: ComparisonOptions
 ) throws -> VerifyReport {
-  let checkpoint = try openCheckpoint(train, family: options.reading.family)
+  let checkpoint = try openCheckpoint(
+    train, family: options.reading.family, limits: options.reading.limits)
   let network = try Network(recognising: checkpoint, options.reading)
-  let deployCheckpoint = try openCheckpoint(deploy)
+  let deployCheckpoint = try openCheckpoint(deploy, limits: options.reading.limits)
   if deployCheckpoint.isONNX {
     try network.requireKnownBlocks()
     guard network.form != .deploy || !network.blocksLeftByProject.isEmpty else {
@@ -170,6 +171,7 @@ extension ReadingOptions {
     -> ReadingOptions
   {
     var options = ReadingOptions()
+    options.limits = limits
     options.dialects = dialects.filter { family == nil || $0.family == family }
     options.key = (try? checkpoint.stateDicts(called: key)) == nil ? nil : key
     return options

@@ -33,7 +33,7 @@ public struct WeightSurvey: Encodable, Equatable, Sendable {
 public func surveyWeights(
   of path: String, options: ReadingOptions = ReadingOptions(), threads: Threads = .all
 ) throws -> [WeightSurvey] {
-  let checkpoint = try openCheckpoint(path, family: options.family)
+  let checkpoint = try openCheckpoint(path, family: options.family, limits: options.limits)
   let network = try Network(recognising: checkpoint, options)
   let isFused = network.form == .deploy
   let plan = isFused ? nil : try FusionPlan(network, isForGraph: true)

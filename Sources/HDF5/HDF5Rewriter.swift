@@ -65,7 +65,8 @@ package struct HDF5Rewriter: Sendable {
     let place = source.location
     var records: [UInt8] = []
     var status: CInt = 0
-    let output = try InputFile(path: place.path) { (output) throws(ReadError) in
+    let output = try InputFile(path: place.path, limits: source.limits) {
+      (output) throws(ReadError) in
       (status, records) = try input.withDescriptor { (input) throws(ReadError) in
         try run(input: input, output: output, place)
       }
@@ -109,7 +110,8 @@ package struct HDF5Rewriter: Sendable {
   }
 
   private static func copied(_ source: any ByteSource) throws(ReadError) -> InputFile {
-    try InputFile(path: source.location.path) { (descriptor) throws(ReadError) in
+    try InputFile(path: source.location.path, limits: source.limits) {
+      (descriptor) throws(ReadError) in
       var offset = 0
       while offset < source.count {
         let part = try source.bytes(

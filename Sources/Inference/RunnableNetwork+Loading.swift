@@ -18,7 +18,7 @@ extension RunnableNetwork {
     path: String, options: ReadingOptions = ReadingOptions(), arithmetic: Arithmetic = .float32,
     epsilon: Double? = nil
   ) throws -> RunnableNetwork {
-    let checkpoint = try openCheckpoint(path, family: options.family)
+    let checkpoint = try openCheckpoint(path, family: options.family, limits: options.limits)
     guard var model = checkpoint.model, model.graph != nil else {
       let network = try Network(recognising: checkpoint, options)
       try checkpoint.verifyWhole?()

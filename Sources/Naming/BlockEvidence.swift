@@ -48,8 +48,7 @@ struct BlockEvidence {
   private static func families(
     of blocks: [Block], in names: [String], _ separator: String
   ) -> [String: BlockFamily] {
-    var found: Set<String> = []
-    for name in names { forEachPath(above: name, separator) { found.insert($0) } }
+    let known = SortedNames(names)
     let paths = blocks.map { $0.path.split(separator: ".") }
     guard let first = paths.first else { return [:] }
     var shared = 0
@@ -58,30 +57,25 @@ struct BlockEvidence {
     {
       shared += 1
     }
-    let end = separator + blocks[0].path
-    let prefixes = found.filter { $0.hasSuffix(end) }.map { String($0.dropLast(end.count)) }
-      .sorted()
+    let prefixes = known.prefixes(
+      before: separator + blocks[0].path + separator, limit: maximumPrefixes)
     // As it is before all others.
     var best: (count: Int, families: [String: BlockFamily]) = (0, [:])
-    for (removed, added) in (0...shared).map({ ($0, "") }) + prefixes.map({ (0, $0 + separator) }) {
+    for (removed, added) in (0...min(shared, maximumPrefixes)).map({ ($0, "") })
+      + prefixes.map({ (0, $0 + separator) })
+    {
       let families = Dictionary(
         zip(paths, blocks).map { path, block in
           (added + path[removed...].joined(separator: "."), block.family)
         }, uniquingKeysWith: { first, _ in first })
-      let count = families.keys.count(where: found.contains)
+      let count = families.keys.count { known.count(withPrefix: $0 + separator) > 0 }
       if count > best.count { best = (count, families) }
     }
     return best.families
   }
 
-  private static func forEachPath(above name: String, _ separator: String, _ body: (String) -> Void)
-  {
-    var path = ""
-    for part in name.split(separator: separator).dropLast() {
-      path += (path.isEmpty ? "" : separator) + part
-      body(path)
-    }
-  }
+  /// Names in front of all of a network that are tried: of its own modules, and of those around it.
+  private static let maximumPrefixes = 32
 
   /// What is known of a block beside names and shapes.
   ///
@@ -93,7 +87,8 @@ struct BlockEvidence {
     }
     // A block that a layer's name numbers is part of the module that its layers are in.
     let module =
-      table.numbersBlocks ? path.split(separator: ".").dropLast().joined(separator: ".") : path
+      table.numbersBlocks
+      ? path.utf8.lastIndex(of: UInt8(ascii: ".")).map { String(path[..<$0]) } ?? "" : path
     if !table.classes.isEmpty, let found = classes[module] {
       return table.classes.contains(found) ? .isBlock : .isNone
     }
@@ -116,12 +111,10 @@ struct BlockEvidence {
   static func alone(
     _ names: [String], _ splits: some Sequence<String?>, separator: String
   ) -> (String) -> Bool {
-    var below: [String: Int] = [:]
-    for name in names { forEachPath(above: name, separator) { below[$0, default: 0] += 1 } }
-    below[""] = names.count
+    let known = SortedNames(names)
     var own: [String: Int] = [:]
     for case let path? in splits { own[path, default: 0] += 1 }
-    return { below[$0] == own[$0] }
+    return { known.count(withPrefix: $0.isEmpty ? "" : $0 + separator) == own[$0] ?? 0 }
   }
 }
 

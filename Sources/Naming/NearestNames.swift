@@ -4,7 +4,10 @@
 public func nearestNames(to name: String, in names: some Sequence<String>, limit: Int = 3)
   -> [String]
 {
-  let scored = names.lazy
+  // What is longer was not mistyped, and distances take the time of both lengths multiplied.
+  let longest = 256
+  guard name.utf8.count <= longest else { return [] }
+  let scored = names.lazy.filter { $0.utf8.count <= longest }
     .map { (name: $0, distance: editDistance(name, $0)) }
     .filter { $0.distance <= max(2, name.utf8.count / 2) }
   return scored.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(limit).map(\.name)

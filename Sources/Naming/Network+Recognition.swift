@@ -206,6 +206,8 @@ private struct Recognition {
   let renamedCount: Int
   /// Blocks by the paths that the file has.
   private(set) var blocks: [String: BlockAddress] = [:]
+  /// How long these paths are, in bytes.
+  private var pathLengths: Set<Int> = []
   /// Of every tensor; none if there is no block.
   private(set) var roles: [Role] = []
   private(set) var score = Score()
@@ -289,7 +291,8 @@ private struct Recognition {
     let roots =
       dialect.root.map { root in dialect.tables.flatMap { $0.paths(ofBlock: root) } } ?? []
     var wrapped = names.bare { name in
-      roots.contains(where: name.hasPrefix) && suffixes.split(name)?.block.path == table.root
+      roots.contains { name.utf8.starts(with: $0.utf8) }
+        && suffixes.split(String(name))?.block.path == table.root
     }
     if dialect.numbering != nil || dialect.sequence != nil {
       dialect = dialect.numbered(reading: wrapped.names)
@@ -443,6 +446,7 @@ private struct Recognition {
   private mutating func add(_ block: BlockAddress, at path: String) {
     guard blocks[path] == nil else { return }
     blocks[path] = block
+    pathLengths.insert(path.utf8.count)
     // Beside several blocks, a name says not which it belongs to.
     let parent = Parent(path: Recognition.parent(of: path), family: block.family.name)
     pathsByParent[parent] = pathsByParent[parent] == nil ? path : ""
@@ -455,7 +459,7 @@ private struct Recognition {
   }
 
   private static func parent(of path: String) -> String {
-    path.split(separator: ".").dropLast().joined(separator: ".")
+    path.utf8.lastIndex(of: UInt8(ascii: ".")).map { String(path[..<$0]) } ?? ""
   }
 
   /// - Parameter split: of this name.
@@ -497,7 +501,7 @@ private struct Recognition {
     let bytes = Array(name.utf8)
     var end = bytes.count - separator.count
     while end > 0 {
-      if bytes[end...].starts(with: separator),
+      if pathLengths.contains(end), bytes[end...].starts(with: separator),
         let block = blocks[String(decoding: bytes[..<end], as: UTF8.self)],
         !block.family.standsBesideOthers
       {

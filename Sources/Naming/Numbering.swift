@@ -98,8 +98,13 @@ extension Numbering {
   private static func rowsInStages(_ paths: [String]) -> Rows? {
     guard let prefix = prefix(of: paths, before: "stages.0.blocks.0.") else { return nil }
     var areStrided: [Bool] = []
-    for stage in 0..<numbers(in: paths, after: prefix + "stages.") {
-      let path = "\(prefix)stages.\(stage)."
+    let start = prefix + "stages."
+    let stages = Dictionary(
+      grouping: paths.lazy.filter { $0.hasPrefix(start) },
+      by: { $0.dropFirst(start.count).prefix { $0 != "." } })
+    for stage in 0..<numbers(in: paths, after: start) {
+      let paths = stages["\(stage)"] ?? []
+      let path = "\(start)\(stage)."
       if paths.contains(where: { $0.hasPrefix(path + "downsample.pre_block.") }) {
         areStrided.append(false)
       }
@@ -119,10 +124,10 @@ extension Numbering {
     return nil
   }
 
-  /// One more than the largest number that follows.
+  /// One more than the largest number that follows, as far as there can be paths with all of them.
   private static func numbers(in paths: [String], after prefix: String) -> Int {
     paths.lazy.filter { $0.hasPrefix(prefix) }.compactMap {
       Int($0.dropFirst(prefix.count).prefix { $0 != "." })
-    }.max().map { min($0, 1 << 16) + 1 } ?? 0
+    }.max().map { max(0, min($0, paths.count) + 1) } ?? 0
   }
 }

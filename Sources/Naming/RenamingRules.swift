@@ -13,14 +13,14 @@ extension [Correspondence] {
     var result: [[String]] = []
     for stateDict in stateDicts {
       var names: [String] = []
-      var originals: [String: String] = [:]
+      var originals: [[UInt8]: String] = [:]
       for tensor in stateDict.tensors {
         let renamed = enumerated().lazy.compactMap { index, rule in
           rule.forward(tensor.name).map { (name: $0, rule: index) }
         }.first
         if let renamed { used.insert(renamed.rule) }
         let name = renamed?.name ?? tensor.name
-        if let other = originals.updateValue(tensor.name, forKey: name) {
+        if let other = originals.updateValue(tensor.name, forKey: [UInt8](name.utf8)) {
           throw .renamedAlike(path: path, first: other, second: tensor.name, name: name)
         }
         names.append(name)

@@ -8,6 +8,37 @@ public enum Role: Hashable, Sendable {
   case classifier(Part)
   /// Anything else, under the name it has.
   case other(name: String)
+
+  /// Names are the same if their bytes are; Swift's text is also equal if it looks the same.
+  public static func == (a: Role, b: Role) -> Bool {
+    switch (a, b) {
+    case (.block(let block, let place), .block(let other, let otherPlace)):
+      block == other && place == otherPlace
+    case (.classifier(let part), .classifier(let other)): part == other
+    case (.other(let name), .other(let other)): name.utf8.elementsEqual(other.utf8)
+    default: false
+    }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    switch self {
+    case .block(let block, let place):
+      hasher.combine(block)
+      hasher.combine(place)
+    case .classifier(let part): hasher.combine(part)
+    case .other(let name): hasher.combine(bytesOf: name)
+    }
+  }
+}
+
+extension Hasher {
+  /// The bytes of a text, and not its canonical form.
+  fileprivate mutating func combine(bytesOf text: String) {
+    var text = text
+    // Safe: the bytes are only read.
+    text.withUTF8 { unsafe combine(bytes: UnsafeRawBufferPointer($0)) }
+    combine(text.utf8.count)
+  }
 }
 
 /// A block of a network: where it stands, and of which family it is. Equal if the path is: there is one
@@ -24,10 +55,10 @@ public struct BlockAddress: Hashable, Sendable {
   }
 
   public static func == (a: BlockAddress, b: BlockAddress) -> Bool {
-    a.path == b.path
+    a.path.utf8.elementsEqual(b.path.utf8)
   }
 
-  public func hash(into hasher: inout Hasher) { hasher.combine(path) }
+  public func hash(into hasher: inout Hasher) { hasher.combine(bytesOf: path) }
 }
 
 extension Role {

@@ -84,49 +84,79 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
   }
 
   /// What the places stand for in `name`; nil if it does not match.
+  ///
+  /// Takes a time that grows with the length of the name, however many texts there are.
   func match(_ name: String) -> Binding? {
-    var binding = Binding()
-    return Template.match(parts[...], name[...].utf8, &binding) ? binding : nil
+    if case .literal(let text) = parts[0], !name.utf8.starts(with: text.utf8) { return nil }
+    var matcher = Matcher(parts, name)
+    return matcher.matches(from: 0, at: 0) ? matcher.binding : nil
   }
 
-  private static func match(
-    _ parts: ArraySlice<Part>, _ name: Substring.UTF8View, _ binding: inout Binding
-  ) -> Bool {
-    guard let part = parts.first else { return name.isEmpty }
-    switch part {
-    case .literal(let text):
-      guard name.starts(with: text.utf8) else { return false }
-      return match(parts.dropFirst(), name.dropFirst(text.utf8.count), &binding)
-    case .number(let place, let offset):
-      let digits = name.prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
-      // Without leading zeros, so that the way back gives the same text.
-      guard let value = Int(Substring(digits)),
-        digits.count == 1 || digits.first != UInt8(ascii: "0")
-      else { return false }
-      let (number, overflow) = value.subtractingReportingOverflow(offset)
-      guard !overflow, binding.numbers[place] ?? number == number else { return false }
-      let before = binding
-      binding.numbers[place] = number
-      if match(parts.dropFirst(), name.dropFirst(digits.count), &binding) { return true }
-      binding = before
-      return false
-    case .text(let index):
-      // The shortest text that lets the rest match; the last one takes all that is left.
-      if parts.count == 1 {
-        binding.texts[index] = String(Substring(name))
-        return !name.isEmpty
-      }
-      var rest = name.dropFirst()
-      while true {
-        // Between characters only, not between the bytes of one.
-        if rest.first.map({ $0 & 0xC0 != 0x80 }) ?? true {
-          let before = binding
-          binding.texts[index] = String(Substring(name[..<rest.startIndex]))
-          if !name.isEmpty, match(parts.dropFirst(), rest, &binding) { return true }
-          binding = before
+  /// Takes one name apart.
+  private struct Matcher {
+    private let parts: [Part]
+    private let name: [UInt8]
+    private(set) var binding = Binding()
+    /// Where the parts behind a text were found not to match, so that no text before tries them again.
+    private var failures: Set<Failure> = []
+
+    private struct Failure: Hashable {
+      var part: Int
+      var offset: Int
+      /// What is bound of the numbers that the parts from there on have.
+      var numbers: [Int?]
+    }
+
+    init(_ parts: [Part], _ name: String) {
+      self.parts = parts
+      self.name = Array(name.utf8)
+    }
+
+    mutating func matches(from index: Int, at start: Int) -> Bool {
+      guard index < parts.count else { return start == name.count }
+      switch parts[index] {
+      case .literal(let text):
+        return name[start...].starts(with: text.utf8)
+          && matches(from: index + 1, at: start + text.utf8.count)
+      case .number(let place, let offset):
+        let digits = name[start...].prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+        // Without leading zeros, so that the way back gives the same text.
+        guard let value = Int(String(decoding: digits, as: UTF8.self)),
+          digits.count == 1 || digits.first != UInt8(ascii: "0")
+        else { return false }
+        let (number, overflow) = value.subtractingReportingOverflow(offset)
+        let earlier = binding.numbers[place]
+        guard !overflow, earlier ?? number == number else { return false }
+        binding.numbers[place] = number
+        if matches(from: index + 1, at: digits.endIndex) { return true }
+        binding.numbers[place] = earlier
+        return false
+      case .text(let text):
+        // The shortest text that lets the rest match; the last one takes all that is left.
+        let isLast = index == parts.count - 1
+        var end = isLast ? name.count : start + 1
+        while start < name.count, end <= name.count {
+          // Between characters only, not between the bytes of one.
+          if end == name.count || name[end] & 0xC0 != 0x80, restMatches(from: index + 1, at: end) {
+            binding.texts[text] = String(decoding: name[start..<end], as: UTF8.self)
+            return true
+          }
+          end += 1
         }
-        if rest.popFirst() == nil { return false }
+        return false
       }
+    }
+
+    /// The same as `matches`, but of no place twice.
+    private mutating func restMatches(from index: Int, at start: Int) -> Bool {
+      let numbers = parts[index...].compactMap { part -> Int?? in
+        if case .number(let place, _) = part { .some(binding.numbers[place]) } else { nil }
+      }
+      let failure = Failure(part: index, offset: start, numbers: numbers)
+      if failures.contains(failure) { return false }
+      if matches(from: index, at: start) { return true }
+      failures.insert(failure)
+      return false
     }
   }
 

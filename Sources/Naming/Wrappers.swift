@@ -20,45 +20,42 @@ enum Wrapper {
     var removedCompiled: Bool
   }
 
-  /// Names taken apart, to be looked at through several dialects.
+  /// Names without what wrappers put inside, to be looked at through several dialects.
   struct Names {
-    private let names: [String]
-    private var parts: [[Substring]]
+    /// The names with what wrappers put in front of all, and without what they put inside.
+    let whole: [String]
     /// Indices of names that carry the prefix.
     private let carriers: [Int]
-    private var removedCompiled = false
-    /// Leading parts that all carriers have in common, less the last part of any.
-    private let shared: Int
-    /// The names with what wrappers put in front of all, and without what they put inside.
-    private(set) var whole: [String] = []
+    private let removedCompiled: Bool
+    /// Where the leading parts end that all carriers have in common, in bytes with the final dots; each
+    /// name has a part behind the last.
+    private let sharedEnds: [Int]
+
+    /// Parts in front of all names: wrappers in wrappers, and modules around the network.
+    private static let maximumParts = 32
 
     init(_ names: [String]) {
-      self.names = names
-      parts = names.map {
-        $0.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-          .map { Substring($0) }
+      let bare = names.map(Wrapper.withoutCompiled)
+      whole = zip(bare, names).map { $0 ?? $1 }
+      removedCompiled = bare.contains { $0 != nil }
+      carriers = names.indices.filter { !counters.contains(names[$0]) }
+      var ends: [Int] = []
+      if let first = carriers.first.map({ [whole] in Array(whole[$0].utf8) }) {
+        var common = first.count
+        for index in carriers {
+          common = zip(first.prefix(common), whole[index].utf8).prefix { $0 == $1 }.count
+        }
+        ends = first.prefix(common).indices.lazy.filter { first[$0] == UInt8(ascii: ".") }
+          .prefix(Self.maximumParts).map { $0 + 1 }
       }
-      for index in parts.indices
-      where parts[index].count > 1 && parts[index].contains(Substring(compiled)) {
-        parts[index].removeAll { $0 == compiled }
-        removedCompiled = true
-      }
-      let carriers = names.indices.filter { !counters.contains(names[$0]) }
-      self.carriers = carriers
-      let first = carriers.first.map { [parts] in parts[$0] } ?? []
-      var shared = max(0, first.count - 1)
-      for index in carriers where shared > 0 {
-        shared = min(shared, zip(first, parts[index].dropLast()).prefix { $0 == $1 }.count)
-      }
-      self.shared = shared
-      whole = self.names(less: 0)
+      sharedEnds = ends
     }
 
-    /// The names without `_orig_mod` and without the first parts of those that carry the prefix.
-    private func names(less count: Int) -> [String] {
-      guard count > 0 || removedCompiled else { return names }
-      var result = parts.map { $0.joined(separator: ".") }
-      for index in carriers { result[index] = parts[index].dropFirst(count).joined(separator: ".") }
+    /// The names without the first `end` bytes of those that carry the prefix.
+    private func names(less end: Int) -> [String] {
+      guard end > 0 else { return whole }
+      var result = whole
+      for index in carriers { result[index] = String(Substring(whole[index].utf8.dropFirst(end))) }
       return result
     }
 
@@ -66,20 +63,30 @@ enum Wrapper {
     /// and `isRoot` recognises what comes to the front.
     ///
     /// - Parameter isRoot: whether a bare name begins a network of a known project (`stage0...`).
-    func bare(isRoot: (String) -> Bool) -> Result {
-      func result(_ count: Int, _ names: [String]) -> Result {
-        let prefix = carriers.first.map { parts[$0].prefix(count) } ?? []
+    func bare(isRoot: (Substring) -> Bool) -> Result {
+      func result(_ end: Int) -> Result {
+        let prefix = carriers.first.map { Substring(whole[$0].utf8.prefix(end)) } ?? ""
         return Result(
-          names: names, prefix: prefix.map { $0 + "." }.joined(), removedCompiled: removedCompiled)
+          names: names(less: end), prefix: String(prefix), removedCompiled: removedCompiled)
       }
       // As far as a known root asks for, else only what parallel wrappers added.
-      for count in 0...shared {
-        let names = names(less: count)
-        if carriers.contains(where: { isRoot(names[$0]) }) { return result(count, names) }
+      for end in [0] + sharedEnds
+      where carriers.contains(where: { isRoot(Substring(whole[$0].utf8.dropFirst(end))) }) {
+        return result(end)
       }
-      let parallels =
-        carriers.first.map { parts[$0].prefix(shared).prefix { $0 == parallel }.count } ?? 0
-      return result(parallels, names(less: parallels))
+      let parallels = zip([0] + sharedEnds, sharedEnds).prefix { start, end in
+        whole[carriers[0]].utf8.dropFirst(start).prefix(end - start).elementsEqual(
+          "\(parallel).".utf8)
+      }
+      return result(parallels.map(\.1).last ?? 0)
     }
+  }
+
+  /// A name of several parts without those that are `_orig_mod`; nil if there are none.
+  private static func withoutCompiled(_ name: String) -> String? {
+    let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    let kept = parts.filter { !$0.elementsEqual(compiled.utf8) }
+    guard parts.count > 1, kept.count < parts.count else { return nil }
+    return kept.map { String(Substring($0)) }.joined(separator: ".")
   }
 }

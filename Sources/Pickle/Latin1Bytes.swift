@@ -16,7 +16,9 @@ enum Latin1Bytes {
     of text: any ByteSource, at offset: Int, count: Int
   ) throws(ReadError) -> any ByteSource {
     let decodedCount = try decodedCount(of: text, at: offset, count: count)
-    return StreamedBytes(count: decodedCount, location: text.location(at: offset)) {
+    return StreamedBytes(
+      count: decodedCount, location: text.location(at: offset), limits: text.limits
+    ) {
       () throws(ReadError) in
       Stream(text: text, position: offset, end: offset + count)
     }

@@ -5,15 +5,30 @@ public import Tensors
 
 // Plain values.
 extension ObjectGraph {
-  /// The longest text returned as a string; names and numbers are short.
-  private static let longestString = 1 << 20
+  /// The longest text returned as a string.
+  private var longestString: Int { source.limits[.nameLength] }
 
-  /// The text of a string, or of a Python 2 byte string that is UTF-8. Nil if longer than 1 MiB.
+  /// The text of a string, or of a Python 2 byte string that is UTF-8. Nil if it is longer than names may
+  /// be, or no text that can be compared.
   public func string(_ handle: Handle) -> String? {
-    guard let payload = textPayload(handle), payload.count <= ObjectGraph.longestString,
-      let bytes = try? bytes(of: payload)
+    guard let payload = textPayload(handle), payload.count <= longestString,
+      let bytes = try? bytes(of: payload), let text = String(validating: bytes, as: UTF8.self),
+      isStreamSafe(text)
     else { return nil }
-    return String(validating: bytes, as: UTF8.self)
+    return text
+  }
+
+  /// The name that an object is; nil if it is no text at all.
+  ///
+  /// - Throws: `ReadError` for a text that `string` does not return.
+  public func name(_ handle: Handle) throws(ReadError) -> String? {
+    if let name = string(handle) { return name }
+    guard case .text(let payload) = self[handle] else { return nil }
+    guard payload.count <= longestString else {
+      throw source.exceeded(.nameLength, at: location(of: handle), found: String(payload.count))
+    }
+    guard let text = String(validating: try bytes(of: payload), as: UTF8.self) else { return nil }
+    throw fault(ofName: text, in: source)!
   }
 
   private func textPayload(_ handle: Handle) -> Payload? {
@@ -179,7 +194,8 @@ extension ObjectGraph {
   /// The string keys that a dict sets more than once; Python keeps the last value.
   public func repeatedKeys(_ handle: Handle) -> [String] {
     guard let all = allEntries(handle) else { return [] }
-    return withoutRepetitions(all).repeated
+    let (entries, repeated) = withoutRepetitions(all)
+    return repeated.sorted().compactMap { string(entries[$0].key) }
   }
 
   /// The value under a string key of a dict.
@@ -220,25 +236,36 @@ extension ObjectGraph {
     return entries
   }
 
-  private func withoutRepetitions(_ all: [Entry]) -> (entries: [Entry], repeated: [String]) {
+  /// Each key once, and the places of those that were there more than once.
+  private func withoutRepetitions(_ all: [Entry]) -> (entries: [Entry], repeated: Set<Int>) {
     // Keys as bytes: Swift's strings are equal if they look the same, Python's are not.
     var positions: [[UInt8]: Int] = [:]
     positions.reserveCapacity(all.count)
+    // A text that the pickle refers to again need not be read again.
+    var known: [Payload: Int] = [:]
     var entries: [Entry] = []
     entries.reserveCapacity(all.count)
-    var repeated: [String] = []
+    var repeated: Set<Int> = []
     for entry in all {
-      guard let payload = textPayload(entry.key), payload.count <= ObjectGraph.longestString,
-        let key = try? bytes(of: payload)
-      else {
+      guard let payload = textPayload(entry.key), payload.count <= longestString else {
+        entries.append(entry)
+        continue
+      }
+      if let position = known[payload] {
+        entries[position].value = entry.value
+        repeated.insert(position)
+        continue
+      }
+      guard let key = try? bytes(of: payload) else {
         entries.append(entry)
         continue
       }
       if let position = positions[key] {
         entries[position].value = entry.value
-        repeated.append(String(decoding: key, as: UTF8.self))
+        repeated.insert(position)
       } else {
         positions[key] = entries.count
+        known[payload] = entries.count
         entries.append(entry)
       }
     }

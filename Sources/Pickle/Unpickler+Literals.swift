@@ -83,7 +83,7 @@ extension Unpickler {
   /// The next `count` bytes, kept in memory if they may be a name.
   private mutating func text(_ count: Int) throws(ReadError) -> ObjectGraph.Payload {
     let start = graph.decoded.count
-    guard count <= limits.shortText, start + count <= limits.shortTexts else {
+    guard count <= Unpickler.shortText, start + count <= Unpickler.shortTexts else {
       return payload(count)
     }
     try cursor.copy(count, to: &graph.decoded)

@@ -17,37 +17,35 @@ public struct Unpickler {
   public static func parse(
     _ source: any ByteSource, at offset: Int = 0
   ) throws(ReadError) -> ObjectGraph {
-    try parse(source, at: offset, limits: Limits())
-  }
-
-  static func parse(
-    _ source: any ByteSource, at offset: Int = 0, limits: Limits
-  ) throws(ReadError) -> ObjectGraph {
     try source.check(offset, 0, field: "a pickle")
-    var machine = Unpickler(source, at: offset, limits: limits)
+    var machine = Unpickler(source, at: offset)
     try machine.run()
     machine.graph.end = machine.cursor.position
     return machine.graph
   }
 
-  struct Limits {
-    /// Each opcode leaves at most some ten bytes on the stack or in a list beside its object, and
-    /// takes some ten nanoseconds.
-    var opcodes = 1 << 26
-    /// An object takes 24 bytes, and 50 more if it is a list or dict of its own. The largest training
-    /// checkpoints hold some hundred thousand.
-    var objects = 1 << 24
-    /// Python remembers every string and container it writes, at most once each.
-    var memoEntries = 1 << 22
-    /// A text this short is kept in memory: names are compared again and again.
-    var shortText = 1 << 8
-    /// Bytes of short texts kept.
-    var shortTexts = 1 << 20
+  /// A text this short is kept in memory: names are compared again and again.
+  static let shortText = 1 << 8
+  /// Bytes of short texts kept.
+  static let shortTexts = 1 << 20
+
+  /// Bytes of memory that things take, with what arrays and dictionaries keep free to grow.
+  private enum Cost {
+    static let value = 2 * MemoryLayout<ObjectGraph.Value>.stride
+    static let object = 2 * MemoryLayout<ObjectGraph.Object>.stride
+    /// An array of its own, and what is in it.
+    static func array(_ count: Int, of stride: Int) -> Int { 48 + 2 * stride * count }
+    static let handle = 2 * MemoryLayout<Handle>.stride
+    static let mark = 2 * MemoryLayout<Int>.stride
+    static let memoEntry = 48
+    static let global = 512
   }
 
   typealias Handle = ObjectGraph.Handle
 
-  let limits: Limits
+  /// Bytes of memory taken, but for the stacks and the memo.
+  private var memory = 0
+  private let maximumMemory: Int
   var graph: ObjectGraph
   var cursor: PickleCursor
   private var stack: [Handle] = []
@@ -66,8 +64,8 @@ public struct Unpickler {
     var module, name: String
   }
 
-  private init(_ source: any ByteSource, at offset: Int, limits: Limits) {
-    self.limits = limits
+  private init(_ source: any ByteSource, at offset: Int) {
+    maximumMemory = source.limits[.pickleMemory]
     graph = ObjectGraph(source: source)
     cursor = PickleCursor(source, at: offset)
     opcodeOffset = offset
@@ -75,6 +73,7 @@ public struct Unpickler {
 
   private mutating func run() throws(ReadError) {
     var executed = 0
+    let maximumOpcodes = graph.source.limits[.pickleOpcodes]
     while true {
       opcodeOffset = cursor.position
       guard let byte = try cursor.next() else {
@@ -85,8 +84,12 @@ public struct Unpickler {
         throw malformed(expected: "a pickle opcode", found: "byte 0x" + String(byte, radix: 16))
       }
       executed += 1
-      guard executed <= limits.opcodes else {
-        throw exceeded("opcodes in a pickle", limits.opcodes)
+      guard executed <= maximumOpcodes else {
+        throw graph.source.exceeded(.pickleOpcodes, at: location)
+      }
+      let stacks = stack.count * Cost.handle + marks.count * Cost.mark + memo.count * Cost.memoEntry
+      guard memory + stacks <= maximumMemory else {
+        throw graph.source.exceeded(.pickleMemory, at: location)
       }
       // What is built is kept in arrays, the largest of which grows by doubling.
       if executed.isMultiple(of: 1 << 14) {
@@ -231,8 +234,15 @@ extension Unpickler {
   }
 
   private mutating func push(_ value: ObjectGraph.Value) throws(ReadError) {
-    guard graph.values.count < limits.objects else {
-      throw exceeded("objects in a pickle", limits.objects)
+    memory += Cost.value
+    switch value {
+    case .list(let elements), .tuple(let elements), .set(let elements), .frozenSet(let elements):
+      if !elements.isEmpty { memory += Cost.array(elements.count, of: MemoryLayout<Handle>.stride) }
+    case .dictionary(let entries):
+      if !entries.isEmpty {
+        memory += Cost.array(entries.count, of: MemoryLayout<ObjectGraph.Entry>.stride)
+      }
+    default: break
     }
     stack.append(Handle(graph.values.count))
     graph.values.append(value)
@@ -254,9 +264,6 @@ extension Unpickler {
 
   private mutating func remember(_ index: Int) throws(ReadError) {
     memo[index] = try top()
-    guard memo.count <= limits.memoEntries else {
-      throw exceeded("memo entries of a pickle", limits.memoEntries)
-    }
   }
 
   private mutating func memoIndex() throws(ReadError) -> Int {
@@ -273,6 +280,7 @@ extension Unpickler {
 extension Unpickler {
   private mutating func append(_ elements: [Handle]) throws(ReadError) {
     let target = try top()
+    memory += Cost.array(elements.count, of: MemoryLayout<Handle>.stride)
     let index = Int(target.index)
     switch graph[target] {
     case .list(var list):
@@ -286,6 +294,7 @@ extension Unpickler {
 
   private mutating func addItems(_ elements: [Handle]) throws(ReadError) {
     let target = try top()
+    memory += Cost.array(elements.count, of: MemoryLayout<Handle>.stride)
     let index = Int(target.index)
     switch graph[target] {
     case .set(var set):
@@ -299,6 +308,7 @@ extension Unpickler {
 
   private mutating func setItems(_ entries: [ObjectGraph.Entry]) throws(ReadError) {
     let target = try top()
+    memory += Cost.array(entries.count, of: MemoryLayout<ObjectGraph.Entry>.stride)
     let index = Int(target.index)
     switch graph[target] {
     case .dictionary(var dictionary):
@@ -323,6 +333,7 @@ extension Unpickler {
         location, what: "the pickle was written by joblib, with array data between its opcodes",
         remedy: "Load it with joblib.load and save it again with pickle.dump.")
     }
+    memory += Cost.array(1, of: MemoryLayout<Handle>.stride)
     graph.objects[object].states.append(state)
   }
 
@@ -379,6 +390,7 @@ extension Unpickler {
     if version <= 2 { (module, name) = PythonNames.modern(module, name) }
     let key = GlobalKey(module: module, name: name)
     if let index = globalIndices[key] { return .global(index) }
+    memory += Cost.global + 2 * (module.utf8.count + name.utf8.count)
     globalIndices[key] = graph.globals.count
     graph.globals.append(.init(module: module, name: name, calls: 0))
     return .global(graph.globals.count - 1)
@@ -400,6 +412,7 @@ extension Unpickler {
       graph.globals[index].calls += 1
       if isNew { graph.globals[index].news += 1 }
     }
+    memory += Cost.object
     try push(.object(graph.objects.count))
     graph.objects.append(
       .init(
@@ -424,10 +437,6 @@ extension Unpickler {
 
   func malformed(expected: String, found: String) -> ReadError {
     .malformed(location, expected: expected, found: found, remedy: fetchAgain)
-  }
-
-  private func exceeded(_ what: String, _ limit: Int) -> ReadError {
-    .limitExceeded(location, what: what, limit: limit, found: "\(limit + 1) or more")
   }
 
   /// The first bytes of a text, in quotes, fit for a terminal.

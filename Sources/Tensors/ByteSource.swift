@@ -7,6 +7,9 @@ public protocol ByteSource: AnyObject, Sendable {
   /// The place of byte 0, for errors.
   var location: Location { get }
 
+  /// How much a file may ask for that these bytes are of.
+  var limits: ReadingLimits { get }
+
   /// Fills `buffer` with the bytes from `offset` on.
   ///
   /// - Throws: `ReadError.truncated` if there are not that many, or what the medium reports.
@@ -27,6 +30,9 @@ public protocol ByteSource: AnyObject, Sendable {
 }
 
 extension ByteSource {
+  /// The usual ones.
+  public var limits: ReadingLimits { ReadingLimits() }
+
   /// With a copy.
   public func withMappedBytes(
     _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void
@@ -68,11 +74,13 @@ extension ByteSource {
 /// Bytes in memory.
 public final class MemoryBytes: ByteSource {
   public let location: Location
+  public let limits: ReadingLimits
   private let storage: [UInt8]
 
-  public init(_ bytes: [UInt8], location: Location) {
+  public init(_ bytes: [UInt8], location: Location, limits: ReadingLimits = ReadingLimits()) {
     storage = bytes
     self.location = location
+    self.limits = limits
   }
 
   public var count: Int { storage.count }

@@ -16,15 +16,19 @@ public final class InputFile: ByteSource {
   public let path: String
   /// Bytes in the file when it was opened.
   public let count: Int
+  public let limits: ReadingLimits
   private let descriptor: CInt
 
   public var location: Location { Location(path: path) }
 
-  /// - Parameter path: `-` for standard input, all of which is read first if it is a stream.
+  /// - Parameters:
+  ///   - path: `-` for standard input, all of which is read first if it is a stream.
+  ///   - limits: of what the file may ask for.
   /// - Throws: `ReadError.inaccessible` if there is no such file, it is not a regular file, or it
   ///   may not be read.
-  public init(path: String) throws(ReadError) {
+  public init(path: String, limits: ReadingLimits = ReadingLimits()) throws(ReadError) {
     self.path = path
+    self.limits = limits
     // Without O_NONBLOCK a named pipe would keep us waiting for its writer, only to be refused.
     descriptor =
       path == "-"
@@ -62,11 +66,13 @@ public final class InputFile: ByteSource {
   ///
   /// - Parameters:
   ///   - path: what to call it in errors.
+  ///   - limits: of what it may ask for.
   ///   - write: is given its descriptor, to be read and written.
   package init(
-    path: String, writtenBy write: (CInt) throws(ReadError) -> Void
+    path: String, limits: ReadingLimits, writtenBy write: (CInt) throws(ReadError) -> Void
   ) throws(ReadError) {
     self.path = path
+    self.limits = limits
     descriptor = temporaryFile()
     guard descriptor >= 0 else {
       throw .inaccessible(
@@ -206,6 +212,7 @@ extension InputFile {
 public final class ByteRegion: ByteSource {
   public let location: Location
   public let count: Int
+  public var limits: ReadingLimits { parent.limits }
   private let parent: any ByteSource
   private let start: Int
   private let recordedCRC: UInt32?

@@ -9,14 +9,17 @@ package func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
   }
 }
 
-/// Text with characters that are not fit for it as `\u{1b}`.
-package func escaped(_ text: String, where isFit: (Unicode.Scalar) -> Bool) -> String {
+/// Text with characters that are not fit for it as `\u{1b}`, or as `escape` has them.
+package func escaped(
+  _ text: String, where isFit: (Unicode.Scalar) -> Bool,
+  as escape: (Unicode.Scalar) -> String = { "\\u{\(String($0.value, radix: 16))}" }
+) -> String {
   var result = String.UnicodeScalarView()
   for scalar in text.unicodeScalars {
     if isFit(scalar) {
       result.append(scalar)
     } else {
-      result.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+      result.append(contentsOf: escape(scalar).unicodeScalars)
     }
   }
   return String(result)

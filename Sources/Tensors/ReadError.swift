@@ -16,7 +16,9 @@ public enum ReadError: Error, Equatable, Sendable {
   /// The file is not a checkpoint at all, or not one of a known kind.
   case notACheckpoint(Location, what: String, remedy: String)
   /// The file asks for more than any real checkpoint needs.
-  case limitExceeded(Location, what: String, limit: Int, found: String)
+  ///
+  /// `name` is what the limit is called if it can be raised: that of one of `ReadingLimits.all`.
+  case limitExceeded(Location, what: String, limit: Int, found: String, name: String? = nil)
   /// The system has no memory for so many bytes of the file.
   case noMemory(Location, byteCount: Int)
 
@@ -51,7 +53,7 @@ extension ReadError: CustomStringConvertible {
       "\(place): \(what).\n  \(remedy)"
     case .notACheckpoint(let place, let what, let remedy):
       "\(place): \(what).\n  \(remedy)"
-    case .limitExceeded(let place, let what, let limit, let found):
+    case .limitExceeded(let place, let what, let limit, let found, _):
       """
       \(place): \(what): \(found), more than the limit of \(limit).
         No checkpoint needs as much; the file is damaged or made to exhaust the reader.

@@ -67,6 +67,8 @@ struct InputOptions: ParsableArguments {
       valueName: "number"))
   var pruningThreshold: Double?
 
+  @OptionGroup var limits: LimitOptions
+
   /// Built-in dialects, behind the user's.
   func dialects() throws -> [Dialect] {
     guard let dialectFile else { return Dialect.all }
@@ -91,6 +93,7 @@ struct InputOptions: ParsableArguments {
     options.dialects = try dialects().filter { !$0.isOnRequest }
     if let blockFamily { options.dialects = options.dialects.compactMap { $0.taking(blockFamily) } }
     options.renames = renames
+    options.limits = try limits.reading()
     options.facts.hasIdentity = hasIdentity
     options.facts.mapRatio = mapRatio
     options.facts.pruningThreshold = pruningThreshold
@@ -106,6 +109,36 @@ struct InputOptions: ParsableArguments {
         "--prune-below takes a number that is not negative, not \(pruningThreshold).")
     }
   }
+}
+
+/// How much a file may ask for.
+struct LimitOptions: ParsableArguments {
+  @Option(
+    name: .customLong("limits"),
+    help: ArgumentHelp(
+      "Let files ask for more than is usual, as in 'pickle-memory=1000000000'; may be repeated; see formats/limits.md.",
+      valueName: "name=value"),
+    completion: .list(ReadingLimits.all.map { "\($0.name)=" }))
+  var values: [String] = []
+
+  func reading() throws -> ReadingLimits {
+    var limits = ReadingLimits()
+    for text in values {
+      let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard sides.count == 2, let value = Int(sides[1]), (0...1 << 53).contains(value) else {
+        throw ValidationError("--limits takes NAME=VALUE, as in tensors=2000000, not '\(text)'.")
+      }
+      guard let limit = ReadingLimits.all.first(where: { $0.name == sides[0] }) else {
+        throw ValidationError(
+          "--limits knows no '\(sides[0])', but "
+            + "\(ReadingLimits.all.map(\.name).joined(separator: ", ")).")
+      }
+      limits[limit] = value
+    }
+    return limits
+  }
+
+  func validate() throws { _ = try reading() }
 }
 
 /// What a file has to be for anything to be done with it.

@@ -35,6 +35,7 @@ struct Digest: ParsableCommand {
   @Option(help: "Use this state dict, where a file has several (as 'model_ema').")
   var key: String?
 
+  @OptionGroup var limits: LimitOptions
   @OptionGroup var threads: ThreadArguments
   @OptionGroup(title: "Printing") var print: PrintArguments
 
@@ -77,7 +78,7 @@ struct Digest: ParsableCommand {
   private func answer(to line: DigestLine) -> DigestAnswer {
     do {
       let report = try digest(
-        line.path, key: key, threads: threads.chosen ?? .all)
+        line.path, key: key, limits: try limits.reading(), threads: threads.chosen ?? .all)
       return DigestAnswer(asked: line, report: report)
     } catch {
       return DigestAnswer(asked: line, failure: error)

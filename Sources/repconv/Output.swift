@@ -34,7 +34,7 @@ func printReport(
   try printOutput(
     to: descriptor,
     options.json
-      ? harmless(
+      ? harmlessJSON(
         ReportEncoder.value(of: Envelope(command: command._commandName, report: report)).indented())
       : Terminal(behind: descriptor).shown(text() + "\n", verdict: verdict))
 }

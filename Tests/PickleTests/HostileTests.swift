@@ -201,21 +201,35 @@ import Testing
     #expect(try graph.bytes(of: payload).count == 255)
   }
 
-  @Test func `opcodes, objects and memo entries are counted`() throws {
-    func message(_ stream: String, _ limits: Unpickler.Limits) -> String? {
-      let source = memory(bytes(stream))
-      return #expect(throws: ReadError.self) { try Unpickler.parse(source, limits: limits) }?
-        .description
+  private func refusal(
+    of stream: [UInt8], _ limit: ReadingLimits.Limit, _ value: Int
+  ) -> ReadError? {
+    var limits = ReadingLimits()
+    limits[limit] = value
+    let source = MemoryBytes(stream, location: Location(path: "model.pkl"), limits: limits)
+    return #expect(throws: ReadError.self) { try Unpickler.parse(source) }
+  }
+
+  @Test func `opcodes are counted`() {
+    #expect(
+      refusal(of: bytes("N0N0N."), .pickleOpcodes, 4)?.description.contains(
+        "byte 4: opcodes in a pickle: 5 or more") == true)
+  }
+
+  @Test(arguments: [
+    ("values", "N"), ("containers", ")\u{85}"), ("copies on the stack", "2"), ("marks", "("),
+    ("memo entries", "\u{94}"), ("calls", "cos\nsystem\n)R"), ("elements", "]Na"),
+  ])
+  func `whatever takes memory is counted`(what: String, stream: String) {
+    let unit = stream.unicodeScalars.map { UInt8($0.value) }
+    let stream = bytes("N") + Array(repeatElement(unit, count: 4096).joined())
+    guard
+      case .limitExceeded(_, _, 1 << 15, _, "pickle-memory")? = refusal(
+        of: stream, .pickleMemory, 1 << 15)
+    else {
+      Issue.record("\(what) are not counted")
+      return
     }
-    var limits = Unpickler.Limits()
-    limits.opcodes = 4
-    #expect(message("N0N0N.", limits)?.contains("byte 4: opcodes in a pickle: 5 or more") == true)
-    limits = Unpickler.Limits()
-    limits.objects = 2
-    #expect(message("NNN.", limits)?.contains("byte 2: objects in a pickle: 3 or more") == true)
-    limits = Unpickler.Limits()
-    limits.memoEntries = 1
-    #expect(message("Np7\np8\n.", limits)?.contains("memo entries of a pickle") == true)
   }
 
   /// Small pickles as PyTorch and NumPy write them.

@@ -78,7 +78,7 @@ import Testing
         try open(file([], [], manifestOffset: offset, manifestLength: length))
       }
     }
-    guard case .limitExceeded(let place, _, 16_777_216, _)? = refused(64, 1 << 24 + 1) else {
+    guard case .limitExceeded(let place, _, 16_777_216, _, _)? = refused(64, 1 << 24 + 1) else {
       Issue.record("no limit")
       return
     }

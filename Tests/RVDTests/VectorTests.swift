@@ -189,7 +189,7 @@ private func condition(of error: ReadError) -> String {
   case .checksumMismatch(let place, _, _):
     if place.member != nil { return "tensor-checksum" }
     return place.offset == 0 ? "header-checksum" : "manifest-checksum"
-  case .limitExceeded(let place, _, _, _):
+  case .limitExceeded(let place, _, _, _, _):
     return place.offset! < 64 ? "header-invalid" : "manifest-syntax"
   case .unsupported(_, let what, _):
     for (text, condition) in [

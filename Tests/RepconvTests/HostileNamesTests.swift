@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -31,6 +32,19 @@ import Testing
         #expect(!text.unicodeScalars.contains { $0 == "\u{1b}" || $0 == "\u{202e}" })
         let forged = text.split(separator: "\n").filter { $0.hasPrefix("repconv: error: boo") }
         #expect(forged == [], "\(arguments)")
+      }
+    }
+  }
+
+  @Test func `JSON is JSON whatever characters names have`() throws {
+    let train = Fixtures.path("PyTorch/plain-train.pth")
+    for scalar in ["\u{7f}", "\u{9b}", "\u{ad}", "\u{202e}", "\u{feff}", "\u{e0001}"] {
+      let renamed = try run(
+        "import", train, "-o", "odd.pth", "--force", "--json", "--rename", "linear.*=x\(scalar).*")
+      let inspected = try run("inspect", "odd.pth", "--all", "--json")
+      for text in [renamed.output, inspected.output] {
+        #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(text.utf8)) }
+        #expect(!text.unicodeScalars.contains(Unicode.Scalar(scalar)!))
       }
     }
   }

@@ -31,8 +31,8 @@ struct MegEngineObjects: PickledFramework {
     arrays = PickledArrays(graph)
   }
 
-  func key(_ handle: Handle) -> String? {
-    graph.string(handle) ?? arrays.string(handle)
+  func key(_ handle: Handle) throws(ReadError) -> String? {
+    try graph.name(handle) ?? arrays.string(handle)
   }
 
   mutating func description(of handle: Handle) -> String {
@@ -76,14 +76,16 @@ extension MegEngineObjects {
 extension MegEngineObjects {
   /// The state dict of a module, or of the module in `getattr(module, "state_dict")`: what results from
   /// `save(model.state_dict)`, where `save(model.state_dict())` was meant.
-  mutating func module(_ handle: Handle, name: String) throws(ReadError) -> StateDict? {
-    if moduleAttributes(handle) != nil { return try stateDict(of: handle, name: name) }
+  mutating func module(
+    _ handle: Handle, name: String, _ names: inout NameBudget
+  ) throws(ReadError) -> StateDict? {
+    if moduleAttributes(handle) != nil { return try stateDict(of: handle, name: name, &names) }
     guard let (function, object) = graph.call(handle), function == "builtins.getattr",
       object.arguments.count == 2, graph.isString(object.arguments[1], "state_dict"),
       moduleAttributes(object.arguments[0]) != nil
     else { return nil }
     boundMethods.append(name)
-    return try stateDict(of: object.arguments[0], name: name)
+    return try stateDict(of: object.arguments[0], name: name, &names)
   }
 
   /// The `__dict__` of a module. PyTorch's modules keep their parts in dicts of their own.
@@ -104,7 +106,7 @@ extension MegEngineObjects {
   ///
   /// Shapes are the live ones: BatchNorm's are (1,C,1,1), which `state_dict()` would flatten.
   private mutating func stateDict(
-    of root: Handle, name: String
+    of root: Handle, name: String, _ names: inout NameBudget
   ) throws(ReadError) -> StateDict {
     enum Step {
       case enter(Handle, path: String)
@@ -123,16 +125,19 @@ extension MegEngineObjects {
             graph.location(of: module), what: "modules nested in each other",
             limit: MegEngineObjects.maximumDepth, found: String(ancestors.count))
         }
+        try names.take(path.utf8.count)
         let attributes = moduleAttributes(module) ?? [:]
-        let members = try members(of: module, attributes)
+        let members = try members(of: module, attributes, &names)
         let prefix = path.isEmpty ? "" : path + "."
         for (key, handle) in members.tensors {
+          try names.take(prefix.utf8.count + key.utf8.count)
           let fullName = (name.isEmpty ? "" : name + ".") + prefix + key
           if let tensor = try tensor(handle, name: fullName) {
             result.tensors.append(NamedTensor(prefix + key, tensor))
           }
         }
         result.modules[path] = described(module, attributes)
+        for (key, _) in members.modules { try names.take(prefix.utf8.count + key.utf8.count) }
         pending.append(.leave(module))
         pending += members.modules.reversed().map { .enter($0.handle, path: prefix + $0.key) }
       }
@@ -148,7 +153,7 @@ extension MegEngineObjects {
   /// A module's tensors and children. Lists, tuples and dicts are searched, with dots between the keys;
   /// what is reachable by two names has the first.
   private mutating func members(
-    of module: Handle, _ attributes: [String: Handle]
+    of module: Handle, _ attributes: [String: Handle], _ names: inout NameBudget
   ) throws(ReadError) -> Members {
     var members = Members()
     var seen: Set = [module]
@@ -161,6 +166,7 @@ extension MegEngineObjects {
           found: "\(steps) or more")
       }
       guard seen.insert(handle).inserted else { continue }
+      try names.take(key.utf8.count)
       switch graph[handle] {
       case .list(let elements), .tuple(let elements):
         pending += elements.enumerated().reversed().map { ("\(key).\($0.offset)", $0.element) }

@@ -205,6 +205,11 @@ private struct NPYHeaderText {
   private mutating func naturalNumber() throws(ReadError) -> Int {
     skipWhiteSpace()
     let digits = text[next...].prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    let isPython =
+      digits.first != UInt8(ascii: "0") || digits.allSatisfy { $0 == UInt8(ascii: "0") }
+    guard isPython else {
+      throw error(expected: "a size as Python writes it", found: "one that begins with 0")
+    }
     guard let number = Int(String(decoding: digits, as: UTF8.self)) else {
       throw error(
         expected: "a size", found: digits.isEmpty ? here : "a number that is too large")

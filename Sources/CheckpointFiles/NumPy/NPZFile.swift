@@ -31,17 +31,18 @@ enum NPZFile {
     /// Members with more bytes than their arrays take.
     var longMembers = Examples()
     /// The strings of the array `names`, and its place.
-    var names: (place: Location, strings: [String])?
+    var names: (place: any ByteSource, strings: [String])?
 
     /// Names in an archive take less; a larger array of strings is none of Objax'.
     private static let maximumNameBytes = 1 << 26
 
     mutating func add(_ member: ZipArchive.Member, of archive: ZipArchive) throws(ReadError) {
-      guard member.name.hasSuffix(".npy") else {
+      let bytes = member.name.utf8
+      guard bytes.suffix(4).elementsEqual(".npy".utf8) else {
         stateDict.ignored.append((member.name, "a member that is not an array"))
         return
       }
-      let name = String(member.name.dropLast(4))
+      let name = String(Substring(bytes.dropLast(4)))
       var source = try archive.contents(of: member)
       let header = try NPYHeader(of: source)
       // A decoder stays open from one read to the next; the tensor gets one that is not open yet. Bytes
@@ -91,6 +92,8 @@ enum NPZFile {
       else { return }
       let bytes = try source.bytes(
         header.end..<header.end + header.shape[0] * size, field: "the names")
+      // Nothing else reads all of the member, as it is no tensor.
+      try source.verify()
       var strings: [String] = []
       for index in 0..<header.shape[0] {
         guard let string = String(utf32: bytes[index * size..<(index + 1) * size], order) else {
@@ -98,7 +101,7 @@ enum NPZFile {
         }
         strings.append(String(string.unicodeScalars.prefix { $0 != "\0" }))
       }
-      names = (source.location, strings)
+      names = (source, strings)
     }
 
     /// Whether every array is called by a number.
@@ -111,9 +114,9 @@ enum NPZFile {
     }
 
     /// Gives each array the name that its number stands for.
-    mutating func rename(_ names: (place: Location, strings: [String])) throws(ReadError) {
+    mutating func rename(_ names: (place: any ByteSource, strings: [String])) throws(ReadError) {
       func malformed(_ expected: String, _ found: String) -> ReadError {
-        .malformed(names.place, expected: expected, found: found, remedy: fetchAgain)
+        .malformed(names.place.location, expected: expected, found: found, remedy: fetchAgain)
       }
       guard names.strings.count == stateDict.tensors.count else {
         throw malformed(
@@ -127,6 +130,7 @@ enum NPZFile {
         guard let tensor = tensors[String(index)] else {
           throw malformed("an array '\(index)' for '\(printable(name))'", "none")
         }
+        if let fault = fault(ofName: name, in: names.place) { throw fault }
         guard seen.insert(Array(name.utf8)).inserted else {
           throw malformed("every name once", "'\(printable(name))' twice")
         }

@@ -133,10 +133,17 @@ extension PickledArrays {
           found: object.states.last.map { graph.description(of: $0) } ?? "none", remedy: fetchAgain)
       }
       fields.removeFirst()
-      let isColumnMajor = graph.integer(fields[2]) == 1
+      // NumPy takes any number but 0 for column-major; it writes no others than these.
+      guard let isColumnMajor = graph.integer(fields[2]), 0...1 ~= isColumnMajor else {
+        throw .malformed(
+          graph.location(of: handle),
+          expected: "0 or 1 to say whether the array '\(name)' is column-major",
+          found: graph.integer(fields[2]).map(String.init) ?? graph.description(of: fields[2]),
+          remedy: fetchAgain)
+      }
       return Parts(
         shape: fields[0], dtype: fields[1], data: fields[3],
-        order: isColumnMajor ? .columnMajor : .rowMajor)
+        order: isColumnMajor == 1 ? .columnMajor : .rowMajor)
     }
     if PickledArrays.isFunction("_frombuffer", of: "numeric", function), arguments.count >= 4 {
       var order: Order?

@@ -175,10 +175,12 @@ struct PaddleObjects: PickledFramework {
     try arrays.tensor(PaddleObjects.array(handle, in: graph) ?? handle, name: name)
   }
 
-  func module(_ handle: ObjectGraph.Handle, name: String) throws(ReadError) -> StateDict? { nil }
+  func module(
+    _ handle: ObjectGraph.Handle, name: String, _ names: inout NameBudget
+  ) throws(ReadError) -> StateDict? { nil }
 
-  func key(_ handle: ObjectGraph.Handle) -> String? {
-    graph.string(handle) ?? arrays.string(handle)
+  func key(_ handle: ObjectGraph.Handle) throws(ReadError) -> String? {
+    try graph.name(handle) ?? arrays.string(handle)
   }
 
   mutating func description(of handle: ObjectGraph.Handle) -> String {

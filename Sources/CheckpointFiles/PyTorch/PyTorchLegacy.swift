@@ -67,7 +67,8 @@ enum PyTorchLegacy {
   private struct Parts {
     let file: any ByteSource
     let graph: ObjectGraph
-    private(set) var storages: [String: any ByteSource] = [:]
+    /// By the bytes of their keys: Swift's strings are equal if they look the same.
+    private(set) var storages: [[UInt8]: any ByteSource] = [:]
     private(set) var notes: [String] = []
     private(set) var end: Int
 
@@ -107,7 +108,7 @@ enum PyTorchLegacy {
             file.location(at: graph.end), expected: "storage keys",
             found: keys.description(of: handle), remedy: fetchAgain)
         }
-        guard let storage = references[key], let size = storage.byteCount else {
+        guard let storage = references[Array(key.utf8)], let size = storage.byteCount else {
           throw .malformed(
             file.location(at: end), expected: "a storage that the checkpoint refers to",
             found: "'\(printable(key))'", remedy: fetchAgain)
@@ -122,7 +123,7 @@ enum PyTorchLegacy {
         }
         let source = try ByteRegion(
           of: file, start: end + 8, count: size, field: "storage '\(printable(key))'")
-        guard storages.updateValue(source, forKey: key) == nil else {
+        guard storages.updateValue(source, forKey: Array(key.utf8)) == nil else {
           throw .malformed(
             place, expected: "every storage once", found: "'\(printable(key))' twice",
             remedy: fetchAgain)
@@ -132,14 +133,14 @@ enum PyTorchLegacy {
     }
 
     /// All storages that pickle 4 refers to, by key.
-    private func references() throws(ReadError) -> [String: TorchStorage] {
-      var references: [String: TorchStorage] = [:]
+    private func references() throws(ReadError) -> [[UInt8]: TorchStorage] {
+      var references: [[UInt8]: TorchStorage] = [:]
       for index in graph.values.indices {
         guard let storage = try TorchStorage(ObjectGraph.Handle(index), in: graph, allowsView: true)
         else {
           continue
         }
-        if let other = references.updateValue(storage, forKey: storage.key),
+        if let other = references.updateValue(storage, forKey: Array(storage.key.utf8)),
           other.elementCount != storage.elementCount || other.elementSize != storage.elementSize
         {
           throw .malformed(
@@ -153,7 +154,7 @@ enum PyTorchLegacy {
     }
 
     func bytes(of storage: TorchStorage) throws(ReadError) -> any ByteSource {
-      guard let source = storages[storage.key] else {
+      guard let source = storages[Array(storage.key.utf8)] else {
         throw .malformed(
           file.location, expected: "storage '\(printable(storage.key))' in the list of storages",
           found: "none", remedy: fetchAgain)

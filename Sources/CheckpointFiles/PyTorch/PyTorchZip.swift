@@ -15,8 +15,6 @@ internal import Tensors
 ///
 /// Members are stored and hold their bytes in place, unless a zip program made the archive again.
 enum PyTorchZip {
-  /// A pickle with the keys of a large network has 200 KB; a training state with long lists, megabytes.
-  static let maximumPickleSize = 512 << 20
   /// The member below the top folder that says what is known of the network. `extra/` is where archives of
   /// `torch.jit` have the files of their users; other programs' are not looked at.
   static let descriptionMember = "extra/repconv.json"
@@ -29,11 +27,7 @@ enum PyTorchZip {
         file.location, expected: "the member '\(printable(root))data.pkl'", found: "none",
         remedy: fetchAgain)
     }
-    guard pickleMember.size <= maximumPickleSize else {
-      throw .limitExceeded(
-        archive.location(of: pickleMember), what: "bytes of the pickle", limit: maximumPickleSize,
-        found: String(pickleMember.size))
-    }
+    try archive.checkPickle(pickleMember)
     var notes = archive.notes
     let pickle = try archive.contents(of: pickleMember)
     // Before it is parsed, so that damage is called damage.
@@ -44,7 +38,8 @@ enum PyTorchZip {
         "\(pickle.count - graph.end) bytes follow the pickle in data.pkl and were left alone.")
     }
 
-    var storages: [String: any ByteSource] = [:]
+    // By the bytes of their keys: Swift's strings are equal if they look the same.
+    var storages: [[UInt8]: any ByteSource] = [:]
     // Fits: a million members at most, each no larger than 256 MiB or 100 times the file.
     let storedBytes = archive.members.reduce(0) { $0 + $1.size }
     let tensors = TorchTensors(
@@ -63,9 +58,9 @@ enum PyTorchZip {
           expected: "\(storage.elementCount) elements of \(printable(storage.className))",
           found: "\(member.size) bytes", remedy: fetchAgain)
       }
-      if let source = storages[name] { return source }
+      if let source = storages[Array(name.utf8)] { return source }
       let source = try archive.contents(of: member)
-      storages[name] = source
+      storages[Array(name.utf8)] = source
       return source
     }
     let unused = unusedStorages(archive, graph, root: root)
@@ -119,10 +114,13 @@ enum PyTorchZip {
     _ archive: ZipArchive, _ graph: ObjectGraph, root: String
   ) -> Int {
     let keys = Set(
-      graph.values.indices.compactMap { TorchStorage.key(ObjectGraph.Handle($0), in: graph) })
-    let folder = "\(root)data/"
+      graph.values.indices.compactMap { index in
+        TorchStorage.key(ObjectGraph.Handle(index), in: graph).map { Array($0.utf8) }
+      })
+    let folder = "\(root)data/".utf8
     return archive.members.count {
-      $0.name.hasPrefix(folder) && !keys.contains(String($0.name.dropFirst(folder.count)))
+      $0.name.utf8.starts(with: folder)
+        && !keys.contains(Array($0.name.utf8.dropFirst(folder.count)))
     }
   }
 

@@ -49,16 +49,16 @@ private struct TorchObjects: PickledFramework {
   }
 
   mutating func module(
-    _ handle: ObjectGraph.Handle, name: String
+    _ handle: ObjectGraph.Handle, name: String, _ names: inout NameBudget
   ) throws(ReadError) -> StateDict? {
-    if modules.isModule(handle) { return try modules.stateDict(handle, name: name) }
+    if modules.isModule(handle) { return try modules.stateDict(handle, name: name, &names) }
     // `model.state_dict` without the parentheses pickles as `getattr(model, "state_dict")`.
     guard let (function, object) = graph.call(handle), function == "builtins.getattr",
       object.arguments.count == 2, graph.isString(object.arguments[1], "state_dict"),
       modules.isModule(object.arguments[0])
     else { return nil }
     boundMethods.append(name)
-    return try modules.stateDict(object.arguments[0], name: name)
+    return try modules.stateDict(object.arguments[0], name: name, &names)
   }
 
   /// `state_dict()` lists every module with its version in an attribute of the dict, `_metadata`. What
@@ -69,8 +69,8 @@ private struct TorchObjects: PickledFramework {
     return Set(entries.compactMap { graph.string($0.key) })
   }
 
-  func key(_ handle: ObjectGraph.Handle) -> String? {
-    graph.string(handle)
+  func key(_ handle: ObjectGraph.Handle) throws(ReadError) -> String? {
+    try graph.name(handle)
   }
 
   func description(of handle: ObjectGraph.Handle) -> String {

@@ -12,12 +12,6 @@ struct TorchModules {
   let graph: ObjectGraph
   let tensors: TorchTensors
 
-  /// How deep modules may be nested; real networks stay below 20.
-  static let maximumDepth = 100
-  /// Modules, as often as they are reached. The largest networks have some thousands; shared modules in
-  /// shared modules could be reached without end.
-  static let maximumModules = 200_000
-
   /// Whether `handle` is a module.
   func isModule(_ handle: ObjectGraph.Handle) -> Bool {
     guard let attributes = graph.attributes(handle), let parameters = attributes["_parameters"],
@@ -29,7 +23,10 @@ struct TorchModules {
   /// The state dict of the module that `handle` is.
   ///
   /// - Parameter name: the module's path in the file, for errors.
-  func stateDict(_ handle: ObjectGraph.Handle, name path: String) throws(ReadError) -> StateDict {
+  func stateDict(
+    _ handle: ObjectGraph.Handle, name path: String, _ names: inout NameBudget
+  ) throws(ReadError) -> StateDict {
+    let limits = graph.source.limits
     var result = StateDict(tensors: [])
     let start = path.isEmpty ? "" : "\(path)."
     var open: Set<ObjectGraph.Handle> = []
@@ -37,12 +34,13 @@ struct TorchModules {
 
     func walk(_ handle: ObjectGraph.Handle, _ prefix: String, _ depth: Int) throws(ReadError) {
       count += 1
-      guard count <= Self.maximumModules else {
-        throw limit("modules, counted as often as they are reached", Self.maximumModules, count)
+      guard count <= limits[.modules] else {
+        throw graph.source.exceeded(.modules, found: String(count))
       }
-      guard depth <= Self.maximumDepth else {
-        throw limit("nested modules", Self.maximumDepth, depth)
+      guard depth <= limits[.moduleDepth] else {
+        throw graph.source.exceeded(.moduleDepth, found: String(depth))
       }
+      try names.take(prefix.utf8.count)
       guard open.insert(handle).inserted else {
         throw .malformed(
           graph.location(of: handle), expected: "modules in a tree",
@@ -59,9 +57,10 @@ struct TorchModules {
         as [(String, Set<String>)]
       {
         for entry in attributes[group].flatMap({ graph.entries($0) }) ?? [] {
-          guard let name = graph.string(entry.key), !graph.isNone(entry.value),
+          guard let name = try graph.name(entry.key), !graph.isNone(entry.value),
             !skipped.contains(name)
           else { continue }
+          try names.take(prefix.utf8.count + name.utf8.count)
           if let tensor = try tensors.tensor(entry.value, name: start + prefix + name) {
             result.tensors.append(NamedTensor(prefix + name, tensor))
           } else {
@@ -70,7 +69,7 @@ struct TorchModules {
         }
       }
       for entry in attributes["_modules"].flatMap({ graph.entries($0) }) ?? [] {
-        guard let name = graph.string(entry.key), !graph.isNone(entry.value) else { continue }
+        guard let name = try graph.name(entry.key), !graph.isNone(entry.value) else { continue }
         guard isModule(entry.value) else {
           result.ignored.append((prefix + name, graph.description(of: entry.value)))
           continue
@@ -80,10 +79,6 @@ struct TorchModules {
     }
     try walk(handle, "", 0)
     return result
-  }
-
-  private func limit(_ what: String, _ limit: Int, _ found: Int) -> ReadError {
-    .limitExceeded(graph.source.location, what: what, limit: limit, found: String(found))
   }
 
   private func moduleAttributes(

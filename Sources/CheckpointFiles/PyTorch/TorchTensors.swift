@@ -19,9 +19,6 @@ final class TorchTensors {
   private var logicalBytes = 0
   private let maximumLogicalBytes: Int
 
-  /// Tensors may be views of the same bytes, so their sizes are bounded by a multiple of the bytes
-  /// there are: a stride of 0 makes terabytes out of one element.
-  static let maximumExpansion = 4
   /// What small files may exceed that by.
   static let unquestionedBytes = 64 << 20
   /// How many wrappers (`_rebuild_parameter`, `_rebuild_from_type_v2`) may lie around a tensor.
@@ -41,19 +38,24 @@ final class TorchTensors {
     self.bytes = bytes
     arrays = PickledArrays(graph)
     maximumLogicalBytes = Int(
-      clamping: Int128(storedBytes) * Int128(Self.maximumExpansion) + Int128(Self.unquestionedBytes)
+      clamping: Int128(storedBytes) * Int128(graph.source.limits[.viewExpansion])
+        + Int128(Self.unquestionedBytes)
     )
   }
 
   /// How a function turns its arguments into a tensor.
   private enum Rebuild {
-    /// storage, offset, sizes, strides [, requires_grad, hooks [, metadata]]
+    /// storage, offset, sizes, strides
+    case plain
+    /// storage, offset, sizes, strides, requires_grad, hooks [, metadata]
     case strided
     /// storage, offset, sizes, strides, requires_grad, hooks, element type [, metadata]
     case typed
     /// class, then as `strided`
     case afterClass
-    /// tensor, and what else makes a parameter of it
+    /// tensor, requires_grad, hooks [, state]: so many arguments
+    case parameter(Int)
+    /// tensor, and what else is of no interest
     case firstArgument
     /// function, type, arguments [, state]
     case call
@@ -64,12 +66,12 @@ final class TorchTensors {
   }
 
   private static let rebuilds: [String: Rebuild] = [
-    "torch._utils._rebuild_tensor": .strided,
+    "torch._utils._rebuild_tensor": .plain,
     "torch._utils._rebuild_tensor_v2": .strided,
     "torch._utils._rebuild_tensor_v3": .typed,
-    "torch._utils._rebuild_parameter": .firstArgument,
+    "torch._utils._rebuild_parameter": .parameter(3),
     "torch._utils._rebuild_parameter_v2": .firstArgument,
-    "torch._utils._rebuild_parameter_with_state": .firstArgument,
+    "torch._utils._rebuild_parameter_with_state": .parameter(4),
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": .firstArgument,
     // PyTorch 0.3 and earlier.
     "torch.nn.parameter.Parameter": .firstArgument,
@@ -116,9 +118,10 @@ final class TorchTensors {
     guard let tensor = try rebuild(handle, subject, wrappers: 0) else { return nil }
     let (sum, overflow) = logicalBytes.addingReportingOverflow(tensor.byteCount)
     guard !overflow, sum <= maximumLogicalBytes else {
-      throw .limitExceeded(
-        subject.location, what: "bytes of all tensors up to '\(subject.name)', views included",
-        limit: maximumLogicalBytes, found: overflow ? "2^63 or more" : String(sum))
+      throw graph.source.exceeded(
+        .viewExpansion, at: subject.location,
+        what: "bytes of all tensors up to '\(subject.name)', views included",
+        allowed: maximumLogicalBytes, found: overflow ? "2^63 or more" : String(sum))
     }
     logicalBytes = sum
     known[index] = tensor
@@ -139,10 +142,14 @@ final class TorchTensors {
     _ function: String, to arguments: [ObjectGraph.Handle], _ subject: Subject, wrappers: Int
   ) throws(ReadError) -> Tensor? {
     guard let rebuild = Self.rebuilds[function] else { return nil }
-    func expect(_ count: Int) throws(ReadError) {
-      guard arguments.count >= count else {
-        throw subject.malformed(
-          "at least \(count) arguments of \(function)", String(arguments.count))
+    func expect(_ counts: some RangeExpression<Int>, _ words: String) throws(ReadError) {
+      guard counts.contains(arguments.count) else {
+        throw subject.malformed("\(words) arguments of \(function)", String(arguments.count))
+      }
+    }
+    func expectBool(_ index: Int) throws(ReadError) {
+      guard case .bool = graph[arguments[index]] else {
+        throw subject.malformed("a bool as requires_grad", graph.description(of: arguments[index]))
       }
     }
     guard wrappers <= Self.maximumWrappers else {
@@ -151,22 +158,31 @@ final class TorchTensors {
         found: String(wrappers))
     }
     switch rebuild {
+    case .plain:
+      try expect(4...4, "4")
+      return try strided(arguments, type: nil, subject)
     case .strided:
-      try expect(4)
+      try expect(6...7, "6 or 7")
+      try expectBool(4)
       try refuseMetadata(arguments.dropFirst(6).first, subject)
       return try strided(arguments, type: nil, subject)
     case .typed:
-      try expect(7)
+      try expect(7...8, "7 or 8")
+      try expectBool(4)
       try refuseMetadata(arguments.dropFirst(7).first, subject)
       return try strided(arguments, type: try elementType(arguments[6], subject), subject)
     case .afterClass:
-      try expect(5)
+      try expect(5..., "at least 5")
       return try strided(Array(arguments.dropFirst()), type: nil, subject)
+    case .parameter(let count):
+      try expect(count...count, String(count))
+      try expectBool(1)
+      return try self.rebuild(arguments[0], subject, wrappers: wrappers + 1)
     case .firstArgument:
-      try expect(1)
+      try expect(1..., "at least 1")
       return try self.rebuild(arguments[0], subject, wrappers: wrappers + 1)
     case .call:
-      try expect(3)
+      try expect(3..., "at least 3")
       guard let inner = graph.globalName(arguments[0]),
         let innerArguments = graph.elements(arguments[2])
       else {
@@ -175,7 +191,7 @@ final class TorchTensors {
       }
       return try apply(inner, to: innerArguments, subject, wrappers: wrappers + 1)
     case .array:
-      try expect(1)
+      try expect(1..., "at least 1")
       return try arrays.tensor(arguments[0], name: subject.name)
     case .refused(let what):
       throw subject.unsupported(
@@ -222,12 +238,13 @@ final class TorchTensors {
       throw subject.unsupported(
         "quantised (\(storage.className))", remedy: "Save the weights from before quantisation.")
     }
-    guard let offset = graph.integer(arguments[1]), let sizes = integers(arguments[2]),
+    guard case .integer(let wideOffset) = graph[arguments[1]], let sizes = integers(arguments[2]),
       let strides = integers(arguments[3])
     else {
       let found = arguments[1...3].map { graph.description(of: $0) }.joined(separator: ", ")
       throw subject.malformed("an offset, sizes and strides", found)
     }
+    let offset = Int(wideOffset)
     guard sizes.count == strides.count else {
       throw subject.malformed("as many strides as sizes", "\(strides.count) for \(sizes.count)")
     }
@@ -292,8 +309,8 @@ final class TorchTensors {
     guard let elements = graph.elements(handle) else { return nil }
     var integers: [Int] = []
     for element in elements {
-      guard let integer = graph.integer(element) else { return nil }
-      integers.append(integer)
+      guard case .integer(let integer) = graph[element] else { return nil }
+      integers.append(Int(integer))
     }
     return integers
   }

@@ -27,7 +27,6 @@ internal import Tensors
 ///
 /// <https://github.com/huggingface/safetensors>: `README.md`, `safetensors/src/tensor.rs`.
 enum SafetensorsFile {
-  static let maximumHeaderLength = 100_000_000
   /// The key of what the file says of the network.
   static let descriptionKey = "repconv"
 
@@ -53,13 +52,12 @@ enum SafetensorsFile {
   static func read(_ file: any ByteSource) throws(ReadError) -> Checkpoint {
     let prefix = try file.bytes(0..<8, field: "the length of the header")
     let length = prefix.littleEndian64(at: 0)
-    guard length <= maximumHeaderLength else {
-      throw .limitExceeded(
-        file.location, what: "bytes of the header", limit: maximumHeaderLength, found: "\(length)")
+    guard length <= file.limits[.safetensorsHeader] else {
+      throw file.exceeded(.safetensorsHeader, what: "bytes of the header", found: "\(length)")
     }
     let dataStart = 8 + Int(length)
     let header = try SafetensorsHeader(
-      try file.bytes(8..<dataStart, field: "the header"), at: file.location(at: 8))
+      try file.bytes(8..<dataStart, field: "the header"), of: file, at: file.location(at: 8))
     let available = file.count - dataStart
     guard header.dataCount <= available else {
       throw .truncated(

@@ -22,23 +22,22 @@ struct SafetensorsHeader {
   private var extraFields = Examples()
   private var repeatedMetadata = Examples()
 
-  /// Tensors, and strings of metadata, in a file.
-  private let maximumCount: Int
+  private let file: any ByteSource
 
   /// - Parameters:
   ///   - text: all of the header.
+  ///   - file: it is of, whose limit of tensors is also that of strings of metadata.
   ///   - place: where it is in the file.
-  ///   - maximumCount: of tensors, and of strings of metadata. The largest models have some ten thousand;
-  ///     a header of 100 MB has room for millions, each of which takes more memory than its text.
   /// - Throws: `ReadError.malformed` unless it is a header and its tensors lie one behind the other.
   init(
-    _ text: [UInt8], at place: Location, maximumCount: Int = 1_000_000
+    _ text: [UInt8], of file: any ByteSource, at place: Location
   ) throws(ReadError) {
-    self.maximumCount = maximumCount
+    self.file = file
     var json = JSONCursor(text, at: place)
     // As bytes: Swift's strings are equal if they look the same.
     var names: Set<[UInt8]> = []
     try json.object("a header that is a JSON object") { (json, name, place) throws(ReadError) in
+      if let fault = fault(ofName: name, in: file) { throw fault }
       guard names.insert(Array(name.utf8)).inserted else {
         throw json.error(
           at: place, expected: "every name once", found: "'\(printable(name))' twice")
@@ -79,9 +78,8 @@ struct SafetensorsHeader {
   private func checkCount(
     _ count: Int, of what: String, _ json: JSONCursor
   ) throws(ReadError) {
-    guard count < maximumCount else {
-      throw .limitExceeded(
-        json.location, what: what, limit: maximumCount, found: "\(count + 1)")
+    guard count < file.limits[.tensors] else {
+      throw file.exceeded(.tensors, at: json.location, what: what, found: "\(count + 1)")
     }
   }
 

@@ -37,7 +37,7 @@ public enum SafetensorsWriter {
     }
     header.append(UInt8(ascii: "}"))
     while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
-    guard header.count <= SafetensorsFile.maximumHeaderLength else {
+    guard header.count <= ReadingLimits.Limit.safetensorsHeader.usual else {
       throw WriteError.cannotExpress(
         path: file.path,
         what: "the header of \(tensors.count) tensors takes \(header.count) bytes, more than "

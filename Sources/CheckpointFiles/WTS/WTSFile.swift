@@ -18,8 +18,6 @@ internal import Tensors
 enum WTSFile {
   /// The start of a line up to its elements.
   private static let maximumNameLength = 4096
-  /// Networks have some hundreds of tensors; a hostile file has room for one in six bytes.
-  private static let maximumCount = 1_000_000
 
   static func read(_ opened: OpenedFile) throws(ReadError) -> Checkpoint? {
     guard matches(opened.head) else { return nil }
@@ -53,9 +51,8 @@ enum WTSFile {
     guard let count = line.number(), line.takeEnd() else {
       throw malformed("the number of tensors in a line", "something else")
     }
-    guard count <= maximumCount else {
-      throw .limitExceeded(
-        file.location, what: "tensors in a file", limit: maximumCount, found: "\(count)")
+    guard count <= file.limits[.tensors] else {
+      throw file.exceeded(.tensors, found: "\(count)")
     }
     offset += line.position
     var stateDict = StateDict(tensors: [])

@@ -31,11 +31,6 @@ final class ZipArchive: Sendable {
   /// Index in `members` by the bytes of the name: `String` equates composed and decomposed accents.
   private let indices: [[UInt8]: Int]
 
-  /// A member may expand to this much whatever its size in the archive.
-  static let unquestionedInflatedSize = 256 << 20
-  /// Beyond that, to this many times its size. Weights hardly compress; zeros do so a thousandfold.
-  static let maximumInflation = 100
-
   /// What to advise where a file says something twice, and not the same.
   static let distrust = "Programs disagree on which of them counts; save the checkpoint again."
 
@@ -57,6 +52,7 @@ final class ZipArchive: Sendable {
     var foldedNames: [[UInt8]: String] = [:]
     for (index, entry) in entries.enumerated() {
       let name = String(decoding: entry.name, as: UTF8.self)
+      if let fault = Tensors.fault(ofName: name, in: file) { throw fault }
       let location = Location(path: file.location.path, member: printable(name))
       guard ZipLibrary.Entry(entry) == libraryEntries[index] else {
         throw .malformed(
@@ -71,7 +67,7 @@ final class ZipArchive: Sendable {
             "Such names serve to write outside a folder or to fool scanners; do not trust the file."
         )
       }
-      try check(entry, header, at: location)
+      try check(entry, header, at: location, in: file)
       if let twin = foldedNames.updateValue(name, forKey: Self.folded(entry.name)) {
         throw .malformed(
           location, expected: "every name once",
@@ -79,7 +75,14 @@ final class ZipArchive: Sendable {
             ? "it twice" : "it beside '\(printable(twin))', the same but for case",
           remedy: Self.distrust)
       }
-      guard entry.name.last != UInt8(ascii: "/") else { continue }
+      guard entry.name.last != UInt8(ascii: "/") else {
+        guard entry.size == 0 else {
+          throw .malformed(
+            location, expected: "nothing in a folder", found: "\(entry.size) bytes",
+            remedy: Self.distrust)
+        }
+        continue
+      }
       indices[entry.name] = members.count
       members.append(
         Member(
@@ -87,6 +90,11 @@ final class ZipArchive: Sendable {
           isDeflated: entry.method == 8, crc: entry.crc == 0 ? nil : entry.crc,
           headerOffset: entry.headerOffset, payloadOffset: header.end))
     }
+    // Together, too: a million members could each be of a size that is not questioned.
+    let deflated = members.filter(\.isDeflated)
+    try checkInflation(
+      from: deflated.reduce(0) { $0 + $1.compressedSize }, to: deflated.reduce(0) { $0 &+ $1.size },
+      unquestioned: .inflatedSize, at: file.location, in: file)
     self.members = members
     self.indices = indices
     notes = Self.notes(on: members, end: end, fileSize: file.count)
@@ -107,7 +115,8 @@ final class ZipArchive: Sendable {
         location: location, crc: member.crc)
     }
     let library = library
-    return StreamedBytes(count: member.size, location: location) { () throws(ReadError) in
+    return StreamedBytes(count: member.size, location: location, limits: file.limits) {
+      () throws(ReadError) in
       try library.open(member.index, count: member.size, crc: member.crc, location: location)
     }
   }
@@ -154,7 +163,7 @@ final class ZipArchive: Sendable {
 /// Throws if the local header of a member contradicts its entry in the directory, or either asks for
 /// something that is not read.
 private func check(
-  _ entry: ZipDirectory.Entry, _ header: LocalHeader, at location: Location
+  _ entry: ZipDirectory.Entry, _ header: LocalHeader, at location: Location, in file: any ByteSource
 ) throws(ReadError) {
   func differs(_ what: String, _ directory: String, _ local: String) -> ReadError {
     .malformed(
@@ -202,14 +211,40 @@ private func check(
       location, expected: "a stored member to take \(entry.size) bytes",
       found: "\(entry.compressedSize)", remedy: fetchAgain)
   }
-  if entry.method == 8 && entry.size > ZipArchive.unquestionedInflatedSize {
-    let (limit, overflow) = entry.compressedSize.multipliedReportingOverflow(
-      by: ZipArchive.maximumInflation)
-    if !overflow && entry.size > limit {
-      throw .limitExceeded(
-        location, what: "bytes that \(entry.compressedSize) compressed ones expand to",
-        limit: max(limit, ZipArchive.unquestionedInflatedSize), found: String(entry.size))
+  if entry.method == 8 {
+    try checkInflation(
+      from: entry.compressedSize, to: entry.size, unquestioned: .inflatedSize, at: location,
+      in: file)
+  }
+}
+
+/// Throws if a member expands to more than its compressed size lets expect.
+///
+/// - Parameter unquestioned: the limit of sizes that need no such proportion.
+private func checkInflation(
+  from compressedSize: Int, to size: Int, unquestioned: ReadingLimits.Limit, at location: Location,
+  in file: any ByteSource
+) throws(ReadError) {
+  let (product, overflow) = compressedSize.multipliedReportingOverflow(
+    by: file.limits[.inflation])
+  let allowed = max(overflow ? .max : product, file.limits[unquestioned])
+  guard size <= allowed else {
+    throw file.exceeded(
+      unquestioned, at: location, what: "bytes that \(compressedSize) compressed ones expand to",
+      allowed: allowed, found: String(size))
+  }
+}
+
+extension ZipArchive {
+  /// Throws if a member that is a pickle expands to more than pickles do.
+  func checkPickle(_ member: Member) throws(ReadError) {
+    guard member.size <= file.limits[.pickleSize] else {
+      throw file.exceeded(.pickleSize, at: location(of: member), found: String(member.size))
     }
+    guard member.isDeflated else { return }
+    try checkInflation(
+      from: member.compressedSize, to: member.size, unquestioned: .inflatedPickle,
+      at: location(of: member), in: file)
   }
 }
 

@@ -30,9 +30,6 @@ struct ZipEndRecord: Equatable {
   /// Whether the archive is spread over several files.
   var isSplit: Bool
 
-  /// Members of an archive. B3, the largest network of its kind, has about 450.
-  static let maximumEntryCount = 1_000_000
-
   private static let length = 22
   private static let locatorLength = 20
   private static let zip64Length = 56
@@ -113,9 +110,9 @@ struct ZipEndRecord: Equatable {
       entriesHere = record.littleEndian64(at: 24)
       (entries, size, start) = wide
     }
-    guard entries <= UInt64(maximumEntryCount) else {
-      throw .limitExceeded(
-        file.location(at: offset), what: "members of the archive", limit: maximumEntryCount,
+    guard entries <= UInt64(file.limits[.zipMembers]) else {
+      throw file.exceeded(
+        .zipMembers, at: file.location(at: offset), what: "members of the archive",
         found: String(entries))
     }
     guard let size = Int(exactly: size), let start = Int(exactly: start) else { return nil }

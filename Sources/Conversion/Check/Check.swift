@@ -23,7 +23,8 @@ public struct CheckOptions: Sendable {
 public func check(_ path: String, options: CheckOptions = CheckOptions()) throws -> CheckReport {
   let checkpoint: Checkpoint
   do {
-    checkpoint = try openCheckpoint(path, family: options.reading.family)
+    checkpoint = try openCheckpoint(
+      path, family: options.reading.family, limits: options.reading.limits)
   } catch let error as ReadError where error.isCorruption {
     return CheckReport(
       file: FileSummary(unreadable: try InputFile(path: path)), isStrict: options.isStrict,

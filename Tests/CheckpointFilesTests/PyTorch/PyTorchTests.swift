@@ -98,7 +98,7 @@ import Testing
         """
         S'\(name)'
         ctorch._utils
-        _rebuild_tensor_v2
+        _rebuild_tensor
         (ctorch.storage
         _load_from_bytes
         (g0

@@ -344,11 +344,14 @@ import Testing
     ("{\(entry("a")),\(entry("b")),\(entry("c"))}", "tensors in a file"),
   ])
   func `more than any checkpoint has is refused`(header: String, message: String) throws {
+    var limits = ReadingLimits()
+    limits[.tensors] = 2
+    let place = Location(path: "w.safetensors")
+    let file = MemoryBytes(Array(header.utf8), location: place, limits: limits)
     let error = #expect(throws: ReadError.self) {
-      try SafetensorsHeader(
-        Array(header.utf8), at: Location(path: "w.safetensors"), maximumCount: 2)
+      try SafetensorsHeader(Array(header.utf8), of: file, at: place)
     }
-    guard case .limitExceeded(_, let what, 2, "3")? = error else {
+    guard case .limitExceeded(_, let what, 2, "3", _)? = error else {
       Issue.record("\(String(describing: error))")
       return
     }
