@@ -97,13 +97,13 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
     private let parts: [Part]
     private let name: [UInt8]
     private(set) var binding = Binding()
-    /// Where the parts behind a text were found not to match, so that no text before tries them again.
-    private var failures: Set<Failure> = []
+    /// The first byte from which a text, with all that is behind it, was found not to match. It cannot from any
+    /// later one either, which has fewer ends to choose from: so every end is tried once.
+    private var failures: [Attempt: Int] = [:]
 
-    private struct Failure: Hashable {
+    private struct Attempt: Hashable {
       var part: Int
-      var offset: Int
-      /// What is bound of the numbers that the parts from there on have.
+      /// What is bound of the numbers that the parts behind it have.
       var numbers: [Int?]
     }
 
@@ -132,31 +132,29 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
         binding.numbers[place] = earlier
         return false
       case .text(let text):
+        let attempt = Attempt(part: index, numbers: numbers(from: index + 1))
+        if let failure = failures[attempt], failure <= start { return false }
         // The shortest text that lets the rest match; the last one takes all that is left.
         let isLast = index == parts.count - 1
         var end = isLast ? name.count : start + 1
         while start < name.count, end <= name.count {
           // Between characters only, not between the bytes of one.
-          if end == name.count || name[end] & 0xC0 != 0x80, restMatches(from: index + 1, at: end) {
+          if end == name.count || name[end] & 0xC0 != 0x80, matches(from: index + 1, at: end) {
             binding.texts[text] = String(decoding: name[start..<end], as: UTF8.self)
             return true
           }
           end += 1
         }
+        failures[attempt] = start
         return false
       }
     }
 
-    /// The same as `matches`, but of no place twice.
-    private mutating func restMatches(from index: Int, at start: Int) -> Bool {
-      let numbers = parts[index...].compactMap { part -> Int?? in
+    /// What is bound of the numbers in these parts.
+    private func numbers(from index: Int) -> [Int?] {
+      parts[index...].compactMap { part in
         if case .number(let place, _) = part { .some(binding.numbers[place]) } else { nil }
       }
-      let failure = Failure(part: index, offset: start, numbers: numbers)
-      if failures.contains(failure) { return false }
-      if matches(from: index, at: start) { return true }
-      failures.insert(failure)
-      return false
     }
   }
 

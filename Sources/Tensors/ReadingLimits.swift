@@ -38,9 +38,10 @@ extension ReadingLimits {
 
 extension ReadingLimits.Limit {
   public static let nameLength = Self(
-    name: "name-length", usual: 4096, counts: "bytes in the name of a tensor or a module",
+    name: "name-length", usual: 1 << 16, counts: "bytes in the name of a tensor or a module",
     reason:
-      "no network has names of more than some hundred; what is done with names is counted on it")
+      "no network has names of more than some hundred, but Keras can write some of thousands; links of HDF5 and members of archives have no longer ones"
+  )
 
   public static let nameBytes = Self(
     name: "name-bytes", usual: 16 << 20,

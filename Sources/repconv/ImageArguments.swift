@@ -52,7 +52,7 @@ struct ImageArguments: ParsableArguments {
       if try PictureFormat(path: image) != nil { continue }
       guard paths.count == 1, try beginsAsArrays(path: image) else {
         throw InferenceError.noImages(
-          path: image, reason: "it is neither a picture (PNG or JPEG) nor the only NumPy file",
+          path: image, reason: "it is neither a picture (PNG or JPEG) nor a NumPy file on its own",
           remedy: "Name pictures and folders of pictures, or one .npz or .npy file.")
       }
       return try ImageSelection(arrays: image, pictures.options.convention(for: network))

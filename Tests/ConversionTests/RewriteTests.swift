@@ -229,20 +229,20 @@ import Testing
       (
         "PyTorch/plain-train.pth", "keras", "a.h5",
         [
-          "BatchNorm's epsilon, 1e-05, is not in the output, and names of keras stand for 0.001"
+          "BatchNorm's epsilon, 1e-05, cannot be stored in the output, and files with names of keras are taken to have 0.001"
         ]
       ),
       ("HDF5/plain-keras3.keras", "official", "a.pth", []),
       (
         "HDF5/plain-keras3.keras", "keras", "a.h5",
         [
-          "BatchNorm's epsilon, 1e-05, is not in the output, and names of keras stand for 0.001"
+          "BatchNorm's epsilon, 1e-05, cannot be stored in the output, and files with names of keras are taken to have 0.001"
         ]
       ),
       (
         "HDF5/plain-keras3.weights.h5", "official", "a.npz",
         [
-          "BatchNorm's epsilon, 0.001, is not in the output, and names of official stand for 1e-05"
+          "BatchNorm's epsilon, 0.001, cannot be stored in the output, and files with names of official are taken to have 1e-05"
         ]
       ),
       ("HDF5/plain-keras3.weights.h5", "keras", "a.npz", []),

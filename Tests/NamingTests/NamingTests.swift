@@ -813,7 +813,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       ("epsilon: 1e-5\nepsilon: 1e-5\n", 5, "'epsilon' is there twice"),
       (
         "epsilon: 1e-5\ncolour: red\n", 5,
-        "'colour' is no key that stands before the first 'family'"
+        "'colour' is not a key that stands before the first 'family'"
       ),
       ("epsilon: 1e-5\nnonsense\n", 5, "expected 'key: value', found 'nonsense'"),
       (
@@ -823,7 +823,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       ("epsilon: 1e-5\nlike: nobody\n", 5, "there is no dialect 'nobody' to be like"),
       (
         "epsilon: 1e-5\nblock: a = b\n", 5,
-        "'block' is no key that stands before the first 'family'"
+        "'block' is not a key that stands before the first 'family'"
       ),
     ] as [(String, Int?, String)] {
       let broken = text.replacing(
@@ -840,7 +840,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       ),
       ("family: RepVGG\nblock: a{ = b\n", 1, "'{' without '}' in 'a{'"),
       (
-        "family: RepVGG\nconv batchnorm: x\n", 1, "'conv batchnorm' is no key of the part on RepVGG"
+        "family: RepVGG\nconv batchnorm: x\n", 1,
+        "'conv batchnorm' is not a key of the part on RepVGG"
       ),
       ("family: RepVGG\nkeeping: a}\n", 1, "'}' without '{' in 'a}'"),
       ("family: RepVGG\ngroups: none\n", 1, "'groups' is a number of at least 1, not 'none'"),

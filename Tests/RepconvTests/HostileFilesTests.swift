@@ -50,7 +50,7 @@ import Testing
     #expect(refused.status == 2)
     #expect(refused.errors.contains("raise the limit with --limits name-length=VALUE"))
     let raised = try Program.run(
-      ["inspect", path, "--limits", "name-length=5000"], in: folder.path)
+      ["inspect", path, "--limits", "name-length=70000"], in: folder.path)
     #expect(raised.status == 0, "\(raised.errors)")
     for text in ["name-length", "name-length=x", "name-length=-1", "weights=1"] {
       #expect(try Program.run(["inspect", path, "--limits", text], in: folder.path).status == 64)

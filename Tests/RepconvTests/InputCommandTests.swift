@@ -159,7 +159,7 @@ import Testing
     let result = try run("fuse", plain, "a.npz", "--mean", "0.5,0.5,0.5")
     #expect(
       result.output.contains(
-        "  note          the input (RGB, values 0…1, mean 0.5 0.5 0.5, deviation 0.229 0.224 0.225) is not in the output, and names of official stand for RGB, values 0…1, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225: fuse it with --input-order rgb, --range, --mean and --std\n"
+        "  note          the input (RGB, values 0…1, mean 0.5 0.5 0.5, deviation 0.229 0.224 0.225) cannot be stored in the output, and files with names of official are taken to have RGB, values 0…1, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225: fuse it with --input-order rgb, --range, --mean and --std\n"
       ), "\(result.output)")
   }
 

@@ -148,7 +148,7 @@ import Testing
     #expect(result.status == 0 && result.errors == "")
     #expect(
       result.output.contains(
-        "  note          'Apache2' is none of the common licenses of SPDX's list: check the spelling;"
+        "  note          'Apache2' is not among the common licenses of SPDX's list: check the spelling;"
       ))
     #expect(try run("inspect", "a.rvd").output.contains("  license       Apache2\n"))
   }

@@ -202,7 +202,7 @@ import Testing
       ),
       (
         "family: RepVGG", "",
-        "mine.dialect at line 14: 'block' is no key that stands before the first 'family'."
+        "mine.dialect at line 14: 'block' is not a key that stands before the first 'family'."
       ),
       (
         "family: RepVGG", "family: ResNet",
@@ -210,7 +210,7 @@ import Testing
       ),
       (
         "family: RepVGG", "family: RepVGG\nseparator: _",
-        "mine.dialect at line 14: 'separator' is no key of the part on RepVGG."
+        "mine.dialect at line 14: 'separator' is not a key of the part on RepVGG."
       ),
       (
         "family: RepVGG", "family: MobileOne",
@@ -238,7 +238,7 @@ import Testing
       ),
       (
         "block: stage0 = entry", "colour: red",
-        "mine.dialect at line 14: 'colour' is no key of the part on RepVGG."
+        "mine.dialect at line 14: 'colour' is not a key of the part on RepVGG."
       ),
       (
         "pointwise convolution: conv_1x1", "pointwise convolution: conv_kxk",

@@ -7,7 +7,9 @@ import Testing
   let folder: TemporaryFolder
   static let train = Fixtures.path("PyTorch/plain-train.pth")
   static let digits = Fixtures.path("Digits/digits.npz")
-  static let documents = ["README.md", "SHA256SUMS", "bom.cdx.json", "provenance.intoto.json"]
+  static let documents = [
+    "README.md", "SHA256SUMS", "bom.cdx.json", "provenance.intoto.json", "report.html",
+  ]
 
   init() throws { folder = try TemporaryFolder() }
 
@@ -59,7 +61,7 @@ import Testing
     #expect(try names(in: "ä") == (Self.documents + models).sorted())
     #expect(try isSound("ä"))
     let lines = try text("ä/SHA256SUMS").split(separator: "\n")
-    #expect(lines.count == 2 + 3 + 2 + 3)
+    #expect(lines.count == 2 + 3 + 2 + 4)
     for line in lines {
       let name = String(line.dropFirst(66))
       #expect(try folder.read("ä/\(name)") == folder.read("b/\(name)"), "\(name)")
@@ -130,9 +132,9 @@ import Testing
     (["--formats", "param"], 2, "a: of ncnn nothing can be read back and proven."),
     (["--formats", "rvd,rvd"], 64, "--formats names one twice"),
     (["--formats", "zip"], 64, "--formats takes some of"),
-    (["--at-least", "98"], 64, "--at-least goes with --eval."),
+    (["--at-least", "98"], 64, "--at-least is only for --eval."),
     (["--name", "../a"], 64, "--name takes letters"),
-    (["--shard", "1/2"], 64, "--shard goes with --manifest."),
+    (["--shard", "1/2"], 64, "--shard is only for --manifest."),
     (["--builder", "me"], 64, "--builder takes a URI"),
   ])
   func `what fails leaves no folder`(options: [String], status: Int32, message: String) throws {

@@ -97,7 +97,7 @@ import Testing
     #expect(try folder.read("out/all/plain-train/SHA256SUMS") == sums)
     let table = try run(["in/list.toml", "-o", "out/all"])
     #expect(table.output.hasSuffix("\n\n  4 unchanged\n"), "\(table.output)")
-    #expect(table.output.contains(#/plain-train +custom RepVGG .* unchanged +6 +.* 97.50 %\n/#))
+    #expect(table.output.contains(#/plain-train +custom RepVGG .* unchanged +7 +.* 97.50 %\n/#))
 
     try list(Self.list.replacing("Apache-2.0", with: "Zlib"))
     let other = try run(["in/list.toml", "-o", "out/all", "--json"])
@@ -177,7 +177,7 @@ import Testing
       "at line 3: 'strict' is a string.\n  It takes true or false."
     ),
     ("[[model]]\npath = ['a']", "at line 2: 'path' is an array.\n  It takes a path."),
-    ("[[model]]\npath = 'a'\nat-least = 72", "at line 1: --at-least goes with --eval."),
+    ("[[model]]\npath = 'a'\nat-least = 72", "at line 1: --at-least is only for --eval."),
     ("[[model]]\npath = 'a'\npath = 'b'", "at line 3: 'path' is said twice."),
     ("path = 'a'", "at line 1: 'path' stands in front of [defaults] and [[model]]."),
     ("[model]\npath = 'a'", "at line 1: expected [defaults] or [[model]], found '[model]'."),

@@ -66,7 +66,7 @@ import Testing
   @Test func `what is not known as a whole is not drawn`() throws {
     let path = Fixtures.path("Cases/no-blocks.pth")
     let drawing = try run("report", path, "-o", "a.svg")
-    #expect(drawing.status == 2 && drawing.errors.contains("a file of SVG says how a network"))
+    #expect(drawing.status == 2 && drawing.errors.contains("SVG files say how the network"))
     #expect(try folder.names() == [])
     #expect(try run("report", path, "-o", "a.html").status == 0)
     #expect(try text("a.html").contains("It is not known as a whole, so it is not drawn"))

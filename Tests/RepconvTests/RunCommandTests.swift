@@ -209,11 +209,14 @@ import Testing
       ([train, "--images", "empty"], 2, "empty: there are no pictures in the folder"),
       ([train, "none.png"], 2, "none.png: no such file or directory"),
       ([train, "empty"], 2, "empty: there are no pictures in the folder"),
-      ([train, Fixtures.path("Digits/3/0.png"), "empty"], 2, "empty: there is no picture"),
-      ([train, "names.txt"], 2, "names.txt: it is no picture (PNG or JPEG), nor a NumPy file"),
+      ([train, Fixtures.path("Digits/3/0.png"), "empty"], 2, "empty: there are no pictures"),
+      (
+        [train, "names.txt"], 2,
+        "names.txt: it is neither a picture (PNG or JPEG) nor a NumPy file on its own"
+      ),
       (
         [train, Fixtures.path("Digits/3/0.png"), digits], 2,
-        "digits.npz: it is neither a picture (PNG or JPEG) nor the only NumPy file.\n  Name pictures and folders of pictures, or one .npz or .npy file."
+        "digits.npz: it is neither a picture (PNG or JPEG) nor a NumPy file on its own.\n  Name pictures and folders of pictures, or one .npz or .npy file."
       ),
       ([train, "cut/0.jpg"], 1, "cut/0.jpg: expected a JPEG image that can be decoded"),
       ([train, "--images", "bad"], 2, "bad/a/0.png: it is neither a PNG nor a JPEG image"),

@@ -77,13 +77,21 @@ import Testing
     }
     #expect(error == .notAFile(path: folder + "pipe", what: "not a regular file"))
     #expect(try names() == ["pipe"])
-    // A link is replaced, not what it leads to.
+    // Nor is a link to it; one to a file is replaced, and not the file.
     try FileManager.default.createSymbolicLink(atPath: folder + "link", withDestinationPath: "pipe")
+    let linked = #expect(throws: WriteError.self) {
+      try OutputFile(path: folder + "link", replace: replace)
+    }
+    #expect(
+      linked == .notAFile(path: folder + "link", what: "a link to what is not a regular file"))
+    try Data("old".utf8).write(to: URL(fileURLWithPath: folder + "file"))
+    try FileManager.default.removeItem(atPath: folder + "link")
+    try FileManager.default.createSymbolicLink(atPath: folder + "link", withDestinationPath: "file")
     try OutputFile(path: folder + "link", replace: true).commit()
-    #expect(try names() == ["link", "pipe"])
+    #expect(try names() == ["file", "link", "pipe"])
     var status = stat()
     #expect(unsafe lstat(folder + "link", &status) == 0 && status.st_mode & S_IFMT == S_IFREG)
-    #expect(unsafe lstat(folder + "pipe", &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+    #expect(try String(contentsOfFile: folder + "file", encoding: .utf8) == "old")
   }
 
   @Test func `a file that appeared meanwhile is not replaced`() throws {

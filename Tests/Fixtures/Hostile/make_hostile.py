@@ -197,8 +197,8 @@ file(
         [(COMPOSED, struct.pack("<f", 1)), (DECOMPOSED, struct.pack("<f", 2))]))
 file("combining-marks.safetensors", safetensors({"a" + "\u0301\u0323" * 40: entry()}, bytes(4)))
 file("combining-marks.pth", torch_zip(state_dict(("a" + "\u0301\u0323" * 40, tensor()))))
-file("long-name.safetensors", safetensors({"a." * 2049: entry()}, bytes(4)))
-file("long-name.pth", torch_zip(state_dict(("a." * 2049, tensor()))))
+file("long-name.safetensors", safetensors({"a." * 32769: entry()}, bytes(4)))
+file("long-name.pth", torch_zip(state_dict(("a." * 32769, tensor()))))
 
 # safetensors: what its own library refuses, and a name that repeats.
 ST = {
