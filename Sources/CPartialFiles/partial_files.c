@@ -12,6 +12,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#ifdef __linux__
+#include <stdint.h>
+#include <sys/syscall.h>
+#endif
+
 int partial_open_unnamed(const char *folder, mode_t mode) {
 #ifdef O_TMPFILE
   // Without it, it could get no name later.
@@ -56,6 +61,38 @@ void partial_forget(int place) {
   free(atomic_exchange(&names[place], NULL));
 }
 
+#ifdef __linux__
+// What getdents64 returns; the library has no name for it.
+struct entry {
+  uint64_t inode;
+  int64_t offset;
+  unsigned short size;
+  unsigned char type;
+  char name[];
+};
+
+// Removes a file, or a folder with all that is in it, with nothing but calls that a signal handler may make:
+// opendir and nftw take memory.
+static void remove_in(int folder, const char *name) {
+  if (unlinkat(folder, name, 0) == 0) return;
+  int descriptor = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (descriptor < 0) return;
+  _Alignas(struct entry) char buffer[2048];
+  long size;
+  while ((size = syscall(SYS_getdents64, descriptor, buffer, sizeof buffer)) > 0) {
+    for (long next = 0; next < size;) {
+      struct entry *entry = (struct entry *)(buffer + next);
+      if (strcmp(entry->name, ".") != 0 && strcmp(entry->name, "..") != 0) {
+        remove_in(descriptor, entry->name);
+      }
+      next += entry->size;
+    }
+  }
+  close(descriptor);
+  unlinkat(folder, name, AT_REMOVEDIR);
+}
+#endif
+
 static void clean(int number) {
   char *taken[PLACES];
   for (int place = 0; place < PLACES; place++) {
@@ -65,7 +102,13 @@ static void clean(int number) {
   }
   // Folders were remembered before those in them.
   for (int place = PLACES - 1; place >= 0; place--) {
-    if (taken[place]) rmdir(taken[place]);
+    if (!taken[place]) continue;
+#ifdef __linux__
+    // With what others have put into them.
+    remove_in(AT_FDCWD, taken[place]);
+#else
+    rmdir(taken[place]);
+#endif
   }
   // The handler is gone already (SA_RESETHAND); the signal ends the process when this one returns.
   raise(number);

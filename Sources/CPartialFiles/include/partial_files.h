@@ -10,7 +10,8 @@ int partial_open_unnamed(const char *folder, mode_t mode);
 /// Gives such a file a name, which must not be taken. Returns 0, or -1 with `errno`.
 int partial_link(int descriptor, const char *path);
 
-/// Remembers the name of a file that is not complete, or of a folder that is to be empty by then, to be removed if a signal ends the process.
+/// Remembers the name of a file or folder that is not complete, to be removed if a signal ends the process; a
+/// folder with all that is in it on Linux, elsewhere if it is empty by then.
 /// Returns what to forget it by; -1 if there is no place left.
 int partial_remember(const char *path);
 
