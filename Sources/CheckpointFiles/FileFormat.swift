@@ -18,10 +18,11 @@ public func readCheckpoint(
       opened.file.location, what: "the file is empty", remedy: "Fetch or save it again.")
   }
   for format in formats {
-    guard let checkpoint = try format.read(opened) else { continue }
+    guard var checkpoint = try format.read(opened) else { continue }
     for name in checkpoint.stateDicts.lazy.flatMap({ $0.path + $0.tensors.map(\.name) }) {
       if let fault = fault(ofName: name, in: opened.file) { throw fault }
     }
+    checkpoint.file = opened.file
     return checkpoint
   }
   throw try refusal(of: opened)

@@ -88,6 +88,8 @@ extension Checkpoint {
 public struct Checkpoint: Sendable {
   /// Of the file, as the user gave it.
   public var path: String
+  /// The file, which stays open: another one may get its path meanwhile. Nil of what was read from elsewhere.
+  public var file: (any ByteSource)?
   /// The container, as a person would name it: `PyTorch zip`.
   public var container: String
   /// What `--from` calls it: `pytorch`, `megengine`.

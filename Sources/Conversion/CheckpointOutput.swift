@@ -19,7 +19,7 @@ package func writeCheckpoint(
     path: output, format: format.title, dialect: names.name, tensors: result.count)
   let model = DeployModel(tensors: result, ModelDescription())
   let (file, _) = try format.write(
-    model, to: output, from: source, recordsSource: false, options, imageSize: 0)
+    model, to: output, from: source, recording: nil, options, imageSize: 0)
   try verifySources(of: tensors)
   try file.commit(sync: options.sync)
   summary.byteCount = file.count

@@ -144,7 +144,8 @@ package func fuse(
   if options.isDryRun { return report }
 
   let (file, written) = try format.write(
-    model, to: output, from: source, recordsSource: options.writing.recordsSourceDigest,
+    model, to: output, from: source,
+    recording: options.writing.recordsSourceDigest ? checkpoint.file : nil,
     options.writing, imageSize: imageSize(options.input, model, of: structure?.description))
   report.output.take(written, options.writing)
   try verifySources(of: network.parameters.map(\.tensor))

@@ -247,14 +247,14 @@ public struct OutputFormat: Sendable {
   /// - Parameters:
   ///   - path: where to.
   ///   - source: what it is made from.
-  ///   - recordsSource: whether the digest of `source` is to be stored, if the format does that; it is read
-  ///     once more for it, at the same time.
+  ///   - file: the source, if its digest is to be stored and the format does that; it is read once more for
+  ///     it, at the same time.
   ///   - imageSize: height and width of the network's input.
   func write(
-    _ model: DeployModel, to path: String, from source: String, recordsSource: Bool,
+    _ model: DeployModel, to path: String, from source: String, recording file: (any ByteSource)?,
     _ options: WritingOptions, imageSize: Int
   ) throws -> (output: any Output, written: WrittenModel?) {
-    let sourceSHA256 = recordsSource ? { @Sendable in try fileDigest(source) } : nil
+    let sourceSHA256 = file.map { file in { @Sendable in try fileDigest(file) } }
     func makeFile() throws(WriteError) -> OutputFile {
       try OutputFile(path: path, from: source, options)
     }

@@ -42,7 +42,11 @@ private let inputFormats =
 
 /// SHA-256 of a whole file, in hexadecimal.
 package func fileDigest(_ path: String) throws -> String {
-  let file = try InputFile(path: path)
+  try fileDigest(try InputFile(path: path))
+}
+
+/// The same of a file that is open.
+func fileDigest(_ file: any ByteSource) throws -> String {
   var hash = SHA256()
   var chunk = [UInt8](repeating: 0, count: min(1 << 20, file.count))
   var next = 0

@@ -281,7 +281,8 @@ func write(
   }
   let (file, written) = try format.write(
     model, to: report.output.path, from: checkpoint.path,
-    recordsSource: options.writing.recordsSourceDigest && !isKnown, options.writing,
+    recording: options.writing.recordsSourceDigest && !isKnown ? checkpoint.file : nil,
+    options.writing,
     imageSize: imageSize(options.input, model, of: architecture))
   report.output.take(written, options.writing)
   try verifySources(of: sources)
