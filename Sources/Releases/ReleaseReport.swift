@@ -88,5 +88,7 @@ func sha256(of bytes: [UInt8]) -> String {
 
 extension FuseReport {
   /// `RepVGG-A0`, or what it consists of.
-  var networkName: String { source.architecture ?? "\(count(blocks, "block")) inside a larger network" }
+  var networkName: String {
+    source.architecture ?? "\(count(blocks, "block")) inside a larger network"
+  }
 }
