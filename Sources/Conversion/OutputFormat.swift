@@ -202,6 +202,11 @@ public struct OutputFormat: Sendable {
     }
   }
 
+  /// What names of checkpoints end with, in lower case: the extensions of all formats, and others.
+  package static let checkpointExtensions =
+    [".tar", ".pickle", ".bin", ".pdparams", ".keras"]
+    + all.flatMap { [$0.fileExtension] + $0.otherExtensions }
+
   /// Whether a path, in lower case, has an extension of this format.
   private func isNamed(by path: String) -> Bool {
     ([fileExtension] + otherExtensions).contains(where: path.hasSuffix)

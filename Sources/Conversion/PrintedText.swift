@@ -57,3 +57,10 @@ package func harmlessJSON(_ text: String) -> String {
       }.joined()
     })
 }
+
+/// A table of Markdown, line by line, or nothing without rows. Cells are Markdown already.
+package func markdownTable(_ header: [String], _ rows: [[String]]) -> [String] {
+  guard !rows.isEmpty else { return [] }
+  let lines = [header, header.map { _ in "---" }] + rows
+  return lines.map { "| " + $0.joined(separator: " | ") + " |" }
+}

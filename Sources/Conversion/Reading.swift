@@ -46,7 +46,7 @@ package func fileDigest(_ path: String) throws -> String {
 }
 
 /// The same of a file that is open.
-func fileDigest(_ file: any ByteSource) throws -> String {
+package func fileDigest(_ file: any ByteSource) throws -> String {
   var hash = SHA256()
   var chunk = [UInt8](repeating: 0, count: min(1 << 20, file.count))
   var next = 0

@@ -116,21 +116,15 @@ package struct HDF5Rewriter: Sendable {
       while offset < source.count {
         let part = try source.bytes(
           offset..<min(source.count, offset + 1 << 20), field: "the HDF5 file")
-        var done = 0
-        while done < part.count {
+        do throws(TransferError) {
           // Safe: of the bytes that were read.
-          let put = unsafe part.withBytes { bytes in
-            unsafe pwrite(
-              descriptor, bytes.baseAddress! + done, part.count - done, off_t(offset + done))
+          try unsafe part.withBytes { (bytes) throws(TransferError) in
+            try unsafe writeAll(bytes, to: descriptor, at: offset)
           }
-          if put < 0 && errno == EINTR { continue }
-          guard put > 0 else {
-            throw .inaccessible(
-              path: source.location.path,
-              reason: "writing a temporary file failed: \(lowercasedReason(errno))",
-              remedy: "Make room, or name another folder for such files with TMPDIR.")
-          }
-          done += put
+        } catch {
+          throw .inaccessible(
+            path: source.location.path, reason: "writing a temporary file failed: \(error.reason)",
+            remedy: "Make room, or name another folder for such files with TMPDIR.")
         }
         offset += part.count
       }

@@ -48,11 +48,6 @@ public struct ImageFolder: Sendable {
     self.images = images
     self.otherFiles = otherFiles
   }
-
-  /// Whether a folder is at this path.
-  public static func exists(at path: String) -> Bool {
-    isFolder(path)
-  }
 }
 
 /// Pictures arranged by class, as those of ImageNet: a folder for each class. The classes are the

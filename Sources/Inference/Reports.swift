@@ -37,7 +37,7 @@ public struct ImageSelection: Sendable {
   ) throws {
     var (pictures, otherFiles) = ([String](), 0)
     for path in paths {
-      guard ImageFolder.exists(at: path) else {
+      guard isFolder(path) else {
         pictures.append(path)
         continue
       }

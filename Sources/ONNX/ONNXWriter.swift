@@ -85,7 +85,7 @@ public enum ONNXWriter {
     if whole.count + metadataLength > options.largestMessage {
       let companion = try file.makeCompanion(suffix: externalSuffix)
       external = companion
-      let name = String(companion.path.split(separator: "/").last!)
+      let name = lastPart(of: companion.path)
       var end = 0
       for (index, initializer) in initializers.enumerated()
       where initializer.tensor.byteCount >= leastExternalSize {

@@ -1,6 +1,5 @@
 internal import Checksums
 internal import Conversion
-internal import ImageFiles
 internal import JSON
 internal import Tensors
 
@@ -20,7 +19,7 @@ package enum ExistingRelease: Sendable {
   ///
   /// - Throws: `ReadError` if what would be read cannot be.
   package init(_ train: String, in folder: String, _ options: ReleaseOptions) throws {
-    guard ImageFolder.exists(at: folder) else {
+    guard isFolder(folder) else {
       self = .absent
       return
     }

@@ -19,7 +19,7 @@ struct Material: Equatable, Sendable {
   init(parameter: String, path: String) throws {
     self.parameter = parameter
     name = lastPart(of: path)
-    if ImageFolder.exists(at: path) {
+    if isFolder(path) {
       (algorithm, digest) = ("dirHash", try Material.pictureDigest(ofFolder: path))
     } else {
       (algorithm, digest) = ("sha256", try fileDigest(path))

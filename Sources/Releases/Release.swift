@@ -239,8 +239,3 @@ private func foldersAndFile(_ name: String) -> [String] {
   let parts = name.split(separator: "/")
   return parts.indices.map { parts[...$0].joined(separator: "/") }
 }
-
-/// `b` of `a/b`.
-package func lastPart(of path: String) -> String {
-  path.split(separator: "/").last.map(String.init) ?? path
-}

@@ -55,14 +55,10 @@ package struct ReleaseOptions: Sendable {
 
   /// A name for the release of a file: that of the file, without extensions of checkpoints.
   package static func name(for path: String) -> String {
-    var name = path.split(separator: "/").last.map(String.init) ?? "model"
-    let extensions = [
-      ".tar", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".pdparams", ".keras", ".hdf5",
-      ".h5", ".safetensors", ".npz", ".onnx",
-    ]
-    while let found = extensions.first(where: { name.lowercased().hasSuffix($0) }),
-      name.count > found.count
-    {
+    var name = lastPart(of: path)
+    while let found = OutputFormat.checkpointExtensions.first(where: {
+      name.lowercased().hasSuffix($0)
+    }), name.count > found.count {
       name.removeLast(found.count)
     }
     let text = name.unicodeScalars.map { scalar in

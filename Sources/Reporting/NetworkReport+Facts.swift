@@ -16,7 +16,7 @@ struct Fact {
 // What is to be said, in words that the renderings share.
 extension NetworkReport {
   /// The last part of the file's path.
-  var name: String { fileName(source.path) }
+  var name: String { lastPart(of: source.path) }
 
   /// `RepVGG-A0, training checkpoint`
   var kind: String {
@@ -86,7 +86,7 @@ extension NetworkReport {
   /// Whether the file is what was trained, in a sentence; nil if no training checkpoint was named.
   var verdict: String? {
     guard let proof else { return nil }
-    return "\(name) is \(proof.holds ? "" : "NOT ")\(fileName(proof.train.path)), fused."
+    return "\(name) is \(proof.holds ? "" : "NOT ")\(lastPart(of: proof.train.path)), fused."
   }
 
   /// What the verdict comes from, and what is wrong.
@@ -135,7 +135,8 @@ extension NetworkReport {
       facts.append(Fact(label: "Content", value: contentDigest, remark: "SHA-256 of its tensors"))
     }
     if let train, let trainDigest {
-      facts.append(Fact(label: "Trained as", value: fileName(train.path), remark: train.container))
+      facts.append(
+        Fact(label: "Trained as", value: lastPart(of: train.path), remark: train.container))
       facts.append(Fact(label: "SHA-256", value: trainDigest, remark: "of the training checkpoint"))
     }
     if let dialect = source.dialect { facts.append(Fact(label: "Names of", value: dialect)) }
@@ -187,10 +188,6 @@ extension NetworkReport {
   private func firstLine(_ text: String) -> String {
     text.split(separator: "\n").first.map(String.init) ?? text
   }
-}
-
-private func fileName(_ path: String) -> String {
-  path.split(separator: "/").last.map(String.init) ?? path
 }
 
 extension ReportedLayer {

@@ -12,7 +12,7 @@ extension NetworkReport {
     let warnings = notes.filter(\.isWarning)
     parts += warnings.map { "⚠️ \(plain($0.description))" }
     parts.append(
-      rows(
+      table(
         ["", ""],
         (facts + costs + origins).map { fact in
           [
@@ -26,7 +26,7 @@ extension NetworkReport {
       parts.append(
         folded(
           "Fused blocks (\(grouped(blocks.count)))",
-          rows(
+          table(
             ["block", "kernel", "branches, by their shares"] + (isProven ? ["recomputed"] : []),
             blocks.map { block in
               [
@@ -47,7 +47,7 @@ extension NetworkReport {
       parts.append(
         folded(
           "Layers (\(grouped(layers.count)))",
-          rows(
+          table(
             [
               "layer", "", "smallest", "largest", "float16, dB", "int8 per channel, dB",
               "int8 per layer, dB", "multiply-adds",
@@ -71,10 +71,8 @@ extension NetworkReport {
     return parts.filter { !$0.isEmpty }.joined(separator: "\n\n") + "\n"
   }
 
-  private func rows(_ header: [String], _ rows: [[String]]) -> String {
-    func line(_ cells: [String]) -> String { "| \(cells.joined(separator: " | ")) |" }
-    return ([line(header), line(header.map { _ in "---" })] + rows.map(line))
-      .joined(separator: "\n")
+  private func table(_ header: [String], _ rows: [[String]]) -> String {
+    markdownTable(header, rows).joined(separator: "\n")
   }
 
   private func folded(_ title: String, _ content: String) -> String {

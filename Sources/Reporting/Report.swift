@@ -70,7 +70,8 @@ public func report(
   }
   return NetworkReport(
     source: inspected.file, train: proof?.train,
-    digest: try fileDigest(path), trainDigest: try training.map(fileDigest),
+    digest: try checkpoint.file.map(fileDigest) ?? fileDigest(path),
+    trainDigest: try training.map(fileDigest),
     contentDigest: inspected.contentDigest,
     parameters: inspected.parameters, deployParameters: inspected.deployParameters,
     multiplyAdds: shapes.flatMap { form.multiplyAdds($0) }, imageSize: size,

@@ -175,19 +175,7 @@ struct OutputOptions: ParsableArguments {
     completion: .list(OutputFormat.all.map(\.name)))
   var format: String?
 
-  @Option(
-    name: .customLong("dtype"),
-    help: ArgumentHelp(
-      "Type of the weights: float32, float16, bfloat16, or int8 for .rvd and .onnx (default: float32 when they are fused, else as they are).",
-      valueName: "type"),
-    completion: .list(WeightType.allCases.map(\.rawValue)), transform: WeightType.argument)
-  var weightType: WeightType?
-
-  @Option(
-    help: ArgumentHelp(
-      "With int8: keep this layer in float32, or the n that int8 changes most; may be repeated.",
-      valueName: "layer|n"))
-  var keepFloat: [String] = []
+  @OptionGroup var weights: WeightArguments
 
   @Flag(
     name: .customLong("no-bias-correction"),
@@ -239,10 +227,8 @@ struct OutputOptions: ParsableArguments {
       options.names = dialect
     }
     options.format = format
-    options.weightType = weightType
+    weights.apply(to: &options)
     options.quantization.correctsBiases = !leavesOutBiasCorrection
-    options.quantization.keptLayers = keepFloat.filter { Int($0) == nil }
-    options.quantization.keptCount = keepFloat.compactMap { Int($0) }.reduce(0, +)
     options.compression = compress
     options.operatorSet = operators.opset
     options.batch = operators.batch?.images
@@ -262,14 +248,44 @@ struct OutputOptions: ParsableArguments {
     for argument in CommandLine.arguments where argument.hasPrefix(name) {
       _ = try Compression.argument(String(argument.dropFirst(name.count)))
     }
-    if weightType != .int8, !keepFloat.isEmpty || leavesOutBiasCorrection {
-      throw ValidationError(
-        "\(keepFloat.isEmpty ? "--no-bias-correction" : "--keep-float") is only for --dtype int8.")
+    if weights.weightType != .int8, leavesOutBiasCorrection {
+      throw ValidationError("--no-bias-correction is only for --dtype int8.")
     }
-    try OutputOptions.requireCounts(keepFloat)
     if let format, !OutputFormat.isNamed(by: "." + format) {
       throw unknownValue(format, of: "--to", among: OutputFormat.all.map(\.name))
     }
+  }
+}
+
+/// What the weights are stored in.
+struct WeightArguments: ParsableArguments {
+  @Option(
+    name: .customLong("dtype"),
+    help: ArgumentHelp(
+      "Type of the weights: float32, float16, bfloat16, or int8 for .rvd, .onnx and .mlpackage (default: float32 when they are fused, else as they are).",
+      valueName: "type"),
+    completion: .list(WeightType.allCases.map(\.rawValue)), transform: WeightType.argument)
+  var weightType: WeightType?
+
+  @Option(
+    help: ArgumentHelp(
+      "With int8: keep this layer in float32, or the n that int8 changes most; may be repeated.",
+      valueName: "layer|n"))
+  var keepFloat: [String] = []
+
+  func validate() throws {
+    if weightType != .int8, !keepFloat.isEmpty {
+      throw ValidationError("--keep-float is only for --dtype int8.")
+    }
+    if let count = keepFloat.lazy.compactMap({ Int($0) }).first(where: { $0 < 0 }) {
+      throw ValidationError("--keep-float takes a layer or a number of layers, not \(count).")
+    }
+  }
+
+  func apply(to options: inout WritingOptions) {
+    options.weightType = weightType
+    options.quantization.keptLayers = keepFloat.filter { Int($0) == nil }
+    options.quantization.keptCount = keepFloat.compactMap { Int($0) }.reduce(0, +)
   }
 }
 
@@ -299,15 +315,6 @@ struct OperatorArguments: ParsableArguments {
       throw ValidationError(
         "--opset takes a number from \(versions.lowerBound) to \(versions.upperBound), not \(version)."
       )
-    }
-  }
-}
-
-extension OutputOptions {
-  /// Throws if a number of layers to keep is none.
-  static func requireCounts(_ keepFloat: [String]) throws {
-    if let count = keepFloat.lazy.compactMap({ Int($0) }).first(where: { $0 < 0 }) {
-      throw ValidationError("--keep-float takes a layer or a number of layers, not \(count).")
     }
   }
 }

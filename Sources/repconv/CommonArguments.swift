@@ -116,11 +116,8 @@ struct OutputPathArguments: ParsableArguments {
 
   /// `dir/repvgg_a0.pkl` becomes `repvgg_a0.pth`; the `.tar` of `.pth.tar` goes as well.
   private static func name(for input: String, _ format: String) -> String {
-    var name = input.split(separator: "/").last.map(String.init) ?? input
-    let extensions =
-      [".tar", ".pickle", ".bin", ".pdparams", ".keras"]
-      + OutputFormat.all.flatMap { [$0.fileExtension] + $0.otherExtensions }
-    for suffix in extensions
+    var name = lastPart(of: input)
+    for suffix in OutputFormat.checkpointExtensions
     where name.lowercased().hasSuffix(suffix) && name.count > suffix.count {
       name.removeLast(suffix.count)
     }

@@ -48,7 +48,7 @@ struct ImageArguments: ParsableArguments {
   static func select(
     _ paths: [String], _ pictures: PictureArguments, for network: RunnableNetwork, path: String
   ) throws -> ImageSelection {
-    for image in paths where !ImageFolder.exists(at: image) {
+    for image in paths where !isFolder(image) {
       if try PictureFormat(path: image) != nil { continue }
       guard paths.count == 1, try beginsAsArrays(path: image) else {
         throw InferenceError.noImages(
@@ -100,10 +100,8 @@ struct CalibrationImageArguments: ParsableArguments {
   }
 }
 
-/// How pictures become input.
-struct PictureArguments: ParsableArguments {
-  @OptionGroup var givenInput: GivenInputArguments
-
+/// How much of a picture is used.
+struct CropArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Scale pictures to size / ratio before cutting out their middle (default: 0.875 for 224, else 1).",
@@ -115,11 +113,18 @@ struct PictureArguments: ParsableArguments {
       throw ValidationError("--crop-ratio takes a number from 0.01 to 1, not \(cropRatio).")
     }
   }
+}
+
+/// How pictures become input.
+struct PictureArguments: ParsableArguments {
+  @OptionGroup var givenInput: GivenInputArguments
+
+  @OptionGroup var crop: CropArguments
 
   var options: PictureOptions {
     var options = PictureOptions()
     options.input = givenInput.given
-    options.cropRatio = cropRatio
+    options.cropRatio = crop.cropRatio
     return options
   }
 

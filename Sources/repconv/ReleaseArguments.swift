@@ -32,19 +32,7 @@ struct ReleaseArguments: ParsableArguments {
     transform: Architecture.argument)
   var arch: Architecture?
 
-  @Option(
-    name: .customLong("dtype"),
-    help: ArgumentHelp(
-      "Type of the weights: float32, float16, bfloat16, or int8 (default: float32).",
-      valueName: "type"),
-    completion: .list(WeightType.allCases.map(\.rawValue)), transform: WeightType.argument)
-  var weightType: WeightType?
-
-  @Option(
-    help: ArgumentHelp(
-      "With int8: keep this layer in float32, or the n that int8 changes most; may be repeated.",
-      valueName: "layer|n"))
-  var keepFloat: [String] = []
+  @OptionGroup var weights: WeightArguments
 
   @Option(
     help: ArgumentHelp("Version of the operators of an .onnx (default: 13).", valueName: "n"))
@@ -62,11 +50,7 @@ struct ReleaseArguments: ParsableArguments {
     transform: Eval.percentage)
   var atLeast: Double?
 
-  @Option(
-    help: ArgumentHelp(
-      "Scale pictures to size / ratio before cutting out their middle (default: 0.875 for 224, else 1).",
-      valueName: "ratio"))
-  var cropRatio: Double?
+  @OptionGroup var crop: CropArguments
 
   @Option(
     help: ArgumentHelp(
@@ -82,21 +66,14 @@ struct ReleaseArguments: ParsableArguments {
   @OptionGroup(title: "Reading") var inputOptions: InputOptions
 
   func validate() throws {
-    if eval == nil, atLeast != nil || cropRatio != nil {
+    if eval == nil, atLeast != nil || crop.cropRatio != nil {
       throw ValidationError("--\(atLeast != nil ? "at-least" : "crop-ratio") is only for --eval.")
-    }
-    if let cropRatio, !(cropRatio >= 0.01 && cropRatio <= 1) {
-      throw ValidationError("--crop-ratio takes a number from 0.01 to 1, not \(cropRatio).")
     }
     if let opset {
       try OperatorArguments.require(opset)
       guard chosenFormats.contains(where: \.hasOperatorSets) else {
         throw ValidationError("--opset is only for the format onnx.")
       }
-    }
-    try OutputOptions.requireCounts(keepFloat)
-    if weightType != .int8, !keepFloat.isEmpty {
-      throw ValidationError("--keep-float is only for --dtype int8.")
     }
   }
 
@@ -135,12 +112,10 @@ struct ReleaseArguments: ParsableArguments {
     options.fusing.epsilon = epsilon.epsilon
     options.fusing.input = givenInput.given
     options.fusing.metadata = try metadata.given
-    options.fusing.writing.weightType = weightType
-    options.fusing.writing.quantization.keptLayers = keepFloat.filter { Int($0) == nil }
-    options.fusing.writing.quantization.keptCount = keepFloat.compactMap { Int($0) }.reduce(0, +)
+    weights.apply(to: &options.fusing.writing)
     options.fusing.writing.operatorSet = opset
     options.gate = eval.map {
-      ReleaseOptions.Gate(images: $0, atLeast: atLeast, cropRatio: cropRatio)
+      ReleaseOptions.Gate(images: $0, atLeast: atLeast, cropRatio: crop.cropRatio)
     }
     if let builder { options.builder = builder }
     for key in ReleaseKey.all {
@@ -213,15 +188,15 @@ struct ReleaseKey: Sendable {
     ReleaseKey("name", .text) { $0.name.map(JSONValue.string) },
     ReleaseKey("formats", .list) { $0.formats.map { strings($0.formats.map(\.name)) } },
     ReleaseKey("arch", .text) { ($0.arch?.name).map(JSONValue.string) },
-    ReleaseKey("dtype", .text) { ($0.weightType?.rawValue).map(JSONValue.string) },
-    ReleaseKey("keep-float", .list) { given($0.keepFloat) },
+    ReleaseKey("dtype", .text) { ($0.weights.weightType?.rawValue).map(JSONValue.string) },
+    ReleaseKey("keep-float", .list) { given($0.weights.keepFloat) },
     ReleaseKey("opset", .text) { $0.opset.map(JSONValue.integer) },
     ReleaseKey("bn-eps", .text) {
       $0.epsilon.bnEps.map { Double($0).map(JSONValue.number) ?? .string("none") }
     },
     ReleaseKey("eval", .path) { $0.eval.map(JSONValue.string) },
     ReleaseKey("at-least", .text) { $0.atLeast.map(JSONValue.number) },
-    ReleaseKey("crop-ratio", .text) { $0.cropRatio.map(JSONValue.number) },
+    ReleaseKey("crop-ratio", .text) { $0.crop.cropRatio.map(JSONValue.number) },
     ReleaseKey("builder", .text) { $0.builder.map(JSONValue.string) },
     ReleaseKey("labels", .path) { $0.metadata.labels.map(JSONValue.string) },
     ReleaseKey("license", .text) { $0.metadata.license.map(JSONValue.string) },
