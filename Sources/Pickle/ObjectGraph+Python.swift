@@ -191,6 +191,13 @@ extension ObjectGraph {
     return withoutRepetitions(all).entries
   }
 
+  /// Whether it is a dict, of any class that is known; the entries are not looked at.
+  public func isDictionary(_ handle: Handle) -> Bool {
+    if case .dictionary = self[handle] { return true }
+    guard let (name, _) = call(handle) else { return false }
+    return ObjectGraph.dictionaries[name] != nil
+  }
+
   /// The string keys that a dict sets more than once; Python keeps the last value.
   public func repeatedKeys(_ handle: Handle) -> [String] {
     guard let all = allEntries(handle) else { return [] }

@@ -236,8 +236,8 @@ LEFT_OUT = {"odd_numbers": {"long double", "narrow", "tiny"}, "no_numbers": {"en
             "out_of_the_file": {"external link", "external storage"}, "virtual_outside": {"outside"}}
 
 
-def numbers(f, prefix=""):
-    """Every dataset of numbers that h5py reads, by the name that repconv gives it."""
+def numbers(f, damaged=False):
+    """Every dataset of numbers that h5py reads, by the name that repconv gives it; of a damaged file, what is left."""
     found, groups = {}, set()
 
     def visit(group, prefix):
@@ -248,14 +248,18 @@ def numbers(f, prefix=""):
                 item = group[name]
             except (KeyError, OSError, RuntimeError):  # leads to nothing, or out of the file
                 continue
-            if isinstance(item, h5py.Dataset):
-                if item.dtype.kind in "iufcb" and item.shape is not None:
-                    found[prefix + name] = item[()]
-            elif isinstance(item, h5py.Group) and not isinstance(link, h5py.SoftLink):
-                if h5py.h5o.get_info(item.id).addr not in groups:
-                    visit(item, f"{prefix}{name}.")
+            try:
+                if isinstance(item, h5py.Dataset):
+                    if item.dtype.kind in "iufcb" and item.shape is not None:
+                        found[prefix + name] = item[()]
+                elif isinstance(item, h5py.Group) and not isinstance(link, h5py.SoftLink):
+                    if h5py.h5o.get_info(item.id).addr not in groups:
+                        visit(item, f"{prefix}{name}.")
+            except (KeyError, OSError, RuntimeError, ValueError):
+                if not damaged:
+                    raise
 
-    visit(f, prefix)
+    visit(f, "")
     return found
 
 

@@ -2,18 +2,22 @@
 
 usage: check_mutants.py REPCONV [FILES]
 
-FILES (20,000 if not given) small files of PyTorch, safetensors and NumPy are changed in some bytes, with the checksums
-and lengths repaired in most, and read by both. Both may refuse; what repconv accepts the library has to accept, with
-the same names, types, shapes and values: the content digest is computed here again (formats/rvd.md).
+FILES (20,000 if not given) small files of PyTorch, safetensors, NumPy, HDF5 and ONNX are changed in some bytes, with
+the checksums and lengths repaired in most, and read by both. Both may refuse; what repconv accepts the library has to
+accept, with the same values, types and shapes under all names that repconv gives: the content digest is computed here
+again (formats/rvd.md). The library reads in a process of its own: that of HDF5 does not survive all of them.
 
-Where repconv accepts what a library refuses on purpose (`EXCEPTIONS`), its own answer stands.
+Where repconv accepts what a library refuses on purpose (`EXCEPTIONS`), its own answer stands; formats/differences.md
+tells of each.
 """
+import collections
 import hashlib
 import io
 import json
 import os
 import random
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -21,21 +25,26 @@ import tempfile
 import warnings
 import zipfile
 
+import h5py
 import numpy as np
+import onnx
 import safetensors
 import safetensors.torch
 import torch
 
+from check_hdf5 import numbers
 from interop import FIXTURES
 
-# What torch.load(weights_only=True) does not take although it is well formed, by its message.
+# What a library does not take although what repconv reads in it is well formed, by kind of file and message.
 EXCEPTIONS = {
     "a name in the pickle that PyTorch does not know; repconv reports it and leaves it alone":
-        r"Unsupported global|Unsupported class|unsupported global|Can only (build|create|REDUCE|NEWOBJ)|Can not find",
+        ("torch", r"Unsupported (global|class)|Can only (build|create|REDUCE|NEWOBJ)|Can not find|expected dict, got"),
     "an opcode that this reader of PyTorch's lacks":
-        r"Unsupported operand|Trying to (append|set|call)|pickle protocol|Unsupported pickle",
-    "Python's own limits of a text that names nothing repconv takes":
-        r"codec can't|invalid literal|Unknown type|unhashable",
+        ("torch", r"Unsupported operand|Trying to (append|set|call)|pickle protocol|Unsupported pickle"),
+    "Python's own rules for a value that names nothing repconv takes":
+        ("torch", r"codec can't|invalid literal|Unknown type|unhashable|expected at most 1 arguments"),
+    "memory that PyTorch itself does not fill: other values each time":
+        ("torch", r"^unsteady$"),
 }
 
 def content(tensors):
@@ -48,6 +57,9 @@ def content(tensors):
         head += struct.pack(f"<{len(shape) + 1}Q", len(shape), *shape)
         digests.append(hashlib.sha256(head + data).digest())
     return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+KINDS = {".pth": "torch", ".pt": "torch", ".safetensors": "safetensors", ".npz": "npz", ".h5": "h5", ".onnx": "onnx"}
 
 
 def of_torch(tensors):
@@ -67,7 +79,10 @@ def read_torch(path, keys):
 
 def read_safetensors(path, keys):
     with safetensors.safe_open(path, "pt") as file:
-        return of_torch({name: file.get_tensor(name) for name in file.keys()})
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        # save_model stores a tensor once; its other names are keys of the metadata.
+        tensors |= {name: tensors[kept] for name, kept in (file.metadata() or {}).items() if kept in tensors}
+        return of_torch(tensors)
 
 
 def of_numpy(arrays):
@@ -78,10 +93,23 @@ def of_numpy(arrays):
 
 def read_npz(path, keys):
     with np.load(path, allow_pickle=False) as archive:
-        return of_numpy({name: archive[name] for name in archive.files if archive[name].dtype.kind in "fiub"})
+        arrays = {name: archive[name] for name in archive.files}
+    if "names" in arrays and arrays["names"].dtype.kind == "U":  # of Objax: arrays are numbered
+        arrays = {name: arrays[str(index)] for index, name in enumerate(arrays["names"])}
+    return of_numpy({name: array for name, array in arrays.items() if array.dtype.kind in "fiubc"})
 
 
-READERS = {"torch": read_torch, "safetensors": read_safetensors, "npz": read_npz}
+def read_h5(path, keys):
+    with h5py.File(path) as file:
+        return of_numpy({name: np.asarray(array) for name, array in numbers(file, damaged=True).items()})
+
+
+def read_onnx(path, keys):
+    initializers = onnx.load(path).graph.initializer
+    return of_numpy({tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in initializers})
+
+
+READERS = {"torch": read_torch, "safetensors": read_safetensors, "npz": read_npz, "h5": read_h5, "onnx": read_onnx}
 
 
 def seeds():
@@ -99,24 +127,46 @@ def seeds():
         out = io.BytesIO()
         save(out, a=values.numpy(), f=np.asfortranarray(values.numpy()), big=np.arange(4, dtype=">i4"))
         yield "npz", out.getvalue()
-    for folder, kind in (("TorchFiles", "torch"), ("Safetensors", "safetensors"), ("NumPy", "npz")):
+    for folder in ("TorchFiles", "Safetensors", "NumPy", "HDF5Files", "ONNXVectors", "ONNX"):
         for name in sorted(os.listdir(os.path.join(FIXTURES, folder))):
-            path = os.path.join(FIXTURES, folder, name)
-            if name.endswith((".pth", ".pt", ".safetensors", ".npz")) and os.path.getsize(path) < 20_000:
+            path, kind = os.path.join(FIXTURES, folder, name), KINDS.get(os.path.splitext(name)[1])
+            if kind and os.path.getsize(path) < 20_000:
                 with open(path, "rb") as file:
                     yield kind, file.read()
 
 
-def readable(kind, data):
-    """Whether the library itself reads a file with nothing changed."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(data)
-        file.flush()
+def apart(work):
+    """What `work` returns, in a process of its own; 'died: ...' if that does not survive."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
         try:
-            READERS[kind](file.name, [])
-        except Exception:
-            return False
-    return True
+            os.close(reading)
+            signal.alarm(60)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            with os.fdopen(writing, "w") as answer:
+                answer.write(work())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        text = answer.read()
+    status = os.waitpid(child, 0)[1]
+    return f"died: {os.strsignal(os.WTERMSIG(status))}" if os.WIFSIGNALED(status) else text
+
+
+def theirs(kind, path, keys, names):
+    """The content digest of what the library reads under these names, or why it does not."""
+    def read():
+        try:
+            tensors = READERS[kind](path, keys)
+            missing = [name for name in names if name not in tensors]
+            return f"without {missing[:3]}" if missing else content({name: tensors[name] for name in names})
+        except Exception as error:
+            text = " ".join(str(error).split()).rpartition("WeightsUnpickler error: ")[2]
+            return f"refused: {type(error).__name__} {text[:300]!r}"
+
+    return apart(read)
 
 
 def changed(data, chance):
@@ -161,7 +211,7 @@ def mutant(kind, data, chance):
 
 
 def ask(repconv, paths):
-    """What repconv says of each: the digest and the path of the state dict."""
+    """What repconv says of each that it reads: the content digest and the path of the state dict."""
     result = subprocess.run([repconv, "digest", "--json", *paths], capture_output=True, text=True)
     if result.returncode not in (0, 1, 2):
         sys.exit(f"repconv ended with {result.returncode}: {result.stderr[-2000:]}")
@@ -169,42 +219,70 @@ def ask(repconv, paths):
     return {file["file"]: file for file in found["files"] if file.get("content")}
 
 
+def names_in(repconv, path):
+    result = subprocess.run([repconv, "inspect", "--json", path], capture_output=True, text=True)
+    return [tensor["name"] for tensor in json.loads(result.stdout)["tensors"]]
+
+
+def judge(repconv, path, kind, report):
+    """None if the library reads what repconv reads; else what it does, and whether that is an exception."""
+    keys = [key for key in report["stateDict"].split(".") if key]
+    names = names_in(repconv, path)
+    answer = theirs(kind, path, keys, names)
+    if answer == report["content"]:
+        return None
+    if answer != theirs(kind, path, keys, names):
+        answer = "unsteady"
+    reason = next((reason for reason, (of, pattern) in EXCEPTIONS.items() if of == kind and re.search(pattern, answer)), None)
+    return answer, reason
+
+
 def main():
     repconv = os.path.abspath(sys.argv[1])
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
     chance = random.Random(20_260_101)
     warnings.simplefilter("ignore")
-    originals = [seed for seed in seeds() if readable(*seed)]
-    accepted, excepted, wrong = 0, 0, []
+    made, accepted, excepted, wrong = collections.Counter(), collections.Counter(), collections.Counter(), []
     with tempfile.TemporaryDirectory() as folder:
+        def written(number, kind, data):
+            path = os.path.join(folder, f"{number}.{kind}")
+            with open(path, "wb") as file:
+                file.write(data)
+            return path
+
+        # Of the sound files, those that both read, and alike; the others are what other checks are about.
+        originals = []
+        for number, (kind, data) in enumerate(seeds()):
+            path = written(number, kind, data)
+            report = ask(repconv, [path]).get(path)
+            if report and judge(repconv, path, kind, report) is None:
+                originals.append((kind, data))
         for start in range(0, count, 500):
             batch = {}
             for index in range(start, min(count, start + 500)):
                 kind, data = originals[index % len(originals)]
-                path = os.path.join(folder, f"{index}.{kind}")
-                with open(path, "wb") as file:
-                    file.write(mutant(kind, data, chance))
-                batch[path] = kind
+                batch[written(index, kind, mutant(kind, data, chance))] = kind
+                made[kind] += 1
             for path, report in ask(repconv, list(batch)).items():
-                accepted += 1
-                keys = [key for key in report["stateDict"].split(".") if key]
-                try:
-                    theirs = content(READERS[batch[path]](path, keys))
-                except Exception as error:
-                    if any(re.search(pattern, str(error)) for pattern in EXCEPTIONS.values()):
-                        excepted += 1
-                        continue
-                    theirs = f"refused: {type(error).__name__} {str(error)[:150]!r}"
-                if theirs != report["content"]:
-                    kept = os.path.join(tempfile.gettempdir(), "mutant-" + os.path.basename(path))
-                    os.replace(path, kept)
-                    wrong.append((kept, theirs))
-                    print(f"  {kept}: {report['content'][:16]}, the library: {theirs}")
+                kind = batch[path]
+                accepted[kind] += 1
+                match judge(repconv, path, kind, report):
+                    case None: continue
+                    case answer, None:
+                        kept = os.path.join(tempfile.gettempdir(), "mutant-" + os.path.basename(path))
+                        os.replace(path, kept)
+                        wrong.append(kept)
+                        print(f"  {kept}: {report['content'][:16]}, the library: {answer}")
+                    case _, reason: excepted[kind, reason] += 1
             for path in batch:
                 if os.path.exists(path):
                     os.remove(path)
-    print(f"{count} files, {accepted} accepted, {excepted} of these refused on purpose by the library, {len(wrong)} wrong")
-    sys.exit(1 if wrong or accepted < count / 100 else 0)
+    print(f"{len(originals)} sound files; {count} damaged, {accepted.total()} of them accepted, {len(wrong)} read otherwise")
+    for kind in made:
+        print(f"  {kind}: {made[kind]} damaged, {accepted[kind]} accepted")
+    for (kind, reason), number in sorted(excepted.items()):
+        print(f"  {kind}: {number} with {reason}")
+    sys.exit(1 if wrong or accepted.total() < count / 100 else 0)
 
 
 if __name__ == "__main__":

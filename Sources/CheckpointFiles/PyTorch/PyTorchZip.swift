@@ -11,13 +11,17 @@ internal import Tensors
 ///     data/<key>   the bytes of a storage; keys are opaque (`0`, or a memory address in 1.6)
 ///     byteorder    `little` or `big`; little if absent
 ///     extra/repconv.json    what this program knows of the network (`formats/pytorch.md`)
-///     version, .data/serialization_id, .format_version, .storage_alignment    of no interest
+///     version      of the format, in digits; up to 10 (caffe2/serialize/versions.h)
+///     .data/serialization_id, .format_version, .storage_alignment    of no interest
 ///
 /// Members are stored and hold their bytes in place, unless a zip program made the archive again.
 enum PyTorchZip {
   /// The member below the top folder that says what is known of the network. `extra/` is where archives of
   /// `torch.jit` have the files of their users; other programs' are not looked at.
   static let descriptionMember = "extra/repconv.json"
+
+  /// The newest version of the format that PyTorch reads.
+  private static let newestVersion = 10
 
   static func read(_ archive: ZipArchive) throws(ReadError) -> Checkpoint {
     let file = archive.file
@@ -27,6 +31,7 @@ enum PyTorchZip {
         file.location, expected: "the member '\(printable(root))data.pkl'", found: "none",
         remedy: fetchAgain)
     }
+    try checkVersion(of: archive, root: root)
     try archive.checkPickle(pickleMember)
     var notes = archive.notes
     let pickle = try archive.contents(of: pickleMember)
@@ -144,18 +149,44 @@ enum PyTorchZip {
 
   private static func byteOrder(of archive: ZipArchive, root: String) throws(ReadError) -> ByteOrder
   {
-    guard let member = archive.member(root + "byteorder") else { return .little }
+    guard let (text, location) = try note("byteorder", of: archive, root: root) else {
+      return .little
+    }
+    switch text {
+    case "little": return .little
+    case "big": return .big
+    default:
+      throw .malformed(
+        location, expected: "'little' or 'big'", found: "'\(printable(text))'", remedy: fetchAgain)
+    }
+  }
+
+  /// Refuses files of a format to come.
+  private static func checkVersion(of archive: ZipArchive, root: String) throws(ReadError) {
+    guard let (text, location) = try note("version", of: archive, root: root) else { return }
+    let digits = text.hasSuffix("\n") ? String(text.dropLast()) : text
+    guard let version = Int(digits), version > 0 else {
+      throw .malformed(
+        location, expected: "the version of the format in digits", found: "'\(printable(text))'",
+        remedy: fetchAgain)
+    }
+    guard version <= newestVersion else {
+      throw .unsupported(
+        location,
+        what: "the file has version \(version) of PyTorch's zip format, newer than \(newestVersion)",
+        remedy: "Load the checkpoint with PyTorch and save the weights as safetensors.")
+    }
+  }
+
+  /// What one of the short members beside the pickle says, and where it is.
+  private static func note(
+    _ name: String, of archive: ZipArchive, root: String
+  ) throws(ReadError) -> (text: String, location: Location)? {
+    guard let member = archive.member(root + name) else { return nil }
     let longest = 16
     let source = try archive.contents(of: member)
     try source.verify()
-    let bytes = try source.bytes(0..<min(source.count, longest), field: "the byte order")
-    switch String(decoding: bytes, as: UTF8.self) {
-    case "little": return .little
-    case "big": return .big
-    case let other:
-      throw .malformed(
-        archive.location(of: member), expected: "'little' or 'big'", found: "'\(printable(other))'",
-        remedy: fetchAgain)
-    }
+    let bytes = try source.bytes(0..<min(source.count, longest), field: name)
+    return (String(decoding: bytes, as: UTF8.self), archive.location(of: member))
   }
 }

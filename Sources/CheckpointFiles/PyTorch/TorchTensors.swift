@@ -152,6 +152,13 @@ final class TorchTensors {
         throw subject.malformed("a bool as requires_grad", graph.description(of: arguments[index]))
       }
     }
+    /// Hooks are nothing to us; what cannot be hooks, PyTorch does not take.
+    func expectHooks(_ index: Int) throws(ReadError) {
+      if case .none = graph[arguments[index]] { return }
+      guard graph.isDictionary(arguments[index]) else {
+        throw subject.malformed("a dict of backward hooks", graph.description(of: arguments[index]))
+      }
+    }
     guard wrappers <= Self.maximumWrappers else {
       throw .limitExceeded(
         subject.location, what: "wrappers around '\(subject.name)'", limit: Self.maximumWrappers,
@@ -164,11 +171,13 @@ final class TorchTensors {
     case .strided:
       try expect(6...7, "6 or 7")
       try expectBool(4)
+      try expectHooks(5)
       try refuseMetadata(arguments.dropFirst(6).first, subject)
       return try strided(arguments, type: nil, subject)
     case .typed:
       try expect(7...8, "7 or 8")
       try expectBool(4)
+      try expectHooks(5)
       try refuseMetadata(arguments.dropFirst(7).first, subject)
       return try strided(arguments, type: try elementType(arguments[6], subject), subject)
     case .afterClass:
@@ -333,6 +342,9 @@ final class TorchTensors {
   /// A tensor may be marked as the conjugate or the negative of what is stored.
   private func refuseMetadata(_ handle: ObjectGraph.Handle?, _ subject: Subject) throws(ReadError) {
     guard let handle else { return }
+    guard graph.isDictionary(handle) else {
+      throw subject.malformed("a dict of marks", graph.description(of: handle))
+    }
     for mark in ["conj", "neg"] {
       if let value = graph.value(mark, of: handle), graph.integer(value) != 0 {
         throw subject.unsupported(

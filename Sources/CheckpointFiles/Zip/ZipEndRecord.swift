@@ -18,7 +18,8 @@ internal import Tensors
 ///
 /// If the 20 bytes before the end record are a locator (`50 4B 06 07`, disk u32, offset u64 of the
 /// zip64 record, disks u32), the values of the zip64 record count; those of the end record must be
-/// the same or saturated (all bits set). PyTorch writes a zip64 record into every archive.
+/// the same or saturated (all bits set). PyTorch writes a zip64 record into every archive. All numbers of
+/// disks are 0 where there is one, as PyTorch's reader demands.
 struct ZipEndRecord: Equatable {
   /// Where the record is.
   var offset: Int
@@ -106,7 +107,8 @@ struct ZipEndRecord: Equatable {
           file.location(at: offset), expected: "an end record that agrees with the zip64 record",
           found: "another number of entries or another place of the directory", remedy: fetchAgain)
       }
-      disks = record.littleEndian(at: 16, width: 4) | record.littleEndian(at: 20, width: 4)
+      if disks == 0xFFFF_FFFF { disks = 0 }
+      disks |= record.littleEndian(at: 16, width: 4) | record.littleEndian(at: 20, width: 4)
       entriesHere = record.littleEndian64(at: 24)
       (entries, size, start) = wide
     }
