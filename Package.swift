@@ -221,7 +221,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "NamingTests", dependencies: ["Blocks", "Checkpoints", "Naming", "Tensors"],
+      name: "NamingTests",
+      dependencies: ["Blocks", "Checkpoints", "Naming", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "FuzzTests",

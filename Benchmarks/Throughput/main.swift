@@ -68,7 +68,7 @@ func measure(_ name: String, inputBytes: Int, _ body: () throws -> Void) rethrow
 }
 
 func measure(_ name: String, _ tensors: [Tensor], _ contents: any TensorContents, elements: Int) throws {
-  let output = OutputTensor(name: name, elementType: .float32, shape: [elements], contents: contents)
+  let output = OutputTensor(name: Name(name), elementType: .float32, shape: [elements], contents: contents)
   var workspace = Workspace()
   var buffer = [UInt8](repeating: 0, count: pieceBytes)
   try measure(name, inputBytes: tensors.reduce(0) { $0 + $1.byteCount }) {

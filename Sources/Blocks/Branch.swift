@@ -52,7 +52,7 @@ extension Branch {
   /// With all channels times one constant: 0.5 of a mean, -1 of what is taken off.
   public func scaled(by factor: Double) -> Branch {
     // Safe: one number is one element.
-    .scaled(self, by: try! Tensor(float64: [factor], shape: [1], name: "\(factor)"))
+    .scaled(self, by: try! Tensor(float64: [factor], shape: [1], name: Name(factor.description)))
   }
 
   /// With its own constant added to every output channel.

@@ -3,7 +3,7 @@ package import Graphs
 package import Inference
 internal import Naming
 package import Reparameterization
-internal import Tensors
+package import Tensors
 
 /// A network in deploy form that computes in int8, made of one that computes in float32 and of images.
 ///
@@ -37,7 +37,7 @@ package struct CalibratedNetwork {
   ///     total, before the first.
   /// - Throws: `CalibrationError`, `InferenceError`, `ReadError`.
   package init(
-    _ graph: Graph, _ tensors: [DeployTensor], names: [String], channels: Int?,
+    _ graph: Graph, _ tensors: [DeployTensor], names: [Name], channels: Int?,
     images: NetworkInput, path: String, imagesPath: String, _ options: CalibrationOptions,
     progress: (_ done: Int, _ total: Int?) -> Void = { _, _ in }
   ) throws {
@@ -113,11 +113,11 @@ package struct CalibratedNetwork {
 
   /// The nodes of the layers that are named.
   private static func kept(
-    _ layers: [IntegerLayer], _ graph: Graph, _ names: [String], path: String,
+    _ layers: [IntegerLayer], _ graph: Graph, _ names: [Name], path: String,
     _ options: CalibrationOptions
   ) throws -> Set<Int> {
     var kept: Set<Int> = []
-    for wanted in options.keptLayers {
+    for wanted in options.keptLayers.map({ Name($0) }) {
       let found = zip(layers, names).filter { layer, name in
         name == wanted || name == "\(wanted).weight" || graph.nodes[layer.node].block == wanted
       }

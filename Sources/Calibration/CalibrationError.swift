@@ -1,3 +1,5 @@
+public import Tensors
+
 /// Why a network could not be calibrated.
 @nonexhaustive
 public enum CalibrationError: Error, Equatable, Sendable {
@@ -10,7 +12,7 @@ public enum CalibrationError: Error, Equatable, Sendable {
   /// The network has no convolution or linear layer.
   case noLayers(path: String)
   /// No layer that could be kept in float32 has this name.
-  case noLayer(path: String, name: String, nearest: [String])
+  case noLayer(path: String, name: Name, nearest: [Name])
   /// The format has no place for what is to be written.
   case noPlace(path: String, format: String, what: String, known: [String])
   /// A block is not what the change asked for is made for.
@@ -29,7 +31,7 @@ extension CalibrationError: CustomStringConvertible {
     case .noLayers(let path):
       "\(path): the network has no convolution or linear layer.\n  There is nothing to quantise."
     case .noLayer(let path, let name, let nearest):
-      "\(path): no convolution or linear layer is called '\(name)'.\n  \(nearest.isEmpty ? "Name one by its block or its weight." : "Nearest: \(nearest.joined(separator: ", ")).")"
+      "\(path): no convolution or linear layer is called '\(printable(name))'.\n  \(nearest.isEmpty ? "Name one by its block or its weight." : "Nearest: \(nearest.map(printable).joined(separator: ", ")).")"
     case .noPlace(let path, let format, let what, let known):
       "\(path): \(format) has no place for \(what).\n  Formats that do: \(known.joined(separator: ", "))."
     case .notDeployed(let path, let reason):

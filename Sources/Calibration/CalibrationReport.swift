@@ -5,7 +5,7 @@ public struct CalibrationReport: Encodable, Sendable {
   /// One convolution or linear layer.
   public struct Layer: Encodable, Equatable, Sendable {
     /// Of its weight, in the output.
-    public var name: String
+    public var name: Name
     /// What its weight is stored in.
     public var elementType: ElementType
     /// The power of the network's result over that of what changes if this layer alone computes in int8,

@@ -5,7 +5,7 @@ internal import Graphs
 public import Inference
 internal import Naming
 internal import Reparameterization
-internal import Tensors
+public import Tensors
 internal import Topologies
 
 /// What `insertBatchNorms` did.
@@ -13,7 +13,7 @@ public struct InsertionReport: Encodable, Sendable {
   /// A BatchNorm, and what it was made of.
   public struct Block: Encodable, Equatable, Sendable {
     /// The block's.
-    public var path: String
+    public var path: Name
     /// The smallest and the largest variance that a channel of its convolution has.
     public var variances: ClosedRange<Double>
 
@@ -83,13 +83,13 @@ public func insertBatchNorms(
     switch tensor.role {
     case .block(let block, .fused(.weight)):
       let address = BlockAddress(.insertedBatchNorm, block.path)
-      func name(_ layer: LayerAddress, _ part: Part) -> String {
+      func name(_ layer: LayerAddress, _ part: Part) -> Name {
         names.name(of: .block(address, ParameterAddress(layer, part)))!
       }
       let bias = try tensors.first { $0.role == tensor.role.biasOfWeight }!.doubles()
       let found = moments[tensor.role]!
       guard (found.means + found.variances).allSatisfy(\.isFinite) else {
-        throw CalibrationError.notFinite(path: source, place: block.path)
+        throw CalibrationError.notFinite(path: source, place: printable(block.path))
       }
       // As they are read: rounded.
       let means = zip(found.means, bias).map { Float($0 - $1) }

@@ -55,7 +55,7 @@ extension Graph {
   /// What to call a value in an error.
   fileprivate func place(of value: Int) -> String {
     guard value > 0 else { return "the input" }
-    return nodes[value - 1].block ?? "operation \(value - 1)"
+    return nodes[value - 1].block.map(printable) ?? "operation \(value - 1)"
   }
 }
 

@@ -6,9 +6,9 @@ internal import Tensors
 /// reported as unexpected. In neither case is anything called.
 enum ExpectedGlobals {
   /// Whether `name` is one of them, in the spelling of Python 3.
-  static func contains(_ name: String) -> Bool {
+  static func contains(_ name: Name) -> Bool {
     if names.contains(name) { return true }
-    let module = name[..<(name.lastIndex(of: ".") ?? name.startIndex)]
+    let module = name.module ?? ""
     return modules.contains { module == $0 || module.hasPrefix($0 + ".") }
       || storages.contains { name.hasPrefix($0) && name.hasSuffix("Storage") }
   }
@@ -16,8 +16,8 @@ enum ExpectedGlobals {
   /// The globals of a file's pickles, each once, sorted by name.
   ///
   /// - Parameter known: names that the reader has understood from the way this file uses them.
-  static func report(of graphs: [ObjectGraph], known: Set<String> = []) -> [PickledGlobal] {
-    var calls: [String: (all: Int, news: Int)] = [:]
+  static func report(of graphs: [ObjectGraph], known: Set<Name> = []) -> [PickledGlobal] {
+    var calls: [Name: (all: Int, news: Int)] = [:]
     for global in graphs.lazy.flatMap(\.globals) {
       calls[global.qualifiedName, default: (0, 0)].all += global.calls
       calls[global.qualifiedName, default: (0, 0)].news += global.news
@@ -30,7 +30,7 @@ enum ExpectedGlobals {
   }
 
   /// Python's own containers and numbers, and how it rebuilds objects under old protocols.
-  private static let python: Set = [
+  private static let python: Set<Name> = [
     "builtins.bool", "builtins.bytearray", "builtins.bytes", "builtins.complex", "builtins.dict",
     "builtins.float", "builtins.frozenset", "builtins.int", "builtins.list", "builtins.object",
     "builtins.set", "builtins.slice", "builtins.str", "builtins.tuple",
@@ -39,7 +39,7 @@ enum ExpectedGlobals {
     "_codecs.encode", "copyreg._reconstructor",
   ]
 
-  private static let numpy: Set = [
+  private static let numpy: Set<Name> = [
     "numpy.dtype", "numpy.ndarray", "ml_dtypes.bfloat16", "ml_dtypes.float8_e4m3fn",
     "ml_dtypes.float8_e5m2",
     // NumPy 1, and since NumPy 2 with an underscore.
@@ -49,7 +49,7 @@ enum ExpectedGlobals {
     "numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer",
   ]
 
-  private static let torch: Set = [
+  private static let torch: Set<Name> = [
     "torch.Size", "torch.device", "torch.storage._load_from_bytes",
     "torch.serialization._get_layout",
     "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
@@ -78,8 +78,8 @@ enum ExpectedGlobals {
 
   /// Modules of which every class is expected: the layers of the frameworks, whose pickles hold their
   /// attributes.
-  private static let modules = ["megengine.tensor", "megengine.module", "torch.nn.modules"]
+  private static let modules: [Name] = ["megengine.tensor", "megengine.module", "torch.nn.modules"]
 
   /// Where the classes of storages are: `torch.FloatStorage`, `torch.storage.UntypedStorage`.
-  private static let storages = ["torch.", "torch.cuda.", "torch.storage."]
+  private static let storages: [Name] = ["torch.", "torch.cuda.", "torch.storage."]
 }

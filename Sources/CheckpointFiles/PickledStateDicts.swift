@@ -8,7 +8,7 @@ protocol PickledFramework {
   ///
   /// - Parameter name: what to call it in an error: its path in the file.
   /// - Throws: `ReadError.unsupported` if it is a tensor of a kind that cannot be converted.
-  mutating func tensor(_ handle: ObjectGraph.Handle, name: String) throws(ReadError) -> Tensor?
+  mutating func tensor(_ handle: ObjectGraph.Handle, name: Name) throws(ReadError) -> Tensor?
 
   /// The state dict of a pickled module with its tensors in the order of the framework's own
   /// `state_dict()`; its path is ignored. Nil if the object is no module.
@@ -17,23 +17,23 @@ protocol PickledFramework {
   ///   - name: what to call it in an error: its path in the file.
   ///   - names: what its names are counted in.
   mutating func module(
-    _ handle: ObjectGraph.Handle, name: String, _ names: inout NameBudget
+    _ handle: ObjectGraph.Handle, name: Name, _ names: inout NameBudget
   ) throws(ReadError) -> StateDict?
 
   /// Paths of the modules that a dict of tensors was taken from, if it says so itself.
-  func modulePaths(of handle: ObjectGraph.Handle) -> Set<String>?
+  func modulePaths(of handle: ObjectGraph.Handle) -> Set<Name>?
 
   /// The text of a key; nil if it is none.
   ///
   /// - Throws: `ReadError` if it is a text that cannot be a name.
-  func key(_ handle: ObjectGraph.Handle) throws(ReadError) -> String?
+  func key(_ handle: ObjectGraph.Handle) throws(ReadError) -> Name?
 
   /// What an object is that is neither tensor nor module, in a few words.
   mutating func description(of handle: ObjectGraph.Handle) -> String
 }
 
 extension PickledFramework {
-  func modulePaths(of handle: ObjectGraph.Handle) -> Set<String>? { nil }
+  func modulePaths(of handle: ObjectGraph.Handle) -> Set<Name>? { nil }
 }
 
 /// Finds the state dicts of a pickled checkpoint: every dict with tensors under string keys, and every
@@ -65,7 +65,7 @@ struct PickledStateDicts<Framework: PickledFramework> {
   ) throws(ReadError) {
     self.graph = graph
     names = NameBudget(graph.source)
-    var pending: [(handle: ObjectGraph.Handle, path: [String])] = [(root ?? graph.root, [])]
+    var pending: [(handle: ObjectGraph.Handle, path: [Name])] = [(root ?? graph.root, [])]
     while let (handle, path) = pending.popLast() {
       if let known = found[handle] {
         // Not if it is reached through itself.
@@ -90,16 +90,17 @@ struct PickledStateDicts<Framework: PickledFramework> {
 
   /// Takes the tensors out of one dict, and adds the dicts and modules it holds to `pending`.
   private mutating func scan(
-    _ handle: ObjectGraph.Handle, _ entries: [ObjectGraph.Entry], _ path: [String],
-    _ pending: inout [(handle: ObjectGraph.Handle, path: [String])], _ framework: inout Framework
+    _ handle: ObjectGraph.Handle, _ entries: [ObjectGraph.Entry], _ path: [Name],
+    _ pending: inout [(handle: ObjectGraph.Handle, path: [Name])], _ framework: inout Framework
   ) throws(ReadError) {
     var stateDict = StateDict(tensors: [])
-    var children: [(handle: ObjectGraph.Handle, path: [String])] = []
+    var children: [(handle: ObjectGraph.Handle, path: [Name])] = []
     var refusal: ReadError?
     let prefix = path.isEmpty ? "" : path.joined(separator: ".") + "."
     for entry in entries {
       guard let key = try framework.key(entry.key) else {
-        let name = graph.integer(entry.key).map(String.init) ?? graph.description(of: entry.key)
+        let name = Name(
+          graph.integer(entry.key).map(String.init) ?? graph.description(of: entry.key))
         let what = framework.description(of: entry.value)
         stateDict.ignored.append((name, "\(what), under a key that is not a string"))
         continue
@@ -136,14 +137,15 @@ struct PickledStateDicts<Framework: PickledFramework> {
     if !repeated.isEmpty {
       notes.append(
         "\(stateDicts.last!.pathDescription) names \(repeated.count) of its entries twice; the "
-          + "later ones count, as in Python: " + repeated.prefix(5).joined(separator: ", ")
+          + "later ones count, as in Python: "
+          + repeated.prefix(5).map(printable).joined(separator: ", ")
           + (repeated.count > 5 ? ", ..." : ""))
     }
   }
 
   /// - Parameter handle: whose state dict it is, if it is new.
   private mutating func add(
-    _ stateDict: StateDict, at path: [String], of handle: ObjectGraph.Handle? = nil
+    _ stateDict: StateDict, at path: [Name], of handle: ObjectGraph.Handle? = nil
   ) throws(ReadError) {
     guard stateDicts.count < graph.source.limits[.stateDicts] else {
       throw graph.source.exceeded(.stateDicts)

@@ -24,22 +24,22 @@ public struct ModuleAttributes: Equatable, Sendable {
 /// One mapping from names to tensors in a file, in the file's order.
 public struct StateDict: Sendable {
   /// The keys that lead to it from the file's root: `["state_dict"]`, or none.
-  public var path: [String]
+  public var path: [Name]
   /// In the file's order.
   public var tensors: [NamedTensor]
   /// Attributes of modules by their path (`stage0.rbr_dense.bn`), if the file holds whole modules.
-  public var modules: [String: ModuleAttributes]
+  public var modules: [Name: ModuleAttributes]
   /// Paths of all modules that the dict was taken from, those without parameters too; nil if the file does
   /// not list them.
-  public var modulePaths: Set<String>?
+  public var modulePaths: Set<Name>?
   /// Entries that are no tensors, with what they are instead; they are counted and left alone.
-  public var ignored: [(name: String, what: String)]
+  public var ignored: [(name: Name, what: String)]
   /// Those of them that should be tensors and cannot be read, with the error for whoever needs them.
-  public var unreadable: [(name: String, error: ReadError)] = []
+  public var unreadable: [(name: Name, error: ReadError)] = []
 
   public init(
-    path: [String] = [], tensors: [NamedTensor], modules: [String: ModuleAttributes] = [:],
-    modulePaths: Set<String>? = nil, ignored: [(name: String, what: String)] = []
+    path: [Name] = [], tensors: [NamedTensor], modules: [Name: ModuleAttributes] = [:],
+    modulePaths: Set<Name>? = nil, ignored: [(name: Name, what: String)] = []
   ) {
     self.path = path
     self.tensors = tensors
@@ -49,20 +49,20 @@ public struct StateDict: Sendable {
   }
 
   /// Whether there is a module at a path; nil if the file does not list its modules.
-  public func hasModule(at path: String) -> Bool? {
+  public func hasModule(at path: Name) -> Bool? {
     modules.isEmpty ? modulePaths?.contains(path) : modules[path] != nil
   }
 
   /// `state_dict`, `student.model`, or `the file's root`.
   public var pathDescription: String {
-    path.isEmpty ? "the file's root" : path.joined(separator: ".")
+    path.isEmpty ? "the file's root" : printable(path.joined(separator: "."))
   }
 }
 
 /// A name that a pickle refers to, such as `torch._utils._rebuild_tensor_v2` or `os.system`.
 public struct PickledGlobal: Equatable, Sendable {
   /// With its module, in the spelling of Python 3.
-  public var name: String
+  public var name: Name
   /// How often it would have been called by Python.
   public var calls: Int
   /// Whether Python would run it as a function, or as a class with arguments: more than making an empty
@@ -71,7 +71,7 @@ public struct PickledGlobal: Equatable, Sendable {
   /// Whether it is one of the names that checkpoints consist of, which repconv interprets itself.
   public var isExpected: Bool
 
-  public init(name: String, calls: Int, runs: Bool = false, isExpected: Bool) {
+  public init(name: Name, calls: Int, runs: Bool = false, isExpected: Bool) {
     self.name = name
     self.calls = calls
     self.runs = runs

@@ -25,11 +25,11 @@ public enum ConversionError: Error, Equatable, Sendable {
   /// There are not as many names as classes.
   case labelsDiffer(path: String, labels: Int, classes: Int)
   /// A result is not a finite number.
-  case notFinite(path: String, name: String, count: Int)
+  case notFinite(path: String, name: Name, count: Int)
   /// Values are too large for the type that they are to be stored in.
-  case overflow(path: String, name: String, count: Int, NumberFormat)
+  case overflow(path: String, name: Name, count: Int, NumberFormat)
   /// No layer that could be kept in float32 has this name.
-  case noLayer(path: String, name: String, nearest: [String])
+  case noLayer(path: String, name: Name, nearest: [Name])
   /// The format has no place for weights in steps of scales.
   case noSteps(path: String, format: String, known: [String])
   /// The format cannot be compressed.
@@ -48,7 +48,7 @@ public enum ConversionError: Error, Equatable, Sendable {
   case notReadable(path: String, format: String)
   /// What was written is not the training checkpoint, fused: blocks, and names of other tensors, that
   /// differ.
-  case notProven(path: String, blocks: [String], others: [String])
+  case notProven(path: String, blocks: [Name], others: [Name])
 }
 
 /// Why a file cannot be compared with another as training checkpoint and deploy file.
@@ -89,11 +89,11 @@ extension ConversionError: CustomStringConvertible {
     case .labelsDiffer(let path, let labels, let classes):
       "\(path): it has \(labels) label\(labels == 1 ? "" : "s"), the network \(classes) class\(classes == 1 ? "" : "es").\n  Give a name to each class, in their order."
     case .notFinite(let path, let name, let count):
-      "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") that \(count == 1 ? "is" : "are") infinite or not a number.\n  The training run diverged or the file is damaged; nothing was written."
+      "\(path): '\(printable(name))' would hold \(count) value\(count == 1 ? "" : "s") that \(count == 1 ? "is" : "are") infinite or not a number.\n  The training run diverged or the file is damaged; nothing was written."
     case .overflow(let path, let name, let count, let format):
-      "\(path): '\(name)' would hold \(count) value\(count == 1 ? "" : "s") beyond the range of \(format.elementType.rawValue), which ends at \(format.greatest).\n  bfloat16 has the range of float32; nothing was written."
+      "\(path): '\(printable(name))' would hold \(count) value\(count == 1 ? "" : "s") beyond the range of \(format.elementType.rawValue), which ends at \(format.greatest).\n  bfloat16 has the range of float32; nothing was written."
     case .noLayer(let path, let name, let nearest):
-      "\(path): no convolution or linear layer is called '\(name)'.\n  \(nearest.isEmpty ? "Name one by its block or its weight." : "Nearest: \(nearest.joined(separator: ", ")).")"
+      "\(path): no convolution or linear layer is called '\(printable(name))'.\n  \(nearest.isEmpty ? "Name one by its block or its weight." : "Nearest: \(nearest.map(printable).joined(separator: ", ")).")"
     case .noSteps(let path, let format, let known):
       "\(path): \(format) has no place for int8 weights and their scales.\n  Formats that do: \(known.joined(separator: ", "))."
     case .notCompressible(let path, let format, let known):
@@ -112,9 +112,15 @@ extension ConversionError: CustomStringConvertible {
       "\(path): repconv writes \(format), but does not read it, so what was written cannot be proven.\n  Fuse to an .rvd, which is proven, and write that as \(format)."
     case .notProven(let path, let blocks, let others):
       """
-      \(path): what was written is not the training checkpoint, fused: \((blocks.prefix(3).map { "block '\($0)'" } + others.prefix(3).map { "'\($0)'" }).joined(separator: ", ")) \(blocks.count + others.count == 1 ? "differs" : "differ").
+      \(path): what was written is not the training checkpoint, fused: \(firstNames(blocks, others)) \(blocks.count + others.count == 1 ? "differs" : "differ").
         The file was removed. The memory or the disk may be at fault; if it happens again, report it as an error of repconv.
       """
     }
   }
+}
+
+/// `block 'stage0', 'linear.weight'`: the first of each.
+private func firstNames(_ blocks: [Name], _ others: [Name]) -> String {
+  (blocks.prefix(3).map { "block '\(printable($0))'" }
+    + others.prefix(3).map { "'\(printable($0))'" }).joined(separator: ", ")
 }

@@ -10,7 +10,7 @@ public struct DigestReport: Encodable, Equatable, Sendable {
   /// The container, as a person would name it: `PyTorch zip`.
   public var container: String
   /// The keys, joined by points, that lead to the state dict; empty for the file's root.
-  public var stateDict: String
+  public var stateDict: Name
   /// How many tensors it has.
   public var tensors: Int
   /// SHA-256 over them, in hexadecimal.

@@ -174,7 +174,7 @@ private func verifyWritten(
   reading.dialects =
     [names] + options.reading.dialects.filter { $0 != names && $0.family == names.family }
   let checkpoint = try openCheckpoint(file.partialPath)
-  func require(_ verification: Verification, comparing others: [String] = []) throws {
+  func require(_ verification: Verification, comparing others: [Name] = []) throws {
     guard !verification.holds || !others.isEmpty else { return }
     throw ConversionError.notProven(
       path: file.path,
@@ -204,7 +204,7 @@ private func verifyWritten(
 extension FusionPlan {
   /// Two output tensors come from a fused block, one from any other.
   fileprivate func mapping(to tensors: [OutputTensor]) -> [Renaming] {
-    var sources: [String] = []
+    var sources: [Name] = []
     let shapes = network.stateDict.shapes
     for step in steps {
       switch step {

@@ -137,7 +137,7 @@ func rewriteTrainingForm(
 }
 
 /// Why no operation takes a tensor outside the blocks, in words.
-private func reasonForLeavingOut(_ name: String) -> String {
+private func reasonForLeavingOut(_ name: Name) -> String {
   name.hasSuffix(".num_batches_tracked") ? "BatchNorm's step counter" : "no operation takes it"
 }
 

@@ -85,7 +85,7 @@ public struct LabelsFile: Equatable, Sendable {
     case .object(let members):
       values = Array(repeating: nil, count: members.count)
       for member in members {
-        guard let index = Int(member.key), String(index) == member.key,
+        guard let index = Int(member.key.text), "\(index)" == member.key,
           values.indices.contains(index), values[index] == nil
         else {
           throw .badLabels(

@@ -1,6 +1,7 @@
 package import Checkpoints
 package import Graphs
 package import Reparameterization
+package import Tensors
 
 /// A deploy network that is known as a whole, on its way to a file.
 package struct DeployNetwork {
@@ -8,7 +9,7 @@ package struct DeployNetwork {
   /// Those that its operands are indices into, and others behind them.
   package var tensors: [DeployTensor]
   /// Of the tensors, in the output.
-  package var names: [String]
+  package var names: [Name]
   /// What it expects as input; nil where it is not known.
   package var input: InputConvention?
 }

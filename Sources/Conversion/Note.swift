@@ -1,7 +1,7 @@
 public import Blocks
 public import Checkpoints
 package import Reparameterization
-internal import Tensors
+public import Tensors
 
 /// Something that should be said of a file or of what became of it, and is no error.
 @nonexhaustive
@@ -11,13 +11,13 @@ public enum Note: Equatable, Sendable {
   /// What is taken for granted of blocks of a family, as no tensor shows it.
   case assumed(family: String, Assumption)
   /// Loading the pickle in Python would run these, which weights do not need; none was run.
-  case wouldRun([String])
+  case wouldRun([Name])
   /// It seems to be a whole network of a known kind that is damaged.
   case damaged(reason: String)
   /// Deploy kernels beside live branches differ from what these give: so many blocks, and the worst.
-  case deployKernelsDiffer(Int, path: String, by: Double, scale: Double)
+  case deployKernelsDiffer(Int, path: Name, by: Double, scale: Double)
   /// The pickle names these globals, which weights do not need; none was run.
-  case unusualGlobals([String])
+  case unusualGlobals([Name])
   /// The first convolution expects `order`; the code whose names the output has feeds `fed`.
   case channelOrder(
     InputConvention.ChannelOrder, project: String, fed: InputConvention.ChannelOrder,
@@ -144,7 +144,7 @@ extension [DeployKernelComparison] {
 
 extension Note {
   /// The first of some names.
-  private static func list(_ names: [String]) -> String {
+  private static func list(_ names: [Name]) -> String {
     let few = 4
     return names.prefix(few).map(printable).joined(separator: ", ")
       + (names.count > few ? " and \(names.count - few) more" : "")

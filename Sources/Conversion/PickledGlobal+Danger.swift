@@ -1,11 +1,12 @@
 internal import Checkpoints
+internal import Tensors
 
 extension PickledGlobal {
   /// Whether a call of this name from Python's standard library, or one that the frameworks have for
   /// the purpose, can run code, programs, or change files. What other names do nobody can tell.
   var canRunAnything: Bool {
     if PickledGlobal.harmlessNames.contains(name) { return false }
-    var parts = name.split(separator: ".").map(String.init)
+    var parts = name.parts()
     // Python 2's spelling, which protocols from 3 on do not translate.
     if parts.first == "__builtin__" { parts[0] = "builtins" }
     let name = parts.joined(separator: ".")
@@ -26,14 +27,14 @@ extension PickledGlobal {
   }
 
   /// Values that people keep beside weights, and that do nothing but hold what they are given.
-  private static let harmlessNames: Set = [
+  private static let harmlessNames: Set<Name> = [
     "argparse.Namespace", "datetime.date", "datetime.datetime", "datetime.time",
     "datetime.timedelta", "datetime.timezone", "decimal.Decimal", "fractions.Fraction",
     "pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath", "pathlib.PurePosixPath",
     "pathlib.PureWindowsPath", "pathlib.WindowsPath", "types.SimpleNamespace", "uuid.UUID",
   ]
 
-  private static let dangerousModules: Set = [
+  private static let dangerousModules: Set<Name> = [
     "asyncio", "bdb", "cProfile", "code", "codeop", "commands", "concurrent", "ctypes", "dill",
     "doctest", "ftplib", "functools", "http", "imp", "importlib", "inspect", "io", "joblib",
     "linecache", "marshal", "multiprocessing", "nt", "ntpath", "operator", "os", "pathlib", "pdb",
@@ -45,7 +46,7 @@ extension PickledGlobal {
   ]
 
   /// Of the dangerous modules those that many import, and that are no words people call their own by.
-  private static let importedModules: Set = [
+  private static let importedModules: Set<Name> = [
     "_pickle", "_thread", "builtins", "ctypes", "importlib", "marshal", "multiprocessing", "nt",
     "os",
     "pickle", "posix", "pty", "runpy", "shutil", "socket", "subprocess", "sys", "tempfile",
@@ -53,12 +54,12 @@ extension PickledGlobal {
     "__builtins__", "__globals__",
   ]
 
-  private static let dangerousPrefixes = [
+  private static let dangerousPrefixes: [Name] = [
     "torch.hub.", "torch.utils.cpp_extension.", "torch.serialization.load",
     "torch.serialization._load", "torch.serialization._legacy_load", "torch.package.",
   ]
 
-  private static let dangerousNames: Set = [
+  private static let dangerousNames: Set<Name> = [
     "builtins.__import__", "builtins.breakpoint", "builtins.compile", "builtins.delattr",
     "builtins.eval", "builtins.exec", "builtins.execfile", "builtins.exit", "builtins.getattr",
     "builtins.globals", "builtins.help", "builtins.input", "builtins.locals", "builtins.map",

@@ -33,7 +33,7 @@ public struct QuantizationReport: Encodable, Sendable {
   /// One kernel or matrix.
   public struct Layer: Encodable, Equatable, Sendable {
     /// Of its weight, in the output.
-    public var name: String
+    public var name: Name
     /// What it is stored in.
     public var elementType: ElementType
     /// The power of the weights over that of what int8 changes of them, in decibels; nil if it changes
@@ -68,7 +68,7 @@ public struct QuantizationReport: Encodable, Sendable {
 func quantize(
   _ tensors: [DeployTensor], inputMeans means: [Role: [Double]], path: String,
   _ options: QuantizationOptions, threads: Threads,
-  where isLayer: (Role) -> Bool = \.isWeightOfLayer, name: (Role) -> String
+  where isLayer: (Role) -> Bool = \.isWeightOfLayer, name: (Role) -> Name
 ) throws -> (tensors: [DeployTensor], report: QuantizationReport) {
   let quantization = try Quantization(
     of: tensors, inputMeans: means, threads: threads, where: isLayer)
@@ -77,7 +77,7 @@ func quantize(
     throw ConversionError.notFinite(path: path, name: broken.1, count: broken.0.notFinite)
   }
   var kept: Set<Role> = []
-  for wanted in options.keptLayers {
+  for wanted in options.keptLayers.map({ Name($0) }) {
     let found = zip(quantization.layers, names).filter { layer, name in
       name == wanted || name == "\(wanted).weight" || layer.role.blockPath == wanted
     }
@@ -122,7 +122,7 @@ struct TypeChange {
   ///   - name: of a tensor in the output.
   init(
     of tensors: [(tensor: Tensor, role: Role)], _ graph: Graph, input: InputConvention?,
-    changing change: NetworkChange, name: (Role) -> String
+    changing change: NetworkChange, name: (Role) -> Name
   ) throws {
     let changed = try change(
       DeployNetwork(
@@ -141,7 +141,7 @@ struct TypeChange {
   init(
     of tensors: [(tensor: Tensor, role: Role)], to type: WeightType?, _ format: OutputFormat,
     path: String, _ options: WritingOptions, where isLayer: (Role) -> Bool = \.isWeightOfLayer,
-    name: (Role) -> String
+    name: (Role) -> Name
   ) throws {
     let keepsSteps = type == nil ? format.hasSteps : type == .int8
     var changed = tensors.map { tensor, role in
@@ -164,7 +164,7 @@ struct TypeChange {
 }
 
 extension Role {
-  fileprivate var blockPath: String? {
+  fileprivate var blockPath: Name? {
     if case .block(let block, _) = self { block.path } else { nil }
   }
 }

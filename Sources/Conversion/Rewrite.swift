@@ -219,7 +219,7 @@ private func copy(
       Role.other(name: tensors[$0].name)
     })
   let own = tensors.map { (tensor: $0.tensor, role: Role.other(name: $0.name)) }
-  func name(_ role: Role) -> String { if case .other(let name) = role { name } else { "" } }
+  func name(_ role: Role) -> Name { if case .other(let name) = role { name } else { "" } }
   let change: TypeChange
   if let networkChange {
     change = try TypeChange(

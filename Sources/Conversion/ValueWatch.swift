@@ -4,10 +4,10 @@ internal import Tensors
 /// Watches weights on their way to a file: the largest of all, and any that are not finite.
 final class ValueWatch: Sendable {
   struct Findings {
-    var largestName = ""
+    var largestName: Name = ""
     var largest: Float = 0
     /// Values that are infinite, and that are not a number, by tensor.
-    var notFinite: [String: (infinite: Int, notNumbers: Int)] = [:]
+    var notFinite: [Name: (infinite: Int, notNumbers: Int)] = [:]
   }
 
   private let state = Mutex(Findings())
@@ -37,7 +37,7 @@ final class ValueWatch: Sendable {
   private struct Watched: TensorContents {
     let contents: any TensorContents
     let format: NumberFormat
-    let name: String
+    let name: Name
     let watch: ValueWatch
 
     var granularity: Int { contents.granularity }
@@ -57,7 +57,8 @@ final class ValueWatch: Sendable {
         }
       watch.state.withLock { findings in
         // Of equals the first by name: threads end in any order.
-        if (findings.largest, name) < (seen.largest, findings.largestName) {
+        let isLarger = findings.largest < seen.largest
+        if isLarger || findings.largest == seen.largest && name < findings.largestName {
           findings.largest = seen.largest
           findings.largestName = name
         }

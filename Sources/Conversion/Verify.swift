@@ -204,12 +204,12 @@ private func requireForms(_ train: Network, _ deploy: Network) throws {
 private func otherStateDict(
   of checkpoint: Checkpoint, _ network: Network, _ options: ComparisonOptions,
   where isRight: (Network) throws -> Bool
-) throws -> String? {
+) throws -> Name? {
   let limit = 8  // Files with more hold something else.
   for dict in checkpoint.stateDicts.prefix(limit) where dict.path != network.stateDict.path {
     let key = dict.path.joined(separator: ".")
     var reading = options.reading
-    reading.key = key
+    reading.key = key.text
     guard let other = try? Network(recognising: checkpoint, reading), (try? isRight(other)) == true
     else { continue }
     return key

@@ -6,7 +6,7 @@ public import Tensors
 /// What tells, without an image, how a convolution or linear layer takes int8.
 public struct WeightSurvey: Encodable, Equatable, Sendable {
   /// Of the weight, fused if it was not.
-  public var name: String
+  public var name: Name
   /// The largest magnitude over the root of the mean square.
   public var peak: Double
   /// The largest magnitude of a channel, of the channel that has most over the one in the middle.
@@ -57,7 +57,7 @@ public func surveyWeights(
 }
 
 extension WeightSurvey {
-  fileprivate init(name: String, _ weights: WeightStatistics, customL2: Double?) {
+  fileprivate init(name: Name, _ weights: WeightStatistics, customL2: Double?) {
     self.name = name
     peak = weights.peak
     spread = weights.spread

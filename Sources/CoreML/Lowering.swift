@@ -36,8 +36,8 @@ struct Lowering: GraphLowering {
     // Since iOS 16, which weights in steps need; all else is as old as the format.
     result.operationsVersion = hasSteps ? "CoreML6" : "CoreML5"
     result.dataType = type
-    let input = Value(name: names.next("input"), shape: shapes[0].sizes)
-    let output = names.next("output")
+    let input = Value(name: unique("input"), shape: shapes[0].sizes)
+    let output = unique("output")
     result.input = (input.name, Program.ValueType(dataType: .float32, shape: input.shape))
     values.append(cast(input, to: .float16, "fp16"))
     for node in graph.nodes {
@@ -89,7 +89,7 @@ struct Lowering: GraphLowering {
       case nil: break
       }
     }
-    let name = names.next(identifier((node.block.map { "\($0)_" } ?? "") + operation))
+    let name = unique(node.block.map { "\($0)_\(operation)" } ?? Name(operation))
     result.operations.append(
       Program.Operation(
         type: operation, inputs: inputs, output: name,
@@ -105,18 +105,19 @@ struct Lowering: GraphLowering {
     append(operation, ["x": .value(x), "y": y], shape: shape)
   }
 
-  /// Letters, digits and `_`, no digit first: what MIL takes for a name.
-  private func identifier(_ name: String) -> String {
-    let allowed = name.unicodeScalars.map { scalar in
+  /// A name of its own that MIL takes, near to the one wanted: letters, digits and `_`, no digit first.
+  private mutating func unique(_ wanted: Name) -> String {
+    let allowed = wanted.text.unicodeScalars.map { scalar in
       scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar))
         ? String(scalar) : "_"
     }.joined()
-    return allowed.first.map { $0.isNumber ? "_\(allowed)" : allowed } ?? "_"
+    let startsWithDigit = allowed.first.map(\.isNumber) ?? true
+    return names.next(Name(startsWithDigit ? "_" + allowed : allowed)).text
   }
 
   private mutating func name(of constant: Program.Constant) -> String {
     if let name = constants[constant] { return name }
-    let name = names.next("constant")
+    let name = unique("constant")
     append(constant, named: name)
     return name
   }
@@ -141,7 +142,7 @@ struct Lowering: GraphLowering {
     blobs[index] = blob
     let stored = Program.Constant.stored(blob, shape)
     if let name = constants[stored] { return .value(Value(name: name, shape: shape)) }
-    let name = names.next(identifier(tensor.name))
+    let name = unique(tensor.name)
     guard let scales = tensor.scales else {
       append(stored, named: name)
       return .value(Value(name: name, shape: shape))

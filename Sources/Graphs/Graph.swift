@@ -1,3 +1,5 @@
+public import Tensors
+
 /// What a network in deploy form computes: nodes in an order in which they can be computed, each taking
 /// results of those before it.
 ///
@@ -26,12 +28,12 @@ public struct Graph: Equatable, Sendable {
     /// What is added to a variance; finite and greater than 0 if the kind has one, else nil.
     public var epsilon: Double?
     /// The path of the block it belongs to (`stage1.0`): for people; nothing depends on it.
-    public var block: String?
+    public var block: Name?
 
     /// A node of any kind; nothing is checked before `Graph.shapes`.
     public init(
       _ kind: NodeKind, inputs: [Int], operands: [Int?] = [], attributes: [[Int]] = [],
-      epsilon: Double? = nil, block: String? = nil
+      epsilon: Double? = nil, block: Name? = nil
     ) {
       self.kind = kind
       self.inputs = inputs
@@ -75,8 +77,8 @@ public struct Graph: Equatable, Sendable {
   public var result: Int { nodes.count }
 
   /// Paths of the blocks, each once, in the order in which they first appear.
-  public var blocks: [String] {
-    var seen: Set<String> = []
+  public var blocks: [Name] {
+    var seen: Set<Name> = []
     return nodes.compactMap(\.block).filter { seen.insert($0).inserted }
   }
 
@@ -86,7 +88,7 @@ public struct Graph: Equatable, Sendable {
   @discardableResult
   public mutating func append(
     _ kind: NodeKind, _ inputs: Int..., operands: [Int?] = [], attributes: [[Int]] = [],
-    block: String? = nil
+    block: Name? = nil
   ) -> Int {
     append(
       Node(kind, inputs: inputs, operands: operands, attributes: attributes, block: block))

@@ -13,8 +13,8 @@ extension HDF5File {
   /// - Returns: nil if there is no such attribute; none for an empty array, whatever its type: h5py
   ///   makes an empty list one of floats.
   package func text(
-    of name: String, in header: HDF5Header, path: String
-  ) throws(ReadError) -> [String]? {
+    of name: Name, in header: HDF5Header, path: Name
+  ) throws(ReadError) -> [Name]? {
     guard var attribute = try attribute(name, in: header) else { return nil }
     let place = Location(
       path: location.path, member: "\(location(of: path).member!)@\(name)",
@@ -31,7 +31,7 @@ extension HDF5File {
         place, expected: "\(shape.elementCount) pieces of text of \(attribute.type.size) bytes",
         found: "\(attribute.data.remaining) bytes", remedy: fetchAgain)
     }
-    var result: [String] = []
+    var result: [Name] = []
     var total = 0
     for _ in 0..<shape.elementCount {
       switch kind {
@@ -71,7 +71,7 @@ extension HDF5File {
   }
 
   private func attribute(
-    _ name: String, in header: HDF5Header
+    _ name: Name, in header: HDF5Header
   ) throws(ReadError) -> Attribute? {
     for message in header.messages where message.type == .attribute {
       let body =
@@ -88,7 +88,7 @@ extension HDF5File {
   ///     02, flags (1 and 2: datatype and dataspace are elsewhere), sizes, these, data
   ///     03, flags, sizes, character set, these, data
   private func attribute(
-    _ body: HDF5Cursor, ifNamed name: String
+    _ body: HDF5Cursor, ifNamed name: Name
   ) throws(ReadError) -> Attribute? {
     var body = body
     let version = try body.integer(1, "the version of an attribute")
@@ -118,7 +118,7 @@ extension HDF5File {
   ///
   ///     attribute info: 00, flags, [1: largest creation order (2)], fractal heap O, names' B-tree O, ...
   private func denseAttribute(
-    _ name: String, _ info: inout HDF5Cursor
+    _ name: Name, _ info: inout HDF5Cursor
   ) throws(ReadError) -> Attribute? {
     try info.skip(1, "the version of attribute info")
     let flags = try info.integer(1, "flags")

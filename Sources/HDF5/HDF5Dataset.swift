@@ -17,11 +17,11 @@ package struct HDF5Dataset {
   package internal(set) var shape: Shape?
   var storage: Storage
   /// The path in the file.
-  package internal(set) var path: String
+  package internal(set) var path: Name
   /// The address of the object header, where the attributes are.
   package internal(set) var header: HDF5Header
 
-  init(_ header: HDF5Header, in file: HDF5File, path: String) throws(ReadError) {
+  init(_ header: HDF5Header, in file: HDF5File, path: Name) throws(ReadError) {
     self.path = path
     self.header = header
     guard var space = try header.message(.dataspace, in: file),
@@ -293,7 +293,7 @@ struct HDF5Type {
     _ cursor: inout HDF5Cursor, _ bits: Int, _ size: Int, version: Int
   ) throws(ReadError) -> Kind {
     guard bits & 0xFFFF == 2 else { return .other("a compound") }
-    var members: [(name: String, offset: Int, kind: Kind)] = []
+    var members: [(name: Name, offset: Int, kind: Kind)] = []
     for _ in 0..<2 {
       let name = try memberName(&cursor, version: version)
       // From version 3 on as wide as the largest offset takes.
@@ -315,7 +315,7 @@ struct HDF5Type {
 
   private static func memberName(
     _ cursor: inout HDF5Cursor, version: Int
-  ) throws(ReadError) -> String {
+  ) throws(ReadError) -> Name {
     // Before version 3, names are padded with NULs to a multiple of 8 bytes.
     let length = cursor.bytes[cursor.next...].prefix { $0 != 0 }.count + 1
     let padded = version < 3 ? (length + 7) / 8 * 8 : length
@@ -331,7 +331,7 @@ struct HDF5Type {
     guard bits & 0xFFFF == 2, size == 1, base.kind == .element(.int8, .little) else {
       return .other("an enumeration")
     }
-    var names: [String] = []
+    var names: [Name] = []
     for _ in 0..<2 { names.append(try memberName(&cursor, version: version)) }
     let values = [try cursor.integer(1, "a value"), try cursor.integer(1, "a value")]
     return names == ["FALSE", "TRUE"] && values == [0, 1]

@@ -122,7 +122,7 @@ package final class HDF5File: Sendable {
   package var location: Location { source.location }
 
   /// The place of an object inside the file.
-  package func location(of path: String) -> Location {
+  package func location(of path: Name) -> Location {
     let file = source.location
     let shown = path.isEmpty ? "/" : printable(path)
     return Location(path: file.path, member: file.member.map { "\($0): \(shown)" } ?? shown)

@@ -59,7 +59,7 @@ struct HDF5Filter: Sendable {
         case 32000: .lzf
         default: .unknown
         }
-      filters.append(HDF5Filter(kind: kind, id: id, name: name))
+      filters.append(HDF5Filter(kind: kind, id: id, name: name.text))
     }
     return filters
   }

@@ -15,7 +15,7 @@ package import Tensors
 /// datasets give the same bytes: no times, no addresses that depend on anything else.
 package struct HDF5FlatFile {
   package struct Dataset {
-    var name: String
+    var name: Name
     var elementType: ElementType
     var shape: Shape
     var byteCount: Int { shape.elementCount * elementType.byteCount }
@@ -23,7 +23,7 @@ package struct HDF5FlatFile {
     /// Nil if HDF5 and h5py have no convention for such elements, or HDF5 has no such shape.
     ///
     /// - Precondition: the name is one (`canName`), and the elements take less than 2^63 bytes.
-    package init?(name: String, _ elementType: ElementType, shape: Shape) {
+    package init?(name: Name, _ elementType: ElementType, shape: Shape) {
       precondition(HDF5FlatFile.canName(name))
       guard HDF5FlatFile.datatype(of: elementType) != nil, shape.rank <= 32 else { return nil }
       self.name = name
@@ -41,7 +41,7 @@ package struct HDF5FlatFile {
 
   /// Whether a dataset can have this name: a path has no other meaning for it, and it fits a link
   /// message.
-  package static func canName(_ name: String) -> Bool {
+  package static func canName(_ name: Name) -> Bool {
     !name.isEmpty && name != "." && name.utf8.count <= 0xF000
       && !name.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "/") }
   }
@@ -84,7 +84,7 @@ package struct HDF5FlatFile {
     return withChecksum(bytes)
   }
 
-  private static func rootHeader(_ names: [String], addresses: [Int]) -> [UInt8] {
+  private static func rootHeader(_ names: [Name], addresses: [Int]) -> [UInt8] {
     var info: [UInt8] = [0, 1]  // version; links have their order
     info.appendLittleEndian(names.count, width: 8)
     var messages = message(0x02, info + undefined + undefined)  // no heap, no index

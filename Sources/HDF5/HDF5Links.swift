@@ -11,11 +11,11 @@ struct HDF5Link {
   enum Target: Equatable {
     /// The address of an object header.
     case object(Int)
-    case soft(path: String)
-    case external(file: String)
+    case soft(path: Name)
+    case external(file: Name)
     case userDefined(Int)
   }
-  var name: String
+  var name: Name
   var target: Target
   /// When it was added, if the group counts that.
   var order: UInt64?
@@ -65,7 +65,7 @@ extension HDF5File {
     let order = flags & 4 != 0 ? try body.bits(8, "a creation order") : nil
     try body.skip(flags & 0x10 != 0 ? 1 : 0, "a character set")
     let length = try body.integer(1 << (flags & 3), "the length of a name")
-    let name = String(decoding: try body.take(length, "the name of a link"), as: UTF8.self)
+    let name = Name(decoding: try body.take(length, "the name of a link"))
     let target: HDF5Link.Target
     switch type {
     case 0:
@@ -158,16 +158,16 @@ struct HDF5LocalHeap {
   }
 
   /// The text up to the next NUL.
-  func text(at offset: Int, of node: HDF5Cursor) throws(ReadError) -> String {
+  func text(at offset: Int, of node: HDF5Cursor) throws(ReadError) -> Name {
     guard offset < names.bytes.count, let end = names.bytes[offset...].firstIndex(of: 0) else {
       throw node.malformed(
         expected: "a name in the \(names.bytes.count) bytes of names", found: "one at \(offset)")
     }
-    return String(decoding: names.bytes[offset..<end], as: UTF8.self)
+    return Name(decoding: names.bytes[offset..<end])
   }
 }
 
 extension ArraySlice<UInt8> {
   /// The bytes up to the first NUL as text.
-  var textUntilNUL: String { String(decoding: prefix { $0 != 0 }, as: UTF8.self) }
+  var textUntilNUL: Name { Name(decoding: prefix { $0 != 0 }) }
 }

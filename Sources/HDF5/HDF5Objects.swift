@@ -189,7 +189,7 @@ extension HDF5File {
   /// The object whose header is at `address`.
   ///
   /// - Parameter path: its path in the file, for errors.
-  func object(at address: Int, path: String) throws(ReadError) -> HDF5Object {
+  func object(at address: Int, path: Name) throws(ReadError) -> HDF5Object {
     do throws(ReadError) {
       return try parsedObject(at: address, path: path)
     } catch {
@@ -205,7 +205,7 @@ extension HDF5File {
     }
   }
 
-  private func parsedObject(at address: Int, path: String) throws(ReadError) -> HDF5Object {
+  private func parsedObject(at address: Int, path: Name) throws(ReadError) -> HDF5Object {
     let header = try HDF5Header(at: address, in: self)
     if header.has(.layout) {
       return .dataset(try HDF5Dataset(header, in: self, path: path))

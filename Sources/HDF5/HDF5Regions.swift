@@ -12,7 +12,7 @@ struct HDF5Regions {
 
   /// - Parameter datasets: where the elements of each are, by addresses.
   /// - Returns: an overlap, if there is one: which dataset has elements where something else is.
-  func overlap(with datasets: [(path: String, regions: [Range<Int>])]) -> (path: String, at: Int)? {
+  func overlap(with datasets: [(path: Name, regions: [Range<Int>])]) -> (path: Name, at: Int)? {
     // Structures that touch make one, so that of all these regions no two may overlap.
     var all: [(region: Range<Int>, dataset: Int?)] = []
     for region in structures.sorted(by: { $0.lowerBound < $1.lowerBound }) where !region.isEmpty {

@@ -48,9 +48,9 @@ package struct HDF5Rewriter: Sendable {
   package struct Result {
     package var source: any ByteSource
     /// Objects that were left out, by their paths, and why.
-    package var unreadable: [(path: String, what: String)] = []
+    package var unreadable: [(path: Name, what: String)] = []
     /// The paths of datasets of which only parts had been written.
-    package var partlyWritten: [String] = []
+    package var partlyWritten: [Name] = []
   }
 
   /// - Parameters:
@@ -202,7 +202,7 @@ private func freeAll(_ texts: [UnsafeMutablePointer<CChar>?]) {
 /// What the program reports: a kind, the path of an object and a NUL, text and a NUL.
 private struct Record {
   var kind: UInt8
-  var path: String
+  var path: Name
   var text: String
 
   /// Of a report, in which every object of a file may be.
@@ -219,7 +219,7 @@ private struct Record {
     while let kind = rest.popFirst() {
       // The last one may be cut short by whatever ended the program.
       guard let path = take(), let text = take() else { break }
-      records.append(Record(kind: kind, path: path, text: text))
+      records.append(Record(kind: kind, path: Name(path), text: text))
     }
     return records
   }

@@ -42,7 +42,7 @@ extension HDF5Dataset {
   /// - Throws: `ReadError`, if the dataset is not of numbers, or claims more than the file can hold;
   ///   `.unsupported` for what the HDF5 library may read.
   package func tensor(
-    in file: HDF5File, as elementType: ElementType? = nil, name: String
+    in file: HDF5File, as elementType: ElementType? = nil, name: Name
   ) throws(ReadError) -> Tensor {
     let location = file.location(of: path)
     if let (what, remedy) = refusal { throw .unsupported(location, what: what, remedy: remedy) }

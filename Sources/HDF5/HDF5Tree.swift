@@ -5,15 +5,15 @@ package import Tensors
 package struct HDF5Tree {
   package struct Node {
     /// Its name in the group, and its path from the root.
-    package var name: String
-    package var path: String
+    package var name: Name
+    package var path: Name
     package var content: Content
 
     /// The members of a group; none of anything else.
     package var members: [Node] { group?.members ?? [] }
 
-    package func member(_ name: String) -> Node? {
-      guard let group, let index = group.indices[Array(name.utf8)] else { return nil }
+    package func member(_ name: Name) -> Node? {
+      guard let group, let index = group.indices[name] else { return nil }
       return group.members[index]
     }
 
@@ -35,7 +35,7 @@ package struct HDF5Tree {
     package let header: HDF5Header
     package fileprivate(set) var members: [Node] = []
     /// In `members`, by the bytes of the name.
-    fileprivate var indices: [[UInt8]: Int] = [:]
+    fileprivate var indices: [Name: Int] = [:]
   }
 
   package enum Content {
@@ -60,13 +60,13 @@ package struct HDF5Tree {
   ///   they cannot be read.
   /// - Throws: `ReadError.unsupported` for what the HDF5 library may read.
   package init(
-    _ file: HDF5File, unreadable: [(path: String, what: String, remedy: String)] = []
+    _ file: HDF5File, unreadable: [(path: Name, what: String, remedy: String)] = []
   ) throws(ReadError) {
     var walker = Walker(file: file)
     root = try walker.visit(file.root, name: "", path: "", depth: 0)
     try file.checkRegions(of: Array(walker.datasets.values))
     for (path, what, remedy) in unreadable {
-      var names = path.split(separator: "/").map(String.init)[...]
+      var names = parts(ofPath: path)[...]
       guard let last = names.popLast() else { continue }
       root.add(
         Node(name: last, path: path, content: .unreadable(what: what, remedy: remedy)), in: names)
@@ -76,22 +76,22 @@ package struct HDF5Tree {
   private struct Walker {
     let file: HDF5File
     /// The paths of the groups visited, by their addresses.
-    var groups: [Int: String] = [:]
+    var groups: [Int: Name] = [:]
     /// The datasets visited, by their addresses.
     var datasets: [Int: HDF5Dataset] = [:]
     /// The links of groups on the way of soft links, by address; nil of what is no group.
-    var linksByGroup: [Int: [[UInt8]: HDF5Link.Target]?] = [:]
+    var linksByGroup: [Int: [Name: HDF5Link.Target]?] = [:]
     /// Names that were looked up along soft links.
     var steps = 0
     var count = 0
 
     mutating func visit(
-      _ address: Int, name: String, path: String, depth: Int
+      _ address: Int, name: Name, path: Name, depth: Int
     ) throws(ReadError) -> Node {
       if let first = groups[address] {
         return Node(
           name: name, path: path,
-          content: .other("the group '\(first.isEmpty ? "/" : first)' again"))
+          content: .other("the group '\(first.isEmpty ? "/" : printable(first))' again"))
       }
       switch try file.object(at: address, path: path) {
       case .dataset(let dataset):
@@ -111,7 +111,7 @@ package struct HDF5Tree {
     }
 
     private mutating func members(
-      of group: HDF5Group, path: String, depth: Int
+      of group: HDF5Group, path: Name, depth: Int
     ) throws(ReadError) -> Group {
       guard depth <= HDF5Tree.maximumDepth else {
         throw .limitExceeded(
@@ -129,7 +129,7 @@ package struct HDF5Tree {
         let location = file.location(of: memberPath)
         // The C library would end a name at a NUL.
         guard !link.name.isEmpty, !link.name.utf8.contains(where: { $0 == 0 || $0 == 0x2F }),
-          result.indices.updateValue(result.members.count, forKey: Array(link.name.utf8)) == nil
+          result.indices.updateValue(result.members.count, forKey: link.name) == nil
         else {
           throw .malformed(
             location, expected: "names without '/' and NUL, each once in its group",
@@ -165,7 +165,7 @@ package struct HDF5Tree {
 
     /// What the path of a soft link leads to. Groups stay where they are.
     private mutating func follow(
-      _ target: String, from group: Int, name: String, path: String, depth: Int
+      _ target: Name, from group: Int, name: Name, path: Name, depth: Int
     ) throws(ReadError) -> Node {
       let shown = printable(target)
       func node(_ content: Content) -> Node { Node(name: name, path: path, content: content) }
@@ -187,19 +187,19 @@ package struct HDF5Tree {
     /// - Parameter linksLeft: how many soft links may still be followed; negative if they were too many.
     /// - Returns: where the path leads to, or a link out of the file on the way; nil if to nothing.
     private mutating func resolve(
-      _ path: String, from group: Int, _ linksLeft: inout Int
+      _ path: Name, from group: Int, _ linksLeft: inout Int
     ) throws(ReadError) -> HDF5Link.Target? {
       linksLeft -= 1
       guard linksLeft >= 0 else { return nil }
       var address = path.hasPrefix("/") ? file.root : group
-      for name in path.split(separator: "/") where name != "." {
+      for name in parts(ofPath: path) where name != "." {
         steps += 1
         guard steps <= HDF5Tree.maximumCount else {
           throw .limitExceeded(
             file.location, what: "steps along soft links", limit: HDF5Tree.maximumCount,
             found: "\(steps) or more")
         }
-        var target = try links(at: address)?[Array(name.utf8)]
+        var target = try links(at: address)?[name]
         if case .soft(let path)? = target {
           target = try resolve(path, from: address, &linksLeft)
         }
@@ -212,19 +212,24 @@ package struct HDF5Tree {
     /// The links of a group by the bytes of their names; nil of anything else.
     private mutating func links(
       at address: Int
-    ) throws(ReadError) -> [[UInt8]: HDF5Link.Target]? {
+    ) throws(ReadError) -> [Name: HDF5Link.Target]? {
       if let known = linksByGroup[address] { return known }
       guard case .group(let group) = try file.object(at: address, path: "") else {
         linksByGroup[address] = .some(nil)
         return nil
       }
       let links = Dictionary(
-        group.links.map { (Array($0.name.utf8), $0.target) },
+        group.links.map { ($0.name, $0.target) },
         uniquingKeysWith: { first, _ in first })
       linksByGroup[address] = links
       return links
     }
   }
+}
+
+/// The names that a path goes through.
+private func parts(ofPath path: Name) -> [Name] {
+  path.parts(separator: "/").filter { !$0.isEmpty }
 }
 
 extension HDF5Tree {
@@ -242,13 +247,13 @@ extension HDF5Tree {
 
 extension HDF5Tree.Node {
   /// Adds a node in the group that the names lead to, if they do.
-  fileprivate mutating func add(_ node: HDF5Tree.Node, in names: ArraySlice<String>) {
+  fileprivate mutating func add(_ node: HDF5Tree.Node, in names: ArraySlice<Name>) {
     guard case .group(var group) = content else { return }
     if let first = names.first {
-      guard let index = group.indices[Array(first.utf8)] else { return }
+      guard let index = group.indices[first] else { return }
       group.members[index].add(node, in: names.dropFirst())
     } else {
-      guard group.indices.updateValue(group.members.count, forKey: Array(node.name.utf8)) == nil
+      guard group.indices.updateValue(group.members.count, forKey: node.name) == nil
       else { return }
       group.members.append(node)
     }

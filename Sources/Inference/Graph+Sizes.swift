@@ -19,7 +19,7 @@ extension Graph {
       switch error.cause {
       case .tooLarge: throw tooLarge
       case .tooSmall:
-        let place = error.node.map { nodes[$0].block ?? "operation \($0)" }
+        let place = error.node.map { nodes[$0].block.map(printable) ?? "operation \($0)" }
         throw .imagesTooSmall(
           height: input.height, width: input.width, block: place ?? "the input")
       case .contradiction:

@@ -1,5 +1,5 @@
 public import Graphs
-internal import Tensors
+public import Tensors
 
 /// Why a network could not be run.
 @nonexhaustive
@@ -33,7 +33,7 @@ public enum InferenceError: Error, Equatable, Sendable {
   /// The library of matrix products cannot be loaded.
   case noBLAS(library: String, reason: String)
   /// No block has this name.
-  case noSuchBlock(name: String, nearest: [String])
+  case noSuchBlock(name: Name, nearest: [Name])
 }
 
 extension InferenceError: CustomStringConvertible {
@@ -73,7 +73,7 @@ extension InferenceError: CustomStringConvertible {
         If it is missing, install OpenBLAS: the package is libopenblas0 on Debian and Ubuntu, openblas elsewhere.
       """
     case .noSuchBlock(let name, let nearest):
-      "the network has no block '\(name)'.\n  \(nearest.isEmpty ? "Its blocks have no such names: see `blocks`." : "Nearest: \(nearest.joined(separator: ", ")).")"
+      "the network has no block '\(printable(name))'.\n  \(nearest.isEmpty ? "Its blocks have no such names: see `blocks`." : "Nearest: \(nearest.map(printable).joined(separator: ", ")).")"
     }
   }
 }

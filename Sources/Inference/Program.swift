@@ -10,7 +10,7 @@ struct Program<Number: NetworkNumber>: Sendable {
   private let tensors: [TensorType]
   private var steps: [Step] = []
   /// The blocks whose results values are.
-  private let blockOfValue: [Int: String]
+  private let blockOfValue: [Int: Name]
   /// For each value the step that is the last to take it.
   private var lastUse: [Int]
 
@@ -75,8 +75,8 @@ extension Program {
   ///
   /// - Throws: `InferenceError` if the images do not fit.
   func run(
-    _ input: FeatureMap<Number>, _ pool: WorkerPool<Number>, keeping kept: Set<String>,
-    _ keep: (_ block: String, FeatureMap<Number>) -> Void
+    _ input: FeatureMap<Number>, _ pool: WorkerPool<Number>, keeping kept: Set<Name>,
+    _ keep: (_ block: Name, FeatureMap<Number>) -> Void
   ) throws(InferenceError) -> FeatureMap<Number> {
     let shapes = try graph.sizes(of: input, tensors: tensors)
     var values = [FeatureMap<Number>?](repeating: nil, count: shapes.count)

@@ -8,7 +8,7 @@ public struct ImageSelection: Sendable {
   /// Where images come from.
   public enum Source: Equatable, Sendable {
     /// An array of a NumPy file; its name is empty in an `.npy` file.
-    case array(path: String, name: String)
+    case array(path: String, name: Name)
     /// Pictures: the folder they are in, nil if they were named otherwise, and how many files there are none.
     case pictures(folder: String?, otherFiles: Int)
     /// Numbers spread evenly from -2 to 2.
@@ -91,7 +91,7 @@ public struct ImageSelection: Sendable {
 
 extension ImageSelection: Encodable {
   public func encode(to encoder: any Encoder) throws {
-    let (name, path, array, seed): (String, String?, String?, UInt64?) =
+    let (name, path, array, seed): (String, String?, Name?, UInt64?) =
       switch source {
       case .array(let path, let name): ("array", path, name, nil)
       case .pictures(let folder, _): ("pictures", folder, nil, nil)

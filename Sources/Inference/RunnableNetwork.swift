@@ -42,7 +42,7 @@ public struct RunnableNetwork: Sendable {
   /// What should be said of the file it comes from.
   public let notes: [String]
   /// The names of the blocks that the graph has, in order: `stage0`, `stage1.0`.
-  public let blocks: [String]
+  public let blocks: [Name]
   /// Channels of the images it takes; nil where the network does not say it.
   public let inputChannels: Int?
   /// Numbers it gives for each image: one for each class.
@@ -91,7 +91,7 @@ public struct NetworkResult: Sendable {
   /// For each image, one number for each class (or what else the network gives, row by row).
   public var logits: [[Double]]
   /// What the blocks asked for gave.
-  public var blocks: [String: BlockResult]
+  public var blocks: [Name: BlockResult]
 }
 
 /// What one block gives.
@@ -111,7 +111,7 @@ extension RunnableNetwork {
   ///   - progress: called with the number of images done so far.
   /// - Throws: `InferenceError` if the images do not fit the network or `kept` names what is not there.
   public func run(
-    _ images: ImageBatch, batch: Int = 16, threads: Threads = .all, keeping kept: Set<String> = [],
+    _ images: ImageBatch, batch: Int = 16, threads: Threads = .all, keeping kept: Set<Name> = [],
     progress: (Int) -> Void = { _ in }
   ) throws(InferenceError) -> NetworkResult {
     switch engine {
@@ -124,7 +124,7 @@ extension RunnableNetwork {
 
   private func run<Number>(
     _ program: Program<Number>, _ images: ImageBatch, _ batch: Int, _ threads: Threads,
-    _ kept: Set<String>, _ progress: (Int) -> Void
+    _ kept: Set<Name>, _ progress: (Int) -> Void
   ) throws(InferenceError) -> NetworkResult {
     precondition(batch > 0)
     if let unknown = kept.subtracting(blocks).min() {
@@ -135,7 +135,8 @@ extension RunnableNetwork {
     }
     guard images.height > 0, images.width > 0 else {
       throw .imagesTooSmall(
-        height: images.height, width: images.width, block: blocks.first ?? "the input")
+        height: images.height, width: images.width,
+        block: blocks.first.map(printable) ?? "the input")
     }
     guard images.height <= largestMatrixSize / batch / images.width else {
       throw .imagesTooLarge(images: batch, height: images.height, width: images.width)

@@ -50,7 +50,7 @@ package struct StepwiseNetwork: Sendable {
     for (operand, numbers) in [("weight", weights), ("bias", bias ?? [])] {
       guard let tensor = node.operand(operand) else { continue }
       sources[tensor] = .tensor(
-        try Tensor(float32: numbers, shape: parameters.types[tensor].shape, name: operand))
+        try Tensor(float32: numbers, shape: parameters.types[tensor].shape, name: Name(operand)))
     }
     return try StepwiseLayer(node, Parameters(types: parameters.types, sources: sources))
   }

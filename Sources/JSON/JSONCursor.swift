@@ -53,16 +53,16 @@ package struct JSONCursor {
   /// Keys may repeat, except in canonical JSON, where they come sorted.
   package mutating func object(
     _ what: String,
-    _ body: (inout JSONCursor, _ key: String, _ place: Location) throws(ReadError) -> Void
+    _ body: (inout JSONCursor, _ key: Name, _ place: Location) throws(ReadError) -> Void
   ) throws(ReadError) {
     try open("{", what)
     defer { depth -= 1 }
     if takeMark("}") { return }
-    var previous: String?
+    var previous: Name?
     while true {
       skipWhiteSpace()
       let start = next
-      let key = try string("a key in quotation marks")
+      let key = Name(try string("a key in quotation marks"))
       if form == .canonical {
         try checkOrder(of: key, at: start, behind: previous)
         previous = key
@@ -75,13 +75,17 @@ package struct JSONCursor {
   }
 
   private func checkOrder(
-    of key: String, at start: Int, behind previous: String?
+    of key: Name, at start: Int, behind previous: Name?
   ) throws(ReadError) {
-    guard let previous, !previous.utf16.lexicographicallyPrecedes(key.utf16) else { return }
-    let isSame = previous.utf8.elementsEqual(key.utf8)
+    guard let previous, !previous.text.utf16.lexicographicallyPrecedes(key.text.utf16) else {
+      return
+    }
+    let isSame = previous == key
     throw error(
       at: start, expected: "keys in the order of their UTF-16 code units, each once",
-      found: isSame ? "the key '\(key)' again" : "the key '\(key)' after '\(previous)'")
+      found: isSame
+        ? "the key '\(printable(key))' again"
+        : "the key '\(printable(key))' after '\(printable(previous))'")
   }
 
   /// Takes an array; `body` takes each element.

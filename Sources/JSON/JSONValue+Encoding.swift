@@ -1,3 +1,5 @@
+internal import Tensors
+
 // Two forms. Canonical JSON (RFC 8785, "JCS") has one text for each value, so files can be compared
 // byte by byte:
 //   - UTF-8, no white space outside strings;
@@ -33,12 +35,12 @@ extension JSONValue {
       }
       text.append(UInt8(ascii: "]"))
     case .object(let members):
-      let sorted = members.sorted { $0.key.utf16.lexicographicallyPrecedes($1.key.utf16) }
+      let sorted = members.sorted { $0.key.text.utf16.lexicographicallyPrecedes($1.key.text.utf16) }
       try JSONValue.refuseDuplicates(sorted)
       text.append(UInt8(ascii: "{"))
       for (index, member) in sorted.enumerated() {
         if index > 0 { text.append(UInt8(ascii: ",")) }
-        JSONValue.append(member.key, to: &text)
+        JSONValue.append(member.key.text, to: &text)
         text.append(UInt8(ascii: ":"))
         try member.value.appendCanonical(to: &text)
       }
@@ -72,12 +74,12 @@ extension JSONValue {
     case .object([]): text.append(contentsOf: "{}".utf8)
     case .object(let members):
       try JSONValue.refuseDuplicates(
-        members.sorted { $0.key.utf16.lexicographicallyPrecedes($1.key.utf16) })
+        members.sorted { $0.key.text.utf16.lexicographicallyPrecedes($1.key.text.utf16) })
       text.append(UInt8(ascii: "{"))
       for (index, member) in members.enumerated() {
         if index > 0 { text.append(UInt8(ascii: ",")) }
         newLine(level + 1)
-        JSONValue.append(member.key, to: &text)
+        JSONValue.append(member.key.text, to: &text)
         text.append(contentsOf: ": ".utf8)
         try member.value.appendIndented(to: &text, level: level + 1)
       }

@@ -1,3 +1,5 @@
+package import Tensors
+
 /// A JSON value (RFC 8259), as headers and manifests of files and the output of `--json` hold it.
 ///
 /// Members of an object keep the order they are given in; `canonical()` sorts them, `indented()`
@@ -15,16 +17,16 @@ package enum JSONValue: Equatable, Sendable {
   case object([Member])
 
   package struct Member: Equatable, Sendable {
-    package var key: String
+    package var key: Name
     package var value: JSONValue
 
-    package init(_ key: String, _ value: JSONValue) {
+    package init(_ key: Name, _ value: JSONValue) {
       self.key = key
       self.value = value
     }
 
     /// Those that are not nil.
-    package static func present(_ members: KeyValuePairs<String, JSONValue?>) -> [Member] {
+    package static func present(_ members: KeyValuePairs<Name, JSONValue?>) -> [Member] {
       members.compactMap { key, value in value.map { Member(key, $0) } }
     }
   }
@@ -33,15 +35,15 @@ package enum JSONValue: Equatable, Sendable {
   package static let largestInteger = 1 << 53 - 1
 
   /// An object of those members that are not nil: absent, not null, is how we write what is unknown.
-  package static func object(present members: KeyValuePairs<String, JSONValue?>) -> JSONValue {
+  package static func object(present members: KeyValuePairs<Name, JSONValue?>) -> JSONValue {
     .object(Member.present(members))
   }
 
   /// The member of an object with exactly this key, the last if there are several, as most programs
   /// read it; nil if there is none, or this is no object.
-  package subscript(key: String) -> JSONValue? {
+  package subscript(key: Name) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
-    return members.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
+    return members.last { $0.key == key }?.value
   }
 
   /// What kind of value it is, for errors: `a string`.
@@ -82,7 +84,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
   package init(integerLiteral value: Int) { self = .integer(value) }
   package init(floatLiteral value: Double) { self = .number(value) }
   package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-  package init(dictionaryLiteral elements: (String, JSONValue)...) {
+  package init(dictionaryLiteral elements: (Name, JSONValue)...) {
     self = .object(elements.map { Member($0.0, $0.1) })
   }
 }
@@ -95,14 +97,14 @@ package enum JSONError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Readers that hold numbers as doubles, which is most of them, would read another number.
   case inexactInteger(Int)
   /// Two members of an object have the same key.
-  case duplicateKey(String)
+  case duplicateKey(Name)
 
   package var description: String {
     switch self {
     case .notFinite(let value): "JSON has no number \(value); write a string or nothing instead"
     case .inexactInteger(let value):
       "the integer \(value) is not exact as a double, which is how JSON is read; write it as a string"
-    case .duplicateKey(let key): "an object has the key '\(key)' twice"
+    case .duplicateKey(let key): "an object has the key '\(printable(key))' twice"
     }
   }
 }

@@ -49,7 +49,7 @@ struct Lowering: GraphLowering {
   init(_ graph: Graph, shapes: [ValueShape], tensors: [OutputTensor]) {
     self.tensors = tensors
     self.shapes = shapes
-    let (input, output) = (names.next("input"), names.next("output"))
+    let (input, output) = (unique("input"), unique("output"))
     let (channels, height, width) = shapes[0].mapSizes
     result.layers.append(
       Layers.Layer(
@@ -75,14 +75,16 @@ struct Lowering: GraphLowering {
       layer.inputs = layer.inputs.map { copies[$0]?.removeFirst() ?? $0 }
       layers.append(layer)
       for output in layer.outputs where uses[output, default: 0] > 1 {
-        let name = names.next("\(output)/Split")
-        copies[output] = (0..<uses[output]!).map { names.next("\(name)_\($0)") }
+        let name = unique("\(output)/Split")
+        copies[output] = (0..<uses[output]!).map { unique("\(name)_\($0)") }
         layers.append(
           Layers.Layer(type: "Split", name: name, inputs: [output], outputs: copies[output]!))
       }
     }
     result.layers = layers
   }
+
+  private mutating func unique(_ wanted: Name) -> String { names.next(wanted).text }
 
   // MARK: What rows are made of
 
@@ -105,9 +107,9 @@ struct Lowering: GraphLowering {
     weights: [Layers.Weight] = [], outputs count: Int
   ) -> [String] {
     // Blanks are what names end with.
-    let owner = (node.block.map { "\($0)/" } ?? "").map { $0.isWhitespace ? "_" : $0 }
-    let name = names.next(String(owner) + type)
-    let outputs = count == 1 ? [name] : (0..<count).map { names.next("\(name)_\($0)") }
+    let owner = (node.block.map { $0.text + "/" } ?? "").map { $0.isWhitespace ? "_" : $0 }
+    let name = unique("\(String(owner))\(type)")
+    let outputs = count == 1 ? [name] : (0..<count).map { unique("\(name)_\($0)") }
     result.layers.append(
       Layers.Layer(
         type: type, name: name, inputs: inputs, outputs: outputs, parameters: parameters,

@@ -20,9 +20,9 @@ struct BlockEvidence {
   }
 
   /// The classes of modules, without what they are defined in, by the paths that names have.
-  private var classes: [String: String] = [:]
+  private var classes: [Name: String] = [:]
   /// The families of the other form's blocks, by their paths; nil if there is no other form.
-  private var expected: [String: BlockFamily]?
+  private var expected: [Name: BlockFamily]?
 
   /// - Parameters:
   ///   - modules: of the file, by their paths there.
@@ -30,12 +30,13 @@ struct BlockEvidence {
   ///   - names: of the tensors, without that.
   ///   - other: the other form.
   init(
-    _ dialect: Dialect, modules: [String: ModuleAttributes], prefix: String, names: [String],
+    _ dialect: Dialect, modules: [Name: ModuleAttributes], prefix: Name, names: [Name],
     _ other: Network?
   ) {
     if dialect.tables.contains(where: { !$0.classes.isEmpty }) {
-      for (path, attributes) in modules where path.hasPrefix(prefix) {
-        classes[String(path.dropFirst(prefix.count))] = attributes.ownClassName
+      for (path, attributes) in modules {
+        guard let path = path.dropping(prefix: prefix) else { continue }
+        classes[path] = attributes.ownClassName
       }
     }
     if let other, dialect.tables.contains(where: \.isShared) {
@@ -46,10 +47,10 @@ struct BlockEvidence {
   /// The families of blocks by the paths that they have in another file: below a name that all have in
   /// common, or with one more, as some code puts all of a network below a name.
   private static func families(
-    of blocks: [Block], in names: [String], _ separator: String
-  ) -> [String: BlockFamily] {
+    of blocks: [Block], in names: [Name], _ separator: Name
+  ) -> [Name: BlockFamily] {
     let known = SortedNames(names)
-    let paths = blocks.map { $0.path.split(separator: ".") }
+    let paths = blocks.map { $0.path.parts() }
     guard let first = paths.first else { return [:] }
     var shared = 0
     while shared < first.count - 1,
@@ -60,8 +61,8 @@ struct BlockEvidence {
     let prefixes = known.prefixes(
       before: separator + blocks[0].path + separator, limit: maximumPrefixes)
     // As it is before all others.
-    var best: (count: Int, families: [String: BlockFamily]) = (0, [:])
-    for (removed, added) in (0...min(shared, maximumPrefixes)).map({ ($0, "") })
+    var best: (count: Int, families: [Name: BlockFamily]) = (0, [:])
+    for (removed, added) in (0...min(shared, maximumPrefixes)).map({ ($0, Name("")) })
       + prefixes.map({ (0, $0 + separator) })
     {
       let families = Dictionary(
@@ -80,15 +81,14 @@ struct BlockEvidence {
   /// What is known of a block beside names and shapes.
   ///
   /// - Parameter path: in the file.
-  func verdict(on block: BlockAddress, at path: String, _ table: BlockTable) -> Verdict {
+  func verdict(on block: BlockAddress, at path: Name, _ table: BlockTable) -> Verdict {
     if let expected, table.isShared {
       if expected[block.path] == block.family { return .isBlock }
       if block.family.standsBesideOthers { return .isNone }
     }
     // A block that a layer's name numbers is part of the module that its layers are in.
     let module =
-      table.numbersBlocks
-      ? path.utf8.lastIndex(of: UInt8(ascii: ".")).map { String(path[..<$0]) } ?? "" : path
+      table.numbersBlocks ? path.module ?? "" : path
     if !table.classes.isEmpty, let found = classes[module] {
       return table.classes.contains(found) ? .isBlock : .isNone
     }
@@ -97,7 +97,7 @@ struct BlockEvidence {
 
   /// Whether a candidate is a block.
   func tells(
-    _ candidate: Candidate, at path: String, _ table: BlockTable, _ layouts: Layouts
+    _ candidate: Candidate, at path: Name, _ table: BlockTable, _ layouts: Layouts
   ) -> Bool {
     switch verdict(on: candidate.block, at: path, table) {
     case .isBlock: true
@@ -109,12 +109,12 @@ struct BlockEvidence {
 
   /// Tells of a path in the file whether all below it is of one block.
   static func alone(
-    _ names: [String], _ splits: some Sequence<String?>, separator: String
-  ) -> (String) -> Bool {
+    _ names: [Name], _ splits: some Sequence<Name?>, separator: Name
+  ) -> (Name) -> Bool {
     let known = SortedNames(names)
-    var own: [String: Int] = [:]
+    var own: [Name: Int] = [:]
     for case let path? in splits { own[path, default: 0] += 1 }
-    return { known.count(withPrefix: $0.isEmpty ? "" : $0 + separator) == own[$0] ?? 0 }
+    return { known.count(withPrefix: $0.isEmpty ? $0 : $0 + separator) == own[$0] ?? 0 }
   }
 }
 

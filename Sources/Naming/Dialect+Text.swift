@@ -53,15 +53,15 @@ extension Dialect {
     project = try table.required("project")
     source = table.optional("source") ?? ""
     containers = table.words("containers") ?? []
-    markers = table.words("marker") ?? []
-    preferred = table.words("prefer") ?? []
+    markers = table.words("marker")?.map { Name($0) } ?? []
+    preferred = table.words("prefer")?.map { Name($0) } ?? []
     remark = table.optional("remark")
     auxiliaryClasses = table.words("auxiliary class") ?? []
     isOnRequest = try table.choice("applies", default: Application.always) == .asked
     epsilon = try table.number("epsilon")
     input = try table.input()
-    root = table.optional("root")
-    separator = table.optional("separator") ?? "."
+    root = table.optional("root").map { Name($0) }
+    separator = table.optional("separator").map { Name($0) } ?? "."
     numbering = try table.numbering()
     parts = [
       .weight: table.optional("weight") ?? "weight", .bias: table.optional("bias") ?? "bias",
@@ -107,7 +107,7 @@ extension Dialect {
   }
 
   private func requireNamesOfTheirOwn(_ table: BlockTable, place: String) throws(NamingError) {
-    var suffixes: Set<String> = []
+    var suffixes: Set<Name> = []
     let inPlace = table.layerInPlace
     for layer in table.family.allLayers {
       let address = layer.address
@@ -116,7 +116,7 @@ extension Dialect {
       for part in layer.parts {
         guard let suffix = suffix(of: ParameterAddress(address, part), in: table) else { continue }
         guard suffixes.insert(suffix).inserted else {
-          let reason = "two parameters of a block are called '\(suffix)'"
+          let reason = "two parameters of a block are called '\(printable(suffix))'"
           throw .badDialect(place: place, line: nil, reason: reason)
         }
       }

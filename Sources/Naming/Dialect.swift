@@ -1,6 +1,6 @@
 public import Blocks
 public import Checkpoints
-internal import Tensors
+public import Tensors
 
 /// How one project names, shapes and feeds the parameters of its networks: a table, used in both
 /// directions.
@@ -19,12 +19,12 @@ public struct Dialect: Sendable {
   public var containers: [String]
   /// Texts of which one is in one name at least of a file of this dialect; without any the table does not
   /// apply. None if it needs none.
-  public var markers: [String]
+  public var markers: [Name]
   /// Whether it is used only where it is asked for: another reads the same files, and fuses less of them.
   public var isOnRequest: Bool
   /// What a state dict's path contains that counts before all others of the file, as in the project's own
   /// code: `ema`.
-  public var preferred: [String]
+  public var preferred: [Name]
   /// Classes of modules with parts for training only, which the project takes off by other code than that
   /// which fuses.
   public var auxiliaryClasses: [String]
@@ -36,9 +36,9 @@ public struct Dialect: Sendable {
   public var input: InputConvention
   /// The path of the block that takes the image, in the numbering of the family's first project. Parts
   /// of a whole network, such as the classifier, are known beside it only.
-  public var root: String?
+  public var root: Name?
   /// Between a block's path and the rest.
-  public var separator: String
+  public var separator: Name
   /// How its tensors are shaped.
   public var layouts: Layouts
   /// The last part of each parameter's name; a BatchNorm counter may be missing.
@@ -197,7 +197,7 @@ public struct BlockTable: Equatable, Sendable {
 
   /// Whether a block keeps the resolution, by where it stands in this project's own networks; nil where
   /// they have none.
-  func keepsResolution(_ canonical: String) -> Bool? {
+  func keepsResolution(_ canonical: Name) -> Bool? {
     guard let path = path(ofBlock: canonical) else { return nil }
     if halving.contains(where: { $0.match(path) != nil }) { return false }
     return keeping.contains { $0.match(path) != nil } ? true : nil
@@ -219,16 +219,16 @@ public struct BlockTable: Equatable, Sendable {
   }
 
   /// What this project calls the block at a canonical path; nil if it has no block there.
-  func path(ofBlock canonical: String) -> String? {
+  func path(ofBlock canonical: Name) -> Name? {
     if canonical.isEmpty { return takesAnyPath ? "" : nil }
     return blocks.lazy.compactMap { $0.forward(canonical) }.first
   }
 
   /// Every path that this project could have the block at a canonical path at.
-  func paths(ofBlock canonical: String) -> [String] { blocks.compactMap { $0.forward(canonical) } }
+  func paths(ofBlock canonical: Name) -> [Name] { blocks.compactMap { $0.forward(canonical) } }
 
   /// The canonical path of a block of this project.
-  func canonicalPath(of path: String) -> String? {
+  func canonicalPath(of path: Name) -> Name? {
     if path.isEmpty { return takesAnyPath ? "" : nil }
     return blocks.lazy.compactMap { $0.backward(path) }.first
   }
@@ -259,7 +259,7 @@ extension Dialect {
 
 extension Dialect {
   /// The table for a network with these names, which are this project's.
-  func numbered(reading names: [String]) -> Dialect {
+  func numbered(reading names: [Name]) -> Dialect {
     guard let sequence else { return numbered(by: names, areCanonical: false) }
     var result = self
     result.rows = sequence.numbering(ofGrouped: names)
@@ -275,7 +275,7 @@ extension Dialect {
   }
 
   /// The table for a network with these names, which are this project's but for modules in a row.
-  func numbered(inRow names: [String]) -> Dialect {
+  func numbered(inRow names: [Name]) -> Dialect {
     guard let sequence else { return self }
     var result = self
     result.rows = sequence.numbering(ofRow: names)
@@ -283,18 +283,18 @@ extension Dialect {
   }
 
   /// A name of this project with its modules in a row, as block tables have them.
-  func inRow(_ name: String) -> String {
+  func inRow(_ name: Name) -> Name {
     sequence.flatMap { $0.inRow(name, rows) } ?? name
   }
 
   /// What the family's first project calls a tensor outside blocks.
-  func canonicalName(ofOther name: String) -> String {
+  func canonicalName(ofOther name: Name) -> Name {
     others.lazy.compactMap { $0.backward(name) }.first ?? name
   }
 }
 
 extension Dialect {
-  private func join(_ parts: String...) -> String {
+  private func join(_ parts: Name...) -> Name {
     parts.filter { !$0.isEmpty }.joined(separator: ".")
   }
 
@@ -302,59 +302,51 @@ extension Dialect {
   /// project has no such parameter.
   func pattern(of layer: String, _ part: Part, in table: BlockTable) -> String? {
     guard let name = table.pattern(of: layer, part), let part = parts[part] else { return nil }
-    return join(name, part)
+    return name.isEmpty || part.isEmpty ? name + part : "\(name).\(part)"
   }
 
   /// The same with the layer's numbers, or the block's.
   func suffix(
-    of address: ParameterAddress, in table: BlockTable, block: String = BlockTable.blockNumber
-  ) -> String? {
+    of address: ParameterAddress, in table: BlockTable, block: Name = Name(BlockTable.blockNumber)
+  ) -> Name? {
     guard let pattern = pattern(of: address.layer.name, address.part, in: table) else { return nil }
     let literals = literals(of: pattern)
-    let numbers = table.numbersBlocks ? [block] : address.layer.numbers.map(String.init)
+    let numbers = table.numbersBlocks ? [block] : address.layer.numbers.map { "\($0)" }
     guard literals.count == numbers.count + 1 else { return nil }
-    return zip(literals.dropFirst(), numbers).reduce(literals[0]) { "\($0)\($1.1)\($1.0)" }
+    return zip(literals.dropFirst(), numbers).reduce(Name(literals[0])) { "\($0)\($1.1)\($1.0)" }
   }
 
   /// What this project calls the block at a canonical path; nil if it has no block there.
-  func path(ofBlock canonical: String, in table: BlockTable) -> String? {
+  func path(ofBlock canonical: Name, in table: BlockTable) -> Name? {
     numbers.own[canonical] ?? table.path(ofBlock: canonical)
   }
 
   /// The canonical path of a block of this project.
-  func canonicalPath(of path: String, in table: BlockTable) -> String? {
+  func canonicalPath(of path: Name, in table: BlockTable) -> Name? {
     guard let canonical = numbers.canonical[path] else { return table.canonicalPath(of: path) }
     return table.blocks.contains { $0.first.match(canonical) != nil } ? canonical : nil
   }
 
   /// The name of a tensor with this role; nil if this project has no such parameter.
-  public func name(of role: Role) -> String? {
+  public func name(of role: Role) -> Name? {
     let name = nameInRow(of: role)
     guard let sequence else { return name }
     return name.flatMap { sequence.grouped($0, rows) }
   }
 
   /// The same with modules in a row that this project groups.
-  private func nameInRow(of role: Role) -> String? {
+  private func nameInRow(of role: Role) -> Name? {
     switch role {
     case .block(let block, let address):
       guard let table = table(of: block.family), var path = path(ofBlock: block.path, in: table)
       else { return nil }
-      var number = ""
-      if table.numbersBlocks {
-        let parts = path.split(separator: ".")
-        (path, number) = (
-          parts.dropLast().joined(separator: "."), parts.last.map(String.init) ?? ""
-        )
-      }
+      var number: Name = ""
+      if table.numbersBlocks { (path, number) = (path.module ?? "", path.lastPart) }
       guard let suffix = suffix(of: address, in: table, block: number) else { return nil }
-      if suffix.hasPrefix("../") {
-        let parent = path.split(separator: ".").dropLast().joined(separator: ".")
-        return join(parent, String(suffix.dropFirst(3)))
-      }
+      if let beside = suffix.dropping(prefix: "../") { return join(path.module ?? "", beside) }
       return path.isEmpty ? suffix : path + separator + suffix
     case .classifier(let part):
-      return classifier.map { join($0, parts[part]!) }
+      return classifier.map { join(Name($0), Name(parts[part]!)) }
     case .other(let name):
       return others.lazy.compactMap { $0.forward(name) }.first ?? name
     }
@@ -362,7 +354,7 @@ extension Dialect {
 
   /// What a block of a family could be called: of its first kernel, and of its deploy kernel; nil if this
   /// project has no such blocks.
-  public func examples(of family: BlockFamily) -> (train: String, deploy: String?)? {
+  public func examples(of family: BlockFamily) -> (train: Name, deploy: Name?)? {
     guard let table = table(of: family),
       let layer = family.layers.first(where: \.tells) ?? family.layers.first
     else { return nil }
@@ -370,7 +362,7 @@ extension Dialect {
     // Modules that are grouped have names in a whole network only.
     let dialect =
       sequence.map { row in numbered(inRow: (0...1).map { "\(row.row).\($0).0.weight" }) } ?? self
-    func name(_ layer: LayerAddress, _ part: Part) -> String? {
+    func name(_ layer: LayerAddress, _ part: Part) -> Name? {
       dialect.name(of: .block(block, ParameterAddress(layer, part)))
     }
     guard let train = name(layer.address, layer.parts[0]) else { return nil }
@@ -379,14 +371,14 @@ extension Dialect {
 
   /// The name of a tensor with this role, or what the family's first project calls it, or its address:
   /// for messages.
-  public func label(of role: Role) -> String {
+  public func label(of role: Role) -> Name {
     if let name = name(of: role) { return name }
     let others = Dialect.all.lazy.filter { role.family == nil || $0.table(of: role.family!) != nil }
     if let name = others.compactMap({ $0.name(of: role) }).first { return name }
     switch role {
     case .block(let block, let address):
-      return join(block.path, "\(address.layer)", address.part.rawValue)
-    case .classifier(let part): return join("classifier", part.rawValue)
+      return join(block.path, Name(address.layer.description), Name(address.part.rawValue))
+    case .classifier(let part): return join("classifier", Name(part.rawValue))
     case .other(let name): return name
     }
   }

@@ -1,3 +1,5 @@
+internal import Tensors
+
 /// A family of blocks that this program knows by its names, and does not fuse: so that a file of it is
 /// told what it is, and is not taken for another.
 struct ForeignFamily: Sendable {
@@ -21,8 +23,8 @@ struct ForeignFamily: Sendable {
   ]
 
   /// The family that the names speak of.
-  static func named(by names: some Sequence<String>) -> ForeignFamily? {
-    let dotted = names.map { "." + $0 }
+  static func named(by names: some Sequence<Name>) -> ForeignFamily? {
+    let dotted = names.map { "." + $0.text }
     return all.first { family in
       family.markers.contains { marker in dotted.contains { $0.contains(marker) } }
     }

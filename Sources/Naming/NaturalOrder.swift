@@ -1,6 +1,8 @@
+public import Tensors
+
 /// Whether `a` comes before `b` when runs of digits are compared as numbers: `stage1.2` before
 /// `stage1.10`. MegEngine and HDF5 files are sorted as text instead.
-public func naturallyPrecedes(_ a: String, _ b: String) -> Bool {
+public func naturallyPrecedes(_ a: Name, _ b: Name) -> Bool {
   let (a, b) = (Array(a.utf8), Array(b.utf8))
   let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
   var (i, j) = (0, 0)

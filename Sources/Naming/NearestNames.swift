@@ -1,3 +1,5 @@
+public import Tensors
+
 /// The names most like `name`, best first: what to show when a name is missing or unknown.
 ///
 /// - Parameter limit: how many at most.
@@ -11,6 +13,11 @@ public func nearestNames(to name: String, in names: some Sequence<String>, limit
     .map { (name: $0, distance: editDistance(name, $0)) }
     .filter { $0.distance <= max(2, name.utf8.count / 2) }
   return scored.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(limit).map(\.name)
+}
+
+/// Likewise of names in files.
+public func nearestNames(to name: Name, in names: some Sequence<Name>, limit: Int = 3) -> [Name] {
+  nearestNames(to: name.text, in: names.map(\.text), limit: limit).map { Name($0) }
 }
 
 /// The number of bytes to insert, delete or replace to turn one text into the other (Levenshtein).

@@ -74,7 +74,7 @@ extension Network {
         }
       }
     }
-    var needed: Set<String> = []
+    var needed: Set<Name> = []
     do throws(NamingError) {
       let network = try Network(
         recognising: whole, key: key, dialects: dialects, renames: renames, asFormOf: other)
@@ -103,15 +103,15 @@ extension Network {
       notes.append("renamed \(recognition.renamedCount) tensors by rule")
     }
     let prefix = recognition.wrapped.prefix
-    if !prefix.isEmpty { notes.append("took '\(prefix)' off every name") }
+    if !prefix.isEmpty { notes.append("took '\(printable(prefix))' off every name") }
     if recognition.wrapped.removedCompiled {
-      notes.append("took '\(Wrapper.compiled).' out of names")
+      notes.append("took '\(printable(Wrapper.compiled)).' out of names")
     }
 
-    var wrapperCounters: [String] = []
+    var wrapperCounters: [Name] = []
     var parameters: [Parameter] = []
-    var seen: [Role: String] = [:]
-    var unknown: [String: [String]] = [:]
+    var seen: [Role: Name] = [:]
+    var unknown: [Name: [Name]] = [:]
     var blocks = Dictionary(
       recognition.blocks.values.map { ($0.path, Block(address: $0)) },
       uniquingKeysWith: { first, _ in first })
@@ -173,7 +173,7 @@ extension Network {
   /// The order of the family's first project if every parameter has a known role, else as they are.
   private static func sortedCanonically(_ parameters: [Parameter]) -> [Parameter] {
     typealias Place = (layer: Int, address: LayerAddress, part: Int)
-    var places: [(group: Int, path: String, inBlock: Place, parameter: Parameter)] = []
+    var places: [(group: Int, path: Name, inBlock: Place, parameter: Parameter)] = []
     for parameter in parameters {
       switch parameter.role {
       case .block(let block, let address):
@@ -205,7 +205,7 @@ private struct Recognition {
   /// Names that rules changed.
   let renamedCount: Int
   /// Blocks by the paths that the file has.
-  private(set) var blocks: [String: BlockAddress] = [:]
+  private(set) var blocks: [Name: BlockAddress] = [:]
   /// How long these paths are, in bytes.
   private var pathLengths: Set<Int> = []
   /// Of every tensor; none if there is no block.
@@ -240,7 +240,7 @@ private struct Recognition {
   private var hasRoot = false
   /// The file's paths of blocks, by their parents and families; for names beside a block. Empty if there
   /// are several.
-  private var pathsByParent: [Parent: String] = [:]
+  private var pathsByParent: [Parent: Name] = [:]
   /// Elements of biases, by role; only of files without shapes.
   private var biasCounts: [Role: Int] = [:]
   /// Whether the file has no shapes.
@@ -248,7 +248,7 @@ private struct Recognition {
 
   /// - Parameter names: of the tensors, after any rules.
   init?(
-    of stateDict: StateDict, names: [String], container: String, dialects: [Dialect],
+    of stateDict: StateDict, names: [Name], container: String, dialects: [Dialect],
     asFormOf other: Network?
   ) {
     let renamedCount = zip(names, stateDict.tensors).count { $0 != $1.name }
@@ -258,7 +258,7 @@ private struct Recognition {
       guard
         dialect.markers.isEmpty || dialect == other?.dialect || stateDict.hasClasses(of: dialect)
           || dialect.markers.contains(where: { marker in
-            names.contains { $0.hasBytes(of: marker) }
+            names.contains { $0.prefix(before: marker) != nil }
           })
       else { continue }
       if let best, best.explainsAll, !dialect.mayOutdo(best, container) { continue }
@@ -291,8 +291,8 @@ private struct Recognition {
     let roots =
       dialect.root.map { root in dialect.tables.flatMap { $0.paths(ofBlock: root) } } ?? []
     var wrapped = names.bare { name in
-      roots.contains { name.utf8.starts(with: $0.utf8) }
-        && suffixes.split(String(name))?.block.path == table.root
+      roots.contains { name.hasPrefix($0) }
+        && suffixes.split(name)?.block.path == table.root
     }
     if dialect.numbering != nil || dialect.sequence != nil {
       dialect = dialect.numbered(reading: wrapped.names)
@@ -344,7 +344,7 @@ private struct Recognition {
     guard !blocks.isEmpty else { return }
     // What would be of a block that is not there may be of one beside others.
     let found = blocks
-    func isFound(_ path: String, _ family: BlockFamily) -> Bool { found[path]?.family == family }
+    func isFound(_ path: Name, _ family: BlockFamily) -> Bool { found[path]?.family == family }
     for (index, name) in wrapped.names.enumerated() {
       if families.isEmpty {
         guard let split = splits[index], !split.block.family.standsBesideOthers,
@@ -355,7 +355,7 @@ private struct Recognition {
         suffixes.split(name, where: isFound)
         ?? suffixes.split(name) { $1.standsBesideOthers }
     }
-    var present: [String: Set<ParameterAddress>] = [:]
+    var present: [Name: Set<ParameterAddress>] = [:]
     let watched = dialect.tables.filter { $0.family.isPlain || $0.layerInPlace != nil }.map(
       \.family)
     for case let split? in splits where watched.contains(split.block.family) {
@@ -374,7 +374,7 @@ private struct Recognition {
         && (family.hasMatrices ? weight.shape.rank == 2 : weight.shape.rank >= 4)
     }
     hasRoot = blocks.values.contains { $0.path == dialect.root }
-    let isAlone: (String) -> Bool =
+    let isAlone: (Name) -> Bool =
       families.isEmpty
       ? { _ in true }
       : BlockEvidence.alone(wrapped.names, splits.map { $0?.path }, separator: dialect.separator)
@@ -426,7 +426,7 @@ private struct Recognition {
   /// Finds the blocks of a family that needs more than names.
   private mutating func findBlocks(of family: BlockFamily) {
     let table = dialect.table(of: family)!
-    var candidates: [String: BlockEvidence.Candidate] = [:]
+    var candidates: [Name: BlockEvidence.Candidate] = [:]
     for (index, name) in wrapped.names.enumerated() {
       for split in suffixes.all(name, of: family) {
         candidates[split.path, default: .init(block: split.block)]
@@ -443,27 +443,23 @@ private struct Recognition {
 
   private mutating func add(_ split: SuffixTable.Split) { add(split.block, at: split.path) }
 
-  private mutating func add(_ block: BlockAddress, at path: String) {
+  private mutating func add(_ block: BlockAddress, at path: Name) {
     guard blocks[path] == nil else { return }
     blocks[path] = block
     pathLengths.insert(path.utf8.count)
     // Beside several blocks, a name says not which it belongs to.
-    let parent = Parent(path: Recognition.parent(of: path), family: block.family.name)
+    let parent = Parent(path: path.module ?? "", family: block.family.name)
     pathsByParent[parent] = pathsByParent[parent] == nil ? path : ""
   }
 
   /// What blocks of one family stand in.
   private struct Parent: Hashable {
-    var path: String
+    var path: Name
     var family: String
   }
 
-  private static func parent(of path: String) -> String {
-    path.utf8.lastIndex(of: UInt8(ascii: ".")).map { String(path[..<$0]) } ?? ""
-  }
-
   /// - Parameter split: of this name.
-  private func role(of name: String, _ split: SuffixTable.Split?) -> Role {
+  private func role(of name: Name, _ split: SuffixTable.Split?) -> Role {
     if let split, let block = blocks[split.path], block.family == split.block.family {
       return .block(block, split.address)
     }
@@ -496,13 +492,13 @@ private struct Recognition {
   }
 
   /// The canonical path of the block with branches that a name lies inside of.
-  func block(around name: String) -> String? {
+  func block(around name: Name) -> Name? {
     let separator = Array(dialect.separator.utf8)
     let bytes = Array(name.utf8)
     var end = bytes.count - separator.count
     while end > 0 {
       if pathLengths.contains(end), bytes[end...].starts(with: separator),
-        let block = blocks[String(decoding: bytes[..<end], as: UTF8.self)],
+        let block = blocks[Name(decoding: bytes[..<end])],
         !block.family.standsBesideOthers
       {
         return block.path
@@ -535,7 +531,7 @@ extension Dialect {
 private struct SuffixTable {
   struct Split {
     /// The path of the block in the file.
-    var path: String
+    var path: Name
     var block: BlockAddress
     var address: ParameterAddress
     /// Whether the suffix says by itself that here is a block.
@@ -544,8 +540,8 @@ private struct SuffixTable {
 
   /// How names of one parameter end. Where layers have numbers, each stands after a head.
   private struct Suffix {
-    var heads: [String]
-    var tail: String
+    var heads: [Name]
+    var tail: Name
     var table: Int
     var address: ParameterAddress
     /// Whether it says by itself that here is a block. `identity.weight` and `se.down.weight` could be
@@ -555,13 +551,13 @@ private struct SuffixTable {
   }
 
   private let dialect: Dialect
-  private var within: [Substring: [Suffix]] = [:]
-  private var beside: [Substring: [Suffix]] = [:]
+  private var within: [Name: [Suffix]] = [:]
+  private var beside: [Name: [Suffix]] = [:]
   /// Of each table, whether blocks are numbered by their layers' names.
   private let numbersBlocks: [Bool]
   /// Canonical paths by those in the file, as far as they were asked for, for each table: a block has
   /// many parameters.
-  private var canonicalPaths: [[String: String?]]
+  private var canonicalPaths: [[Name: Name?]]
 
   init(of dialect: Dialect) {
     self.dialect = dialect
@@ -584,18 +580,17 @@ private struct SuffixTable {
   }
 
   private mutating func add(_ pattern: String, _ address: ParameterAddress, _ table: Int) {
-    if pattern.hasPrefix("../") {
+    if let tail = Name(pattern).dropping(prefix: "../") {
       let suffix = Suffix(
-        heads: [], tail: String(pattern.dropFirst(3)), table: table, address: address,
-        marksBlock: false)
-      beside[Self.last(suffix.tail), default: []].append(suffix)
+        heads: [], tail: tail, table: table, address: address, marksBlock: false)
+      beside[tail.lastPart, default: []].append(suffix)
       return
     }
-    let literals = literals(of: pattern)
+    let literals = literals(of: pattern).map { Name($0) }
     let suffix = Suffix(
       heads: literals.dropLast(), tail: literals.last!, table: table, address: address,
       marksBlock: SuffixTable.marksBlock(address, of: dialect.tables[table].family))
-    within[Self.last(suffix.tail), default: []].append(suffix)
+    within[suffix.tail.lastPart, default: []].append(suffix)
   }
 
   private static func marksBlock(_ address: ParameterAddress, of family: BlockFamily) -> Bool {
@@ -605,23 +600,18 @@ private struct SuffixTable {
   }
 
   /// Whether a name ends as one does that tells of a block which needs no other beside it.
-  func mayMarkBlock(_ name: String) -> Bool {
-    within[Self.last(name)]?.contains {
+  func mayMarkBlock(_ name: Name) -> Bool {
+    within[name.lastPart]?.contains {
       $0.marksBlock && !dialect.tables[$0.table].family.standsBesideOthers
         && name.hasSuffix($0.tail)
     } ?? false
   }
 
-  private static func last(_ name: String) -> Substring {
-    let dot = name.utf8.lastIndex(of: UInt8(ascii: "."))
-    return name[(dot.map(name.utf8.index(after:)) ?? name.startIndex)...]
-  }
-
   /// What stands before `suffix`, whose tail `name` has, less the separator, and the numbers in between.
   private func path(
-    of name: String, before suffix: Suffix, _ separator: String
-  ) -> (path: String, numbers: [Int])? {
-    var rest = Substring(name).utf8.dropLast(suffix.tail.utf8.count)
+    of name: Name, before suffix: Suffix, _ separator: Name
+  ) -> (path: Name, numbers: [Int])? {
+    var rest = name.utf8.dropLast(suffix.tail.utf8.count)
     var numbers: [Int] = []
     for head in suffix.heads.reversed() {
       let digits = rest.reversed().prefix { $0 >= 0x30 && $0 <= 0x39 }.count
@@ -638,14 +628,14 @@ private struct SuffixTable {
     guard rest.count > separator.utf8.count,
       rest.suffix(separator.utf8.count).elementsEqual(separator.utf8)
     else { return nil }
-    return (String(Substring(rest.dropLast(separator.utf8.count))), numbers)
+    return (Name(Substring(rest.dropLast(separator.utf8.count))), numbers)
   }
 
   /// - Parameter isWanted: whether a family's block at a path in the file may have it.
   mutating func split(
-    _ name: String, where isWanted: (String, BlockFamily) -> Bool = { _, _ in true }
+    _ name: Name, where isWanted: (Name, BlockFamily) -> Bool = { _, _ in true }
   ) -> Split? {
-    guard let suffixes = within[Self.last(name)] else { return nil }
+    guard let suffixes = within[name.lastPart] else { return nil }
     // By index, so that only what fits is copied.
     for place in suffixes.indices where name.hasSuffix(suffixes[place].tail) {
       if let split = split(name, by: suffixes[place], where: isWanted) { return split }
@@ -654,8 +644,8 @@ private struct SuffixTable {
   }
 
   /// Everything that a name can be in blocks of a family.
-  mutating func all(_ name: String, of family: BlockFamily) -> [Split] {
-    guard let suffixes = within[Self.last(name)] else { return [] }
+  mutating func all(_ name: Name, of family: BlockFamily) -> [Split] {
+    guard let suffixes = within[name.lastPart] else { return [] }
     return suffixes.indices.compactMap { place in
       name.hasSuffix(suffixes[place].tail)
         ? split(name, by: suffixes[place]) { $1 == family } : nil
@@ -663,14 +653,15 @@ private struct SuffixTable {
   }
 
   private mutating func split(
-    _ name: String, by suffix: Suffix, where isWanted: (String, BlockFamily) -> Bool
+    _ name: Name, by suffix: Suffix, where isWanted: (Name, BlockFamily) -> Bool
   ) -> Split? {
     let family = dialect.tables[suffix.table].family
     guard var (path, numbers) = path(of: name, before: suffix, dialect.separator) else {
       return nil
     }
     if numbersBlocks[suffix.table] {
-      path += (path.isEmpty ? "" : dialect.separator) + numbers.map(String.init).joined()
+      path =
+        path + (path.isEmpty ? "" : dialect.separator) + Name(numbers.map(String.init).joined())
       numbers = []
     }
     guard isWanted(path, family), let canonical = canonicalPath(of: path, suffix.table) else {
@@ -683,31 +674,19 @@ private struct SuffixTable {
       marksBlock: suffix.marksBlock)
   }
 
-  private mutating func canonicalPath(of path: String, _ table: Int) -> String? {
+  private mutating func canonicalPath(of path: Name, _ table: Int) -> Name? {
     if let known = canonicalPaths[table][path] { return known }
     let canonical = dialect.canonicalPath(of: path, in: dialect.tables[table])
     canonicalPaths[table][path] = .some(canonical)
     return canonical
   }
 
-  func splitBeside(_ name: String) -> (parent: String, BlockFamily, ParameterAddress)? {
-    for suffix in beside[Self.last(name)] ?? [] where name.hasSuffix(suffix.tail) {
+  func splitBeside(_ name: Name) -> (parent: Name, BlockFamily, ParameterAddress)? {
+    for suffix in beside[name.lastPart] ?? [] where name.hasSuffix(suffix.tail) {
       if let (parent, _) = path(of: name, before: suffix, ".") {
         return (parent, dialect.tables[suffix.table].family, suffix.address)
       }
     }
     return nil
-  }
-}
-
-extension String {
-  /// Whether the UTF-8 of another text is somewhere in this one's.
-  fileprivate func hasBytes(of other: String) -> Bool {
-    let other = Array(other.utf8)
-    var text = self
-    return text.withUTF8 { text in
-      // Safe: the indices are the buffer's own.
-      text.indices.contains { unsafe text[$0] == other[0] && text[$0...].starts(with: other) }
-    }
   }
 }

@@ -10,12 +10,12 @@ extension Network {
   ///   - stateDict: all tensors of the file.
   package init(
     deployFormOf train: Network, path: String,
-    parameters: [(role: Role, name: String, tensor: Tensor)], stateDict: StateDict
+    parameters: [(role: Role, name: Name, tensor: Tensor)], stateDict: StateDict
   ) {
     let parameters = parameters.map {
       Parameter(role: $0.role, originalName: $0.name, tensor: $0.tensor)
     }
-    var blocks: [String: Block] = [:]
+    var blocks: [Name: Block] = [:]
     for parameter in parameters {
       guard case .block(let address, let place) = parameter.role else { continue }
       blocks[address.path, default: Block(address: address)].parameters[place] = parameter

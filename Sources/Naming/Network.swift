@@ -7,7 +7,7 @@ public struct Parameter: Sendable {
   /// What it is for.
   public var role: Role
   /// Its name in the file, prefixes included.
-  public var originalName: String
+  public var originalName: Name
   /// In the shape its role asks for: BatchNorm and biases `[C]`, kernels OIHW.
   public var tensor: Tensor
 }
@@ -23,7 +23,7 @@ public struct Block: Sendable {
   public init(address: BlockAddress) { self.address = address }
 
   /// In the numbering of the family's first project.
-  public var path: String { address.path }
+  public var path: Name { address.path }
   /// Which layers it can have, and what they compute.
   public var family: BlockFamily { address.family }
 
@@ -70,7 +70,7 @@ public struct Network: Sendable {
   /// The table that gave the names their roles.
   public var dialect: Dialect
   /// What every name had in front: `module.`; empty if nothing.
-  public var prefix: String
+  public var prefix: Name
   /// All tensors but wrappers' counters. In canonical order (blocks by path, then the classifier and
   /// what is for training only) if all of them belong to a network of the dialect, else in the file's.
   public var parameters: [Parameter]
@@ -79,15 +79,15 @@ public struct Network: Sendable {
   /// The others, which are for training only.
   public var trainingBlocks: [Block]
   /// Names of wrappers' counters, which are not part of the network.
-  public var wrapperCounters: [String]
+  public var wrapperCounters: [Name]
   /// Names inside blocks that blocks of their family do not have, by block path.
-  public var unknownInBlocks: [(block: BlockAddress, names: [String])]
+  public var unknownInBlocks: [(block: BlockAddress, names: [Name])]
   /// What was taken off or chosen, in words.
   public var notes: [String]
   /// What no tensor shows of its blocks, and somebody said.
   public var facts = BlockFacts()
   let indexOfRole: [Role: Int]
-  let indexOfBlock: [String: Int]
+  let indexOfBlock: [Name: Int]
 
   /// How far the training form has become the deploy form.
   public enum Form: String, Sendable {
@@ -132,7 +132,7 @@ public struct Network: Sendable {
   public subscript(role: Role) -> Parameter? { indexOfRole[role].map { parameters[$0] } }
 
   /// The block at a path.
-  public func block(at path: String) -> Block? { indexOfBlock[path].map { blocks[$0] } }
+  public func block(at path: Name) -> Block? { indexOfBlock[path].map { blocks[$0] } }
 
   /// Blocks with branches that the project's own deploy form has, too.
   public var blocksLeftByProject: [Block] {
@@ -153,39 +153,33 @@ public struct Network: Sendable {
 
   /// Attributes of the module that owned a parameter, if the file holds whole modules.
   public func module(of parameter: Parameter) -> ModuleAttributes? {
-    let name = parameter.originalName
-    guard let dot = name.lastIndex(of: ".") else { return stateDict.modules[""] }
-    return stateDict.modules[String(name[..<dot])]
+    stateDict.modules[parameter.originalName.module ?? ""]
   }
 
   /// Whether a block has a layer without parameters, by the modules that the file lists; nil if it lists
   /// none, or not those that the block's parameters belong to, so that the list is of other tensors.
   public func listsModule(_ layer: String, of block: Block) -> Bool? {
     guard stateDict.modulePaths != nil || !stateDict.modules.isEmpty,
-      let table = dialect.table(of: block.family), let name = table.moduleName(of: layer),
+      let table = dialect.table(of: block.family),
+      let name = table.moduleName(of: layer).map({ Name($0) }),
       let path = pathInFile(of: block, table),
       block.parameters.values.allSatisfy({ parameter in
-        let name = parameter.originalName
-        guard let dot = name.lastIndex(of: ".") else { return true }
-        return stateDict.hasModule(at: String(name[..<dot])) == true
+        parameter.originalName.module.map { stateDict.hasModule(at: $0) == true } ?? true
       })
     else { return nil }
-    guard name.hasPrefix("../") else {
+    guard let beside = name.dropping(prefix: "../") else {
       return stateDict.hasModule(at: path.isEmpty ? name : path + dialect.separator + name)
     }
-    let parent = path.split(separator: ".").dropLast() + [name.dropFirst(3)]
-    return stateDict.hasModule(at: parent.joined(separator: "."))
+    return stateDict.hasModule(at: path.module.map { "\($0).\(beside)" } ?? beside)
   }
 
   /// A block's path in the file, prefixes included; nil if names were changed before they were recognised.
-  private func pathInFile(of block: Block, _ table: BlockTable) -> String? {
+  private func pathInFile(of block: Block, _ table: BlockTable) -> Name? {
     guard let kernel = block.mainKernel, case .block(_, let address) = kernel.role,
       let suffix = dialect.suffix(of: address, in: table)
     else { return nil }
     if kernel.originalName == suffix { return "" }
-    let tail = dialect.separator + suffix
-    guard kernel.originalName.hasSuffix(tail) else { return nil }
-    return String(kernel.originalName.dropLast(tail.count))
+    return kernel.originalName.dropping(suffix: dialect.separator + suffix)
   }
 
   /// Whether a block of the project's own networks adds its input, by where it stands: it keeps the
@@ -232,7 +226,8 @@ public struct Network: Sendable {
       }
     }
     let path = dialect.path(ofBlock: block.path, in: table) ?? block.path
-    let tail = String(names[0].dropFirst(prefix.count + path.count + dialect.separator.count))
+    let tail = Name(
+      Substring(names[0].utf8.dropFirst((prefix + path + dialect.separator).utf8.count)))
     throw .unknownInBlock(
       path: self.path, block: block.path, family: block.family.name, names: names,
       known: nearestNames(to: tail, in: known), resembles: resembles)

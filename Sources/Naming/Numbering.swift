@@ -1,3 +1,5 @@
+public import Tensors
+
 /// How a project numbers the blocks of its networks where that is no matter of one path alone, but of how
 /// many blocks of which kind stand before.
 ///
@@ -9,9 +11,9 @@ struct Numbering: Equatable, Sendable {
   /// which there are these paths can have; empty if it is none.
   ///
   /// - Parameter isCanonical: whether the paths are the first project's; else this project's.
-  let pairs: @Sendable (_ paths: [String], _ isCanonical: Bool) -> [Pair]
+  let pairs: @Sendable (_ paths: [Name], _ isCanonical: Bool) -> [Pair]
 
-  typealias Pair = (canonical: String, own: String)
+  typealias Pair = (canonical: Name, own: Name)
 
   static func == (a: Numbering, b: Numbering) -> Bool { a.name == b.name }
 
@@ -23,7 +25,7 @@ extension Dialect {
   ///
   /// - Parameter paths: of blocks or of parameters in them.
   /// - Parameter areCanonical: whether they are the first project's; else this project's.
-  public func numbered(by paths: [String], areCanonical: Bool) -> Dialect {
+  public func numbered(by paths: [Name], areCanonical: Bool) -> Dialect {
     guard let numbering else { return self }
     var result = self
     for pair in numbering.pairs(paths, areCanonical) {
@@ -37,9 +39,9 @@ extension Dialect {
 /// Paths of one network that are paired one by one.
 struct NumberedPaths: Equatable, Sendable {
   /// This project's, by the first project's.
-  var own: [String: String] = [:]
+  var own: [Name: Name] = [:]
   /// The first project's, by this project's.
-  var canonical: [String: String] = [:]
+  var canonical: [Name: Name] = [:]
 }
 
 extension Numbering {
@@ -54,8 +56,8 @@ extension Numbering {
     ]
     var (stage, block) = (0, 0)
     for (index, isStrided) in rows.areStrided.enumerated() {
-      let canonical = "\(prefix)features.\(index + 1)"
-      var own: String
+      let canonical: Name = "\(prefix)features.\(index + 1)"
+      var own: Name
       var parts: [Pair]
       if isStrided {
         (stage, block) = (stage + 1, 0)
@@ -82,29 +84,31 @@ extension Numbering {
   }
 
   /// What stands before all paths, and for each block behind the stem whether it halves the resolution.
-  private typealias Rows = (prefix: String, areStrided: [Bool])
+  private typealias Rows = (prefix: Name, areStrided: [Bool])
 
-  private static func rowsInList(_ paths: [String]) -> Rows? {
+  private static func rowsInList(_ paths: [Name]) -> Rows? {
     guard let prefix = prefix(of: paths, before: "features.0.0") else { return nil }
     let numbers = numbers(in: paths, after: prefix + "features.")
     let strided = Set(
       paths.compactMap { path -> Int? in
-        path.hasPrefix(prefix + "features.") && path.contains(".token_mixer.2")
-          ? Int(path.dropFirst(prefix.count + "features.".count).prefix { $0 != "." }) : nil
+        guard let parts = path.dropping(prefix: prefix + "features.")?.parts(),
+          zip(parts, parts.dropFirst()).contains(where: { $0 == "token_mixer" && $1 == "2" })
+        else { return nil }
+        return Int(parts[0].text)
       })
     return (prefix, (1..<max(1, numbers)).map(strided.contains))
   }
 
-  private static func rowsInStages(_ paths: [String]) -> Rows? {
+  private static func rowsInStages(_ paths: [Name]) -> Rows? {
     guard let prefix = prefix(of: paths, before: "stages.0.blocks.0.") else { return nil }
     var areStrided: [Bool] = []
     let start = prefix + "stages."
     let stages = Dictionary(
       grouping: paths.lazy.filter { $0.hasPrefix(start) },
-      by: { $0.dropFirst(start.count).prefix { $0 != "." } })
+      by: { $0.dropping(prefix: start)!.firstPart })
     for stage in 0..<numbers(in: paths, after: start) {
       let paths = stages["\(stage)"] ?? []
-      let path = "\(start)\(stage)."
+      let path: Name = "\(start)\(stage)."
       if paths.contains(where: { $0.hasPrefix(path + "downsample.pre_block.") }) {
         areStrided.append(false)
       }
@@ -116,18 +120,17 @@ extension Numbering {
     return (prefix, areStrided)
   }
 
-  private static func prefix(of paths: [String], before text: String) -> String? {
+  private static func prefix(of paths: [Name], before text: Name) -> Name? {
     for path in paths {
       if path.hasPrefix(text) { return "" }
-      if let range = path.firstRange(of: "." + text) { return path[..<range.lowerBound] + "." }
+      if let prefix = path.prefix(before: "." + text) { return prefix + "." }
     }
     return nil
   }
 
   /// One more than the largest number that follows, as far as there can be paths with all of them.
-  private static func numbers(in paths: [String], after prefix: String) -> Int {
-    paths.lazy.filter { $0.hasPrefix(prefix) }.compactMap {
-      Int($0.dropFirst(prefix.count).prefix { $0 != "." })
-    }.max().map { max(0, min($0, paths.count) + 1) } ?? 0
+  private static func numbers(in paths: [Name], after prefix: Name) -> Int {
+    paths.lazy.compactMap { $0.dropping(prefix: prefix).flatMap { Int($0.firstPart.text) } }
+      .max().map { max(0, min($0, paths.count) + 1) } ?? 0
   }
 }

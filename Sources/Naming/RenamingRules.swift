@@ -7,20 +7,20 @@ extension [Correspondence] {
   ///
   /// - Throws: `NamingError` if a rule matches no name at all, or two tensors of one state dict get the
   ///   same name.
-  func renaming(_ stateDicts: [StateDict], path: String) throws(NamingError) -> [[String]] {
+  func renaming(_ stateDicts: [StateDict], path: String) throws(NamingError) -> [[Name]] {
     guard !isEmpty else { return stateDicts.map { $0.tensors.map(\.name) } }
     var used = Set<Int>()
-    var result: [[String]] = []
+    var result: [[Name]] = []
     for stateDict in stateDicts {
-      var names: [String] = []
-      var originals: [[UInt8]: String] = [:]
+      var names: [Name] = []
+      var originals: [Name: Name] = [:]
       for tensor in stateDict.tensors {
         let renamed = enumerated().lazy.compactMap { index, rule in
           rule.forward(tensor.name).map { (name: $0, rule: index) }
         }.first
         if let renamed { used.insert(renamed.rule) }
         let name = renamed?.name ?? tensor.name
-        if let other = originals.updateValue(tensor.name, forKey: [UInt8](name.utf8)) {
+        if let other = originals.updateValue(tensor.name, forKey: name) {
           throw .renamedAlike(path: path, first: other, second: tensor.name, name: name)
         }
         names.append(name)

@@ -1,3 +1,5 @@
+internal import Tensors
+
 /// A pattern of names that works both ways: it takes a name apart, and puts one together.
 ///
 /// Between literal text stand `{s}`, `{b}` and the like, a whole number each; `{s-1}` and `{s+1}`, a
@@ -13,7 +15,7 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
   /// What the places of a template stand for in one name.
   struct Binding: Equatable {
     var numbers: [String: Int] = [:]
-    var texts: [Int: String] = [:]
+    var texts: [Int: Name] = [:]
   }
 
   /// Why a text is no pattern.
@@ -86,7 +88,7 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
   /// What the places stand for in `name`; nil if it does not match.
   ///
   /// Takes a time that grows with the length of the name, however many texts there are.
-  func match(_ name: String) -> Binding? {
+  func match(_ name: Name) -> Binding? {
     if case .literal(let text) = parts[0], !name.utf8.starts(with: text.utf8) { return nil }
     var matcher = Matcher(parts, name)
     return matcher.matches(from: 0, at: 0) ? matcher.binding : nil
@@ -107,7 +109,7 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
       var numbers: [Int?]
     }
 
-    init(_ parts: [Part], _ name: String) {
+    init(_ parts: [Part], _ name: Name) {
       self.parts = parts
       self.name = Array(name.utf8)
     }
@@ -140,7 +142,7 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
         while start < name.count, end <= name.count {
           // Between characters only, not between the bytes of one.
           if end == name.count || name[end] & 0xC0 != 0x80, matches(from: index + 1, at: end) {
-            binding.texts[text] = String(decoding: name[start..<end], as: UTF8.self)
+            binding.texts[text] = Name(decoding: name[start..<end])
             return true
           }
           end += 1
@@ -159,18 +161,19 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
   }
 
   /// A name that it matches: with 1 for every number, and `text` for every text.
-  func example(text: String) -> String {
-    parts.reduce(into: "") { name, part in
+  func example(text: String) -> Name {
+    let pieces = parts.map { part in
       switch part {
-      case .literal(let literal): name += literal
-      case .number(_, let offset): name += String(max(0, 1 + offset))
-      case .text: name += text
+      case .literal(let literal): literal
+      case .number(_, let offset): String(max(0, 1 + offset))
+      case .text: text
       }
     }
+    return Name(pieces.joined())
   }
 
   /// The name with these places filled; nil if one is missing or a number would be negative.
-  func expand(_ binding: Binding) -> String? {
+  func expand(_ binding: Binding) -> Name? {
     var name = ""
     for part in parts {
       switch part {
@@ -182,10 +185,10 @@ public struct Template: Equatable, Sendable, CustomStringConvertible {
         name += String(number)
       case .text(let index):
         guard let text = binding.texts[index] else { return nil }
-        name += text
+        name += text.text
       }
     }
-    return name
+    return Name(name)
   }
 }
 
@@ -216,6 +219,6 @@ public struct Correspondence: Equatable, Sendable {
     }
   }
 
-  func forward(_ name: String) -> String? { first.match(name).flatMap(second.expand) }
-  func backward(_ name: String) -> String? { second.match(name).flatMap(first.expand) }
+  func forward(_ name: Name) -> Name? { first.match(name).flatMap(second.expand) }
+  func backward(_ name: Name) -> Name? { second.match(name).flatMap(first.expand) }
 }

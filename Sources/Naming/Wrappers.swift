@@ -1,21 +1,23 @@
+internal import Tensors
+
 /// What training frameworks wrap around the names of a network, and how it comes off: always whole
 /// parts of a name, from the front, and only if every name carries them.
 enum Wrapper {
   /// Added by torch.compile wherever a compiled module sits, so also in the middle of a name.
-  static let compiled = "_orig_mod"
+  static let compiled: Name = "_orig_mod"
 
   /// DataParallel, DistributedDataParallel and AveragedModel.
   static let parallel = "module"
 
   /// Counters that stand beside the wrapped names (torch.optim.swa_utils.AveragedModel).
-  static let counters: Set<String> = ["n_averaged"]
+  static let counters: Set<Name> = ["n_averaged"]
 
   /// What was taken off a set of names.
   struct Result {
     /// The bare names, in the given order.
-    var names: [String]
+    var names: [Name]
     /// The prefix that every name had, with its final dot; empty if none.
-    var prefix: String
+    var prefix: Name
     /// Whether `_orig_mod` was inside names as well.
     var removedCompiled: Bool
   }
@@ -23,7 +25,7 @@ enum Wrapper {
   /// Names without what wrappers put inside, to be looked at through several dialects.
   struct Names {
     /// The names with what wrappers put in front of all, and without what they put inside.
-    let whole: [String]
+    let whole: [Name]
     /// Indices of names that carry the prefix.
     private let carriers: [Int]
     private let removedCompiled: Bool
@@ -34,7 +36,7 @@ enum Wrapper {
     /// Parts in front of all names: wrappers in wrappers, and modules around the network.
     private static let maximumParts = 32
 
-    init(_ names: [String]) {
+    init(_ names: [Name]) {
       let bare = names.map(Wrapper.withoutCompiled)
       whole = zip(bare, names).map { $0 ?? $1 }
       removedCompiled = bare.contains { $0 != nil }
@@ -52,10 +54,10 @@ enum Wrapper {
     }
 
     /// The names without the first `end` bytes of those that carry the prefix.
-    private func names(less end: Int) -> [String] {
+    private func names(less end: Int) -> [Name] {
       guard end > 0 else { return whole }
       var result = whole
-      for index in carriers { result[index] = String(Substring(whole[index].utf8.dropFirst(end))) }
+      for index in carriers { result[index] = Name(Substring(whole[index].utf8.dropFirst(end))) }
       return result
     }
 
@@ -63,15 +65,14 @@ enum Wrapper {
     /// and `isRoot` recognises what comes to the front.
     ///
     /// - Parameter isRoot: whether a bare name begins a network of a known project (`stage0...`).
-    func bare(isRoot: (Substring) -> Bool) -> Result {
+    func bare(isRoot: (Name) -> Bool) -> Result {
       func result(_ end: Int) -> Result {
-        let prefix = carriers.first.map { Substring(whole[$0].utf8.prefix(end)) } ?? ""
-        return Result(
-          names: names(less: end), prefix: String(prefix), removedCompiled: removedCompiled)
+        let prefix = carriers.first.map { Name(Substring(whole[$0].utf8.prefix(end))) } ?? ""
+        return Result(names: names(less: end), prefix: prefix, removedCompiled: removedCompiled)
       }
       // As far as a known root asks for, else only what parallel wrappers added.
       for end in [0] + sharedEnds
-      where carriers.contains(where: { isRoot(Substring(whole[$0].utf8.dropFirst(end))) }) {
+      where carriers.contains(where: { isRoot(Name(Substring(whole[$0].utf8.dropFirst(end)))) }) {
         return result(end)
       }
       let parallels = zip([0] + sharedEnds, sharedEnds).prefix { start, end in
@@ -83,10 +84,10 @@ enum Wrapper {
   }
 
   /// A name of several parts without those that are `_orig_mod`; nil if there are none.
-  private static func withoutCompiled(_ name: String) -> String? {
-    let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    let kept = parts.filter { !$0.elementsEqual(compiled.utf8) }
+  private static func withoutCompiled(_ name: Name) -> Name? {
+    let parts = name.parts()
+    let kept = parts.filter { $0 != compiled }
     guard parts.count > 1, kept.count < parts.count else { return nil }
-    return kept.map { String(Substring($0)) }.joined(separator: ".")
+    return kept.joined(separator: ".")
   }
 }

@@ -8,7 +8,7 @@ extension Lowering {
   /// The value rounded to its steps, if it has some.
   ///
   /// - Parameter owner: the block it belongs to.
-  mutating func inSteps(_ value: String, of index: Int, owner: String?) -> String {
+  mutating func inSteps(_ value: Name, of index: Int, owner: Name?) -> Name {
     guard let steps = integers.values[index] else { return value }
     let scale = scale(steps.scale)
     let zero = zeroPoint(steps)
@@ -19,7 +19,7 @@ extension Lowering {
   /// The bias of the node's layer: in steps, if the layer computes in integers and its bias does as well.
   ///
   /// - Returns: nil if the node has none.
-  mutating func bias() throws -> String? {
+  mutating func bias() throws -> Name? {
     guard let weight = node.operand("weight"), integers.hasIntegerBiases,
       let input = integers.values[node.inputs[0]]
     else { return tensor("bias") }
@@ -34,7 +34,7 @@ extension Lowering {
   /// ONNX Runtime rounds weights between such values to steps of its own, one scale for a whole weight, if
   /// it finds weight and bias as initializers (`WeightBiasQuantization`); so the bias is none, but 2^30 steps of its
   /// largest number, or zeros.
-  private mutating func biasOfFloats() throws -> String {
+  private mutating func biasOfFloats() throws -> Name {
     let channels = shape("weight")[0]
     let index = node.operand("bias")
     let numbers =
@@ -45,14 +45,14 @@ extension Lowering {
       index ?? -1 - channels, numbers, [Float](repeating: scale, count: channels), scale)
   }
 
-  private mutating func scale(_ number: Float) -> String {
+  private mutating func scale(_ number: Float) -> Name {
     // Safe, as those below: numbers in memory.
     own(.scale(number), named: "scale") {
       try! Tensor(float32: [number], shape: [], name: $0)
     }
   }
 
-  private mutating func zeroPoint(_ steps: IntegerArithmetic.Steps) -> String {
+  private mutating func zeroPoint(_ steps: IntegerArithmetic.Steps) -> Name {
     own(.zeroPoint(steps.zeroPoint, isSigned: steps.isSigned), named: "zero_point") {
       try! steps.isSigned
         ? Tensor(.int8, [Int8(steps.zeroPoint)], shape: [], name: $0)
@@ -67,7 +67,7 @@ extension Lowering {
   ///   - scale: what tells them apart from others of the same tensor.
   private mutating func bias(
     _ index: Int, _ numbers: [Float], _ scales: [Float], _ scale: Float
-  ) throws -> String {
+  ) throws -> Name {
     let steps = zip(numbers, scales).map { number, scale -> Int32 in
       let step = (Double(number) / Double(scale)).rounded(.toNearestOrEven)
       return step.isNaN ? 0 : Int32(max(Double(Int32.min), min(Double(Int32.max), step)))

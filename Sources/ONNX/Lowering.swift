@@ -16,9 +16,9 @@ struct ONNXGraph {
     /// ONNX's name of the operation: `Conv`.
     var operation: String
     /// Names of values; empty where an optional one is absent.
-    var inputs: [String]
-    var output: String
-    var name: String
+    var inputs: [Name]
+    var output: Name
+    var name: Name
     var attributes: [String: Attribute]
   }
 
@@ -42,8 +42,8 @@ struct ONNXGraph {
 
   var nodes: [Node] = []
   var initializers: [Initializer] = []
-  var input = ""
-  var output = ""
+  var input: Name = ""
+  var output: Name = ""
 }
 
 /// A graph on its way to ONNX's words, and the node of it that is being put into them.
@@ -56,9 +56,9 @@ struct Lowering: GraphLowering {
   let shapes: [ValueShape]
   let integers: IntegerArithmetic
   /// Names of them.
-  private(set) var values: [String] = []
+  private(set) var values: [Name] = []
   /// Names of initializers, by the tensor and the shape that it has, and of constants by their number.
-  private var initializers: [Use: String] = [:]
+  private var initializers: [Use: Name] = [:]
   private var names: UniqueNames
   private(set) var node = Graph.Node(.flatten, inputs: [])
 
@@ -101,7 +101,7 @@ struct Lowering: GraphLowering {
     result.nodes[result.nodes.count - 1].output = output
   }
 
-  private mutating func name(_ wanted: String) -> String { names.next(wanted) }
+  private mutating func name(_ wanted: Name) -> Name { names.next(wanted) }
 
   // MARK: What rows are made of
 
@@ -109,22 +109,22 @@ struct Lowering: GraphLowering {
   ///
   /// - Returns: the name of its value.
   mutating func append(
-    _ operation: String, _ inputs: String?..., attributes: [String: ONNXGraph.Attribute] = [:]
-  ) -> String {
+    _ operation: String, _ inputs: Name?..., attributes: [String: ONNXGraph.Attribute] = [:]
+  ) -> Name {
     append(operation, inputs.map { $0 ?? "" }, attributes: attributes)
   }
 
   mutating func append(
-    _ operation: String, _ inputs: [String], attributes: [String: ONNXGraph.Attribute] = [:]
-  ) -> String {
+    _ operation: String, _ inputs: [Name], attributes: [String: ONNXGraph.Attribute] = [:]
+  ) -> Name {
     append(operation, inputs, attributes: attributes, of: node.block)
   }
 
   mutating func append(
-    _ operation: String, _ inputs: [String], attributes: [String: ONNXGraph.Attribute],
-    of owner: String?
-  ) -> String {
-    let name = name((owner.map { "\($0)/" } ?? "") + operation)
+    _ operation: String, _ inputs: [Name], attributes: [String: ONNXGraph.Attribute],
+    of owner: Name?
+  ) -> Name {
+    let name = name(owner.map { "\($0)/\(operation)" } ?? Name(operation))
     let present = inputs.reversed().drop { $0.isEmpty }.reversed()
     result.nodes.append(
       ONNXGraph.Node(
@@ -137,7 +137,7 @@ struct Lowering: GraphLowering {
   ///
   /// - Parameter shape: another one of as many elements; nil for its own.
   /// - Returns: nil if the node has none.
-  mutating func tensor(_ operand: String, as shape: Shape? = nil) -> String? {
+  mutating func tensor(_ operand: String, as shape: Shape? = nil) -> Name? {
     guard let index = node.operand(operand) else { return nil }
     let shape = shape ?? tensors[index].shape
     guard let scales = tensors[index].scales else { return initializer(index, shape) }
@@ -161,13 +161,13 @@ struct Lowering: GraphLowering {
   /// One number for each channel, or one for all, in the shape that stands beside what the node takes.
   ///
   /// - Returns: nil if the node has none.
-  mutating func channels(_ operand: String) -> String? {
+  mutating func channels(_ operand: String) -> Name? {
     guard let index = node.operand(operand) else { return nil }
     let count = tensors[index].shape[0]
     return initializer(index, takesMap && count > 1 ? [count, 1, 1] : [count])
   }
 
-  private mutating func initializer(_ index: Int, _ shape: Shape) -> String {
+  private mutating func initializer(_ index: Int, _ shape: Shape) -> Name {
     let use = Use.tensor(index, shape.dimensions)
     if let name = initializers[use] { return name }
     var tensor = tensors[index].reshaped(to: shape)
@@ -178,24 +178,24 @@ struct Lowering: GraphLowering {
   }
 
   /// One number, of the network's type.
-  mutating func constant(_ number: Double) -> String {
-    constant(.constant(number), named: "\(number)", [number], [], elementType)
+  mutating func constant(_ number: Double) -> Name {
+    constant(.constant(number), named: Name(number.description), [number], [], elementType)
   }
 
   /// How much larger each axis of N x C x H x W becomes.
-  mutating func factors(_ height: Int, _ width: Int) -> String {
+  mutating func factors(_ height: Int, _ width: Int) -> Name {
     constant(
       .upsampling([height, width]), named: "factors", [1, 1, Double(height), Double(width)], [4],
       .float32)
   }
 
   /// How many zeros stand before and behind each axis of N x C x H x W.
-  mutating func padding(_ sizes: [Int]) -> String {
+  mutating func padding(_ sizes: [Int]) -> Name {
     integers([0, 0] + sizes + [0, 0] + sizes, named: "padding")
   }
 
   /// A vector of integers.
-  mutating func integers(_ numbers: [Int], named wanted: String) -> String {
+  mutating func integers(_ numbers: [Int], named wanted: Name) -> Name {
     // Safe: numbers in memory.
     constant(.integers(numbers), named: wanted) {
       OutputTensor(
@@ -205,11 +205,11 @@ struct Lowering: GraphLowering {
   }
 
   /// A vector of nothing.
-  mutating func nothing() -> String { constant(.nothing, named: "nothing", [], [0], .float32) }
+  mutating func nothing() -> Name { constant(.nothing, named: "nothing", [], [0], .float32) }
 
   private mutating func constant(
-    _ use: Use, named wanted: String, _ numbers: [Double], _ shape: Shape, _ type: ElementType
-  ) -> String {
+    _ use: Use, named wanted: Name, _ numbers: [Double], _ shape: Shape, _ type: ElementType
+  ) -> Name {
     constant(use, named: wanted) {
       // Safe: numbers in memory, of a type that weights come in.
       OutputTensor(
@@ -219,8 +219,8 @@ struct Lowering: GraphLowering {
   }
 
   private mutating func constant(
-    _ use: Use, named wanted: String, _ make: (_ name: String) -> OutputTensor
-  ) -> String {
+    _ use: Use, named wanted: Name, _ make: (_ name: Name) -> OutputTensor
+  ) -> Name {
     if let name = initializers[use] { return name }
     initializers[use] = add(make(name("constant/" + wanted)), .none)
     return initializers[use]!
@@ -228,8 +228,8 @@ struct Lowering: GraphLowering {
 
   /// A tensor of the steps that the network computes in, once.
   mutating func own(
-    _ use: Use, named wanted: String, _ make: (_ name: String) -> Tensor
-  ) -> String {
+    _ use: Use, named wanted: Name, _ make: (_ name: Name) -> Tensor
+  ) -> Name {
     if let name = initializers[use] { return name }
     let name = name(wanted)
     initializers[use] = add(OutputTensor(name: name, make(name)), .integers)
@@ -238,7 +238,7 @@ struct Lowering: GraphLowering {
 
   private mutating func add(
     _ tensor: OutputTensor, _ source: ONNXGraph.Initializer.Source
-  ) -> String {
+  ) -> Name {
     result.initializers.append(ONNXGraph.Initializer(tensor: tensor, source: source))
     return tensor.name
   }

@@ -32,7 +32,7 @@ private struct GraphReading {
     /// Of the graph.
     case graph(Int)
     /// A value times a number; the tensor that it is.
-    case scaled(Int, by: Double, tensor: String?)
+    case scaled(Int, by: Double, tensor: Name?)
     /// erf(x / sqrt 2).
     case erf(of: Int)
     /// A number times (1 + erf(x / sqrt 2)).
@@ -44,19 +44,19 @@ private struct GraphReading {
   private let file: ONNXFile
   private var graph = Graph()
   private var tensors: [NamedTensor]
-  private var indices: [String: Int]
+  private var indices: [Name: Int]
   /// The shapes that nodes took tensors in.
-  private var taken: [String: Shape] = [:]
-  private var values: [String: Value] = [:]
-  private var uses: [String: Int] = [:]
-  private var constants: [String: ONNXFile.StoredTensor]
+  private var taken: [Name: Shape] = [:]
+  private var values: [Name: Value] = [:]
+  private var uses: [Name: Int] = [:]
+  private var constants: [Name: ONNXFile.StoredTensor]
 
   init(_ file: ONNXFile, _ tensors: [NamedTensor]) throws(Unmapped) {
     self.file = file
     self.tensors = tensors
     indices = Dictionary(
       tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-    var constants: [String: ONNXFile.StoredTensor] = [:]
+    var constants: [Name: ONNXFile.StoredTensor] = [:]
     for tensor in file.initializers { constants[tensor.name] = tensor }
     for node in file.nodes {
       for input in node.inputs { uses[input, default: 0] += 1 }
@@ -87,17 +87,17 @@ private struct GraphReading {
     )
   }
 
-  private func isConstant(_ name: String?) -> Bool { name.map { constants[$0] != nil } ?? false }
+  private func isConstant(_ name: Name?) -> Bool { name.map { constants[$0] != nil } ?? false }
 
   /// A constant of one number.
-  private func number(_ name: String?) -> Double? {
+  private func number(_ name: Name?) -> Double? {
     guard let name, let tensor = constants[name]?.tensor, tensor.shape.elementCount == 1,
       tensor.isWeight
     else { return nil }
     return try? tensor.doubles()[0]
   }
 
-  private func integers(_ name: String?) -> [Int]? {
+  private func integers(_ name: Name?) -> [Int]? {
     guard let name, let tensor = constants[name]?.tensor, tensor.elementType == .int64,
       tensor.shape.elementCount <= 64
     else { return nil }
@@ -106,7 +106,7 @@ private struct GraphReading {
 
   /// The index of a tensor, in the shape that a node wants it in.
   private mutating func operand(
-    _ name: String?, of node: ONNXFile.Node, _ view: (Tensor) -> Tensor? = { $0 }
+    _ name: Name?, of node: ONNXFile.Node, _ view: (Tensor) -> Tensor? = { $0 }
   ) throws(Unmapped) -> Int {
     guard let constant = name.flatMap({ constants[$0] }), let stored = constant.tensor,
       stored.isWeight, let tensor = view(stored)
@@ -152,7 +152,7 @@ private struct GraphReading {
 
   // MARK: Nodes
 
-  private static let elementwise: [String: NodeKind] = [
+  private static let elementwise: [Name: NodeKind] = [
     "Relu": .relu, "Sigmoid": .sigmoid, "Tanh": .tanh, "HardSwish": .hardSwish,
     "GlobalAveragePool": .globalAveragePool,
   ]

@@ -18,14 +18,14 @@ package struct ONNXFile: Sendable {
   /// What computes values of others.
   package struct Node: Sendable {
     /// Of ONNX's own operations if empty, as is `ai.onnx`.
-    package var domain = ""
+    package var domain: Name = ""
     /// The name of the operation: `Conv`.
-    package var operation = ""
-    package var name = ""
+    package var operation: Name = ""
+    package var name: Name = ""
     /// Names of values; empty where an optional one is absent.
-    package var inputs: [String] = []
-    package var outputs: [String] = []
-    package var attributes: [String: Attribute] = [:]
+    package var inputs: [Name] = []
+    package var outputs: [Name] = []
+    package var attributes: [Name: Attribute] = [:]
     package var place: Location
   }
 
@@ -43,7 +43,7 @@ package struct ONNXFile: Sendable {
 
   /// A tensor, or why it is not one that can be read.
   package struct StoredTensor: Sendable {
-    package var name: String
+    package var name: Name
     package var place: Location
     package var shape: Shape
     /// Nil if elements are of a type that nothing here can make use of.
@@ -54,7 +54,7 @@ package struct ONNXFile: Sendable {
 
   /// An input or output of the network.
   package struct Value: Sendable {
-    package var name: String
+    package var name: Name
     /// Nil where a size is not fixed; all of it if there is no shape.
     package var sizes: [Int?]?
   }
@@ -65,7 +65,7 @@ package struct ONNXFile: Sendable {
   /// Name and version of the program that wrote it.
   package private(set) var producer = ""
   /// By domain; ONNX's own is empty.
-  package private(set) var operatorSets: [String: Int] = [:]
+  package private(set) var operatorSets: [Name: Int] = [:]
   package private(set) var metadata: [(key: String, value: String)] = []
   package private(set) var nodes: [Node] = []
   package private(set) var initializers: [StoredTensor] = []
@@ -130,11 +130,11 @@ package struct ONNXFile: Sendable {
 
   private static func operatorSet(
     _ message: ProtobufCursor
-  ) throws(ReadError) -> (domain: String, version: Int) {
-    var (message, domain, version) = (message, "", 0)
+  ) throws(ReadError) -> (domain: Name, version: Int) {
+    var (message, domain, version) = (message, Name(""), 0)
     while let field = try message.field() {
       switch field.number {
-      case Field.OperatorSet.domain: domain = try message.text(field, "a domain")
+      case Field.OperatorSet.domain: domain = try message.name(field, "a domain")
       case Field.OperatorSet.version: version = try message.integer(field, "a version")
       default: break
       }
@@ -177,20 +177,19 @@ package struct ONNXFile: Sendable {
 
   /// Every value has one name and one origin, and is there before it is taken.
   private mutating func checkNames() throws(ReadError) {
-    // As bytes: Swift's strings are equal if they look the same.
-    var known: Set<[UInt8]> = []
+    var known: Set<Name> = []
     for tensor in initializers {
-      guard known.insert(Array(tensor.name.utf8)).inserted else {
+      guard known.insert(tensor.name).inserted else {
         throw .malformed(
           tensor.place, expected: "every initializer's name once",
           found: "'\(printable(tensor.name))' twice", remedy: fetchAgain)
       }
     }
     // Files of IR version 3 list initializers as inputs, too.
-    inputs.removeAll { known.contains(Array($0.name.utf8)) }
-    known.formUnion(inputs.map { Array($0.name.utf8) })
+    inputs.removeAll { known.contains($0.name) }
+    known.formUnion(inputs.map(\.name))
     for node in nodes {
-      for input in node.inputs where !input.isEmpty && !known.contains(Array(input.utf8)) {
+      for input in node.inputs where !input.isEmpty && !known.contains(input) {
         // A sparse initializer's name stands inside what is not read.
         guard sparseCount == 0 else { continue }
         throw .malformed(
@@ -199,7 +198,7 @@ package struct ONNXFile: Sendable {
           remedy: fetchAgain)
       }
       for output in node.outputs where !output.isEmpty {
-        guard known.insert(Array(output.utf8)).inserted else {
+        guard known.insert(output).inserted else {
           throw .malformed(
             node.place, expected: "every value's name once", found: "'\(printable(output))' twice",
             remedy: fetchAgain)
@@ -218,11 +217,11 @@ extension ONNXFile.Node {
     var message = message
     while let field = try message.field() {
       switch field.number {
-      case Field.Node.inputs: inputs.append(try message.text(field, "the name of an input"))
-      case Field.Node.outputs: outputs.append(try message.text(field, "the name of an output"))
-      case Field.Node.name: name = try message.text(field, "the name of a node")
-      case Field.Node.operation: operation = try message.text(field, "an operation")
-      case Field.Node.domain: domain = try message.text(field, "a domain")
+      case Field.Node.inputs: inputs.append(try message.name(field, "the name of an input"))
+      case Field.Node.outputs: outputs.append(try message.name(field, "the name of an output"))
+      case Field.Node.name: name = try message.name(field, "the name of a node")
+      case Field.Node.operation: operation = try message.name(field, "an operation")
+      case Field.Node.domain: domain = try message.name(field, "a domain")
       case Field.Node.attributes:
         let attribute = try message.message(field, "an attribute")
         let (name, value) = try ONNXFile.Attribute.read(
@@ -238,27 +237,27 @@ extension ONNXFile.Node {
   }
 
   /// An integer; a default where it is absent.
-  package func integer(_ name: String, default value: Int) -> Int {
+  package func integer(_ name: Name, default value: Int) -> Int {
     if case .integer(let number)? = attributes[name] { number } else { value }
   }
 
   /// Several integers; nil where they are absent.
-  package func integers(_ name: String) -> [Int]? {
+  package func integers(_ name: Name) -> [Int]? {
     if case .integers(let numbers)? = attributes[name] { numbers } else { nil }
   }
 
   /// A number; a default where it is absent.
-  package func float(_ name: String, default value: Float) -> Float {
+  package func float(_ name: Name, default value: Float) -> Float {
     if case .float(let number)? = attributes[name] { number } else { value }
   }
 
   /// Text; nil where it is absent.
-  package func string(_ name: String) -> String? {
+  package func string(_ name: Name) -> String? {
     if case .string(let text)? = attributes[name] { text } else { nil }
   }
 
   /// The name of an input; nil where it is absent.
-  package func input(_ index: Int) -> String? {
+  package func input(_ index: Int) -> Name? {
     inputs.indices.contains(index) && !inputs[index].isEmpty ? inputs[index] : nil
   }
 }
@@ -268,15 +267,15 @@ extension ONNXFile.Attribute {
   fileprivate static func read(
     _ message: ProtobufCursor, at place: Location, _ source: any ByteSource,
     _ external: inout ExternalFiles
-  ) throws(ReadError) -> (name: String, ONNXFile.Attribute) {
+  ) throws(ReadError) -> (name: Name, ONNXFile.Attribute) {
     var message = message
-    var name = ""
+    var name: Name = ""
     var value: ONNXFile.Attribute?
     var (floats, integers): ([UInt64], [Int]) = ([], [])
     var type: Int?
     while let field = try message.field() {
       switch field.number {
-      case Field.Attribute.name: name = try message.text(field, "the name of an attribute")
+      case Field.Attribute.name: name = try message.name(field, "the name of an attribute")
       case Field.Attribute.type: type = try message.integer(field, "the type of an attribute")
       case Field.Attribute.float: value = .float(try message.float(field, "an attribute"))
       case Field.Attribute.integer: value = .integer(try message.integer(field, "an attribute"))
@@ -316,7 +315,7 @@ extension ONNXFile.Value {
     var message = message
     while let field = try message.field() {
       switch field.number {
-      case Field.Value.name: name = try message.text(field, "the name of a value")
+      case Field.Value.name: name = try message.name(field, "the name of a value")
       case Field.Value.type: sizes = try ONNXFile.Value.sizes(try message.message(field, "a type"))
       default: break
       }

@@ -38,7 +38,7 @@ extension ONNXGraph {
     var message = Message()
     for size in tensor.shape.dimensions { message.add(Field.Tensor.dimensions, size) }
     message.add(Field.Tensor.elementType, tensor.elementType.onnxCode!)
-    message.add(Field.Tensor.name, tensor.name)
+    message.add(Field.Tensor.name, tensor.name.text)
     guard let outside else {
       message.add(Field.Tensor.raw, gapOf: tensor.byteCount, for: index)
       return message
@@ -59,7 +59,7 @@ extension ONNXGraph {
 
   /// `ValueInfoProto`.
   private static func message(
-    of value: String, _ shape: ValueShape, _ elementType: ElementType, batch: Int?
+    of value: Name, _ shape: ValueShape, _ elementType: ElementType, batch: Int?
   ) -> Message {
     var dimensions = Message()
     dimensions.add(Field.Shape.dimensions) {
@@ -73,7 +73,7 @@ extension ONNXGraph {
       dimensions.add(Field.Shape.dimensions) { $0.add(Field.Dimension.size, size) }
     }
     var message = Message()
-    message.add(Field.Value.name, value)
+    message.add(Field.Value.name, value.text)
     message.add(Field.Value.type) { type in
       type.add(Field.ValueType.tensor) {
         $0.add(Field.TensorType.elementType, elementType.onnxCode!)
@@ -95,9 +95,9 @@ extension ONNXGraph.Node {
   /// `NodeProto`; attributes in the order of their names.
   fileprivate var message: Message {
     var node = Message()
-    for input in inputs { node.add(Field.Node.inputs, input) }
-    node.add(Field.Node.outputs, output)
-    node.add(Field.Node.name, name)
+    for input in inputs { node.add(Field.Node.inputs, input.text) }
+    node.add(Field.Node.outputs, output.text)
+    node.add(Field.Node.name, name.text)
     node.add(Field.Node.operation, operation)
     for (name, value) in attributes.sorted(by: { $0.key < $1.key }) {
       node.add(Field.Node.attributes) {

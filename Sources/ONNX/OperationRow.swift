@@ -9,9 +9,9 @@ internal import Tensors
 struct OperationRow: LoweringRow {
   let kind: NodeKind
   /// Appends operations, the last of which gives the node's value, and returns its name.
-  let lower: @Sendable (inout Lowering) throws -> String
+  let lower: @Sendable (inout Lowering) throws -> Name
 
-  init(_ kind: NodeKind, _ lower: @escaping @Sendable (inout Lowering) throws -> String) {
+  init(_ kind: NodeKind, _ lower: @escaping @Sendable (inout Lowering) throws -> Name) {
     self.kind = kind
     self.lower = lower
   }
@@ -153,7 +153,7 @@ struct OperationRow: LoweringRow {
   private static let attention = OperationRow(.attention) { lowering in
     let (channels, height, width) = lowering.inputShape.mapSizes
     let (heads, values) = (lowering.attribute("heads")[0], channels / 3)
-    func part(_ index: Int, _ lowering: inout Lowering) -> String {
+    func part(_ index: Int, _ lowering: inout Lowering) -> Name {
       let slice = lowering.append(
         "Slice", lowering.input, lowering.integers([index * values], named: "from"),
         lowering.integers([(index + 1) * values], named: "to"),
@@ -162,7 +162,7 @@ struct OperationRow: LoweringRow {
         "Reshape", slice,
         lowering.integers([0, heads, values / heads, height * width], named: "heads"))
     }
-    func transposed(_ value: String, _ lowering: inout Lowering) -> String {
+    func transposed(_ value: Name, _ lowering: inout Lowering) -> Name {
       lowering.append("Transpose", value, attributes: ["perm": .integers([0, 1, 3, 2])])
     }
     let scale = lowering.constant(1 / Double(values / heads).squareRoot())
@@ -219,7 +219,7 @@ struct OperationRow: LoweringRow {
 
 extension Lowering {
   /// A reduction that keeps its axes; those are an input of means and lengths since 18.
-  fileprivate mutating func reduce(_ operation: String, _ input: String, _ axes: [Int]) -> String {
+  fileprivate mutating func reduce(_ operation: String, _ input: Name, _ axes: [Int]) -> Name {
     let keeps = ["keepdims": ONNXGraph.Attribute.integer(1)]
     if operatorSet < 18 {
       let attributes = keeps.merging(["axes": .integers(axes)]) { first, _ in first }
@@ -229,8 +229,8 @@ extension Lowering {
   }
 
   fileprivate mutating func pool(
-    _ operation: String, _ input: String, _ padding: [Int]
-  ) -> String {
+    _ operation: String, _ input: Name, _ padding: [Int]
+  ) -> Name {
     append(
       operation, input,
       attributes: [

@@ -111,6 +111,11 @@ package struct ProtobufCursor {
     return String(decoding: try reader.source.bytes(range, field: what), as: UTF8.self)
   }
 
+  /// A text that is a name.
+  func name(_ field: Field, _ what: String) throws(ReadError) -> Name {
+    Name(try text(field, what))
+  }
+
   /// Where the bytes of a field lie in the file.
   package func range(_ field: Field, _ what: String) throws(ReadError) -> Range<Int> {
     guard case .bytes(let range) = field.value else {

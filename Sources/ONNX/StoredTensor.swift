@@ -50,7 +50,7 @@ extension ONNXFile.StoredTensor {
   ) throws(ReadError) {
     var message = message
     var (sizes, code, isExternal): ([Int], Int, Bool) = ([], 0, false)
-    var name = ""
+    var name: Name = ""
     var raw: Range<Int>?
     var typed: (field: Int, bits: [UInt64], packed: Range<Int>?)?
     var entries: [(key: String, value: String)] = []
@@ -58,7 +58,7 @@ extension ONNXFile.StoredTensor {
       switch field.number {
       case Field.Tensor.dimensions: try message.integers(field, "a shape", to: &sizes)
       case Field.Tensor.elementType: code = try message.integer(field, "an element type")
-      case Field.Tensor.name: name = try message.text(field, "the name of a tensor")
+      case Field.Tensor.name: name = try message.name(field, "the name of a tensor")
       case Field.Tensor.raw: raw = try message.range(field, "elements")
       case Field.Tensor.floats, Field.Tensor.doubles:
         let width = field.number == Field.Tensor.floats ? 4 : 8
@@ -148,7 +148,7 @@ extension ONNXFile.StoredTensor {
 /// The files beside a model that have its tensors, each opened once.
 struct ExternalFiles {
   private let model: String
-  private var opened: [String: InputFile] = [:]
+  private var opened: [Name: InputFile] = [:]
 
   init(ofModelAt path: String) { model = path }
 
@@ -175,10 +175,10 @@ struct ExternalFiles {
       }
       return number
     }
-    guard let name = value("location"), !name.isEmpty else {
+    guard let name = value("location").map({ Name($0) }), !name.isEmpty else {
       throw refuse("the location of the elements", "none")
     }
-    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+    let parts = name.parts(separator: "/")
     guard !name.hasPrefix("/"), !parts.contains(".."), !name.utf8.contains(0),
       !name.utf8.contains(UInt8(ascii: "\\"))
     else {
@@ -188,7 +188,7 @@ struct ExternalFiles {
     if let known = opened[name] {
       file = known
     } else {
-      let path = folder + "/" + name
+      let path = folder + "/" + name.text
       file = try InputFile(path: path)
       guard let home = resolved(folder), let there = resolved(path),
         there.hasPrefix(home == "/" ? "/" : home + "/")

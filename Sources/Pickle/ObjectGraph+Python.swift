@@ -9,26 +9,22 @@ extension ObjectGraph {
   private var longestString: Int { source.limits[.nameLength] }
 
   /// The text of a string, or of a Python 2 byte string that is UTF-8. Nil if it is longer than names may
-  /// be, or no text that can be compared.
-  public func string(_ handle: Handle) -> String? {
+  /// be.
+  public func string(_ handle: Handle) -> Name? {
     guard let payload = textPayload(handle), payload.count <= longestString,
-      let bytes = try? bytes(of: payload), let text = String(validating: bytes, as: UTF8.self),
-      isStreamSafe(text)
+      let bytes = try? bytes(of: payload)
     else { return nil }
-    return text
+    return String(validating: bytes, as: UTF8.self).map { Name($0) }
   }
 
   /// The name that an object is; nil if it is no text at all.
   ///
-  /// - Throws: `ReadError` for a text that `string` does not return.
-  public func name(_ handle: Handle) throws(ReadError) -> String? {
-    if let name = string(handle) { return name }
-    guard case .text(let payload) = self[handle] else { return nil }
-    guard payload.count <= longestString else {
+  /// - Throws: `ReadError` for a text that is longer than names may be.
+  public func name(_ handle: Handle) throws(ReadError) -> Name? {
+    if case .text(let payload) = self[handle], payload.count > longestString {
       throw source.exceeded(.nameLength, at: location(of: handle), found: String(payload.count))
     }
-    guard let text = String(validating: try bytes(of: payload), as: UTF8.self) else { return nil }
-    throw fault(ofName: text, in: source)!
+    return string(handle)
   }
 
   private func textPayload(_ handle: Handle) -> Payload? {
@@ -39,7 +35,7 @@ extension ObjectGraph {
   }
 
   /// Whether the object is the string `text`; quicker than `string`.
-  public func isString(_ handle: Handle, _ text: String) -> Bool {
+  public func isString(_ handle: Handle, _ text: Name) -> Bool {
     guard let payload = textPayload(handle), payload.count == text.utf8.count else { return false }
     if payload.isDecoded {
       return decoded[payload.offset..<payload.offset + payload.count].elementsEqual(text.utf8)
@@ -81,13 +77,13 @@ extension ObjectGraph {
     case .set: return "set"
     case .frozenSet: return "frozenset"
     case .dictionary: return "dict"
-    case .global(let index): return "function or class \(globals[index].qualifiedName)"
+    case .global(let index): return "function or class \(printable(globals[index].qualifiedName))"
     case .object:
       guard let name = call(handle)?.name else { return "opaque object" }
       if ObjectGraph.dictionaries[name] != nil || ObjectGraph.sequences.contains(name) {
-        return String(name.drop { $0 != "." }.dropFirst())
+        return name.lastPart.text
       }
-      return "opaque object \(name)"
+      return "opaque object \(printable(name))"
     case .persistentID: return "persistent id"
     case .extensionCode(let code): return "extension code \(code)"
     }
@@ -97,7 +93,7 @@ extension ObjectGraph {
 // Calls.
 extension ObjectGraph {
   /// `builtins.getattr`, if the object is a global.
-  public func globalName(_ handle: Handle) -> String? {
+  public func globalName(_ handle: Handle) -> Name? {
     guard case .global(let index) = self[handle] else { return nil }
     return globals[index].qualifiedName
   }
@@ -105,7 +101,7 @@ extension ObjectGraph {
   /// What a call would have called, by name, with the record of the call. `copyreg._reconstructor(cls,
   /// base, state)`, the `__new__` of protocols 0 and 1, is seen as a call of `cls` with `state`, if
   /// there is one, as its argument.
-  public func call(_ handle: Handle) -> (name: String, object: Object)? {
+  public func call(_ handle: Handle) -> (name: Name, object: Object)? {
     guard case .object(let index) = self[handle] else { return nil }
     var object = objects[index]
     guard let name = globalName(object.callable) else { return nil }
@@ -126,9 +122,9 @@ extension ObjectGraph {
 
   /// What BUILD would have set as attributes: dicts, and both halves of `(dict, slots)`. Nil if the
   /// object is not the result of a call.
-  public func attributes(_ handle: Handle) -> [String: Handle]? {
+  public func attributes(_ handle: Handle) -> [Name: Handle]? {
     guard case .object(let index) = self[handle] else { return nil }
-    var attributes: [String: Handle] = [:]
+    var attributes: [Name: Handle] = [:]
     func add(_ dictionary: Handle) {
       for entry in entries(dictionary) ?? [] {
         if let name = string(entry.key) { attributes[name] = entry.value }
@@ -148,12 +144,12 @@ extension ObjectGraph {
 // Containers.
 extension ObjectGraph {
   /// Classes whose argument is a sequence of elements.
-  private static let sequences: Set = [
+  private static let sequences: Set<Name> = [
     "builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "collections.deque",
   ]
 
   /// Classes of dicts, with the position of the argument that holds the first entries.
-  private static let dictionaries = [
+  private static let dictionaries: [Name: Int] = [
     "builtins.dict": 0, "collections.OrderedDict": 0, "collections.defaultdict": 1,
     "collections.Counter": 0,
   ]
@@ -199,14 +195,14 @@ extension ObjectGraph {
   }
 
   /// The string keys that a dict sets more than once; Python keeps the last value.
-  public func repeatedKeys(_ handle: Handle) -> [String] {
+  public func repeatedKeys(_ handle: Handle) -> [Name] {
     guard let all = allEntries(handle) else { return [] }
     let (entries, repeated) = withoutRepetitions(all)
     return repeated.sorted().compactMap { string(entries[$0].key) }
   }
 
   /// The value under a string key of a dict.
-  public func value(_ key: String, of handle: Handle) -> Handle? {
+  public func value(_ key: Name, of handle: Handle) -> Handle? {
     allEntries(handle)?.last { isString($0.key, key) }?.value
   }
 
@@ -245,7 +241,6 @@ extension ObjectGraph {
 
   /// Each key once, and the places of those that were there more than once.
   private func withoutRepetitions(_ all: [Entry]) -> (entries: [Entry], repeated: Set<Int>) {
-    // Keys as bytes: Swift's strings are equal if they look the same, Python's are not.
     var positions: [[UInt8]: Int] = [:]
     positions.reserveCapacity(all.count)
     // A text that the pickle refers to again need not be read again.

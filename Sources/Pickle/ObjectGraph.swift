@@ -52,12 +52,12 @@ public struct ObjectGraph: Sendable {
   /// A name, and how often it would have been called.
   public struct Global: Sendable {
     /// As Python 3 spells them: `builtins`, not `__builtin__`.
-    public var module: String
-    public var name: String
+    public var module: Name
+    public var name: Name
     public var calls: Int
     /// How many of these make no more than an empty object of a class (NEWOBJ).
     public var news = 0
-    public var qualifiedName: String { "\(module).\(name)" }
+    public var qualifiedName: Name { "\(module).\(name)" }
   }
 
   /// The record of a call that was not made (REDUCE, NEWOBJ, NEWOBJ_EX, INST, OBJ), and of what would

@@ -61,7 +61,7 @@ public struct Unpickler {
   private(set) var opcodeOffset: Int
 
   private struct GlobalKey: Hashable {
-    var module, name: String
+    var module, name: Name
   }
 
   private init(_ source: any ByteSource, at offset: Int) {
@@ -362,7 +362,7 @@ extension Unpickler {
   }
 
   /// An operand of STACK_GLOBAL.
-  private func globalPart(_ handle: Handle) throws(ReadError) -> String {
+  private func globalPart(_ handle: Handle) throws(ReadError) -> Name {
     switch graph[handle] {
     case .text(let payload), .bytes(let payload):
       guard payload.count <= PickleCursor.longestShortLine else {
@@ -377,15 +377,14 @@ extension Unpickler {
     }
   }
 
-  private func name(_ bytes: [UInt8]) throws(ReadError) -> String {
+  private func name(_ bytes: [UInt8]) throws(ReadError) -> Name {
     guard let name = String(validating: bytes, as: UTF8.self) else {
       throw malformed(expected: "the name of a global in UTF-8", found: shown(bytes))
     }
-    return name
+    return Name(name)
   }
 
-  private mutating func global(module: String, name: String) throws(ReadError) -> ObjectGraph.Value
-  {
+  private mutating func global(module: Name, name: Name) throws(ReadError) -> ObjectGraph.Value {
     var (module, name) = (module, name)
     if version <= 2 { (module, name) = PythonNames.modern(module, name) }
     let key = GlobalKey(module: module, name: name)

@@ -17,9 +17,9 @@ public struct BlockComparison: Sendable {
   }
 
   /// As the training file calls the block.
-  public var path: String
+  public var path: Name
   /// Names in the deploy file.
-  public var weightName, biasName: String
+  public var weightName, biasName: Name
   /// The type that the deploy file stores the weights in.
   public var elementType: ElementType
   /// Of the kernel, OIHW.

@@ -17,9 +17,9 @@ public enum Cause: Equatable, Sendable {
   /// The identity of a grouped convolution was built as if there were no groups.
   case identityWithoutGroups
   /// One branch is that of another block.
-  case branchOfAnother(String, block: String)
+  case branchOfAnother(String, block: Name)
   /// The whole convolution is that of another block.
-  case anotherBlock(String)
+  case anotherBlock(Name)
   /// Each of two branches has the BatchNorm of the other.
   case exchangedBatchNorm(String, String)
   /// Layers went in without their BatchNorm.
@@ -180,8 +180,8 @@ extension Cause: CustomStringConvertible {
     case .identityWithoutGroups:
       return "the identity branch built as if the convolution had no groups"
     case .branchOfAnother(let branch, let block):
-      return "with the \(branch) branch of '\(block)'"
-    case .anotherBlock(let block): return "it is the convolution of '\(block)'"
+      return "with the \(branch) branch of '\(printable(block))'"
+    case .anotherBlock(let block): return "it is the convolution of '\(printable(block))'"
     case .exchangedBatchNorm(let a, let b):
       return "BatchNorm of the \(a) and the \(b) branch exchanged"
     case .notFolded(let branches): return "BatchNorm of the \(list(branches)) not folded in"

@@ -8,9 +8,9 @@ public struct CopyComparison: Sendable {
   /// Tensors that are in both files, the one with the largest difference first.
   public var tensors: [TensorComparison]
   /// Names of tensors that only one file has.
-  public var onlyInFirst, onlyInSecond: [String]
+  public var onlyInFirst, onlyInSecond: [Name]
   /// Of those, names of what no deployed network uses: BatchNorm's counters and auxiliary heads.
-  public var unneeded: Set<String>
+  public var unneeded: Set<Name>
   /// Tensors of the same role that the files call differently.
   public var renamed: Int
 

@@ -28,7 +28,7 @@ extension Cause: Encodable {
   public func encode(to encoder: any Encoder) throws {
     var epsilon: Double?
     var branches: [String]?
-    var block: String?
+    var block: Name?
     var channels: [Int]?
     var values: [DamagedValue]?
     switch self {

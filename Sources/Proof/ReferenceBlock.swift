@@ -20,7 +20,7 @@ struct ReferenceBlock: Sendable {
     case biasNotPassed
   }
 
-  var path: String
+  var path: Name
   /// Of the fused kernel, OIHW.
   var shape: Shape
   var branch: Branch
@@ -35,7 +35,7 @@ struct ReferenceBlock: Sendable {
   private var vectors: [VectorKey: [Double]] = [:]
 
   /// - Parameter shape: of the fused kernel.
-  init(_ path: String, _ branch: Branch, shape: Shape) throws(ReadError) {
+  init(_ path: Name, _ branch: Branch, shape: Shape) throws(ReadError) {
     self.path = path
     self.shape = shape
     self.branch = branch

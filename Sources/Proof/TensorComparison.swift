@@ -20,7 +20,7 @@ public struct TensorComparison: Sendable {
   }
 
   /// What it is called in either file.
-  public var name, otherName: String
+  public var name, otherName: Name
   /// In either file.
   public var shape, otherShape: Shape
   /// In either file.
@@ -54,7 +54,7 @@ extension TensorComparison.Relation: Comparable {
 
 /// A tensor and what a file calls it.
 struct Named: Sendable {
-  var name: String
+  var name: Name
   var tensor: Tensor
 }
 

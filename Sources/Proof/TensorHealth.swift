@@ -3,7 +3,7 @@ public import Tensors
 /// What the values of a tensor are like, from one pass over them.
 public struct TensorHealth: Sendable {
   /// In the file.
-  public var name: String
+  public var name: Name
   /// In the file.
   public var elementType: ElementType
   /// In the file.
@@ -42,7 +42,7 @@ public struct TensorHealth: Sendable {
   static let greatestVanishingHalf = 0x1p-25
 
   /// Reads all values once, in pieces.
-  public init(of tensor: Tensor, name: String) throws(ReadError) {
+  public init(of tensor: Tensor, name: Name) throws(ReadError) {
     self.name = name
     elementType = tensor.elementType
     shape = tensor.shape

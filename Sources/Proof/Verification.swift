@@ -15,7 +15,7 @@ public struct Verification: Sendable {
     /// What the tensors are together: `Squeeze-and-Excitation of block 'stage1.0'`.
     public var what: String
     /// As the training file names them, or, of a fused convolution, as the deploy file would.
-    public var names: [String]
+    public var names: [Name]
   }
 
   /// The one with the largest difference, by what rounding explains, first.
@@ -25,7 +25,7 @@ public struct Verification: Sendable {
   /// What the deploy network should have and does not.
   public var missing: [Missing]
   /// Tensors of the deploy file that nothing in the training checkpoint accounts for.
-  public var unexpected: [String]
+  public var unexpected: [Name]
   /// Blocks whose branches the deploy file holds beside the fused convolution.
   public var blocksWithBranches: Int
 
@@ -146,7 +146,7 @@ private struct Matching: Sendable {
   let fused: [FusedPair]
   let copies: [(first: Parameter, other: Parameter)]
   let missing: [Missing]
-  let unexpected: [String]
+  let unexpected: [Name]
   let blocksWithBranches: Int
 
   /// Blocks first.
@@ -172,7 +172,7 @@ private struct Matching: Sendable {
     for parameter in train.parameters { originals[parameter.role] = parameter }
     var copies: [(Parameter, Parameter)] = []
     var missing: [Missing] = []
-    var missingParts: [String: [String]] = [:]
+    var missingParts: [String: [Name]] = [:]
     for step in plan.steps {
       switch step {
       case .fuse(let block):
@@ -213,12 +213,12 @@ private struct Matching: Sendable {
         }
       }
     }
-    missing += missingParts.sorted { naturallyPrecedes($0.key, $1.key) }
+    missing += missingParts.sorted { naturallyPrecedes(Name($0.key), Name($1.key)) }
       .map { Missing(what: $0.key, names: $0.value) }
 
     // What the deploy file has beside that: branches and heads of training are compared too.
-    var unexpected: [String] = []
-    var withBranches: Set<String> = []
+    var unexpected: [Name] = []
+    var withBranches: Set<Name> = []
     var original: [Role: Parameter] = [:]
     for parameter in train.parameters { original[alignment.role(parameter.role)] = parameter }
     for parameter in deploy.parameters where !used.contains(parameter.role) {
@@ -283,10 +283,10 @@ private struct Matching: Sendable {
   private static func part(_ parameter: Parameter) -> String {
     switch parameter.role {
     case .block(let block, let address) where address.layer == .fused:
-      "the convolution of block '\(block.path)'"
+      "the convolution of block '\(printable(block.path))'"
     case .block(let block, let address)
     where BlockFamily.commonLayers.contains { $0.name == address.layer.name }:
-      "Squeeze-and-Excitation of block '\(block.path)'"
+      "Squeeze-and-Excitation of block '\(printable(block.path))'"
     case .classifier: "the classifier"
     default: "'\(parameter.originalName)'"
     }
@@ -394,10 +394,10 @@ extension Array {
 /// How the paths of blocks in one file become those in another: some code puts all of the network
 /// below a name.
 struct PathAlignment {
-  private var removed = ""
-  private var added = ""
+  private var removed: Name = ""
+  private var added: Name = ""
   /// The blocks of the second: names of deploy forms can be those of several families.
-  private var others: [String: BlockAddress] = [:]
+  private var others: [Name: BlockAddress] = [:]
 
   init(from first: Network, to second: Network) {
     others = Dictionary(uniqueKeysWithValues: second.blocks.map { ($0.path, $0.address) })
@@ -405,10 +405,10 @@ struct PathAlignment {
     guard let path = paths.first, !paths.allSatisfy(others.contains) else { return }
     for other in second.blocks.map(\.path) {
       var attempt = self
-      if other.hasSuffix(".\(path)") {
-        attempt.added = String(other.dropLast(path.count))
-      } else if path.hasSuffix(".\(other)") {
-        attempt.removed = String(path.dropLast(other.count))
+      if let front = other.dropping(suffix: ".\(path)") {
+        attempt.added = front + "."
+      } else if let front = path.dropping(suffix: ".\(other)") {
+        attempt.removed = front + "."
       }
       if paths.allSatisfy({ others.contains(attempt.path($0)) }) {
         self = attempt
@@ -417,8 +417,8 @@ struct PathAlignment {
     }
   }
 
-  func path(_ path: String) -> String {
-    added + (path.hasPrefix(removed) ? String(path.dropFirst(removed.count)) : path)
+  func path(_ path: Name) -> Name {
+    added + (path.dropping(prefix: removed) ?? path)
   }
 
   func address(_ block: BlockAddress) -> BlockAddress {

@@ -13,7 +13,7 @@ public import Tensors
 ///
 /// Every part has its length before it, so no two lists of tensors feed the same bytes.
 package struct ContentDigest {
-  private var parts: [(name: String, digest: [UInt8])] = []
+  private var parts: [(name: Name, digest: [UInt8])] = []
 
   /// - Parameters:
   ///   - digests: one for each tensor, fed its elements; nil for what is no part of the model.
@@ -29,7 +29,7 @@ package struct ContentDigest {
   /// The digest of all tensors added, in hexadecimal.
   package var hexadecimal: String {
     var hash = SHA256()
-    for part in parts.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
+    for part in parts.sorted(by: { $0.name < $1.name }) {
       hash.update(part.digest)
     }
     return hash.finalize().hexadecimal
@@ -38,13 +38,13 @@ package struct ContentDigest {
 
 /// The digest of one tensor, which is fed its elements.
 package struct ElementDigest: TensorChecksum {
-  fileprivate let name: String
+  fileprivate let name: Name
   private var hash = SHA256()
 
-  package init(name: String, _ elementType: ElementType, _ shape: Shape) {
+  package init(name: Name, _ elementType: ElementType, _ shape: Shape) {
     self.name = name
     var start: [UInt8] = []
-    start.append(counted: name)
+    start.append(counted: name.text)
     start.append(counted: elementType.rawValue)
     start.appendLittleEndian(UInt64(shape.rank))
     for size in shape.dimensions { start.appendLittleEndian(UInt64(size)) }
@@ -58,9 +58,9 @@ package struct ElementDigest: TensorChecksum {
 
   package mutating func update(_ bytes: UnsafeRawBufferPointer) { unsafe hash.update(bytes) }
 
-  fileprivate mutating func addScales(_ name: String) {
+  fileprivate mutating func addScales(_ name: Name) {
     var end: [UInt8] = []
-    end.append(counted: name)
+    end.append(counted: name.text)
     hash.update(end)
   }
 

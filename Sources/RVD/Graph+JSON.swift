@@ -1,5 +1,6 @@
 internal import Graphs
 internal import JSON
+internal import Tensors
 
 extension Operand.Layout {
   /// The manifest's `layout` of a tensor; of vectors it says nothing.
@@ -22,12 +23,12 @@ extension Graph.Node {
     var members: [JSONValue.Member] = [
       .init("op", .string(kind.name)), .init("inputs", integers(inputs)),
     ]
-    members += tensors.map { .init($0.operand.name, .integer($0.tensor)) }
+    members += tensors.map { .init(Name($0.operand.name), .integer($0.tensor)) }
     members += zip(kind.attributes, attributes).map { attribute, values in
-      .init(attribute.name, attribute.count == 1 ? .integer(values[0]) : integers(values))
+      .init(Name(attribute.name), attribute.count == 1 ? .integer(values[0]) : integers(values))
     }
     if let epsilon { members.append(.init("epsilon", .number(epsilon))) }
-    if let block { members.append(.init("block", .string(block))) }
+    if let block { members.append(.init("block", .string(block.text))) }
     return .object(members)
   }
 
@@ -38,18 +39,18 @@ extension Graph.Node {
     }
     var operands: [Int?] = []
     for operand in kind.operands {
-      let isAbsent = operand.isOptional && !fields.has(operand.name)
-      operands.append(isAbsent ? nil : try fields.integer(operand.name))
+      let isAbsent = operand.isOptional && !fields.has(Name(operand.name))
+      operands.append(isAbsent ? nil : try fields.integer(Name(operand.name)))
     }
     var attributes: [[Int]] = []
     for attribute in kind.attributes {
       attributes.append(
         attribute.count == 1
-          ? [try fields.integer(attribute.name)] : try fields.integers(attribute.name))
+          ? [try fields.integer(Name(attribute.name))] : try fields.integers(Name(attribute.name)))
     }
     self.init(
       kind, inputs: try fields.integers("inputs"), operands: operands, attributes: attributes,
       epsilon: kind.hasEpsilon ? try fields.number("epsilon") : nil,
-      block: try fields.string(ifPresent: "block"))
+      block: try fields.string(ifPresent: "block").map { Name($0) })
   }
 }

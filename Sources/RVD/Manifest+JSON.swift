@@ -63,7 +63,7 @@ extension StoredTensor {
       "crc32": .string(crc32.hexadecimal),
       "frames": frames.map { .array($0.map { .array($0.map(JSONValue.integer)) }) },
       "layout": layout.map(JSONValue.string),
-      "name": .string(name),
+      "name": .string(name.text),
       "offset": .integer(offset),
       "role": role.map(JSONValue.string),
       "scales": scales.map(JSONValue.integer),
@@ -74,7 +74,7 @@ extension StoredTensor {
   }
 
   fileprivate init(_ fields: Fields) throws(ManifestProblem) {
-    name = try fields.string("name")
+    name = Name(try fields.string("name"))
     let typeName = try fields.string("type")
     guard let elementType = ElementType(rawValue: typeName) else {
       throw .unsupported(
@@ -176,32 +176,34 @@ struct Fields {
   }
 
   /// The path of a member: `tensors[3].shape`.
-  func place(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+  func place(_ key: Name) -> String {
+    path.isEmpty ? printable(key) : "\(path).\(printable(key))"
+  }
 
-  func has(_ key: String) -> Bool { json[key] != nil }
+  func has(_ key: Name) -> Bool { json[key] != nil }
 
-  func string(_ key: String) throws(ManifestProblem) -> String {
+  func string(_ key: Name) throws(ManifestProblem) -> String {
     guard case .string(let value) = try member(key) else { try refuse(key, "a string") }
     return value
   }
 
-  func string(ifPresent key: String) throws(ManifestProblem) -> String? {
+  func string(ifPresent key: Name) throws(ManifestProblem) -> String? {
     has(key) ? try string(key) : nil
   }
 
   /// A count or a size: no member of the manifest is a negative integer.
-  func integer(_ key: String) throws(ManifestProblem) -> Int {
+  func integer(_ key: Name) throws(ManifestProblem) -> Int {
     guard let value = count(try member(key)) else {
       try refuse(key, "an integer from 0 to 2^53 - 1")
     }
     return value
   }
 
-  func integers(_ key: String) throws(ManifestProblem) -> [Int] {
+  func integers(_ key: Name) throws(ManifestProblem) -> [Int] {
     try elements(key, "an array of integers from 0 to 2^53 - 1", count)
   }
 
-  func arraysOfIntegers(_ key: String) throws(ManifestProblem) -> [[Int]] {
+  func arraysOfIntegers(_ key: Name) throws(ManifestProblem) -> [[Int]] {
     try elements(key, "an array of arrays of integers from 0 to 2^53 - 1") { value in
       guard case .array(let elements) = value else { return nil }
       let integers = elements.compactMap(count)
@@ -209,25 +211,25 @@ struct Fields {
     }
   }
 
-  func number(_ key: String) throws(ManifestProblem) -> Double {
+  func number(_ key: Name) throws(ManifestProblem) -> Double {
     guard let value = double(try member(key)) else { try refuse(key, "a number") }
     return value
   }
 
-  func numbers(_ key: String) throws(ManifestProblem) -> [Double] {
+  func numbers(_ key: Name) throws(ManifestProblem) -> [Double] {
     try elements(key, "an array of numbers", double)
   }
 
-  func strings(_ key: String) throws(ManifestProblem) -> [String] {
+  func strings(_ key: Name) throws(ManifestProblem) -> [String] {
     try elements(key, "an array of strings", \.string)
   }
 
-  func object(_ key: String) throws(ManifestProblem) -> Fields {
+  func object(_ key: Name) throws(ManifestProblem) -> Fields {
     try Fields(member(key), place: place(key))
   }
 
   /// The elements of an array of objects.
-  func array(_ key: String) throws(ManifestProblem) -> [Fields] {
+  func array(_ key: Name) throws(ManifestProblem) -> [Fields] {
     guard case .array(let values) = try member(key) else { try refuse(key, "an array") }
     var result: [Fields] = []
     for (index, value) in values.enumerated() {
@@ -237,7 +239,7 @@ struct Fields {
   }
 
   private func elements<Element>(
-    _ key: String, _ expected: String, _ convert: (JSONValue) -> Element?
+    _ key: Name, _ expected: String, _ convert: (JSONValue) -> Element?
   ) throws(ManifestProblem) -> [Element] {
     guard case .array(let values) = try member(key) else { try refuse(key, expected) }
     let elements = values.compactMap(convert)
@@ -258,12 +260,12 @@ struct Fields {
     }
   }
 
-  private func member(_ key: String) throws(ManifestProblem) -> JSONValue {
+  private func member(_ key: Name) throws(ManifestProblem) -> JSONValue {
     guard let value = json[key] else { try refuse(key, "a value") }
     return value
   }
 
-  private func refuse(_ key: String, _ expected: String) throws(ManifestProblem) -> Never {
+  private func refuse(_ key: Name, _ expected: String) throws(ManifestProblem) -> Never {
     let found = json[key].map { value in
       if case .integer(let integer) = value { "\(integer)" } else { value.kind }
     }

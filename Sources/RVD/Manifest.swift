@@ -6,7 +6,7 @@ public import Tensors
 /// One tensor as the manifest of an `.rvd` file describes it.
 public struct StoredTensor: Equatable, Sendable {
   /// Of the tensor, unique in its file.
-  public var name: String
+  public var name: Name
   /// Of the decoded elements.
   public var elementType: ElementType
   /// Of the decoded elements, row-major.
@@ -70,17 +70,17 @@ extension Manifest {
   }
 
   private func checkTensors() throws(ManifestProblem) {
-    var names: Set<[UInt8]> = []
+    var names: Set<Name> = []
     for (index, tensor) in tensors.enumerated() {
       func invalid(
         _ member: String, expected: String, found: String
       ) throws(ManifestProblem) -> Never {
         throw .invalid(
-          place: "tensors[\(index)].\(member) ('\(tensor.name)')", expected: expected, found: found)
+          place: "tensors[\(index)].\(member) ('\(printable(tensor.name))')", expected: expected,
+          found: found)
       }
       guard !tensor.name.isEmpty else { try invalid("name", expected: "a name", found: "none") }
-      // As bytes: Swift takes composed and decomposed characters for equal, the format does not.
-      guard names.insert(Array(tensor.name.utf8)).inserted else {
+      guard names.insert(tensor.name).inserted else {
         try invalid("name", expected: "a name of its own", found: "that of a tensor before")
       }
       let (bytes, overflow) = tensor.shape.elementCount
@@ -94,7 +94,7 @@ extension Manifest {
       guard let codec = Codec(named: tensor.codec) else {
         throw .unsupported(
           place: "tensors[\(index)].codec",
-          what: "tensor '\(tensor.name)' is stored with the codec '\(tensor.codec)'")
+          what: "tensor '\(printable(tensor.name))' is stored with the codec '\(tensor.codec)'")
       }
       if let problem = tensor.problem(storedWith: codec) {
         try invalid(problem.member, expected: problem.expected, found: problem.found)
@@ -103,7 +103,7 @@ extension Manifest {
         guard let rank = Manifest.ranks[layout] else {
           throw .unsupported(
             place: "tensors[\(index)].layout",
-            what: "tensor '\(tensor.name)' has the layout '\(layout)'")
+            what: "tensor '\(printable(tensor.name))' has the layout '\(layout)'")
         }
         guard tensor.shape.rank == rank else {
           try invalid("layout", expected: "one for \(tensor.shape.rank) axes", found: "'\(layout)'")
@@ -126,12 +126,13 @@ extension Manifest {
 
   /// That scales are what they have to be, each of one tensor only.
   private func checkScales() throws(ManifestProblem) {
-    var users: [Int: String] = [:]
+    var users: [Int: Name] = [:]
     for (index, tensor) in tensors.enumerated() {
       guard let scales = tensor.scales else { continue }
       func invalid(_ expected: String, _ found: String) throws(ManifestProblem) -> Never {
         throw .invalid(
-          place: "tensors[\(index)].scales ('\(tensor.name)')", expected: expected, found: found)
+          place: "tensors[\(index)].scales ('\(printable(tensor.name))')", expected: expected,
+          found: found)
       }
       guard tensor.elementType == .int8, [2, 4].contains(tensor.shape.rank) else {
         try invalid(
@@ -148,14 +149,14 @@ extension Manifest {
           "\(scales), of \(target.elementType.rawValue) \(target.shape)")
       }
       if let user = users.updateValue(tensor.name, forKey: scales) {
-        try invalid("that of scales of its own", "\(scales), the scales of '\(user)'")
+        try invalid("that of scales of its own", "\(scales), the scales of '\(printable(user))'")
       }
     }
     for (index, node) in (model.graph?.nodes ?? []).enumerated() {
       if let (operand, tensor) = node.tensors.first(where: { users[$0.tensor] != nil }) {
         throw .invalid(
           place: "graph[\(index)].\(operand.name)", expected: "another tensor than scales",
-          found: "tensor \(tensor), the scales of '\(users[tensor]!)'")
+          found: "tensor \(tensor), the scales of '\(printable(users[tensor]!))'")
       }
     }
   }

@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import JSON
+internal import Tensors
 
 extension ModelMetadata {
   var json: JSONValue {
@@ -8,7 +9,8 @@ extension ModelMetadata {
     }
     return .object(present: [
       "authors": strings(authors),
-      "custom": custom.isEmpty ? nil : .object(custom.map { .init($0.key, .string($0.value)) }),
+      "custom": custom.isEmpty
+        ? nil : .object(custom.map { .init(Name($0.key), .string($0.value)) }),
       "homepage": homepage.map(JSONValue.string),
       "labels": strings(labels),
       "license": license.map(JSONValue.string),
@@ -20,7 +22,7 @@ extension ModelMetadata {
     func requireSome(_ isEmpty: Bool, _ place: String) throws(ManifestProblem) {
       if isEmpty { throw .invalid(place: place, expected: "at least one", found: "none") }
     }
-    func strings(_ key: String) throws(ManifestProblem) -> [String] {
+    func strings(_ key: Name) throws(ManifestProblem) -> [String] {
       guard fields.has(key) else { return [] }
       let texts = try fields.strings(key)
       try requireSome(texts.isEmpty, fields.place(key))
@@ -39,9 +41,10 @@ extension ModelMetadata {
     custom = try members.map { (member) throws(ManifestProblem) in
       guard case .string(let value) = member.value else {
         throw .invalid(
-          place: "metadata.custom.\(member.key)", expected: "a string", found: member.value.kind)
+          place: "metadata.custom.\(printable(member.key))", expected: "a string",
+          found: member.value.kind)
       }
-      return Entry(member.key, value)
+      return Entry(member.key.text, value)
     }
   }
 
@@ -62,12 +65,12 @@ extension ModelMetadata {
         place: "metadata.labels", expected: "\(classes), as many as there are classes",
         found: "\(labels.count)")
     }
-    var keys: Set<[UInt8]> = []
+    var keys: Set<Name> = []
     for entry in custom {
       guard !entry.key.isEmpty else {
         throw .invalid(place: "metadata.custom", expected: "keys", found: "an empty one")
       }
-      guard keys.insert(Array(entry.key.utf8)).inserted else {
+      guard keys.insert(Name(entry.key)).inserted else {
         throw .invalid(
           place: "metadata.custom", expected: "each key once", found: "'\(entry.key)' twice")
       }

@@ -14,11 +14,11 @@ struct OpenedTensor: Sendable {
 
   init(_ description: StoredTensor, in source: any ByteSource) throws(ReadError) {
     var location = source.location
-    location.member = description.name
+    location.member = printable(description.name)
     location.offset = nil
     let stored = try ByteRegion(
       of: source, start: description.offset, count: description.storedByteCount,
-      field: "tensor '\(description.name)'", location: location, crc: description.crc32)
+      field: "tensor '\(printable(description.name))'", location: location, crc: description.crc32)
     guard let codec = Codec(named: description.codec) else {
       preconditionFailure("the manifest was checked")
     }

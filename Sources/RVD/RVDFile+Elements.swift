@@ -7,8 +7,8 @@ extension RVDFile {
   /// The tensor of a name.
   ///
   /// - Throws: `ReadError.unsupported` if there is none, or it is the scales of another.
-  public func tensor(named name: String) throws(ReadError) -> NamedTensor {
-    guard let tensor = tensors.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
+  public func tensor(named name: Name) throws(ReadError) -> NamedTensor {
+    guard let tensor = tensors.first(where: { $0.name == name }) else {
       throw .unsupported(
         source.location, what: "no tensor is called '\(printable(name))'",
         remedy: "It has \(tensors.count) others.")
@@ -26,7 +26,7 @@ extension RVDFile {
   /// - Throws: `ReadError.unsupported` if there is no such tensor, or it is compressed; what the system
   ///   reports; what `body` throws.
   public func withMappedBytes<Result>(
-    of name: String, _ body: (borrowing RawSpan) throws -> Result
+    of name: Name, _ body: (borrowing RawSpan) throws -> Result
   ) throws -> Result {
     let tensor = try tensor(named: name).tensor
     guard !(tensor.source is FramedBytes) else {
@@ -48,7 +48,7 @@ extension RVDFile {
   /// - Throws: `ReadError.unsupported` if there is no such tensor, or it is of a type that weights do not
   ///   come in; what reading and decoding throw.
   public func decode(
-    _ name: String, into numbers: inout MutableSpan<Float>, threads: Threads = .all
+    _ name: Name, into numbers: inout MutableSpan<Float>, threads: Threads = .all
   ) throws(ReadError) {
     let tensor = try tensor(named: name).tensor
     guard tensor.isWeight else {
@@ -69,7 +69,7 @@ extension RVDFile {
   /// - Precondition: `bytes` has as many bytes as the tensor's elements, and is aligned for them.
   /// - Throws: `ReadError.unsupported` if there is no such tensor; what reading and decoding throw.
   public func decode(
-    _ name: String, into bytes: inout MutableRawSpan, threads: Threads = .all
+    _ name: Name, into bytes: inout MutableRawSpan, threads: Threads = .all
   ) throws(ReadError) {
     let tensor = try tensor(named: name).tensor
     precondition(bytes.byteCount == tensor.byteCount)

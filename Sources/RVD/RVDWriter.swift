@@ -100,7 +100,8 @@ public enum RVDWriter {
         .multipliedReportingOverflow(by: tensor.elementType.byteCount)
       guard !overflow, bytes <= JSONValue.largestInteger, offset <= JSONValue.largestInteger
       else {
-        throw cannotExpress("the tensors up to '\(tensor.name)' take 2^53 bytes or more", path)
+        throw cannotExpress(
+          "the tensors up to '\(printable(tensor.name))' take 2^53 bytes or more", path)
       }
       tensors.append(
         StoredTensor(
@@ -160,7 +161,7 @@ private struct StoredModel {
 
   init(_ model: DeployModel, path: String) throws {
     description = model.description
-    let names = Set(model.tensors.map { Array($0.name.utf8) })
+    let names = Set(model.tensors.map(\.name))
     var places: [Int] = []
     for var tensor in model.tensors {
       places.append(tensors.count)
@@ -170,9 +171,10 @@ private struct StoredModel {
       scales.append(values == nil ? nil : tensors.count)
       guard let values else { continue }
       let name = tensor.name + "_scale"
-      guard !names.contains(Array(name.utf8)) else {
+      guard !names.contains(name) else {
         throw RVDWriter.cannotExpress(
-          "the scales of '\(tensor.name)' are to be called '\(name)', which another tensor is", path
+          "the scales of '\(printable(tensor.name))' are to be called '\(printable(name))', which another tensor is",
+          path
         )
       }
       tensors.append(

@@ -3,6 +3,7 @@ internal import Checksums
 internal import Conversion
 internal import Inference
 internal import JSON
+internal import Tensors
 
 // A bill of materials of CycloneDX 1.6, https://cyclonedx.org/docs/1.6/json/: the model with its card, the files
 // that it consists of, and the training checkpoint as its ancestor. No time, and a serial number that follows

@@ -43,7 +43,7 @@ struct Material: Equatable, Sendable {
   /// A ResourceDescriptor, <https://github.com/in-toto/attestation/blob/main/spec/v1/resource_descriptor.md>.
   var descriptor: JSONValue {
     [
-      "name": .string(name), "digest": [algorithm: .string(digest)],
+      "name": .string(name), "digest": [Name(algorithm): .string(digest)],
       "annotations": ["parameter": .string(parameter)],
     ]
   }

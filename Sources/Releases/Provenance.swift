@@ -1,5 +1,6 @@
 internal import Conversion
 internal import JSON
+internal import Tensors
 
 // An in-toto statement, version 1, with SLSA's provenance, version 1, as its predicate:
 //   https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md

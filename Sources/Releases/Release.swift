@@ -128,10 +128,12 @@ private func prove(
   let report = try verify(train, "\(target.partialPath)/\(name)", options: comparison)
   guard report.holds else {
     let verification = report.verification
-    let wrong =
-      verification.blocks.filter { $0.grade == .different }.map { "block '\($0.path)'" }
-      + verification.tensors.filter { !$0.isAlike }.map { "'\($0.name)'" }
+    let blocks = verification.blocks.filter { $0.grade == .different }.map(\.path)
+    let others =
+      verification.tensors.filter { !$0.isAlike }.map(\.name)
       + verification.missing.flatMap(\.names) + verification.unexpected
+    let wrong =
+      blocks.map { "block '\(printable($0))'" } + others.map { "'\(printable($0))'" }
       + report.train.damage + report.deploy.damage
     throw ReleaseError.notProven(
       file: path, reason: "\(wrong.prefix(3).joined(separator: ", ")) differ")

@@ -82,10 +82,10 @@ package struct ReleaseList: Sendable {
       }
       var table = Table()
       for member in members {
-        guard !table.entries.contains(where: { $0.key == member.key }) else {
+        guard !table.entries.contains(where: { $0.key == member.key.text }) else {
           throw bad("\(place) says '\(printable(member.key))' twice")
         }
-        table.entries.append(Entry(key: member.key, value: member.value, line: nil))
+        table.entries.append(Entry(key: member.key.text, value: member.value, line: nil))
       }
       return table
     }

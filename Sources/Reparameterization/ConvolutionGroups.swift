@@ -7,7 +7,7 @@ public import Topologies
 /// Groups of the convolutions of a network, as far as its file tells: from the structure of the whole,
 /// from a pickled module, or from an identity, which has as many input as output channels.
 public struct ConvolutionGroups: Sendable {
-  private var groups: [String: Int] = [:]
+  private var groups: [Name: Int] = [:]
 
   /// Of a network, and its structure if that is known.
   public init(of network: Network, in structure: Structure?) {

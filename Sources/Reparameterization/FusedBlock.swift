@@ -1,7 +1,7 @@
 public import Blocks
 internal import Checkpoints
 public import Naming
-internal import Tensors
+public import Tensors
 
 /// A block of the training form and the convolution it amounts to.
 public struct FusedBlock: Sendable {
@@ -12,10 +12,10 @@ public struct FusedBlock: Sendable {
   /// The equivalent convolution.
   public let kernel: Kernel
   /// The name in the file of the kernel that the fused one is said to come from.
-  public let sourceName: String
+  public let sourceName: Name
 
   /// In the numbering of the family's first project.
-  public var path: String { address.path }
+  public var path: Name { address.path }
   /// Whether an identity is among its branches.
   public var hasIdentity: Bool { branch.hasIdentity }
   /// The BatchNorm epsilons used, in the order of the branches.
@@ -77,7 +77,7 @@ private struct BlockMessages {
       path: network.path, block: block.path, family: block.family.name, what: what)
   }
 
-  private func label(_ address: ParameterAddress) -> String {
+  private func label(_ address: ParameterAddress) -> Name {
     block[address]?.originalName ?? network.dialect.label(of: .block(block.address, address))
   }
 
@@ -107,10 +107,10 @@ private struct BlockMessages {
     let layers = Set(addresses.map(\.layer))
     let absent = layers.isDisjoint(with: present) ? layers.sorted().map(\.description) : []
     let missing = addresses.map(label)
-    let names = network.parameters.compactMap { parameter -> String? in
+    let names = network.parameters.compactMap { parameter -> Name? in
       if case .other(let name) = parameter.role { name } else { nil }
     }
-    var nearest: [String] = []
+    var nearest: [Name] = []
     for name in missing.prefix(4) {
       nearest += nearestNames(to: name, in: names, limit: 2).filter { !nearest.contains($0) }
     }

@@ -1,11 +1,11 @@
 internal import Blocks
 internal import Naming
-internal import Tensors
+public import Tensors
 
 /// How a deploy kernel that stands beside live branches compares with what the branches give.
 public struct DeployKernelComparison: Equatable, Sendable {
   /// Of the block.
-  public var path: String
+  public var path: Name
   /// The largest difference of any weight or bias.
   public var largestDifference: Double
   /// The largest magnitude among what the branches give.

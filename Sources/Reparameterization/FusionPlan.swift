@@ -24,7 +24,7 @@ public struct FusionPlan: Sendable {
   /// BatchNorm's epsilon, for files that do not say it.
   public let epsilon: Double
   /// Names that do not become part of the deploy form, and why.
-  public let dropped: [(name: String, reason: String)]
+  public let dropped: [(name: Name, reason: String)]
   /// The whole network, or why it is not known.
   public let structure: Result<Structure, Deviation>
   /// Blocks that the project's own deploy code leaves as they are, and so does this plan: its tensors are
@@ -83,7 +83,7 @@ public struct FusionPlan: Sendable {
     }
     let left = Set(blocksLeft.map(\.path))
 
-    var blocks: [String: FusedBlock] = [:]
+    var blocks: [Name: FusedBlock] = [:]
     for block in network.blocks where block.hasBranches && !left.contains(block.path) {
       blocks[block.path] = try FusedBlock(
         block, of: network, epsilon: self.epsilon)
@@ -116,8 +116,8 @@ public struct FusionPlan: Sendable {
     }
 
     var steps: [Step] = []
-    var dropped: [(String, String)] = []
-    var done: Set<String> = []
+    var dropped: [(Name, String)] = []
+    var done: Set<Name> = []
     for name in network.wrapperCounters { dropped.append((name, "a counter of the wrapper")) }
     for parameter in network.parameters {
       let name = parameter.originalName
@@ -150,7 +150,7 @@ public struct FusionPlan: Sendable {
   }
 
   private static func notes(
-    _ network: Network, _ blocks: [String: FusedBlock], epsilon: Double?,
+    _ network: Network, _ blocks: [Name: FusedBlock], epsilon: Double?,
     structure: Result<Structure, Deviation>?
   ) -> [String] {
     var notes: [String] = []
@@ -202,7 +202,7 @@ public struct FusionPlan: Sendable {
   /// - Parameter left: paths of blocks that are left as they are: all of one stands in the place of its
   ///   convolution.
   private static func inExecutionOrder(
-    _ steps: [Step], _ structure: Structure, leaving left: Set<String>
+    _ steps: [Step], _ structure: Structure, leaving left: Set<Name>
   ) -> [Step] {
     var byRole: [Role: [Step]] = [:]
     for step in steps {

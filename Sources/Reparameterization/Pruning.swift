@@ -28,7 +28,7 @@ struct Pruning {
     guard !compactors.isEmpty else { return }
     let threshold = network.facts.pruningThreshold ?? Pruning.usualThreshold
     var (removed, rows, largest) = (0, 0, 0.0)
-    var counts: [String: Int] = [:]
+    var counts: [Name: Int] = [:]
     for block in compactors {
       let tensor = block[Pruning.compactor]!.tensor
       guard tensor.shape.rank == 4, tensor.shape.elementCount > 0 else { continue }
@@ -70,7 +70,7 @@ struct Pruning {
 
   /// Puts another tensor in the place of a parameter's.
   private mutating func replace(
-    _ role: Role, _ change: (Tensor, _ name: String) throws -> Tensor
+    _ role: Role, _ change: (Tensor, _ name: Name) throws -> Tensor
   ) throws {
     guard let index = network.parameters.firstIndex(where: { $0.role == role }) else { return }
     let parameter = network.parameters[index]
@@ -83,7 +83,7 @@ struct Pruning {
   }
 
   /// Tensors outside the blocks, and what they are called.
-  private var others: [(name: String, parameter: Parameter)] {
+  private var others: [(name: Name, parameter: Parameter)] {
     network.parameters.compactMap { parameter in
       if case .other(let name) = parameter.role { (name, parameter) } else { nil }
     }
@@ -98,17 +98,17 @@ struct Pruning {
         path: network.path, block: block.path, channels: channels - kept.count, of: channels,
         reason: reason)
     }
-    if others.contains(where: { $0.name.contains("align_opr.") }) {
+    if others.contains(where: { $0.name.prefix(before: "align_opr.") != nil }) {
       throw unknown("the file has layers that align the channels of several")
     }
     guard let place = NumberedPath(block.path) else {
       throw unknown("its name has no number")
     }
-    if let next = blocks.first(where: { $0.path == place.next.description }) {
+    if let next = blocks.first(where: { $0.path == place.next.path }) {
       let shape = next[Pruning.kernel]?.tensor.shape
       guard let shape, shape.rank == 4, shape[1] == channels else {
         throw unknown(
-          "'\(next.path)', the next by its name, has \(shape.map { "a kernel of \($0)" } ?? "no kernel")"
+          "'\(printable(next.path))', the next by its name, has \(shape.map { "a kernel of \($0)" } ?? "no kernel")"
         )
       }
       return try replace(.block(next.address, Pruning.kernel)) {
@@ -120,16 +120,20 @@ struct Pruning {
     guard places.count == blocks.count, places.allSatisfy({ $0.isBeside(place) }),
       Set(places.map(\.number)) == Set(place.number - places.count + 1...place.number)
     else {
-      throw unknown("there is no '\(place.next)', and the network is no chain that ends with it")
+      throw unknown(
+        "there is no '\(printable(place.next.path))', and the network is no chain that ends with it"
+      )
     }
     let linear = others.filter {
       $0.parameter.tensor.shape.rank == 2 && $0.parameter.tensor.isWeight
     }
     .min { naturallyPrecedes($0.name, $1.name) }?.parameter
-    guard let linear else { throw unknown("there is neither '\(place.next)' nor a linear layer") }
+    guard let linear else {
+      throw unknown("there is neither '\(printable(place.next.path))' nor a linear layer")
+    }
     let (outputs, inputs) = (linear.tensor.shape[0], linear.tensor.shape[1])
     guard inputs > 0, inputs.isMultiple(of: channels) else {
-      throw unknown("'\(linear.originalName)' takes \(inputs) values")
+      throw unknown("'\(printable(linear.originalName))' takes \(inputs) values")
     }
     try replace(linear.role) {
       try $0.reshaped(to: [outputs, channels, inputs / channels])
@@ -140,7 +144,7 @@ struct Pruning {
 
   /// Counts the channels of each convolution anew, where the file does, in the order of the authors' code:
   /// what stands in a part itself before what stands in its parts.
-  private mutating func count(_ blocks: [Block], _ counts: [String: Int]) throws {
+  private mutating func count(_ blocks: [Block], _ counts: [Name: Int]) throws {
     let role = Role.other(name: "deps")
     guard let deps = network[role] else { return }
     let ordered = blocks.sorted { Pruning.precedes($0.path, $1.path) }
@@ -156,27 +160,29 @@ struct Pruning {
     try replace(role) { try Tensor(int64: left, shape: $0.shape, name: $1) }
   }
 
-  private static func precedes(_ a: String, _ b: String) -> Bool {
-    let (a, b) = (a.split(separator: "."), b.split(separator: "."))
+  private static func precedes(_ a: Name, _ b: Name) -> Bool {
+    let (a, b) = (a.parts(), b.parts())
     for (depth, (x, y)) in zip(a, b).enumerated() where x != y {
       // By the first part in which they differ: a layer before a part that has layers.
       let (isLayer, isOtherLayer) = (depth == a.count - 1, depth == b.count - 1)
       if isLayer != isOtherLayer { return isLayer }
-      return naturallyPrecedes(String(x), String(y))
+      return naturallyPrecedes(x, y)
     }
     return a.count < b.count
   }
 }
 
 /// A path that ends with a number: `stem.conv3`.
-private struct NumberedPath: CustomStringConvertible {
-  var base: Substring
+private struct NumberedPath {
+  var base: Name
   var number: Int
 
-  init?(_ path: String) {
-    let digits = path.reversed().prefix { $0.isASCII && $0.isNumber }.count
-    guard let number = Int(path.suffix(digits)), number < Int.max else { return nil }
-    (base, self.number) = (path.dropLast(digits), number)
+  init?(_ path: Name) {
+    let digits = path.utf8.reversed().prefix { (0x30...0x39).contains($0) }.count
+    guard let number = Int(Substring(path.utf8.suffix(digits))), number < Int.max else {
+      return nil
+    }
+    (base, self.number) = (Name(Substring(path.utf8.dropLast(digits))), number)
   }
 
   var next: NumberedPath {
@@ -186,5 +192,5 @@ private struct NumberedPath: CustomStringConvertible {
   }
 
   func isBeside(_ other: NumberedPath) -> Bool { base == other.base }
-  var description: String { "\(base)\(number)" }
+  var path: Name { "\(base)\(number)" }
 }

@@ -263,7 +263,7 @@ private struct Expansion {
         role = .block(block.address, own)
       }
     }
-    let tensor = try Tensor(float64: numbers, shape: [numbers.count], name: part.rawValue)
+    let tensor = try Tensor(float64: numbers, shape: [numbers.count], name: Name(part.rawValue))
     return form.operand(
       DeployTensor(role: role, shape: tensor.shape, contents: .numbers(tensor)))
   }
@@ -273,7 +273,7 @@ private struct Expansion {
     constant number: Double, count: Int, _ shape: Shape, _ what: String
   ) throws -> Int {
     let tensor = try Tensor(
-      float64: [Double](repeating: number, count: count), shape: shape, name: what)
+      float64: [Double](repeating: number, count: count), shape: shape, name: Name(what))
     return form.operand(
       DeployTensor(
         role: .other(name: "\(block.path).\(what).\(count)"), shape: shape,
@@ -282,7 +282,7 @@ private struct Expansion {
 
   /// A name that no tensor has.
   private func name(_ what: String, in layer: LayerAddress?) -> Role {
-    let name = ([block.path] + (layer.map { [$0.description] } ?? []) + [what])
+    let name = ([block.path] + (layer.map { [Name($0.description)] } ?? []) + [Name(what)])
       .joined(separator: ".")
     var role = Role.other(name: name)
     var number = 1

@@ -14,14 +14,14 @@ struct DeployForm {
   /// A tensor of it.
   struct Entry: Sendable {
     /// In the file; of what is fused, as the dialect of the file would call it.
-    var name: String
+    var name: Name
     var shape: Shape
     /// Nil of what are no weights.
     var numbers: (any NumberSource)?
     /// As the file has it; nil of what is computed.
     var elementType: ElementType?
     /// The path of the block that it is fused from.
-    var block: String?
+    var block: Name?
   }
 
   private(set) var entries: [Entry]
@@ -111,13 +111,13 @@ struct DeployForm {
 }
 
 extension DeployForm.Entry {
-  fileprivate init(_ name: String, _ tensor: Tensor) {
+  fileprivate init(_ name: Name, _ tensor: Tensor) {
     self.init(
       name: name, shape: tensor.shape, numbers: tensor.isWeight ? tensor : nil,
       elementType: tensor.elementType)
   }
 
-  fileprivate init(_ tensor: DeployTensor, name: String, block: String?) {
+  fileprivate init(_ tensor: DeployTensor, name: Name, block: Name?) {
     self.init(name: name, shape: tensor.shape, block: block)
     switch tensor.contents {
     case .numbers(let numbers), .steps(let numbers, _):

@@ -1,4 +1,5 @@
 internal import Graphs
+internal import Tensors
 
 /// Sizes of the drawing, in units that are pixels where it is as wide as it was made.
 private enum Size {
@@ -149,7 +150,7 @@ private struct Layout {
     }
     let (left, end) = (Size.margin + 10, right - 10)
     let then = step.then.map(word).joined(separator: ", ")
-    let name = step.block ?? step.layer
+    let name = step.block?.text ?? step.layer
     var content = element("title", [:], escaped(step.summary))
     content += element(
       "rect",

@@ -1,5 +1,5 @@
 internal import Graphs
-internal import Tensors
+public import Tensors
 
 /// A network in the order in which it computes, with what only changes values written where they come from,
 /// and like parts that follow each other told once.
@@ -21,9 +21,9 @@ public struct NetworkDrawing: Encodable, Equatable, Sendable {
     /// Of the result; nil of a vector, or where it is not known.
     public var height, width: Int?
     /// The path of the block that it belongs to.
-    public var block: String?
+    public var block: Name?
     /// Of its weight; empty if it has none.
-    public var weight: String
+    public var weight: Name
     /// Steps that it takes, by their places in `steps`.
     public var inputs: [Int]
 
@@ -55,7 +55,7 @@ public struct NetworkDrawing: Encodable, Equatable, Sendable {
 extension NetworkDrawing {
   /// A tensor that a node takes.
   struct Weight {
-    var name: String
+    var name: Name
     var shape: Shape
   }
 

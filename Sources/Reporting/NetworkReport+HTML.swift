@@ -1,6 +1,7 @@
 internal import Conversion
 internal import Naming
 internal import Proof
+internal import Tensors
 
 extension NetworkReport {
   /// A page that needs nothing else: no script, no font, no picture from elsewhere. Well-formed as XML, too.
@@ -126,7 +127,7 @@ extension NetworkReport {
       }.joined(separator: " ")
       var cells = element(
         "th", ["scope": "row"],
-        element("code", [:], escaped(block.path)) + small("\(block.family), \(block.shape)"))
+        element("code", [:], escaped(block.path.text)) + small("\(block.family), \(block.shape)"))
       if isProven {
         let isRight = block.proof.map { $0.grade < .different } ?? false
         cells += element(
@@ -196,7 +197,7 @@ extension NetworkReport {
         "tr", [:],
         element(
           "th", ["scope": "row"],
-          element("code", [:], escaped(layer.name)) + small(layer.summary))
+          element("code", [:], escaped(layer.name.text)) + small(layer.summary))
           + element("td", [:], chart(of: layer))
           + number(
             isInfinite ? "∞" : tenths(weights.float16),

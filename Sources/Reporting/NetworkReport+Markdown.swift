@@ -1,5 +1,6 @@
 internal import Conversion
 internal import Proof
+internal import Tensors
 
 extension NetworkReport {
   /// Summary and tables, as a step of a CI job shows them: GitHub's Markdown, with tables that can be opened.
@@ -30,7 +31,7 @@ extension NetworkReport {
             ["block", "kernel", "branches, by their shares"] + (isProven ? ["recomputed"] : []),
             blocks.map { block in
               [
-                plain(block.path), "\(block.shape)",
+                plain(block.path.text), "\(block.shape)",
                 plain(
                   block.branches.map { "\($0.name) \(wholePercent($0.share))" }
                     .joined(separator: ", ")),
@@ -55,7 +56,7 @@ extension NetworkReport {
             layers.map { layer in
               let weights = layer.weights
               return [
-                plain(layer.name), plain(layer.summary),
+                plain(layer.name.text), plain(layer.summary),
                 weights.extent.smallest.map(brief) ?? "–",
                 weights.extent.largest.map(brief) ?? "–",
                 weights.infiniteInFloat16 > 0 ? "too large" : tenths(weights.float16),

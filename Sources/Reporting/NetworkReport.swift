@@ -66,9 +66,9 @@ public struct NetworkReport: Encodable, Sendable {
 /// A convolution or linear layer of a network in deploy form.
 public struct ReportedLayer: Encodable, Sendable {
   /// Of its weight: in the file, or of what is fused, as the names of the file would have it.
-  public var name: String
+  public var name: Name
   /// The path of the block that it is of, if it is fused from one.
-  public var block: String?
+  public var block: Name?
   /// Of the weight.
   public var shape: Shape
   /// What the file stores the weight as; nil of what is computed from branches.
@@ -123,7 +123,7 @@ public struct TrainedWeights: Encodable, Equatable, Sendable {
 /// A block of the training form, and what became of it.
 public struct ReportedBlock: Encodable, Sendable {
   /// In the numbering of the family's first project: `stage1.0`.
-  public var path: String
+  public var path: Name
   /// What it is a block of: `RepVGG`.
   public var family: String
   /// Of the fused kernel, OIHW.

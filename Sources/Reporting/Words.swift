@@ -1,5 +1,6 @@
 internal import Conversion
 internal import Graphs
+internal import Tensors
 
 /// What people call the kinds of nodes.
 let operationWords: [NodeKind: String] = [
@@ -57,14 +58,12 @@ extension NetworkDrawing.Step {
 
   /// The name of its weight less the part that all have: `stages.0.conv`.
   var layer: String {
-    let part = ".weight"
-    return weight.hasSuffix(part) ? String(weight.dropLast(part.count)) : weight
+    (weight.dropping(suffix: ".weight") ?? weight).text
   }
 
   /// All of it in a line.
   var summary: String {
-    ([title, settings, operation == "input" ? "\(channels) channels" : "\(channels) channels"]
-      + then.map(word) + [map ?? "", block ?? layer])
+    ([title, settings, "\(channels) channels"] + then.map(word) + [map ?? "", block?.text ?? layer])
       .filter { !$0.isEmpty }.joined(separator: ", ")
   }
 }

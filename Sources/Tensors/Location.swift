@@ -2,7 +2,7 @@
 public struct Location: Hashable, Sendable, CustomStringConvertible {
   /// The path as the user gave it.
   public var path: String
-  /// The archive member or data set inside the file, if it has such.
+  /// The archive member or data set inside the file, if it has such, fit to be shown: see `printable`.
   public var member: String?
   /// Bytes from the start of the file, or of the member if there is one.
   public var offset: Int?

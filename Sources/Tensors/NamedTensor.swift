@@ -1,13 +1,13 @@
 /// A tensor and the name that a file gives it.
 public struct NamedTensor: Sendable {
   /// In the file.
-  public var name: String
+  public var name: Name
   /// Where its bytes are.
   public var tensor: Tensor
   /// How the file stores it, where it says so of each tensor.
   public var storage: TensorStorage?
 
-  public init(_ name: String, _ tensor: Tensor) {
+  public init(_ name: Name, _ tensor: Tensor) {
     self.name = name
     self.tensor = tensor
   }

@@ -120,14 +120,14 @@ package func step(nearest number: Double, of scale: Float) -> Double {
 
 extension OutputTensor {
   /// Numbers, rounded to a type that weights come in.
-  public init(name: String, shape: Shape, _ numbers: any NumberSource, as format: NumberFormat) {
+  public init(name: Name, shape: Shape, _ numbers: any NumberSource, as format: NumberFormat) {
     self.init(
       name: name, elementType: format.elementType, shape: shape,
       contents: RoundedContents(numbers, to: format))
   }
 
   /// Numbers as int8, in steps of scales.
-  public init(name: String, shape: Shape, _ numbers: any NumberSource, inStepsOf scales: [Float]) {
+  public init(name: Name, shape: Shape, _ numbers: any NumberSource, inStepsOf scales: [Float]) {
     self.init(
       name: name, elementType: .int8, shape: shape,
       contents: SteppedContents(numbers, shape: shape, scales: scales))

@@ -52,7 +52,8 @@ private final class TransposedContents: TensorContents {
       }
       let tensor = try Tensor(
         original.elementType, shape: original.shape,
-        in: MemoryBytes(bytes, location: Location(path: original.name)), name: original.name
+        in: MemoryBytes(bytes, location: Location(path: printable(original.name))),
+        name: original.name
       ).transposed(order)
       whole = tensor
       return tensor

@@ -25,7 +25,8 @@ private struct WidenedContents: TensorContents {
     }
     let piece = try Tensor(
       original.elementType, shape: [range.count],
-      in: MemoryBytes(bytes, location: Location(path: original.name)), name: original.name)
+      in: MemoryBytes(bytes, location: Location(path: printable(original.name))),
+      name: original.name)
     let numbers = OutputTensor(name: original.name, shape: [range.count], piece, as: .float32)
     try unsafe numbers.contents.read(0..<range.count, into: buffer, workspace: &workspace)
   }

@@ -7,7 +7,7 @@ extension Tensor {
   ///   - name: what to call it in an error.
   package init(
     computing numbers: any NumberSource, as format: NumberFormat, shape: Shape,
-    at location: Location, name: String
+    at location: Location, name: Name
   ) throws(ReadError) {
     let contents = RoundedContents(numbers, to: format)
     try self.init(

@@ -5,7 +5,7 @@ extension Tensor {
   ///   - indices: of `axis`.
   ///   - name: what to call the tensor in an error.
   public func selecting(
-    _ indices: [Int], axis: Int, name: String
+    _ indices: [Int], axis: Int, name: Name
   ) throws(ReadError) -> Tensor {
     precondition(indices.allSatisfy { 0..<shape[axis] ~= $0 } && scales == nil)
     var sizes = shape.dimensions

@@ -28,7 +28,7 @@ public struct Tensor: Sendable {
   /// - Throws: `ReadError.malformed` if an element would lie outside `source`.
   public init(
     _ elementType: ElementType, shape: Shape, strides: [Int]? = nil,
-    byteOrder: ByteOrder = .little, in source: any ByteSource, at offset: Int = 0, name: String
+    byteOrder: ByteOrder = .little, in source: any ByteSource, at offset: Int = 0, name: Name
   ) throws(ReadError) {
     let strides = strides ?? shape.rowMajorStrides
     precondition(strides.count == shape.rank)

@@ -22,7 +22,7 @@ extension TensorContents {
 /// A tensor to be written: what it is called, what it is, and where its elements come from.
 public struct OutputTensor: Sendable {
   /// In the file to be written.
-  public var name: String
+  public var name: Name
   /// In the file to be written.
   public var elementType: ElementType
   /// In the file to be written, row-major.
@@ -33,7 +33,7 @@ public struct OutputTensor: Sendable {
   public var scales: [Float]?
 
   /// A tensor to be written; nothing is computed before it is.
-  public init(name: String, elementType: ElementType, shape: Shape, contents: any TensorContents) {
+  public init(name: Name, elementType: ElementType, shape: Shape, contents: any TensorContents) {
     self.name = name
     self.elementType = elementType
     self.shape = shape
@@ -41,7 +41,7 @@ public struct OutputTensor: Sendable {
   }
 
   /// The elements of `tensor` as they are.
-  public init(name: String, _ tensor: Tensor) {
+  public init(name: Name, _ tensor: Tensor) {
     self.init(name: name, elementType: tensor.elementType, shape: tensor.shape, contents: tensor)
     scales = tensor.scales?.values
   }

@@ -54,7 +54,8 @@ extension ConvolutionAssembly {
       var depth = 0
       let stride = stage > 1 ? 2 : 1
       while has("stage\(stage).block\(depth).conv1") {
-        let (path, projection) = ("stage\(stage).block\(depth)", "stage\(stage).projection")
+        let path: Name = "stage\(stage).block\(depth)"
+        let projection: Name = "stage\(stage).projection"
         try appendResidual(
           path, stride: depth == 0 ? stride : 1, projection: depth == 0 ? projection : nil)
         depth += 1
@@ -67,7 +68,7 @@ extension ConvolutionAssembly {
 
   /// `wrn.py`: BatchNorm and ReLU stand before every convolution but the first.
   fileprivate mutating func appendWideResNet() throws(Deviation) {
-    func append(_ a: inout Self, _ path: String, stride: Int) throws(Deviation) {
+    func append(_ a: inout Self, _ path: Name, stride: Int) throws(Deviation) {
       a.appendNorm(path + ".bn", label: path)
       a.appendReLU(path)
       try a.append(path, stride: stride, hasNorm: false, isRectified: false)
@@ -103,8 +104,8 @@ extension ConvolutionAssembly {
   /// `cfqk.py`.
   fileprivate mutating func appendCifarQuick() throws(Deviation) {
     for (path, pool) in [
-      ("conv1", NodeKind.maxPool), ("conv2", .averagePool), ("conv3", .averagePool),
-    ] {
+      ("conv1", .maxPool), ("conv2", .averagePool), ("conv3", .averagePool),
+    ] as [(Name, NodeKind)] {
       try append(path, isRectified: true)
       appendPool(pool, after: path)
       if stages.isEmpty { stemChannels = channels }
@@ -114,7 +115,7 @@ extension ConvolutionAssembly {
   }
 
   /// Two linear layers over all that is left of the image.
-  private mutating func appendPerceptron(_ first: String, _ second: String) throws(Deviation) {
+  private mutating func appendPerceptron(_ first: Name, _ second: Name) throws(Deviation) {
     guard let weight = shape(first + ".weight"), weight.rank == 2,
       weight[1].isMultiple(of: channels)
     else {

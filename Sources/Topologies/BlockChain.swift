@@ -6,7 +6,7 @@ internal import Tensors
 /// Blocks one after the other, as a file has them.
 struct BlockChain {
   let network: Network
-  private let byPath: [String: Block]
+  private let byPath: [Name: Block]
 
   /// - Throws: `Deviation` if the file holds anything but blocks and a classifier, or no first block.
   init(of network: Network) throws(Deviation) {
@@ -20,24 +20,25 @@ struct BlockChain {
     }
     guard byPath[root] != nil else {
       // Where further blocks have the names of its stages, it is the first one that has got lost.
-      let stages = root.prefix { !$0.isNumber }
+      let stages = Name(root.text.prefix { !$0.isNumber })
       throw Deviation(
-        reason: "there is no block '\(root)'",
+        reason: "there is no block '\(printable(root))'",
         isForeign: !byPath.keys.contains { $0.hasPrefix(stages) })
     }
     let other = network.parameters.first { if case .other = $0.role { true } else { false } }
     if let other {
       throw Deviation(
-        reason: "'\(other.originalName)' is not part of a \(network.dialect.family.name)",
+        reason:
+          "'\(printable(other.originalName))' is not part of a \(network.dialect.family.name)",
         isForeign: true)
     }
   }
 
   /// Whether there is a block at a path.
-  func has(_ path: String) -> Bool { byPath[path] != nil }
+  func has(_ path: Name) -> Bool { byPath[path] != nil }
 
   /// How many paths that begin like this are numbered without a gap.
-  func count(_ prefix: String) -> Int {
+  func count(_ prefix: Name) -> Int {
     var count = 0
     while has("\(prefix)\(count)") { count += 1 }
     return count
@@ -50,7 +51,7 @@ struct BlockChain {
   ///   - branches: the branches that a block of this shape should have, given its parameters.
   /// - Throws: `Deviation` if there are blocks at other paths, or channels do not fit.
   func blocks(
-    _ order: [(path: String, stride: Int)],
+    _ order: [(path: Name, stride: Int)],
     branches: (BlockShape, Block) -> [BlockShape.Branch]
   ) throws(Deviation) -> [BlockShape] {
     let paths = Set(order.map(\.path))

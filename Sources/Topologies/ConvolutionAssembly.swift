@@ -23,23 +23,23 @@ struct ConvolutionAssembly {
     norms = NormEpsilons(of: network, given: epsilon)
   }
 
-  func block(_ path: String) -> Block? {
+  func block(_ path: Name) -> Block? {
     network.block(at: path + ".acb") ?? network.block(at: path)
   }
 
-  func shape(_ name: String) -> Shape? { network[.other(name: name)]?.tensor.shape }
+  func shape(_ name: Name) -> Shape? { network[.other(name: name)]?.tensor.shape }
 
   /// Whether there is a convolution at a path.
-  func has(_ path: String) -> Bool { block(path) != nil || shape(path + ".conv.weight") != nil }
+  func has(_ path: Name) -> Bool { block(path) != nil || shape(path + ".conv.weight") != nil }
 
   /// The path of a residual block: counted from 0, or from 1 with a word before.
-  func residualPath(_ stage: Int, _ place: Int) -> String? {
+  func residualPath(_ stage: Int, _ place: Int) -> Name? {
     ["stage\(stage).\(place)", "stage\(stage).block\(place + 1)"].first { has($0 + ".conv1") }
   }
 
   /// Appends the convolution at a path, and the BatchNorm behind it if that is no part of it.
   mutating func append(
-    _ path: String, stride: Int = 1, hasNorm: Bool = true, isRectified: Bool
+    _ path: Name, stride: Int = 1, hasNorm: Bool = true, isRectified: Bool
   ) throws(Deviation) {
     if let block = block(path) {
       (value, channels) = try builder.block(block, after: channels, stride: stride, of: value)
@@ -55,16 +55,16 @@ struct ConvolutionAssembly {
     if isRectified { appendReLU(path) }
   }
 
-  mutating func appendReLU(_ path: String) {
+  mutating func appendReLU(_ path: Name) {
     value = builder.append(.relu, value, block: path)
   }
 
-  mutating func appendNorm(_ path: String, label: String? = nil) {
+  mutating func appendNorm(_ path: Name, label: Name? = nil) {
     value = builder.batchNorm(path, channels, epsilon: norms[path], of: value, label: label)
   }
 
   mutating func appendPool(
-    _ kind: NodeKind, kernelSize: Int = 3, padding: Int = 0, after path: String
+    _ kind: NodeKind, kernelSize: Int = 3, padding: Int = 0, after path: Name
   ) {
     value = builder.pool(
       kind, value, kernelSize: kernelSize, stride: 2, padding: padding, block: path)
@@ -72,7 +72,7 @@ struct ConvolutionAssembly {
 
   /// What `side` makes of the value so far, added to what `main` makes of it.
   mutating func appendSum(
-    _ path: String, main: (inout Self) throws(Deviation) -> Void,
+    _ path: Name, main: (inout Self) throws(Deviation) -> Void,
     side: (inout Self) throws(Deviation) -> Void
   ) throws(Deviation) {
     let (input, inputChannels) = (value, channels)
@@ -91,7 +91,7 @@ struct ConvolutionAssembly {
   ///
   /// - Parameter projection: its path, if there is one.
   mutating func appendResidual(
-    _ path: String, stride: Int, projection: String?
+    _ path: Name, stride: Int, projection: Name?
   ) throws(Deviation) {
     let projection = projection.flatMap { has($0) ? $0 : nil }
     guard projection != nil || stride == 1 else {
@@ -111,7 +111,7 @@ struct ConvolutionAssembly {
 
   /// Residual blocks in stages, each but the first of which begins with a stride.
   mutating func appendStages(
-    _ appendBlock: (inout Self, _ path: String, _ stride: Int) throws(Deviation) -> Void
+    _ appendBlock: (inout Self, _ path: Name, _ stride: Int) throws(Deviation) -> Void
   ) throws(Deviation) {
     while let first = residualPath(stages.count + 1, 0) {
       let stage = stages.count + 1
@@ -126,7 +126,7 @@ struct ConvolutionAssembly {
   }
 
   /// A ResNet of ImageNet.
-  mutating func appendResNet(stem: String) throws(Deviation) {
+  mutating func appendResNet(stem: Name) throws(Deviation) {
     try append(stem, stride: 2, isRectified: true)
     appendPool(.maxPool, padding: 1, after: stem)
     stemChannels = channels
@@ -137,7 +137,7 @@ struct ConvolutionAssembly {
   }
 
   /// - Parameter path: of the linear layer, if the dialect does not know which it is.
-  mutating func appendClassifier(_ path: String = "linear") throws(Deviation) {
+  mutating func appendClassifier(_ path: Name = "linear") throws(Deviation) {
     func role(_ part: Part) -> Role {
       network[.classifier(part)] == nil
         ? .other(name: "\(path).\(part.rawValue)") : .classifier(part)

@@ -122,8 +122,8 @@ private struct FastViTSizes {
         reason: "no tensor tells how networks of \(network.dialect.name) are put together",
         isForeign: true)
     }
-    func shape(_ name: String) -> Shape? { network[.other(name: name)]?.tensor.shape }
-    func isMixer(_ path: String) -> Bool {
+    func shape(_ name: Name) -> Shape? { network[.other(name: name)]?.tensor.shape }
+    func isMixer(_ path: Name) -> Bool {
       network.block(at: path + ".token_mixer") != nil
         || shape(path + ".token_mixer.qkv.weight") != nil
     }
@@ -203,10 +203,10 @@ private struct FastViTSizes {
   ///   - norms: the epsilons of BatchNorms before attention.
   ///   - convolutions: how many like branches the block of MobileOne, or the mixer, at a path has in
   ///     training.
-  func structure(_ norms: NormEpsilons, convolutions: (String) -> Int) -> Structure {
+  func structure(_ norms: NormEpsilons, convolutions: (Name) -> Int) -> Structure {
     var builder = NetworkBuilder()
     func branches(
-      _ path: String, _ size: Int, skips: Bool, hasScale: Bool = true
+      _ path: Name, _ size: Int, skips: Bool, hasScale: Bool = true
     ) -> [BlockShape.Branch] {
       (skips ? [.init(layer: "skip")] : [])
         + (0..<max(1, convolutions(path))).map {
@@ -215,7 +215,7 @@ private struct FastViTSizes {
         + (size > 1 && hasScale ? [.init(layer: "scale", kernelSize: 1)] : [])
     }
     func mobileOne(
-      _ path: String, _ input: Int, _ output: Int, size: Int, stride: Int = 1, groups: Int = 1,
+      _ path: Name, _ input: Int, _ output: Int, size: Int, stride: Int = 1, groups: Int = 1,
       hasScale: Bool = true
     ) -> BlockShape {
       var shape = BlockShape(
@@ -238,25 +238,25 @@ private struct FastViTSizes {
     for (index, stage) in stages.enumerated() {
       let channels = stage.channels
       func depthwise(
-        _ family: BlockFamily, _ path: String, _ size: Int, _ branches: [BlockShape.Branch]
+        _ family: BlockFamily, _ path: Name, _ size: Int, _ branches: [BlockShape.Branch]
       ) -> BlockShape {
         BlockShape(
           address: BlockAddress(family, path), inputChannels: channels, outputChannels: channels,
           groups: channels, stride: 1, kernelSize: size, branches: branches)
       }
-      func scaled(_ change: Int, _ path: String, _ name: String) -> Int {
+      func scaled(_ change: Int, _ path: Name, _ name: Name) -> Int {
         guard hasLayerScale else { return change }
         return builder.scale("\(path).\(name)", channels, on: change, block: path)
       }
-      func mix(_ path: String) {
+      func mix(_ path: Name) {
         var mixer = depthwise(
           .repMixer, path + ".token_mixer", mixerSize,
           [.init(layer: "norm")] + branches(path + ".token_mixer", mixerSize, skips: true))
         if hasLayerScale { mixer.factors = ["factor": [channels, 1, 1]] }
         value = builder.add(mixer, on: value, nil)
       }
-      func attend(_ path: String) {
-        let norm = "\(path).norm"
+      func attend(_ path: Name) {
+        let norm: Name = "\(path).norm"
         var change =
           hasLayerNorm
           ? builder.layerNorm(norm, channels, epsilon: 1e-5, of: value, label: path)
@@ -269,7 +269,7 @@ private struct FastViTSizes {
           "\(path).token_mixer.proj", channels, channels, of: change, label: path)
         value = builder.append(.add, value, scaled(change, path, "layer_scale_1"), block: path)
       }
-      func feedForward(_ path: String, _ factor: String) {
+      func feedForward(_ path: Name, _ factor: Name) {
         var change = builder.add(
           depthwise(
             .convolutionBatchNorm, path + ".convffn.conv", largeSize,
@@ -283,7 +283,8 @@ private struct FastViTSizes {
       }
 
       if index > 0 {
-        let (before, path) = (stages[index - 1].channels, "network.\(row).proj")
+        let before = stages[index - 1].channels
+        let path: Name = "network.\(row).proj"
         var large = BlockShape(
           address: BlockAddress(.repLKNet, path + ".0"), inputChannels: before,
           outputChannels: channels, groups: before, stride: 2, kernelSize: largeSize,
@@ -306,7 +307,7 @@ private struct FastViTSizes {
         row += 1
       }
       for place in 0..<stage.depth {
-        let path = "network.\(row).\(place)"
+        let path: Name = "network.\(row).\(place)"
         if stage.isAttention {
           attend(path)
           feedForward(path, "layer_scale_2")

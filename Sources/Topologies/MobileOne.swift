@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Naming
+internal import Tensors
 
 extension Topology {
   /// MobileOne: one block for the image, then four stages of depthwise and pointwise blocks by turns, the
@@ -9,7 +10,7 @@ extension Topology {
     name: "MobileOne", family: .mobileOne,
     structure: { (network, _) throws(Deviation) in
       let chain = try BlockChain(of: network)
-      var order = [("stage0", 2)]
+      var order: [(path: Name, stride: Int)] = [("stage0", 2)]
       for stage in 1...4 {
         let count = chain.count("stage\(stage).")
         guard count > 0, count.isMultiple(of: 2) else {
@@ -53,7 +54,7 @@ extension Topology {
     })
 
   /// Depthwise and pointwise by turns, the first with stride 2.
-  private static func paths(ofStage stage: Int, count: Int) -> [(path: String, stride: Int)] {
+  private static func paths(ofStage stage: Int, count: Int) -> [(path: Name, stride: Int)] {
     (0..<count).map { ("stage\(stage).\($0)", $0 == 0 ? 2 : 1) }
   }
 
@@ -78,7 +79,7 @@ extension Topology {
       let widths = zip(multipliers, [64.0, 128, 256, 512]).map { Int($0 * $1) }
       var blocks: [BlockShape] = []
       func append(
-        _ path: String, _ output: Int, kernelSize: Int, stride: Int, isDepthwise: Bool,
+        _ path: Name, _ output: Int, kernelSize: Int, stride: Int, isDepthwise: Bool,
         isSqueezed: Bool = false, convolutions: Int
       ) {
         let input = blocks.last?.outputChannels ?? 3

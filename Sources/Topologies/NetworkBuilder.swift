@@ -21,14 +21,14 @@ struct NetworkBuilder {
   }
 
   /// Appends a node without parameters; the graph's value of the result.
-  mutating func append(_ kind: NodeKind, _ inputs: Int..., block: String? = nil) -> Int {
+  mutating func append(_ kind: NodeKind, _ inputs: Int..., block: Name? = nil) -> Int {
     graph.append(Graph.Node(kind, inputs: inputs, block: block))
   }
 
   /// A re-parameterizable block, or a convolution and its BatchNorm.
   ///
   /// - Parameter label: what the graph calls the block it belongs to.
-  mutating func block(_ shape: BlockShape, of value: Int, label: String? = nil) -> Int {
+  mutating func block(_ shape: BlockShape, of value: Int, label: Name? = nil) -> Int {
     blocks.append(shape)
     train += shape.trainParameters
     let isMatrix = shape.address.family.hasMatrices
@@ -103,7 +103,7 @@ struct NetworkBuilder {
 
   /// The mean or the largest number of a square.
   mutating func pool(
-    _ kind: NodeKind, _ value: Int, kernelSize: Int, stride: Int, padding: Int, block: String
+    _ kind: NodeKind, _ value: Int, kernelSize: Int, stride: Int, padding: Int, block: Name
   ) -> Int {
     graph.pool(
       kind, value, kernel: [kernelSize, kernelSize], stride: [stride, stride],
@@ -112,8 +112,8 @@ struct NetworkBuilder {
 
   /// A convolution with BatchNorm that the project's deploy code folds.
   mutating func convolutionBatchNorm(
-    _ path: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,
-    groups: Int = 1, of value: Int, label: String? = nil
+    _ path: Name, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,
+    groups: Int = 1, of value: Int, label: Name? = nil
   ) -> Int {
     block(
       BlockShape(
@@ -124,8 +124,8 @@ struct NetworkBuilder {
 
   /// A convolution that is no block, under a name of its own.
   mutating func convolution(
-    _ path: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,
-    groups: Int = 1, hasBias: Bool = false, of value: Int, label: String? = nil
+    _ path: Name, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,
+    groups: Int = 1, hasBias: Bool = false, of value: Int, label: Name? = nil
   ) -> Int {
     graph.convolution(
       value,
@@ -138,9 +138,9 @@ struct NetworkBuilder {
 
   /// A BatchNorm that deploy form has as it is.
   mutating func batchNorm(
-    _ path: String, _ channels: Int, epsilon: Double, of value: Int, label: String? = nil
+    _ path: Name, _ channels: Int, epsilon: Double, of value: Int, label: Name? = nil
   ) -> Int {
-    func vector(_ name: String) -> Int { operand(.other(name: "\(path).\(name)"), [channels]) }
+    func vector(_ name: Name) -> Int { operand(.other(name: "\(path).\(name)"), [channels]) }
     return graph.batchNorm(
       value, gamma: vector("weight"), beta: vector("bias"), mean: vector("running_mean"),
       variance: vector("running_var"), epsilon: epsilon, block: label)
@@ -148,9 +148,9 @@ struct NetworkBuilder {
 
   /// A LayerNorm over the channels.
   mutating func layerNorm(
-    _ path: String, _ channels: Int, epsilon: Double, of value: Int, label: String? = nil
+    _ path: Name, _ channels: Int, epsilon: Double, of value: Int, label: Name? = nil
   ) -> Int {
-    func vector(_ name: String) -> Int { operand(.other(name: "\(path).\(name)"), [channels]) }
+    func vector(_ name: Name) -> Int { operand(.other(name: "\(path).\(name)"), [channels]) }
     return graph.normalization(
       .layerNorm, value, gamma: vector("weight"), beta: vector("bias"), epsilon: epsilon,
       block: label)
@@ -160,7 +160,7 @@ struct NetworkBuilder {
   ///
   /// - Parameter gamma: the name of the factors.
   mutating func responseNorm(
-    gamma: String, _ channels: Int, epsilon: Double, of value: Int, label: String? = nil
+    gamma: Name, _ channels: Int, epsilon: Double, of value: Int, label: Name? = nil
   ) -> Int {
     graph.normalization(
       .globalResponseNorm, value, gamma: operand(.other(name: gamma), [channels]), beta: nil,
@@ -169,8 +169,8 @@ struct NetworkBuilder {
 
   /// A linear layer at each position, under a name of its own.
   mutating func linear(
-    _ path: String, _ inputs: Int, _ outputs: Int, hasBias: Bool = true, of value: Int,
-    label: String? = nil
+    _ path: Name, _ inputs: Int, _ outputs: Int, hasBias: Bool = true, of value: Int,
+    label: Name? = nil
   ) -> Int {
     graph.linear(
       value, weight: operand(.other(name: "\(path).weight"), [outputs, inputs]),
@@ -178,7 +178,7 @@ struct NetworkBuilder {
   }
 
   /// Attention of every position to all.
-  mutating func attention(_ value: Int, heads: Int, block: String) -> Int {
+  mutating func attention(_ value: Int, heads: Int, block: Name) -> Int {
     graph.append(.attention, value, attributes: [[heads]], block: block)
   }
 
@@ -186,7 +186,7 @@ struct NetworkBuilder {
   ///
   /// - Parameter name: of its weight and bias, less the last part.
   mutating func pointwise(
-    _ name: String, _ input: Int, _ output: Int, on value: Int, block: String
+    _ name: Name, _ input: Int, _ output: Int, on value: Int, block: Name
   ) -> Int {
     pointwise(
       (.other(name: name + ".weight"), .other(name: name + ".bias")), input, output, of: value,
@@ -196,7 +196,7 @@ struct NetworkBuilder {
   /// Factors for each channel.
   ///
   /// - Parameter name: of the factors.
-  mutating func scale(_ name: String, _ channels: Int, on value: Int, block: String) -> Int {
+  mutating func scale(_ name: Name, _ channels: Int, on value: Int, block: Name) -> Int {
     graph.append(
       .scale, value, operands: [operand(.other(name: name), [channels]), nil], block: block)
   }
@@ -204,7 +204,7 @@ struct NetworkBuilder {
   /// A pointwise convolution with a bias and nothing else, under a name of its own.
   private mutating func pointwise(
     _ roles: (weight: Role, bias: Role), _ inputs: Int, _ outputs: Int, of value: Int,
-    label: String?
+    label: Name?
   ) -> Int {
     graph.convolution(
       value, weight: operand(roles.weight, [outputs, inputs, 1, 1]),
@@ -218,7 +218,7 @@ struct NetworkBuilder {
   ///   - role: of the weights and biases of its two layers.
   ///   - inner: channels between them.
   mutating func squeezeExcitation(
-    _ channels: Int, inner: Int, of value: Int, label: String?,
+    _ channels: Int, inner: Int, of value: Int, label: Name?,
     role: (_ isSqueeze: Bool, Part) -> Role
   ) -> Int {
     let means = append(.globalAveragePool, value, block: label)

@@ -70,7 +70,7 @@ private struct RepLKNetPlan {
   static func head(_ part: Part) -> Role { .other(name: "head.\(part.rawValue)") }
 
   /// Of the kernels of one stage.
-  private static func largeKernel(_ stage: Int, _ pair: Int) -> String {
+  private static func largeKernel(_ stage: Int, _ pair: Int) -> Name {
     "stages.\(stage).blocks.\(2 * pair).large_kernel"
   }
 }
@@ -84,12 +84,15 @@ extension RepLKNetPlan {
       let stage = stages.count
       var depth = 1
       while network.block(at: RepLKNetPlan.largeKernel(stage, depth)) != nil { depth += 1 }
-      let path = "stages.\(stage).blocks"
-      func size(_ name: String) throws(Deviation) -> Int {
+      let path: Name = "stages.\(stage).blocks"
+      func size(_ name: Name) throws(Deviation) -> Int {
         let kernel =
           network[.other(name: "\(path).\(name).weight")]?.tensor
-          ?? network.block(at: "\(path).\(name.replacing(".conv", with: ""))")?.mainKernel?.tensor
-        guard let kernel else { throw Deviation(reason: "there is no '\(path).\(name).weight'") }
+          ?? network.block(at: "\(path).\(name.dropping(suffix: ".conv") ?? name)")?.mainKernel?
+          .tensor
+        guard let kernel else {
+          throw Deviation(reason: "there is no '\(printable("\(path).\(name).weight"))'")
+        }
         return kernel.shape.dimensions.first ?? 0
       }
       let kernel = first.mainKernel!.tensor.shape
@@ -143,14 +146,14 @@ private struct RepLKNetAssembly {
     self.norms = norms
   }
 
-  mutating func append(normalization path: String, _ channels: Int, label: String? = nil) {
+  mutating func append(normalization path: Name, _ channels: Int, label: Name? = nil) {
     value = builder.batchNorm(path, channels, epsilon: norms[path], of: value, label: label)
   }
 
   /// A convolution and its BatchNorm.
   mutating func append(
-    _ path: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,
-    groups: Int = 1, label: String
+    _ path: Name, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,
+    groups: Int = 1, label: Name
   ) {
     if foldsConvolutions {
       value = builder.convolutionBatchNorm(
@@ -166,8 +169,8 @@ private struct RepLKNetAssembly {
 
   /// The same with ReLU.
   mutating func appendRectified(
-    _ path: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,
-    groups: Int = 1, label: String? = nil
+    _ path: Name, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, stride: Int = 1,
+    groups: Int = 1, label: Name? = nil
   ) {
     let label = label ?? path
     append(
@@ -175,7 +178,7 @@ private struct RepLKNetAssembly {
     value = builder.append(.relu, value, block: label)
   }
 
-  mutating func append(largeKernelOf stage: RepLKNetPlan.Stage, _ path: String) {
+  mutating func append(largeKernelOf stage: RepLKNetPlan.Stage, _ path: Name) {
     let identity = value
     append(normalization: "\(path).prelkb_bn", stage.channels, label: path)
     appendRectified("\(path).pw1", stage.channels, stage.depthwise, label: path)
@@ -193,7 +196,7 @@ private struct RepLKNetAssembly {
     value = builder.append(.add, identity, value, block: path)
   }
 
-  mutating func append(pointwiseOf stage: RepLKNetPlan.Stage, _ path: String) {
+  mutating func append(pointwiseOf stage: RepLKNetPlan.Stage, _ path: Name) {
     let identity = value
     append(normalization: "\(path).preffn_bn", stage.channels, label: path)
     append("\(path).pw1", stage.channels, stage.inner, label: path)

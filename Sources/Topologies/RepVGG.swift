@@ -1,5 +1,6 @@
 internal import Blocks
 internal import Naming
+internal import Tensors
 
 extension Topology {
   /// RepVGG and RepVGGplus: one block for the image, then four stages, each halving the resolution
@@ -12,7 +13,7 @@ extension Topology {
       let chain = try BlockChain(of: network)
       let isPlus = chain.has("stage1.blocks.0")
       // Blocks in execution order: as many of each stage as are numbered without a gap.
-      var order = [("stage0", 2)]
+      var order: [(path: Name, stride: Int)] = [("stage0", 2)]
       for stage in 1...4 {
         let parts = RepVGGPath.parts(ofStage: stage, isPlus: isPlus)
         order += parts.flatMap { part in
@@ -114,7 +115,7 @@ extension Topology {
     Architecture(name: name, topology: "RepVGG", aliases: aliases) { classes in
       let stages = zip(multipliers, [64.0, 128, 256, 512]).map { Int($0 * $1) }
       var blocks: [BlockShape] = []
-      func append(_ path: String, _ output: Int, stride: Int) {
+      func append(_ path: Name, _ output: Int, stride: Int) {
         let isGrouped = !blocks.isEmpty && blocks.count % 2 == 0 && blocks.count <= 26
         var shape = BlockShape(
           address: BlockAddress(.repVGG, path), inputChannels: blocks.last?.outputChannels ?? 3,
@@ -144,7 +145,7 @@ extension Topology {
 /// How the official code numbers blocks.
 private enum RepVGGPath {
   /// The parts that a stage is cut into, and whether the first block of each halves the resolution.
-  typealias Part = (prefix: String, isHalving: Bool)
+  typealias Part = (prefix: Name, isHalving: Bool)
 
   static func parts(ofStage stage: Int, isPlus: Bool) -> [Part] {
     guard isPlus else { return [("stage\(stage).", true)] }
@@ -154,7 +155,7 @@ private enum RepVGGPath {
   }
 
   /// Paths of a part's blocks in order, each with its stride.
-  static func paths(of part: Part, depth: Int) -> [(path: String, stride: Int)] {
+  static func paths(of part: Part, depth: Int) -> [(path: Name, stride: Int)] {
     (0..<depth).map { ("\(part.prefix)\($0)", $0 == 0 && part.isHalving ? 2 : 1) }
   }
 }

@@ -104,7 +104,7 @@ private struct RepViTPlan {
 
   /// Of the weights and biases of a block's Squeeze-and-Excitation: by their names they are convolutions
   /// whose BatchNorm has been folded.
-  private static func squeeze(_ path: String, _ isSqueeze: Bool, _ part: Part) -> Role {
+  private static func squeeze(_ path: Name, _ isSqueeze: Bool, _ part: Part) -> Role {
     .block(
       BlockAddress(
         .convolutionBatchNorm, "\(path).token_mixer.1.\(isSqueeze ? "fc1" : "fc2")"),
@@ -120,7 +120,7 @@ extension RepViTPlan {
     rows = []
     var channels = try network.kernelShape(at: "features.0.2")[0]
     while network.block(at: "features.\(rows.count + 1).token_mixer.0") != nil {
-      let path = "features.\(rows.count + 1)"
+      let path: Name = "features.\(rows.count + 1)"
       let isStrided = network.block(at: "\(path).token_mixer.2") != nil
       let squeeze = network[RepViTPlan.squeeze(path, true, .weight)]?.tensor.shape
       rows.append(
@@ -176,7 +176,7 @@ extension RepViTPlan {
 
   /// Adds a block: token mixer, then a channel mixer beside an identity.
   private func append(
-    _ row: Row, _ path: String, to builder: inout NetworkBuilder, of value: Int
+    _ row: Row, _ path: Name, to builder: inout NetworkBuilder, of value: Int
   ) -> Int {
     var value = value
     func squeeze(_ value: Int) -> Int {

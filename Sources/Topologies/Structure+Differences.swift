@@ -29,13 +29,14 @@ extension Structure {
       if let found = network[parameter.role]?.tensor.shape {
         if found != parameter.shape {
           differences.append(
-            Difference(text: "'\(name)' is \(found), not \(parameter.shape)"))
+            Difference(text: "'\(printable(name))' is \(found), not \(parameter.shape)"))
         }
       } else {
         let nearest = differences.count < 6 ? nearestNames(to: name, in: names, limit: 1) : []
         differences.append(
           Difference(
-            text: "'\(name)' is missing" + (nearest.first.map { " (nearest: '\($0)')" } ?? "")))
+            text: "'\(printable(name))' is missing"
+              + (nearest.first.map { " (nearest: '\(printable($0))')" } ?? "")))
       }
     }
     let roles = Set(wanted.map(\.role))
@@ -53,7 +54,8 @@ extension Structure {
         if isExtra, !squeezes, blocks.contains(block) { continue }
       }
       differences.append(
-        Difference(text: "'\(parameter.originalName)' is unexpected", isUnexpected: true))
+        Difference(text: "'\(printable(parameter.originalName))' is unexpected", isUnexpected: true)
+      )
     }
     return differences
   }
@@ -63,9 +65,10 @@ extension Role {
   /// Whether it counts the steps of a BatchNorm whose variance is one of `roles`: the network can be
   /// without.
   public func isStepCounter(amid roles: Set<Role>) -> Bool {
-    guard case .other(let name) = self, name.hasSuffix(".num_batches_tracked") else { return false }
-    return roles.contains(
-      .other(name: name.dropLast("num_batches_tracked".count) + "running_var"))
+    guard case .other(let name) = self, name.lastPart == "num_batches_tracked",
+      let module = name.module
+    else { return false }
+    return roles.contains(.other(name: "\(module).running_var"))
   }
 }
 

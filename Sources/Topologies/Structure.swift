@@ -108,7 +108,7 @@ public struct BlockShape: Equatable, Sendable {
   public var factors: [LayerAddress: Shape] = [:]
 
   /// In the numbering of the family's first project.
-  public var path: String { address.path }
+  public var path: Name { address.path }
 
   /// Whether what comes in could be added to what comes out: where families have an identity.
   public var keepsShape: Bool { inputChannels == outputChannels && stride == 1 }
@@ -181,9 +181,10 @@ extension Structure {
   /// Blocks at paths that begin alike: `stage3` of `stage3.1` and `stage3_first.blocks.1`.
   private static func stages(of blocks: ArraySlice<BlockShape>) -> [StageShape] {
     var stages: [StageShape] = []
-    var last: Substring?
+    var last: Name?
     for block in blocks {
-      let name = block.path.prefix { $0 != "." && $0 != "_" }
+      let name = Name(
+        Substring(block.path.utf8.prefix { $0 != UInt8(ascii: ".") && $0 != UInt8(ascii: "_") }))
       if name != last { stages.append(StageShape(depth: 0, channels: 0)) }
       last = name
       stages[stages.count - 1].depth += 1

@@ -77,7 +77,7 @@ extension Network {
   /// The shape of the kernel that a block is told by.
   ///
   /// - Throws: `Deviation` if there is no block at the path, or only parts of one.
-  func kernelShape(at path: String) throws(Deviation) -> Shape {
+  func kernelShape(at path: Name) throws(Deviation) -> Shape {
     guard let kernel = block(at: path)?.mainKernel?.tensor.shape else {
       throw Deviation(reason: "there is no block '\(path)'")
     }

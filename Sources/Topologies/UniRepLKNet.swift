@@ -99,13 +99,13 @@ private struct UniRepLKNetSizes {
   /// As the shapes of a file say.
   init(of network: Network) throws(Deviation) {
     stages = []
-    func size(_ name: String) throws(Deviation) -> Int {
+    func size(_ name: Name) throws(Deviation) -> Int {
       guard let size = network[.other(name: name)]?.tensor.shape.dimensions.first else {
         throw Deviation(reason: "there is no '\(name)'")
       }
       return size
     }
-    func kernelSize(_ path: String) -> Int? {
+    func kernelSize(_ path: Name) -> Int? {
       network.block(at: path)?.mainKernel?.tensor.shape[2]
     }
     while kernelSize("stages.\(stages.count).0") != nil {
@@ -113,7 +113,7 @@ private struct UniRepLKNetSizes {
       let downsampling = "downsample_layers.\(stage)"
       var blocks: [Block] = []
       while let found = kernelSize("stages.\(stage).\(blocks.count)") {
-        let path = "stages.\(stage).\(blocks.count)"
+        let path: Name = "stages.\(stage).\(blocks.count)"
         let block = Block(
           kernelSize: found, squeezed: try size("\(path).se.down.weight"),
           inner: try size("\(path).pwconv1.1.weight"),
@@ -135,14 +135,14 @@ private struct UniRepLKNetSizes {
     // Of LayerNorm and Global Response Normalization, in the authors' code.
     let epsilon = 1e-6
     var value = Graph.input
-    func downsample(_ path: String, _ place: Int, _ inputs: Int, _ outputs: Int) {
+    func downsample(_ path: Name, _ place: Int, _ inputs: Int, _ outputs: Int) {
       value = builder.convolution(
         "\(path).\(place)", inputs, outputs, kernelSize: 3, stride: 2, hasBias: true, of: value,
         label: path)
       value = builder.layerNorm(
         "\(path).\(place + 1)", outputs, epsilon: epsilon, of: value, label: path)
     }
-    func append(_ block: Block, _ path: String, _ channels: Int) {
+    func append(_ block: Block, _ path: Name, _ channels: Int) {
       let identity = value
       let isLarge = block.kernelSize >= 7
       let branches: [BlockShape.Branch] =

@@ -132,10 +132,10 @@ struct Check: ParsableCommand {
   private func tables(_ report: CheckReport) -> [String] {
     let rows = report.tensors.map { tensor -> [String] in
       guard tensor.isMeasured, let smallest = tensor.smallest, let largest = tensor.largest else {
-        return [tensor.name, tensor.elementType.rawValue, "-", "-", "-", "-"]
+        return [tensor.name.shown, tensor.elementType.rawValue, "-", "-", "-", "-"]
       }
       return [
-        tensor.name, tensor.elementType.rawValue, brief(smallest), brief(largest),
+        tensor.name.shown, tensor.elementType.rawValue, brief(smallest), brief(largest),
         grouped(tensor.zeros),
         grouped(tensor.vanishingHalf),
       ]
@@ -150,7 +150,7 @@ struct Check: ParsableCommand {
         "",
         table(
           ["global", "calls", ""],
-          report.globals.map { [$0.name, "\($0.calls)", $0.isExpected ? "" : "unusual"] },
+          report.globals.map { [$0.name.shown, "\($0.calls)", $0.isExpected ? "" : "unusual"] },
           numeric: [1]),
       ]
     }

@@ -71,14 +71,14 @@ extension BlockComparison {
       case .different: cause.map { "differs: \($0)" } ?? "differs"
       default: grade.name
       }
-    return [path, shape.description] + (difference?.numbers ?? ["-", "-", "-"]) + [verdict]
+    return [path.shown, shape.description] + (difference?.numbers ?? ["-", "-", "-"]) + [verdict]
   }
 }
 
 extension TensorComparison {
   var tableRow: [String] {
     let verdict = isAlike ? relation.name : "differs" + (cause.map { ": \($0)" } ?? "")
-    return [name, shape.description] + (difference?.numbers ?? ["-", "-", "-"]) + [verdict]
+    return [name.shown, shape.description] + (difference?.numbers ?? ["-", "-", "-"]) + [verdict]
   }
 }
 

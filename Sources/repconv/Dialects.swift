@@ -72,7 +72,7 @@ private struct DialectList: Encodable {
       Entry(
         name: dialect.name, project: dialect.project,
         blockFamilies: dialect.tables.map(\.family.name), containers: dialect.containers,
-        exampleKey: dialect.examples(of: dialect.family)?.train ?? "",
+        exampleKey: dialect.examples(of: dialect.family)?.train.text ?? "",
         kernelLayout: dialect.layouts.kernel.rawValue,
         epsilon: dialect.epsilon, input: dialect.input, table: dialect.text)
     }

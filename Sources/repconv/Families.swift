@@ -1,6 +1,7 @@
 import ArgumentParser
 import Blocks
 import Naming
+internal import Tensors
 import Topologies
 
 struct Families: ParsableCommand {
@@ -103,8 +104,8 @@ extension FamilyList.Entry {
     let examples = dialects.first?.examples(of: family)
     self.init(
       name: family.name, source: family.source, projects: dialects.map(\.project),
-      dialects: dialects.map(\.name), trainExample: examples?.train,
-      deployExample: examples?.deploy ?? nil, assumption: family.assumption?.text,
+      dialects: dialects.map(\.name), trainExample: examples?.train.text,
+      deployExample: examples?.deploy?.text, assumption: family.assumption?.text,
       architectures: Architecture.known(by: family).map(\.name))
   }
 }

@@ -88,7 +88,7 @@ private struct InspectionText {
       )
     }.map { _, layer in
       [
-        layer.name, tenths(layer.peak), tenths(layer.spread), tenths(layer.perChannel),
+        layer.name.shown, tenths(layer.peak), tenths(layer.spread), tenths(layer.perChannel),
         tenths(layer.perTensor), tenths(layer.customL2),
       ]
     }
@@ -151,7 +151,9 @@ private struct InspectionText {
     let unknown = report.unknown.prefix(all ? report.unknown.count : 4)
     for block in unknown {
       lines.append(
-        row("unknown", "in block '\(block.block)': \(sample(block.names, all ? .max : 3))"))
+        row(
+          "unknown", "in block '\(printable(block.block))': \(sample(block.names, all ? .max : 3))")
+      )
     }
     if unknown.count < report.unknown.count {
       let others = report.unknown.count - unknown.count
@@ -171,11 +173,13 @@ private struct InspectionText {
       let calls =
         global.calls == 0 ? "named only" : "would be called \(count(global.calls, "time"))"
       // What Python's os module is called inside.
-      let alias = ["posix.", "nt."].first(where: global.name.hasPrefix).map {
-        " (os.\(global.name.dropFirst($0.count)))"
-      }
+      let own = (["posix.", "nt."] as [Name]).compactMap { global.name.dropping(prefix: $0) }.first
+      let alias = own.map { " (os.\(printable($0)))" }
       lines.append(
-        row("", "\(global.name)\(alias ?? ""): \(calls)\(global.isExpected ? "" : ", unusual")"))
+        row(
+          "",
+          "\(printable(global.name))\(alias ?? ""): \(calls)\(global.isExpected ? "" : ", unusual")"
+        ))
     }
   }
 
@@ -206,10 +210,10 @@ private struct InspectionText {
 
   private mutating func addIgnored() {
     guard !report.ignored.isEmpty else { return }
-    let texts = report.ignored.map { "\($0.name) (\($0.what))" }
+    let texts = report.ignored.map { "\($0.name.shown) (\($0.what))" }
     lines.append(row("left alone", sample(texts, all ? texts.count : 4)))
     guard report.stateDicts.count > 1 else { return }
-    let paths = report.stateDicts.map { $0.path.isEmpty ? "the file's root" : $0.path }
+    let paths = report.stateDicts.map { $0.path.isEmpty ? "the file's root" : $0.path.shown }
     lines.append(row("state dicts", sample(paths, 8)))
   }
 
@@ -221,16 +225,16 @@ private struct InspectionText {
       var c = a
       c.path = b.path
       c.hasIdentity = b.hasIdentity
-      return c == b && a.path.prefix { $0 != "." } == b.path.prefix { $0 != "." }
+      return c == b && a.path.firstPart == b.path.firstPart
     }
     var rows: [[String]] = []
     var run = 0
     for (index, layer) in layers.enumerated() {
       run += 1
       if index + 1 < layers.count, isLike(layer, layers[index + 1]) { continue }
-      let first = layers[index + 1 - run].path
+      let first = layers[index + 1 - run].path.shown
       rows.append([
-        run == 1 ? first : "\(first) … \(layer.path.split(separator: ".").last!)",
+        run == 1 ? first : "\(first) … \(layer.path.lastPart.shown)",
         "\(run)", "\(layer.inputChannels) → \(layer.outputChannels)",
         "\(layer.kernelSize)x\(layer.kernelSize)", "\(layer.stride)", "\(layer.groups)",
         layer.hasIdentity ? "yes" : "no", layer.squeezedChannels.map { "\($0)" } ?? "-",
@@ -251,7 +255,7 @@ private struct InspectionText {
     lines.append(
       table(
         ["block", "family", "form"],
-        report.blockList.map { [$0.path, $0.family, $0.form.rawValue] }, numeric: []))
+        report.blockList.map { [$0.path.shown, $0.family, $0.form.rawValue] }, numeric: []))
   }
 
   private mutating func addTensors() {
@@ -271,7 +275,7 @@ private struct InspectionText {
       table(
         ["name", "shape", "type", "bytes"] + (saysStorage ? ["stored", "codec"] : []),
         tensors.map {
-          [$0.name, $0.shape.description, $0.dtype.rawValue, grouped($0.bytes)]
+          [$0.name.shown, $0.shape.description, $0.dtype.rawValue, grouped($0.bytes)]
             + (saysStorage ? [$0.storedBytes.map(grouped) ?? "", $0.codec ?? ""] : [])
         }, numeric: [3, 4]))
   }

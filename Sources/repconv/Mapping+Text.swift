@@ -9,7 +9,9 @@ extension Mapping {
     var lines = [
       table(
         ["\(dialect ?? "old") names", "shape", "\(names ?? "new") names", "shape"],
-        renamings.map { [$0.from, $0.fromShape.description, $0.to, $0.toShape.description] },
+        renamings.map {
+          [$0.from.shown, $0.fromShape.description, $0.to.shown, $0.toShape.description]
+        },
         numeric: [])
     ]
     lines += droppedRows

@@ -14,6 +14,9 @@ func oneLine(_ text: String) -> String {
 }
 
 /// A few names, and how many more there are.
+func sample(_ names: [Name], _ limit: Int = 3) -> String { sample(names.map(\.shown), limit) }
+
+/// A few texts, and how many more there are.
 func sample(_ names: [String], _ limit: Int = 3) -> String {
   names.prefix(limit).joined(separator: ", ")
     + (names.count > limit ? ", … (\(grouped(names.count)) in all)" : "")

@@ -24,7 +24,7 @@ extension QuantizationReport {
       lines.append(
         row(
           "",
-          padding + ratio + "  " + layer.name
+          padding + ratio + "  " + layer.name.shown
             + (layer.elementType == .int8 ? "" : "  (kept in \(layer.elementType.rawValue))")))
     }
     return lines

@@ -218,7 +218,7 @@ extension QuantizeReport {
         ["layer", "alone dB", "cumulative dB", "", ""],
         calibration.worstFirst.map { layer in
           [
-            layer.name, decibels(layer.alone), decibels(layer.cumulative),
+            layer.name.shown, decibels(layer.alone), decibels(layer.cumulative),
             layer.elementType.rawValue, layer.isCorrected ? "bias corrected" : "",
           ]
         }, numeric: [1, 2]))

@@ -122,7 +122,7 @@ struct ReleaseArguments: ParsableArguments {
       guard let value = key.value(self) else { continue }
       // Of a path its last part: where it was is nobody's business, and another digest is another file.
       let name = key.kind == .path ? value.string.map { lastPart(of: $0) } : nil
-      options.parameters.append(.init(key.name, name.map(JSONValue.string) ?? value))
+      options.parameters.append(.init(Name(key.name), name.map(JSONValue.string) ?? value))
       if key.kind == .path, key.name != ReleaseKey.train, let path = value.string {
         options.materials.append((key.name, path))
       }
@@ -131,8 +131,8 @@ struct ReleaseArguments: ParsableArguments {
       ("name", JSONValue.string(options.name)),
       ("formats", .array(options.formats.map { .string($0.name) })),
     ] {
-      options.parameters.removeAll { $0.key == name }
-      options.parameters.append(.init(name, value))
+      options.parameters.removeAll { $0.key.text == name }
+      options.parameters.append(.init(Name(name), value))
     }
     options.parameters.sort { $0.key < $1.key }
     return options

@@ -1,5 +1,6 @@
 import JSON
 import RVD
+import Tensors
 
 /// Makes a JSON value of whatever is `Encodable`: keys in the order in which they are encoded, a null for
 /// everything that is nil, so that every key is always there, and for numbers that JSON has none for.
@@ -43,7 +44,7 @@ private final class Node {
     switch content {
     case .scalar(let value): value
     case .array(let nodes): .array(nodes.map(\.value))
-    case .object(let members): .object(members.map { .init($0.key, $0.node.value) })
+    case .object(let members): .object(members.map { .init(Name($0.key), $0.node.value) })
     }
   }
 

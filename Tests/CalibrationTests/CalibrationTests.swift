@@ -156,13 +156,13 @@ import Testing
   ) throws {
     _ = try quantized(try digits()) { $0.target = target }
     let file = try ONNXFile(try InputFile(path: folder.file("out.onnx")))
-    var givers: [String: String] = [:]
+    var givers: [Name: Name] = [:]
     for node in file.nodes { for name in node.outputs { givers[name] = node.operation } }
     let convolutions = file.nodes.filter { $0.operation == "Conv" }
     #expect(convolutions.count == 8)
     for node in convolutions {
       let inputs = node.inputs.map { givers[$0] }
-      let bias = target == .cpu ? "DequantizeLinear" : nil
+      let bias: Name? = target == .cpu ? "DequantizeLinear" : nil
       #expect(inputs == ["DequantizeLinear", "DequantizeLinear", bias])
     }
     // The input, what each ReLU gives, and what the matrix takes.

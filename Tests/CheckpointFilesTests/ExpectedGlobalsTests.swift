@@ -10,7 +10,7 @@ import Testing
     "torch.storage.UntypedStorage", "torch.cuda.HalfStorage", "torch._utils._rebuild_tensor_v2",
     "megengine.tensor.Parameter", "torch.nn.modules.conv.Conv2d", "_codecs.encode",
   ])
-  func `names that checkpoints consist of are expected`(name: String) {
+  func `names that checkpoints consist of are expected`(name: Name) {
     #expect(ExpectedGlobals.contains(name))
   }
 
@@ -19,7 +19,7 @@ import Testing
     "torch.load", "torch.hub.load", "megengine.tensors.Parameter", "numpy.load", "Storage", "",
     "argparse.Namespace", "torch.nn.modulesx.Evil",
   ])
-  func `other names are not`(name: String) {
+  func `other names are not`(name: Name) {
     #expect(!ExpectedGlobals.contains(name))
   }
 

@@ -32,7 +32,7 @@ import Testing
       + "db"
   }
 
-  private func names(_ stateDict: StateDict) -> [String] { stateDict.tensors.map(\.name) }
+  private func names(_ stateDict: StateDict) -> [Name] { stateDict.tensors.map(\.name) }
 
   @Test func `every dict of tensors is found, with the keys that lead to it`() throws {
     let weights = dict(["w": Self.array])

@@ -12,7 +12,7 @@ func expect(
   _ stateDict: StateDict, holds rows: [[String]], sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
   try #require(
-    stateDict.tensors.map(\.name) == rows.map { $0[0].removingPercentEncoding! },
+    stateDict.tensors.map(\.name) == rows.map { Name($0[0].removingPercentEncoding!) },
     sourceLocation: sourceLocation)
   for (named, row) in zip(stateDict.tensors, rows) {
     #expect(

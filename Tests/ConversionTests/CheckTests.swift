@@ -38,12 +38,12 @@ import Testing
   /// What is done to the tensors of a small training checkpoint, and what must be found.
   struct Flaw: Sendable, CustomTestStringConvertible {
     var testDescription: String
-    var name: String
+    var name: Name
     var change: @Sendable (inout [Double]) -> Void
     var severity: Finding.Severity
     var kind: Finding.Kind
     /// The tensor or block that is named; the tensor that was changed if nil.
-    var subject: String?
+    var subject: Name?
     var text: String
   }
 
@@ -75,7 +75,7 @@ import Testing
   ]
 
   /// `one-block.pth`, with some of its tensors changed.
-  func flawed(_ names: String..., change: (inout [Double]) -> Void) throws -> String {
+  func flawed(_ names: Name..., change: (inout [Double]) -> Void) throws -> String {
     let dict = try openCheckpoint(Fixtures.path("Cases/one-block.pth")).stateDicts[0]
     let tensors = try dict.tensors.map { named -> OutputTensor in
       let name = named.name
@@ -86,7 +86,8 @@ import Testing
         name: name,
         try Tensor(
           .float32, shape: named.tensor.shape,
-          in: MemoryBytes(values.flatMap { encode($0, .float32) }, location: Location(path: name)),
+          in: MemoryBytes(
+            values.flatMap { encode($0, .float32) }, location: Location(path: name.text)),
           name: name))
     }
     let file = try OutputFile(path: folder.file("flawed.pth"), replace: true)

@@ -41,7 +41,7 @@ private func replacing(
   _ kernel: @escaping @Sendable (Branches, _ train: String) throws -> Kernel
 ) -> Corruption {
   Corruption(description, model: model, differing: [block], cause: cause) { state, train in
-    try state.replace(block, with: kernel(Branches(block, of: train), train))
+    try state.replace(Name(block), with: kernel(Branches(Name(block), of: train), train))
   }
 }
 
@@ -313,8 +313,8 @@ let corruptions: [Corruption] = [
     let wrongTensors = proof.tensors.filter { !$0.isAlike }
     #expect(
       Set(
-        wrongBlocks.map(\.path) + wrongTensors.map(\.name) + proof.missing.map(\.what)
-          + proof.unexpected)
+        (wrongBlocks.map(\.path) + wrongTensors.map(\.name) + proof.unexpected).map(\.text)
+          + proof.missing.map(\.what))
         == Set(corruption.differing))
     // Worst first: all that is wrong stands before all that is right.
     #expect(proof.blocks.prefix(wrongBlocks.count).allSatisfy { $0.grade == .different })
@@ -325,7 +325,7 @@ let corruptions: [Corruption] = [
     }
   }
 
-  func causes(_ name: String) throws -> [String: Cause?] {
+  func causes(_ name: String) throws -> [Name: Cause?] {
     let corruption = corruptions.first { $0.testDescription == name }!
     let train = Fixtures.path("PyTorch/\(corruption.model)-train.pth")
     var state = try DeployState(fusing: train)

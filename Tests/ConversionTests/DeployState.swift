@@ -10,7 +10,7 @@ import TestSupport
 /// The tensors of a deploy file in memory, to be changed and written again.
 struct DeployState {
   struct Entry {
-    var name: String
+    var name: Name
     var shape: [Int]
     var values: [Double]
     var type = ElementType.float32
@@ -32,15 +32,20 @@ struct DeployState {
     entries = try plan.outputTensors(names: names).map(Entry.init)
   }
 
-  subscript(name: String) -> Entry {
+  subscript(name: Name) -> Entry {
     get { entries.first { $0.name == name }! }
     set { entries[entries.firstIndex { $0.name == name }!] = newValue }
   }
 
-  mutating func remove(_ names: [String]) { entries.removeAll { names.contains($0.name) } }
+  subscript(text: String) -> Entry {
+    get { self[Name(text)] }
+    set { self[Name(text)] = newValue }
+  }
+
+  mutating func remove(_ names: [Name]) { entries.removeAll { names.contains($0.name) } }
 
   /// Puts a kernel and its bias in the place of a block's.
-  mutating func replace(_ block: String, with kernel: Kernel) throws {
+  mutating func replace(_ block: Name, with kernel: Kernel) throws {
     self[block + ".rbr_reparam.weight"].values = try kernel.weights(ofRows: 0..<kernel.shape[0]).map
     { Double(Float($0)) }
     self[block + ".rbr_reparam.bias"].values = try kernel.bias().map { Double(Float($0)) }
@@ -60,7 +65,7 @@ struct DeployState {
         name: entry.name,
         try Tensor(
           entry.type, shape: Shape(entry.shape),
-          in: MemoryBytes(bytes, location: Location(path: entry.name)), name: entry.name))
+          in: MemoryBytes(bytes, location: Location(path: entry.name.text)), name: entry.name))
     }
     let file = try OutputFile(path: path, replace: true)
     try PyTorchZipWriter.write(tensors, to: file, threads: .all)
@@ -122,7 +127,7 @@ struct Branches {
   var dense, pointwise: Tensor
   var norms: [String: (gamma: [Double], beta: [Double], mean: [Double], variance: [Double])] = [:]
 
-  init(_ path: String, of checkpoint: String) throws {
+  init(_ path: Name, of checkpoint: String) throws {
     let network = try Network(recognising: openCheckpoint(checkpoint))
     let block = network.blocks.first { $0.path == path }!
     dense = block[ParameterAddress("dense", .weight)]!.tensor

@@ -58,7 +58,7 @@ import Testing
       #expect(report.mapping.dialect == file.dialect.name && report.source.form == .deploy)
     }
     let tensors = try RVDFile.open(path: folder.file("out.rvd")).tensors
-    #expect(Set(tensors.map(\.name)) == Set(expected.keys))
+    #expect(Set(tensors.map(\.name.text)) == Set(expected.keys))
     for named in tensors {
       let answer = try #require(expected[named.name])
       #expect(named.tensor.shape.dimensions == answer.shape, "\(named.name)")

@@ -14,7 +14,7 @@ import Testing
     var checkpoint = try openCheckpoint(
       Fixtures.path("Families/fastvit/apple-t8-like/fastvit.pth.tar"))
     for named in checkpoint.stateDicts[0].tensors where named.name.hasSuffix(".running_var") {
-      let path = String(named.name.dropLast(".running_var".count))
+      let path = named.name.module!
       var norm = ModuleAttributes(className: "torch.nn.modules.batchnorm.BatchNorm2d")
       norm.epsilon = path.contains(".convffn.") ? 1e-3 : 2e-5
       checkpoint.stateDicts[0].modules[path] = norm

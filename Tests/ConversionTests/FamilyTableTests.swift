@@ -34,7 +34,7 @@ import Testing
       var missing = Set(expected.keys.filter(isCompared))
       for named in found {
         let isPrefixed = !prefix.isEmpty && named.name.hasPrefix(prefix)
-        let name = isPrefixed ? String(named.name.dropFirst(prefix.count)) : named.name
+        let name = isPrefixed ? named.name.dropFirst(prefix.count) : named.name.text
         missing.remove(name)
         guard isCompared(name), !name.hasSuffix("num_batches_tracked") else { continue }
         guard let answer = expected[name] else {

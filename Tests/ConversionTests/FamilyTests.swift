@@ -219,7 +219,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
 
     let expected = try readNPZ(Fixtures.path("Families/\(network.folder)/fused.npz"))
     let found = try #require(openCheckpoint(output).stateDicts.first).tensors
-    let names = Set(found.map(\.name))
+    let names = Set(found.map(\.name.text))
     let isCompared = { (name: String) in
       (network.only.isEmpty || name.contains(network.only))
         && (network.unused.map { !name.contains($0) } ?? true)
@@ -228,7 +228,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     #expect(
       names.subtracting(expected.keys).filter(isCompared)
         .allSatisfy { $0.hasSuffix("num_batches_tracked") })
-    for named in found where named.tensor.elementType == .float32 && isCompared(named.name) {
+    for named in found where named.tensor.elementType == .float32 && isCompared(named.name.text) {
       let answer = try #require(expected[named.name]).doubles
       let values = try named.tensor.doubles()
       #expect(values.count == answer.count, "\(named.name)")
@@ -369,7 +369,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   @Test func `a list of modules counts only for the tensors that it is of`() throws {
     var checkpoint = try openCheckpoint(
       Fixtures.path("Families/yolov6/block-qarepvggv2/blocks.pth"))
-    func average(_ paths: Set<String>?) throws -> Bool? {
+    func average(_ paths: Set<Name>?) throws -> Bool? {
       checkpoint.stateDicts[0].modulePaths = paths
       let network = try Network(recognising: checkpoint)
       return network.listsModule("average", of: try #require(network.block(at: "ERBlock_2.1")))
@@ -379,7 +379,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     #expect(try average(paths) == true)
     #expect(try average(paths.subtracting(["ERBlock_2.1.rbr_avg"])) == false)
     #expect(try average(paths.subtracting(["ERBlock_2.1.rbr_dense.bn"])) == nil)
-    #expect(try average(Set(paths.map { "module.\($0)" })) == nil)
+    #expect(try average(Set(paths.map { "module." + $0 })) == nil)
     #expect(try average(nil) == nil)
   }
 
@@ -465,14 +465,14 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   func `FastViT's tensors get another project's names, and their own again`(
     file: String, names: Dialect, alike: String
   ) throws {
-    func shapes(_ path: String) throws -> [String: Int] {
+    func shapes(_ path: String) throws -> [Name: Int] {
       let checkpoint = try openCheckpoint(path)
       return Dictionary(
         uniqueKeysWithValues: checkpoint.stateDicts[0].tensors.map {
           ($0.name, $0.tensor.shape.rank)
         })
     }
-    func digests(_ path: String) throws -> [String: [Double]] {
+    func digests(_ path: String) throws -> [Name: [Double]] {
       let tensors = try openCheckpoint(path).stateDicts[0].tensors
       return Dictionary(
         uniqueKeysWithValues: try tensors.filter(\.tensor.isWeight).map {
@@ -509,7 +509,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test func `RepVGG's names around other branches are told from RepVGG`() throws {
-    let names = ["stage1.0.rbr_dense.conv.weight", "stage1.0.rbr_strange.weight"]
+    let names: [Name] = ["stage1.0.rbr_dense.conv.weight", "stage1.0.rbr_strange.weight"]
     let state = DeployState(
       entries: names.map { .init(name: $0, shape: [2, 2, 1, 1], values: [1, 2, 3, 4]) })
     let path = try state.write(to: folder.file("x.pth"))
@@ -563,7 +563,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
     "model.7.m.0.conv2.conv.weight", "model.7.m.0.conv2.bn.weight",
     "model.3.m.0.cv1.2.conv.conv.weight", "model.3.m.0.cv1.2.conv1.bn.running_mean",
   ])
-  func `a block of shared names that lacks a part is not folded in parts`(name: String) throws {
+  func `a block of shared names that lacks a part is not folded in parts`(name: Name) throws {
     var train = try state(fixture("yolov10/cib-tiny/state.pth"))
     train.remove([name])
     let path = try train.write(to: folder.file("cut.pth"))
@@ -626,7 +626,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
   @Test func `branches stay where the project's own deploy form has them, and nowhere else`() throws
   {
     let train = fixture("rt-detr/encoder/best.pth")
-    func names(_ path: String) throws -> Set<String> {
+    func names(_ path: String) throws -> Set<Name> {
       Set(try #require(openCheckpoint(path).stateDicts.first).tensors.map(\.name))
     }
     let (kept, official) = (folder.file("kept.pth"), folder.file("official.pth"))
@@ -675,7 +675,7 @@ struct FamilyCase: Sendable, CustomTestStringConvertible {
 struct FamilyCorruption: Sendable, CustomTestStringConvertible {
   var testDescription: String
   var family: String
-  var block: String
+  var block: Name
   var cause: Cause?
   /// What the block should have been fused to instead of its tree.
   var change: @Sendable (Branch) -> Branch?
@@ -683,7 +683,7 @@ struct FamilyCorruption: Sendable, CustomTestStringConvertible {
   var isOfBias = false
 
   init(
-    _ description: String, _ family: String, _ block: String, _ cause: Cause?,
+    _ description: String, _ family: String, _ block: Name, _ cause: Cause?,
     ofBias: Bool = false, _ change: @escaping @Sendable (Branch) -> Branch?
   ) {
     testDescription = "\(family): \(description)"
@@ -830,11 +830,13 @@ let familyCorruptions: [FamilyCorruption] = {
   let (one, dbb) = (
     "mobileone/apple-s0-like/mobileone_unfused.pth.tar", "dbb/resnet-basic/train.pth.tar"
   )
-  let (skipping, scaled, diverse) = ("stage1.1", "stage2.0", "stage4.0.conv2")
+  let (skipping, scaled, diverse): (Name, Name, Name) = ("stage1.1", "stage2.0", "stage4.0.conv2")
   let (yolo, pickled) = ("yolov7/idetect-state-dict/state_dict.pth", "yolov10/cib-tiny/best.pt")
-  let (head, depthwise) = ("model.9.m.0", "model.3.m.0.cv1.2")
+  let (head, depthwise): (Name, Name) = ("model.9.m.0", "model.3.m.0.cv1.2")
   let mixing = "fastvit/apple-sa12-like/fastvit.pth.tar"
-  let (mixer, encoding, large) = ("network.0.0.token_mixer", "network.4", "network.3.proj.0")
+  let (mixer, encoding, large): (Name, Name, Name) = (
+    "network.0.0.token_mixer", "network.4", "network.3.proj.0"
+  )
   return [
     .init("another epsilon", one, scaled, .epsilon(1e-3)) { $0.norms { $0.epsilon = 1e-3 } },
     .init("an epsilon nobody uses", one, skipping, .epsilon(2.6e-4)) {
@@ -1008,7 +1010,7 @@ private let storedCorruptions:
   init() throws { folder = try TemporaryFolder() }
 
   /// The names of a block's deploy tensors.
-  func names(_ path: String, in network: Network) -> (weight: String, bias: String) {
+  func names(_ path: Name, in network: Network) -> (weight: Name, bias: Name) {
     let block = network.block(at: path)!
     let name = { network.dialect.name(of: .block(block.address, .fused($0)))! }
     return (name(.weight), name(.bias))
@@ -1016,7 +1018,7 @@ private let storedCorruptions:
 
   func expect(
     _ state: DeployState, of train: String, reading: ReadingOptions = ReadingOptions(),
-    _ block: String, _ cause: Cause?
+    _ block: Name, _ cause: Cause?
   ) throws {
     var options = ComparisonOptions()
     options.reading = reading

@@ -91,12 +91,12 @@ import Testing
   }
 
   @Test func `a name that nobody knows is run if it is called, not if it makes an empty object`() {
-    func global(_ name: String, calls: Int, runs: Bool) -> Checkpoint {
+    func global(_ name: Name, calls: Int, runs: Bool) -> Checkpoint {
       Checkpoint(
         path: "", container: "", family: "", byteCount: 0, stateDicts: [],
         globals: [PickledGlobal(name: name, calls: calls, runs: runs, isExpected: false)])
     }
-    func notes(_ name: String, calls: Int, runs: Bool) -> [Note] {
+    func notes(_ name: Name, calls: Int, runs: Bool) -> [Note] {
       global(name, calls: calls, runs: runs).allNotes
     }
     #expect(notes("lab.evil", calls: 1, runs: true) == [.wouldRun(["lab.evil"])])

@@ -1,6 +1,7 @@
 import Blocks
 import Conversion
 import Naming
+import Tensors
 import TestSupport
 import Testing
 
@@ -26,7 +27,7 @@ import Testing
     ("stages.2.blocks.1.token_mixer.bn.weight", "features.9.token_mixer.0.bn.weight"),
     ("head.head_dist.l.weight", "classifier.classifier_dist.l.weight"),
   ])
-  func `timm's stages are the authors' list of blocks`(own: String, name: String) throws {
+  func `timm's stages are the authors' list of blocks`(own: Name, name: Name) throws {
     let network = try Self.network("timm-m0-9-like-distilled/model.safetensors")
     let parameter = try #require(network.parameters.first { $0.originalName == own })
     #expect(Dialect.repViT.name(of: parameter.role) == name)
@@ -44,7 +45,9 @@ import Testing
   }
 
   @Test func `a network inside a larger one is numbered as well`() throws {
-    let paths = ["net.stages.0.blocks.0.token_mixer", "net.stages.1.downsample.spatial_downsample"]
+    let paths: [Name] = [
+      "net.stages.0.blocks.0.token_mixer", "net.stages.1.downsample.spatial_downsample",
+    ]
     let dialect = Dialect.repViTTimm.numbered(by: paths, areCanonical: false)
     let block = BlockAddress(.convolutionBatchNorm, "net.features.2.token_mixer.0")
     #expect(dialect.name(of: .block(block, .fused(.weight))) == paths[1] + ".weight")

@@ -1,6 +1,7 @@
 import Conversion
 import Foundation
 import Proof
+import Tensors
 import TestSupport
 import Testing
 
@@ -16,7 +17,7 @@ import Testing
     var training: [String]
     /// Of all blocks that differ, each once; `none` if none was found.
     var causes: [String]
-    var other: String?
+    var other: Name?
 
     var testDescription: String { file }
 
@@ -26,7 +27,7 @@ import Testing
       unfused = Int(cells[3])!
       training = cells[4].isEmpty ? [] : [cells[4]]
       causes = cells[5].isEmpty ? [] : cells[5].components(separatedBy: "; ")
-      other = cells[6].isEmpty ? nil : cells[6]
+      other = cells[6].isEmpty ? nil : Name(cells[6])
     }
   }
 

@@ -79,7 +79,7 @@ import Testing
     let state = try readNPZ(Fixtures.path("Expected/plain-state.npz"))
     let file = try fused("plain", storing(.int8))
     #expect(file.model.provenance?.biasCorrection == "batch-norm-statistics")
-    var tensors: [String: Tensor] = [:]
+    var tensors: [Name: Tensor] = [:]
     for named in file.tensors { tensors[named.name] = named.tensor }
     let blocks = [
       "stage0", "stage1.0", "stage1.1", "stage2.0", "stage2.1", "stage3.0", "stage3.1", "stage4.0",
@@ -181,7 +181,8 @@ import Testing
   func `a file with other steps, scales or biases is refused`(change: String) throws {
     let file = try fused("plain", storing(.int8))
     var model = file.deployModel
-    let name = "stage2.1.rbr_reparam." + (["step", "scale"].contains(change) ? "weight" : "bias")
+    let name: Name =
+      "stage2.1.rbr_reparam." + (["step", "scale"].contains(change) ? "weight" : "bias")
     let index = try #require(model.tensors.firstIndex { $0.name == name })
     let tensor = file.tensors[index].tensor
     var bytes = try tensor.bytes()

@@ -38,7 +38,7 @@ import Testing
     let source = Fixtures.path("PyTorch/\(model)-train.pth")
     let placement = ["se": Placement.beforeActivation, "plus": .afterActivation][model]
     let squeeze = placement.map { ParameterAddress(.squeeze($0), .weight) }
-    let place = model == "plus" ? "stage1.blocks.0" : "stage0"
+    let place: Name = model == "plus" ? "stage1.blocks.0" : "stage0"
     if let squeeze, dialect.name(of: .block(BlockAddress(.repVGG, place), squeeze)) == nil {
       #expect(throws: NamingError.self) {
         try rewrite(source, to: folder.file("x.pth"), options: options(names: dialect))
@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test func `shapes are those of the projects`() throws {
-    func shapes(_ dialect: Dialect) throws -> [String: [Int]] {
+    func shapes(_ dialect: Dialect) throws -> [Name: [Int]] {
       let source = Fixtures.path("PyTorch/g2-train.pth")
       let report = try rewrite(source, to: folder.file("x.pth"), options: options(names: dialect))
       return Dictionary(

@@ -85,7 +85,7 @@ let unusualCorruptions: [FamilyCorruption] = {
   let (repMLP, uniRepLKNet) = (
     "repmlpnet/k1-k3/ckpt_epoch_299.pth", "unireplknet/13-11-9-7-5-3/checkpoint-best.pth"
   )
-  let (filters, made, matrix, linear) = (
+  let (filters, made, matrix, linear): (Name, Name, Name, Name) = (
     "backbone.1", "blocks.1", "stages.1.0.repmlp_block", "stages.1.0.pwconv2"
   )
   return [
@@ -197,7 +197,7 @@ let unusualCorruptions: [FamilyCorruption] = {
 
   @Test func `maps that are no squares have to be told`() throws {
     let path = family("repmlpnet/wide-map-k3").path
-    let block = "stages.0.0.repmlp_block"
+    let block: Name = "stages.0.0.repmlp_block"
     #expect(throws: FusionError.unknownMap(path: path, block: block, area: 24, ratio: nil)) {
       try fuse(path, to: folder.file("a.rvd"))
     }
@@ -240,7 +240,7 @@ let unusualCorruptions: [FamilyCorruption] = {
     #expect(try fuse(path, to: output, options: options).blocks == 30)
     let expected = try readNPZ(Fixtures.path("Families/replknet/31-tiny-deep-bn/fused.npz"))
     let found = try #require(openCheckpoint(output).stateDicts.first).tensors
-    #expect(Set(expected.keys).isSubset(of: found.map(\.name)))
+    #expect(Set(expected.keys).isSubset(of: found.map(\.name.text)))
     for named in found {
       guard let answer = expected[named.name] else {
         #expect(named.name.hasSuffix("num_batches_tracked"))
@@ -298,7 +298,7 @@ let unusualCorruptions: [FamilyCorruption] = {
       ("linear{n}.*=align_opr.pwc{n}.*", "stem.conv1", "align the channels"),
     ])
   func `what takes the channels is known, or nothing is pruned`(
-    rename: String, block: String, reason: String
+    rename: String, block: Name, reason: String
   ) throws {
     var options = FuseOptions()
     options.reading.renames = [try Correspondence(rename)]

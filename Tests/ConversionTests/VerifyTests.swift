@@ -81,7 +81,7 @@ import Testing
     let train = Fixtures.path("PyTorch/se-train.pth")
     var state = try DeployState(fusing: train)
     for block in ["stage0", "stage1.1"] {
-      try state.replace(block, with: Branches(block, of: train).sum)
+      try state.replace(Name(block), with: Branches(Name(block), of: train).sum)
     }
     state.cast(to: type)
     let report = try verify(train, state.write(to: folder.file("cast.pth")))

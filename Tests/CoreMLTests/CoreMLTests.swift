@@ -50,7 +50,7 @@ import Testing
 
   @Test func `names are what MIL takes, and none is given twice`() throws {
     var model = try vector("operations")
-    for (index, name) in ["1/a", "_1/a", "ü.ü", "input"].enumerated() {
+    for (index, name) in (["1/a", "_1/a", "ü.ü", "input"] as [Name]).enumerated() {
       model.tensors[index].name = name
     }
     let shapes = try model.shapes(ofImages: (10, 12), for: "", path: "")

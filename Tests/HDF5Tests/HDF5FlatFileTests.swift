@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct HDF5FlatFileTests {
   @Test func `each dataset is in order, aligned and in place`() throws {
-    let names = ["z+weight", "a", "10", "9"]
+    let names: [Name] = ["z+weight", "a", "10", "9"]
     let layout = HDF5FlatFile(
       try names.enumerated().map { index, name in
         try #require(HDF5FlatFile.Dataset(name: name, .bool, shape: [2, index]))
@@ -31,7 +31,7 @@ import Testing
 
   @Test(arguments: ["", ".", "a/b", "a\0b", String(repeating: "a", count: 0xF001)])
   func `what has another meaning in a path, or is too long, is no name`(name: String) {
-    #expect(!HDF5FlatFile.canName(name))
+    #expect(!HDF5FlatFile.canName(Name(name)))
   }
 
   @Test func `what h5py has no convention for is no dataset`() {

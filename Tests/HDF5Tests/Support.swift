@@ -4,8 +4,8 @@ import Tensors
 /// All datasets below a group that are tensors, by their paths.
 func tensors(
   in group: HDF5Tree.Node, of file: HDF5File
-) throws(ReadError) -> [(path: String, tensor: Tensor)] {
-  var result: [(path: String, tensor: Tensor)] = []
+) throws(ReadError) -> [(path: Name, tensor: Tensor)] {
+  var result: [(path: Name, tensor: Tensor)] = []
   for node in group.members {
     if let dataset = node.dataset, dataset.whatInstead == nil {
       result.append((node.path, try dataset.tensor(in: file, name: node.path)))

@@ -39,7 +39,7 @@ import Testing
     for block in network.blocks {
       let expected = try #require(Self.answers["\(name).\(block)"])
       let found = try #require(result.blocks[block])
-      let (shape, kind) = (found.shape.dimensions, graph.nodes[Int(block)! - 1].kind)
+      let (shape, kind) = (found.shape.dimensions, graph.nodes[Int(block.text)! - 1].kind)
       #expect(shape.prefix(expected.shape.count).elementsEqual(expected.shape), "\(kind)")
       let largest = expected.doubles.map(\.magnitude).max() ?? 0
       #expect(

@@ -173,7 +173,8 @@ import Testing
   @Test func `a graph whose tensors do not fit is refused`() throws {
     func tensor(_ shape: Shape) throws -> Tensor {
       try Tensor(
-        float32: [Float](repeating: 0, count: shape.elementCount), shape: shape, name: "\(shape)")
+        float32: [Float](repeating: 0, count: shape.elementCount), shape: shape,
+        name: Name(shape.description))
     }
     let tensors = try [
       tensor([4, 3, 1, 1]), tensor([4]), tensor([2, 4, 1, 1]), tensor([5, 4]), tensor([3]),

@@ -201,7 +201,7 @@ private func randomJSON(depth: Int, _ generator: inout SeededGenerator) -> JSONV
   default:
     var members: [JSONValue.Member] = []
     for _ in 0..<Int.random(in: 0...4, using: &generator) {
-      let key = string()
+      let key = Name(string())
       guard !members.contains(where: { $0.key == key }) else { continue }
       members.append(.init(key, randomJSON(depth: depth - 1, &generator)))
     }

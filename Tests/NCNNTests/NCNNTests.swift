@@ -69,7 +69,7 @@ import Testing
   @Test func `in float16 kernels are tagged and padded, and biases stay float32`() throws {
     var graph = Graph()
     graph.convolution(Graph.input, weight: 0, bias: 1)
-    func tensor(_ name: String, _ numbers: [Float], _ shape: Shape) throws -> OutputTensor {
+    func tensor(_ name: Name, _ numbers: [Float], _ shape: Shape) throws -> OutputTensor {
       OutputTensor(
         name: name, shape: shape, try Tensor(float32: numbers, shape: shape, name: name),
         as: .float16)

@@ -8,7 +8,7 @@ import Testing
 ///
 /// The sizes are such that work that grows with the square takes minutes.
 @Suite struct LongNamesTests {
-  private func checkpoint(_ names: [String]) throws -> Checkpoint {
+  private func checkpoint(_ names: [Name]) throws -> Checkpoint {
     let tensors = try names.map { name in
       NamedTensor(name, try Tensor(.float32, shape: [1], in: zeros, at: 0, name: name))
     }
@@ -23,8 +23,8 @@ import Testing
     pattern: String
   ) throws {
     let template = try Template(pattern)
-    #expect(template.match(String(repeating: "a1", count: 5000)) == nil)
-    #expect(template.match(String(repeating: "a1", count: 5000) + "b") != nil)
+    #expect(template.match(Name(String(repeating: "a1", count: 5000))) == nil)
+    #expect(template.match(Name(String(repeating: "a1", count: 5000) + "b")) != nil)
   }
 
   @Test(arguments: [
@@ -33,26 +33,26 @@ import Testing
     ("*b*", "b", nil), ("a*", "a", nil),
   ])
   func `texts are the shortest that let the rest match`(
-    pattern: String, name: String, texts: [String]?
+    pattern: String, name: Name, texts: [Name]?
   ) throws {
     let binding = try Template(pattern).match(name)
     #expect(binding.map { match in match.texts.keys.sorted().map { match.texts[$0]! } } == texts)
   }
 
   @Test func `a name of very many parts`() throws {
-    let prefix = String(repeating: "stage0.", count: 5_000)
+    let prefix = Name(String(repeating: "stage0.", count: 5_000))
     let file = try checkpoint([prefix + "rbr_dense.conv.weight", prefix + "rbr_1x1.conv.weight"])
     #expect(throws: NamingError.self) { try Network(recognising: file) }
   }
 
   @Test func `very many names of many parts`() throws {
     let prefix = String(repeating: "a.", count: 60)
-    let names = (0..<300).map { "\(prefix)\($0).rbr_dense.conv.weight" }
+    let names = (0..<300).map { Name("\(prefix)\($0).rbr_dense.conv.weight") }
     #expect(throws: NamingError.self) { try Network(recognising: try checkpoint(names)) }
   }
 
   @Test func `stages and blocks of any number`() {
-    let paths =
+    let paths: [Name] =
       ["stages.0.blocks.0.x", "stages.1.blocks.-5.x", "stages.70000.blocks.70000.x"]
       + (0..<5000).map { "stages.\($0).downsample.x\($0)" }
     let pairs = Numbering.repViTStages.pairs(paths, false)
@@ -60,7 +60,7 @@ import Testing
   }
 
   @Test func `names that look alike are two`() throws {
-    let (composed, decomposed) = ("\u{e9}", "e\u{301}")
+    let (composed, decomposed): (Name, Name) = ("\u{e9}", "e\u{301}")
     #expect(Role.other(name: composed) != .other(name: decomposed))
     #expect(Set([Role.other(name: composed), .other(name: decomposed)]).count == 2)
     let file = try checkpoint([composed, decomposed])

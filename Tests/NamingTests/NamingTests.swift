@@ -6,11 +6,11 @@ import Testing
 @testable import Naming
 
 /// A checkpoint whose tensors have names and shapes, but all bytes in common.
-func checkpoint(_ dicts: [String: [(String, Shape)]]) throws -> Checkpoint {
+func checkpoint(_ dicts: [Name: [(Name, Shape)]]) throws -> Checkpoint {
   let bytes = MemoryBytes([UInt8](repeating: 0, count: 1 << 16), location: Location(path: "t.pth"))
   let stateDicts = try dicts.sorted { $0.key < $1.key }.map { path, entries in
     StateDict(
-      path: path.isEmpty ? [] : path.split(separator: ".").map(String.init),
+      path: path.isEmpty ? [] : path.parts(),
       tensors: try entries.map { name, shape in
         let isCounter = name.hasSuffix("num_batches_tracked") || name == "n_averaged"
         return NamedTensor(
@@ -22,7 +22,7 @@ func checkpoint(_ dicts: [String: [(String, Shape)]]) throws -> Checkpoint {
 }
 
 /// A parameter as a file of `dialect` has it; none if it has no such parameter.
-func entry(_ role: Role, _ shape: Shape, _ dialect: Dialect) -> [(String, Shape)] {
+func entry(_ role: Role, _ shape: Shape, _ dialect: Dialect) -> [(Name, Shape)] {
   let bytes = MemoryBytes(
     [UInt8](repeating: 0, count: 4 * shape.elementCount), location: Location(path: "t"))
   let tensor = OutputTensor(name: "", try! Tensor(.float32, shape: shape, in: bytes, name: "t"))
@@ -32,7 +32,7 @@ func entry(_ role: Role, _ shape: Shape, _ dialect: Dialect) -> [(String, Shape)
 
 /// A parameter of a block.
 func role(
-  _ path: String, _ layer: LayerAddress, _ part: Part, _ family: BlockFamily = .repVGG
+  _ path: Name, _ layer: LayerAddress, _ part: Part, _ family: BlockFamily = .repVGG
 ) -> Role {
   .block(BlockAddress(family, path), ParameterAddress(layer, part))
 }
@@ -45,26 +45,27 @@ func addresses(of layer: Layer, _ numbers: [Int]) -> [LayerAddress] {
 }
 
 /// Where a block can be, as near to a path as its table has it.
-func placed(_ path: String, _ table: BlockTable) -> String {
+func placed(_ path: Name, _ table: BlockTable) -> Name {
   let pattern = table.blocks[0].first.description
   if pattern.contains("*") {
-    return pattern.replacing("*", with: path, maxReplacements: 1).replacing("{i}", with: "0")
-      .replacing("{b}", with: "0")
+    return Name(
+      pattern.replacing("*", with: path.text, maxReplacements: 1).replacing("{i}", with: "0")
+        .replacing("{b}", with: "0"))
   }
   guard pattern.hasPrefix("network.") else { return path }
-  let numbers = path.split { !$0.isNumber }.map(String.init)
-  return pattern.replacing("{n}", with: numbers[0]).replacing("{b}", with: numbers.last!)
+  let numbers = path.text.split { !$0.isNumber }.map(String.init)
+  return Name(pattern.replacing("{n}", with: numbers[0]).replacing("{b}", with: numbers.last!))
 }
 
 /// The block that takes the image, where a dialect has more families than that of its networks.
-func root(_ dialect: Dialect) -> [(String, Shape)] {
+func root(_ dialect: Dialect) -> [(Name, Shape)] {
   guard let root = dialect.root, root != "stage0" else { return [] }
   let table = dialect.tables.last { $0.path(ofBlock: root) != nil }!
   return entry(role(root, .fused, .weight, table.family), [4, 4, 3, 3], dialect)
 }
 
 /// One block with every layer of the family that a dialect is of, four channels; two of what is counted.
-func block(_ path: String, _ dialect: Dialect = .official) -> [(String, Shape)] {
+func block(_ path: Name, _ dialect: Dialect = .official) -> [(Name, Shape)] {
   let layers = dialect.family.layers
   return (layers.filter { $0.weightForm != nil } + layers.filter { $0.weightForm == nil }).flatMap {
     layer in
@@ -105,7 +106,7 @@ func shape(of role: Role) -> Shape {
   }
 }
 
-func classifier(_ dialect: Dialect) -> [(String, Shape)] {
+func classifier(_ dialect: Dialect) -> [(Name, Shape)] {
   Part.ofConvolution.flatMap { part in
     dialect.name(of: .classifier(part)) == nil
       ? [] : entry(.classifier(part), shape(of: .classifier(part)), dialect)
@@ -113,11 +114,11 @@ func classifier(_ dialect: Dialect) -> [(String, Shape)] {
 }
 
 /// What only files of a dialect have, if there is such a thing.
-func marker(_ dialect: Dialect) -> [(String, Shape)] {
+func marker(_ dialect: Dialect) -> [(Name, Shape)] {
   dialect.markers.first.map { [("a\($0)b", [1])] } ?? []
 }
 
-func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape)] {
+func prefixed(_ prefix: Name, _ entries: [(Name, Shape)]) -> [(Name, Shape)] {
   entries.map { (prefix + $0.0, $0.1) }
 }
 
@@ -132,16 +133,19 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       recognising: checkpoint(["": root(dialect) + entries + marker(dialect)]), dialects: [dialect])
     #expect(
       network.blocks.filter { $0.family == dialect.family }.map(\.path)
-        == ["stage0", "stage1.0"].map { placed($0, dialect.tables[0]) })
+        == (["stage0", "stage1.0"] as [Name]).map { placed($0, dialect.tables[0]) })
     let names = Set(entries.map(\.0))
     for parameter in network.parameters where names.contains(parameter.originalName) {
       #expect(dialect.name(of: parameter.role) == parameter.originalName)
-      if case .other = parameter.role { Issue.record("\(parameter.originalName) has no role") }
-      #expect(parameter.tensor.shape == shape(of: parameter.role), "\(parameter.originalName)")
+      if case .other = parameter.role {
+        Issue.record("\(printable(parameter.originalName)) has no role")
+      }
+      #expect(
+        parameter.tensor.shape == shape(of: parameter.role), "\(printable(parameter.originalName))")
     }
   }
 
-  static let blockPaths = [
+  static let blockPaths: [Name] = [
     "stage0", "stage1.0", "stage4.10", "stage1.blocks.3", "stage3_first.blocks.0",
     "stage3_second.blocks.11",
   ]
@@ -158,11 +162,11 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       // Families that stand beside others have places of their own.
       let place = "\(table.family.name)".lowercased()
       let only = table.blocks.map(\.first.description).filter { !$0.contains { "*{".contains($0) } }
-      let paths =
+      let paths: [Name] =
         table.family.isForTrainingOnly
         ? ["stage1_aux"]
         : table.family == dialect.family
-          ? blockPaths : only.isEmpty ? ["\(place).1", "\(place).2"] : only
+          ? blockPaths : only.isEmpty ? ["\(place).1", "\(place).2"] : only.map { Name($0) }
       for path in table.family.isForTrainingOnly ? paths : paths.map({ placed($0, table) }) {
         for layer in table.family.allLayers {
           for address in addresses(of: layer, [0, 1, 10]) {
@@ -184,15 +188,16 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 
   @Test(arguments: Dialect.all.filter { $0.sequence == nil })
   func `whatever a dialect can name goes there and back, in its shapes`(dialect: Dialect) throws {
-    var entries: [(String, Shape)] = []
-    var expected: [String: Role] = [:]
+    var entries: [(Name, Shape)] = []
+    var expected: [Name: Role] = [:]
     for role in Self.roles(dialect) {
       let bytes = MemoryBytes([UInt8](repeating: 0, count: 1024), location: Location(path: "t"))
       let tensor = try Tensor(.float32, shape: shape(of: role), in: bytes, name: "t")
       guard dialect.name(of: role) != nil,
         let output = try dialect.output(OutputTensor(name: "", tensor), as: role, groups: 1)
       else { continue }
-      #expect(expected.updateValue(role, forKey: output.name) == nil, "\(output.name) twice")
+      #expect(
+        expected.updateValue(role, forKey: output.name) == nil, "\(printable(output.name)) twice")
       entries.append((output.name, output.shape))
     }
     entries += marker(dialect)
@@ -200,8 +205,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     #expect(network.parameters.count == entries.count && network.unknownInBlocks.isEmpty)
     for parameter in network.parameters where expected[parameter.originalName] != nil {
       let role = expected[parameter.originalName]!
-      #expect(parameter.role == role, "\(parameter.originalName)")
-      #expect(parameter.tensor.shape == shape(of: role), "\(parameter.originalName)")
+      #expect(parameter.role == role, "\(printable(parameter.originalName))")
+      #expect(parameter.tensor.shape == shape(of: role), "\(printable(parameter.originalName))")
     }
     let paths =
       Self.withoutPlus.contains(dialect.name) ? Array(Self.blockPaths[..<3]) : Self.blockPaths
@@ -223,7 +228,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
   /// Names as the projects' code has them, spelled out so that a slip in a table shows: dense kernel
   /// and running variance of the stem, the same of the third block of stage 2, identity's scale there,
   /// deploy kernel, first layer of Squeeze-and-Excitation, classifier.
-  static let names: [(String, [String?])] = [
+  static let names: [(String, [Name?])] = [
     (
       "official",
       [
@@ -309,7 +314,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
   ]
 
   /// The same of other families: the first kernel, a statistic, the deploy kernel, of the third block.
-  static let namesOfFamilies: [(String, [LayerAddress: Part], [String])] = [
+  static let namesOfFamilies: [(String, [LayerAddress: Part], [Name])] = [
     (
       "mobileone", ["conv.3": .weight, "skip": .gamma, "scale": .runningVariance, "fused": .bias],
       [
@@ -624,7 +629,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 
   @Test(arguments: namesOfFamilies)
   func `names of other families are those of the projects`(
-    name: String, parts: [LayerAddress: Part], expected: [String]
+    name: String, parts: [LayerAddress: Part], expected: [Name]
   ) throws {
     // Where modules are grouped, only a whole network has names.
     let dialect = try #require(Dialect.named(name))
@@ -635,7 +640,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
   }
 
   @Test(arguments: names)
-  func `the names are those of the projects`(name: String, expected: [String?]) throws {
+  func `the names are those of the projects`(name: String, expected: [Name?]) throws {
     let dialect = try #require(Dialect.named(name))
     let roles: [Role] = [
       role("stage0", "dense", .weight), role("stage2.2", "pointwise", .runningVariance),
@@ -651,7 +656,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
   }
 
   /// What FastViT's authors call a tensor in one row of modules, and what timm calls it.
-  static let grouped: [(String, String)] = [
+  static let grouped: [(Name, Name)] = [
     ("patch_embed.2.rbr_skip.weight", "stem.2.identity.weight"),
     ("patch_embed.2.rbr_conv.0.conv.weight", "stem.2.conv_kxk.0.conv.weight"),
     (
@@ -681,10 +686,10 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
   ]
 
   @Test(arguments: ["", "backbone.", "visual.trunk."])
-  func `modules in a row and in groups are the same modules`(prefix: String) throws {
+  func `modules in a row and in groups are the same modules`(prefix: Name) throws {
     // With something beside them, so that the prefix is not that of all.
-    let beside = prefix.isEmpty ? [] : [("neck.conv.weight", Shape([1]))]
-    func network(_ names: [String]) throws -> Network {
+    let beside = prefix.isEmpty ? [] : [(Name("neck.conv.weight"), Shape([1]))]
+    func network(_ names: [Name]) throws -> Network {
       try Network(
         recognising: checkpoint([
           "": prefixed(prefix, names.map { ($0, [4, 1, 1, 1]) }) + beside
@@ -712,14 +717,14 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     "stages.9223372036854775807.0.conv_kxk.conv.weight",
     "stages.9223372036854775808.0.conv_kxk.conv.weight",
   ])
-  func `numbers that are too large are no numbers`(name: String) throws {
+  func `numbers that are too large are no numbers`(name: Name) throws {
     #expect(throws: NamingError.self) {
       try Network(recognising: checkpoint(["": [(name, [4, 4, 3, 3])]]))
     }
   }
 
   @Test func `modules with a gap between them get no names in groups`() throws {
-    let names = ["network.0.0.layer_scale", "network.0.0.token_mixer.layer_scale"]
+    let names: [Name] = ["network.0.0.layer_scale", "network.0.0.token_mixer.layer_scale"]
     let part = names + ["network.2.0.layer_scale", "patch_embed.0.rbr_conv.0.conv.weight"]
     let network = try Network(recognising: checkpoint(["": part.map { ($0, [4, 1, 1, 1]) }]))
     let timm = Dialect.fastViTTimm.numbered(for: network)
@@ -884,7 +889,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     ("*.x.* = *-*", "a.x.b.x.c", "a-b.x.c"), ("a = b", "a", "b"),
     ("* = *", "any.thing", "any.thing"),
   ])
-  func `names go both ways`(rule: String, first: String, second: String) throws {
+  func `names go both ways`(rule: String, first: Name, second: Name) throws {
     let rule = try Correspondence(rule)
     #expect(rule.forward(first) == second)
     #expect(rule.backward(second) == first)
@@ -895,7 +900,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     ("stage{s} = x{s}", "stage01"), ("stage{s} = x{s}", "stage1a"), ("{a}.{a} = {a}", "1.2"),
     ("*.x = *", ".x"),
   ])
-  func `what does not match stays`(rule: String, name: String) throws {
+  func `what does not match stays`(rule: String, name: Name) throws {
     #expect(try Correspondence(rule).forward(name) == nil)
   }
 }
@@ -903,7 +908,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 @Suite struct RenamingTests {
   @Test func `rules change names before anything else`() throws {
     let entries = block("stage0").map {
-      ("deep.net." + $0.0.replacing("rbr_dense", with: "main"), $0.1)
+      ("deep.net." + Name($0.0.text.replacing("rbr_dense", with: "main")), $0.1)
     }
     let rules = try ["deep.net.*main.*=*rbr_dense.*", "deep.net.*=*"].map(Correspondence.init)
     let network = try Network(recognising: checkpoint(["": entries]), renames: rules)
@@ -944,7 +949,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     ("_orig_mod.module.", "module."), ("model.backbone.", "model.backbone."),
     ("net.", "net."), ("my.own.wrapper.", "my.own.wrapper."), ("", ""),
   ])
-  func `a prefix that all names share comes off`(prefix: String, reported: String) throws {
+  func `a prefix that all names share comes off`(prefix: Name, reported: Name) throws {
     let network = try Network(
       recognising: checkpoint(["": prefixed(prefix, block("stage0") + block("stage1.0"))]))
     #expect(network.blocks.map(\.path) == ["stage0", "stage1.0"])
@@ -1024,7 +1029,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
 }
 
 @Suite struct RoleShapeTests {
-  func network(_ changes: [String: Shape]) throws -> Network {
+  func network(_ changes: [Name: Shape]) throws -> Network {
     let entries = block("stage0").map { ($0.0, changes[$0.0] ?? $0.1) }
     return try Network(recognising: checkpoint(["": entries]))
   }
@@ -1043,8 +1048,8 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
       ("stage0.rbr_dense.bn.weight", [2, 2]), ("stage0.rbr_dense.bn.weight", []),
       ("stage0.rbr_dense.bn.weight", [0]), ("stage0.rbr_dense.conv.weight", [4, 4, 3]),
       ("stage0.rbr_1x1.conv.weight", [4, 4]), ("stage0.rbr_dense.conv.weight", [4, 0, 3, 3]),
-    ] as [(String, Shape)])
-  func `a tensor that cannot be what its name says is an error`(name: String, shape: Shape) {
+    ] as [(Name, Shape)])
+  func `a tensor that cannot be what its name says is an error`(name: Name, shape: Shape) {
     #expect { try network([name: shape]) } throws: { error in
       if case .misfit(_, name, _, "float32 \(shape)")? = error as? NamingError {
         true
@@ -1083,7 +1088,7 @@ func prefixed(_ prefix: String, _ entries: [(String, Shape)]) -> [(String, Shape
     ("stage3_first.blocks.11", "stage3_second.blocks.0"),
     ("a", "a.b"), ("2", "a"), ("x09", "x10"), ("", "a"),
   ])
-  func `numbers are compared as numbers`(first: String, second: String) {
+  func `numbers are compared as numbers`(first: Name, second: Name) {
     #expect(naturallyPrecedes(first, second))
     #expect(!naturallyPrecedes(second, first))
   }

@@ -1,6 +1,7 @@
 import Blocks
 import Checkpoints
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Naming
@@ -8,7 +9,7 @@ import Testing
 /// A convolution and its BatchNorm, as Ultralytics calls them.
 private func convBN(
   _ path: String, _ shape: Shape, norm: String = "bn"
-) -> [(String, Shape)] {
+) -> [(Name, Shape)] {
   [("\(path).conv.weight", shape)]
     + ["weight", "bias", "running_mean", "running_var"].map {
       ("\(path).\(norm).\($0)", [shape[0]])
@@ -16,13 +17,13 @@ private func convBN(
 }
 
 /// The branches of a RepConv.
-private func repConv(_ path: String) -> [(String, Shape)] {
+private func repConv(_ path: Name) -> [(Name, Shape)] {
   convBN("\(path).conv1", [4, 4, 3, 3]) + convBN("\(path).conv2", [4, 4, 1, 1])
 }
 
 extension Checkpoint {
   /// With classes of modules.
-  fileprivate func with(_ classes: [String: String]) -> Checkpoint {
+  fileprivate func with(_ classes: [Name: String]) -> Checkpoint {
     var result = self
     for index in result.stateDicts.indices {
       result.stateDicts[index].modules = classes.mapValues { ModuleAttributes(className: $0) }
@@ -37,7 +38,7 @@ extension Checkpoint {
   /// What all files here have, so that they are of the project.
   let others = repConv("model.1") + convBN("model.0.cv1", [4, 3, 3, 3])
 
-  func paths(_ file: Checkpoint, _ family: BlockFamily) throws -> [String] {
+  func paths(_ file: Checkpoint, _ family: BlockFamily) throws -> [Name] {
     try Network(recognising: file).blocks.filter { $0.family == family }.map(\.path)
   }
 
@@ -84,9 +85,9 @@ extension Checkpoint {
   }
 
   @Test func `networks of other projects are not taken for one of these`() throws {
-    var resNet: [(String, Shape)] = [("conv1.weight", [4, 3, 7, 7]), ("bn1.weight", [4])]
-    var wrapped: [(String, Shape)] = []
-    for block in ["layer1.0", "layer1.1", "layer2.0"] {
+    var resNet: [(Name, Shape)] = [("conv1.weight", [4, 3, 7, 7]), ("bn1.weight", [4])]
+    var wrapped: [(Name, Shape)] = []
+    for block in ["layer1.0", "layer1.1", "layer2.0"] as [Name] {
       resNet += [
         ("\(block).conv1.weight", [4, 4, 3, 3]), ("\(block).bn1.weight", [4]),
         ("\(block).conv2.weight", [4, 4, 1, 1]), ("\(block).bn2.weight", [4]),
@@ -103,7 +104,7 @@ extension Checkpoint {
     }
     // Other uses of the same words: PP-YOLOE's stem, timm's RepViT.
     let paddle = convBN("stem.conv1", [4, 3, 3, 3]) + convBN("stem.conv2", [4, 4, 3, 3])
-    let repViT: [(String, Shape)] = [
+    let repViT: [(Name, Shape)] = [
       ("a.token_mixer.conv.c.weight", [4, 1, 3, 3]), ("a.token_mixer.conv1.weight", [4, 1, 1, 1]),
       ("a.token_mixer.conv1.bias", [4]),
     ]
@@ -133,7 +134,7 @@ extension Checkpoint {
 
   @Test func `classes decide where a file says them`() throws {
     let entries = others + repConv("model.2")
-    let classes = [
+    let classes: [Name: String] = [
       "model.1": "ultralytics.nn.modules.conv.RepConv", "model.2": "mine.TwoInSeries",
       "model.0.cv1": "ultralytics.nn.modules.conv.Conv",
       "model.2.conv1": "ultralytics.nn.modules.conv.Conv", "model.2.conv2": "mine.Special",
@@ -145,7 +146,7 @@ extension Checkpoint {
     let cut = entries.filter { !$0.0.hasPrefix("model.1.conv2") && !$0.0.contains(".cv1.") }
     let network = try Network(
       recognising: checkpoint(["": prefixed("module.", cut)]).with(
-        Dictionary(uniqueKeysWithValues: classes.map { ("module.\($0)", $1) })))
+        Dictionary(uniqueKeysWithValues: classes.map { ("module." + $0, $1) })))
     #expect(network.block(at: "model.1")?.parameters.count == 5)
     // Classes of the same names in another project.
     let other = try checkpoint(["": entries]).with(
@@ -165,19 +166,20 @@ extension Checkpoint {
 
   @Test func `the deploy form is told by the training form`() throws {
     let train = try Network(recognising: checkpoint(["": others + [("model.2.weight", [4])]]))
-    var entries: [(String, Shape)] = []
+    var entries: [(Name, Shape)] = []
     for path in ["model.0.cv1", "model.1", "model.2.dfl"] {
       entries += [("\(path).conv.weight", [4, 4, 3, 3]), ("\(path).conv.bias", [4])]
     }
-    for prefix in ["", "module.", "net."] {
+    for prefix in ["", "module.", "net."] as [Name] {
       let file = try checkpoint(["": prefixed(prefix, entries)])
       let deploy = try Network(recognising: file, asFormOf: train)
       let above = prefix == "net." ? prefix : ""
-      #expect(deploy.blocks.map(\.path) == ["model.0.cv1", "model.1"].map { above + $0 })
+      #expect(
+        deploy.blocks.map(\.path) == (["model.0.cv1", "model.1"] as [Name]).map { above + $0 })
       #expect(deploy.blocks.allSatisfy { $0.hasFused && !$0.hasBranches } && deploy.isFused)
     }
     // Saved from below the name that all have.
-    let below = try checkpoint(["": entries.map { (String($0.0.dropFirst(6)), $0.1) }])
+    let below = try checkpoint(["": entries.map { (Name($0.0.dropFirst(6)), $0.1) }])
     #expect(try Network(recognising: below, asFormOf: train).blocks.map(\.path) == ["0.cv1", "1"])
     #expect(throws: NamingError.self) { try Network(recognising: checkpoint(["": entries])) }
   }
@@ -185,13 +187,13 @@ extension Checkpoint {
 
 /// YOLOv7's heads: layers of one block under several names with its number.
 @Suite struct ImplicitDetectTests {
-  func head(_ count: Int) -> [(String, Shape)] {
+  func head(_ count: Int) -> [(Name, Shape)] {
     (0..<count).flatMap { index in
       [
         ("model.9.m.\(index).weight", [6, 4, 1, 1]), ("model.9.m.\(index).bias", [6]),
         ("model.9.ia.\(index).implicit", [1, 4, 1, 1]),
         ("model.9.im.\(index).implicit", [1, 6, 1, 1]),
-      ] as [(String, Shape)]
+      ] as [(Name, Shape)]
     } + [("model.9.anchors", [3, 3, 2])]
   }
 
@@ -212,7 +214,7 @@ extension Checkpoint {
 
   @Test func `a head without implicit knowledge is no block, a part of one is`() throws {
     let first = convBN("model.0", [4, 3, 3, 3]) + repSeries
-    func heads(_ entries: [(String, Shape)]) throws -> [Block] {
+    func heads(_ entries: [(Name, Shape)]) throws -> [Block] {
       try Network(recognising: checkpoint(["": first + entries])).blocks.filter {
         $0.family == .implicitDetect
       }
@@ -232,10 +234,10 @@ extension Checkpoint {
     }
   }
 
-  let repSeries: [(String, Shape)] = block("model.1", .yolov7)
+  let repSeries: [(Name, Shape)] = block("model.1", .yolov7)
 
   @Test func `what the project's own fusion leaves behind is not folded again`() throws {
-    let convolution: [(String, Shape)] = [
+    let convolution: [(Name, Shape)] = [
       ("model.0.conv.weight", [4, 3, 3, 3]), ("model.0.conv.bias", [4]),
       ("model.1.rbr_reparam.weight", [4, 4, 3, 3]), ("model.1.rbr_reparam.bias", [4]),
     ]
@@ -248,10 +250,10 @@ extension Checkpoint {
 @Suite struct PreferredStateDictTests {
   @Test func `where a project's own code prefers one, it counts before its equals`() throws {
     let entries = block("model.1", .yolov7)
-    for path in ["ema", "ema.module"] {
+    for path in ["ema", "ema.module"] as [Name] {
       let file = try checkpoint(["model": entries, path: entries, "optimizer": [("momentum", [4])]])
       let network = try Network(recognising: file)
-      #expect(network.stateDict.path == path.split(separator: ".").map(String.init))
+      #expect(network.stateDict.path == path.parts())
       #expect(network.notes.contains { $0.contains("as the project's own code does") })
       #expect(try Network(recognising: file, key: "model").stateDict.path == ["model"])
     }

@@ -137,7 +137,7 @@ import Testing
     var graph = Graph()
     let first = graph.convolution(Graph.input, weight: 0, bias: 2, padding: [1, 1])
     graph.convolution(first, weight: 1, bias: 2, padding: [1, 1])
-    func tensor(_ name: String, _ shape: Shape, from start: Float) throws -> OutputTensor {
+    func tensor(_ name: Name, _ shape: Shape, from start: Float) throws -> OutputTensor {
       let numbers = (0..<shape.elementCount).map { start + Float($0) }
       return OutputTensor(name: name, try Tensor(float32: numbers, shape: shape, name: name))
     }

@@ -50,7 +50,7 @@ import Testing
   @Test(arguments: attacks)
   func `a call is a record, and its name is reported`(_ attack: Attack) throws {
     let graph = try parse(attack.bytes)
-    let global = graph.globals.first { $0.qualifiedName == attack.name }
+    let global = graph.globals.first { $0.qualifiedName == Name(attack.name) }
     #expect(global?.calls == attack.calls)
   }
 

@@ -71,7 +71,7 @@ import Testing
     #expect(graph.integers(graph.elements(try graph.root("frozen"))) == [8])
 
     func integers(_ key: String) throws -> [String] {
-      try #require(graph.entries(try graph.root(key)))
+      try #require(graph.entries(try graph.root(Name(key))))
         .map { "\(graph.string($0.key)!)=\(graph.integer($0.value) ?? -1)" }
     }
     #expect(try integers("dict") == ["a=1"])
@@ -125,7 +125,7 @@ import Testing
     let graph = try parse(try fixture(file))
     #expect(
       graph.strings(graph.elements(try graph.root("text"))) == [
-        "", "plain", "a\\b\n\ré中😀", "\\u0041", String(repeating: "x", count: 300),
+        "", "plain", "a\\b\n\ré中😀", "\\u0041", Name(String(repeating: "x", count: 300)),
       ])
     #expect(graph.string(try graph.root("surrogate")) == nil)
     let all = [UInt8](0...255)
@@ -163,7 +163,7 @@ import Testing
     #expect(try graph.allBytes(strings[2]) == [UInt8](0...255))
     #expect(graph.string(strings[2]) == nil)
     #expect(graph.string(strings[3]) == "'quoted\"")
-    #expect(graph.string(strings[4]) == String(repeating: "x", count: 300))
+    #expect(graph.string(strings[4])?.text == String(repeating: "x", count: 300))
     #expect(graph.integers(graph.elements(try graph.root("long"))) == [5, -5, 0])
 
     let old = try #require(graph.call(try graph.root("old")))
@@ -179,7 +179,7 @@ import Testing
   @Test func `calls are counted for each global`() throws {
     let graph = try parse(try fixture("zoo-4.pkl"))
     func calls(_ name: String) -> Int? {
-      graph.globals.first { $0.qualifiedName == name }?.calls
+      graph.globals.first { $0.qualifiedName == Name(name) }?.calls
     }
     #expect(calls("datetime.datetime") == 1)
     #expect(calls("builtins.getattr") == 1)

@@ -38,18 +38,18 @@ let fixtureNames =
 
 extension ObjectGraph {
   /// The value under `key` of the root, which must be there.
-  func root(_ key: String) throws -> Handle {
+  func root(_ key: Name) throws -> Handle {
     guard let handle = value(key, of: root) else { throw Missing(key: key) }
     return handle
   }
 
-  struct Missing: Error { var key: String }
+  struct Missing: Error { var key: Name }
 
   func isNone(_ handle: Handle) -> Bool {
     if case .none = self[handle] { true } else { false }
   }
 
-  func strings(_ handles: [Handle]?) -> [String?] {
+  func strings(_ handles: [Handle]?) -> [Name?] {
     (handles ?? []).map { string($0) }
   }
 

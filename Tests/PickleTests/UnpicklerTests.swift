@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct UnpicklerTests {
   @Test func `names change their spelling up to protocol 2 only`() throws {
-    func name(_ stream: String) throws -> String? {
+    func name(_ stream: String) throws -> Name? {
       let graph = try parse(bytes(stream))
       return graph.globalName(graph.root)
     }

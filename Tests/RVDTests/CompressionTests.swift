@@ -196,7 +196,7 @@ private enum Variant: String, CaseIterable {
     if index < 64 { return "header" }
     for stored in file.storedTensors
     where (stored.offset..<stored.offset + stored.storedByteCount).contains(index) {
-      return stored.name
+      return stored.name.text
     }
     let end = file.storedTensors.last.map { $0.offset + $0.storedByteCount }!
     return index < (end + 63) / 64 * 64 ? "padding" : "manifest"
@@ -347,7 +347,7 @@ private enum Variant: String, CaseIterable {
 }
 
 extension OutputTensor {
-  fileprivate func named(_ name: String) -> OutputTensor {
+  fileprivate func named(_ name: Name) -> OutputTensor {
     var tensor = self
     tensor.name = name
     return tensor

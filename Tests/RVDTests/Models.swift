@@ -2,6 +2,7 @@ import Checkpoints
 import Foundation
 import RVD
 import Tensors
+import TestSupport
 
 /// A tensor of given bytes.
 func tensor(

@@ -29,14 +29,4 @@ import Testing
       #expect(limits[limit] == 7)
     }
   }
-
-  @Test(arguments: [
-    ("weight", true), ("e\u{301}", true), (String(repeating: "\u{301}", count: 30), true),
-    (String(repeating: "\u{301}", count: 31), false),
-    ("a" + String(repeating: "\u{301}\u{323}", count: 16), false),
-    (String(repeating: "a\u{301}", count: 1000), true),
-  ])
-  func `marks in a row are counted`(text: String, isSafe: Bool) {
-    #expect(isStreamSafe(text) == isSafe)
-  }
 }

@@ -40,7 +40,7 @@ enum HDF5Checkpoint {
     _ body: (HDF5Tree, HDF5File) throws(ReadError) -> Checkpoint
   ) throws(ReadError) -> Checkpoint {
     func checkpoint(
-      _ file: HDF5File, _ tree: HDF5Tree, partlyWritten: [String] = []
+      _ file: HDF5File, _ tree: HDF5Tree, partlyWritten: [Name] = []
     ) throws(ReadError) -> Checkpoint {
       var checkpoint = try body(tree, file)
       try checkSize(of: checkpoint.stateDicts, in: file)
@@ -109,7 +109,7 @@ enum HDF5Checkpoint {
 
   /// Things a user should know about any file.
   private static func notes(
-    on file: HDF5File, _ tree: HDF5Tree, partlyWritten: [String]
+    on file: HDF5File, _ tree: HDF5Tree, partlyWritten: [Name]
   ) -> [String] {
     var notes: [String] = []
     if file.isOpenForWriting {
@@ -169,7 +169,7 @@ enum HDF5Checkpoint {
   }
 
   private static func add(
-    _ group: HDF5Tree.Node, prefix: String, to stateDict: inout StateDict, in file: HDF5File
+    _ group: HDF5Tree.Node, prefix: Name, to stateDict: inout StateDict, in file: HDF5File
   ) throws(ReadError) {
     for node in group.members {
       let name = prefix + node.name.replacing("+", with: "/")
@@ -192,8 +192,8 @@ enum HDF5Checkpoint {
 
 extension [NamedTensor] {
   /// A name that two tensors have.
-  var repeatedName: String? {
-    var names: Set<[UInt8]> = []
-    return first { !names.insert([UInt8]($0.name.utf8)).inserted }?.name
+  var repeatedName: Name? {
+    var names: Set<Name> = []
+    return first { !names.insert($0.name).inserted }?.name
   }
 }

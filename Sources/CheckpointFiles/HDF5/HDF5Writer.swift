@@ -23,9 +23,7 @@ public enum HDF5Writer {
     for tensor: OutputTensor, path: String
   ) throws(WriteError) -> HDF5FlatFile.Dataset {
     let shown = "'\(printable(tensor.name))'"
-    let name = String(
-      decoding: tensor.name.utf8.map { $0 == UInt8(ascii: "/") ? UInt8(ascii: "+") : $0 },
-      as: UTF8.self)
+    let name = tensor.name.replacing("/", with: "+")
     guard !tensor.name.utf8.contains(UInt8(ascii: "+")), HDF5FlatFile.canName(name) else {
       throw .cannotExpress(
         path: path, what: "\(shown) cannot be the name of a dataset ('+' stands for '/')",

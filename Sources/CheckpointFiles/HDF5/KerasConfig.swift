@@ -14,7 +14,7 @@ internal import Tensors
 struct KerasConfig {
   struct Layer {
     /// Names of the models it is in, and its own, joined with dots.
-    var path: String
+    var path: Name
     /// `Conv2D`
     var className: String
     var config: JSONValue
@@ -24,7 +24,7 @@ struct KerasConfig {
   /// In the order of the model.
   private(set) var layers: [Layer] = []
   /// By path; the first, if two have the same.
-  private var indices: [String: Int] = [:]
+  private var indices: [Name: Int] = [:]
 
   init(_ model: JSONValue) {
     if let config = model["config"] { add(config, path: "") }
@@ -33,20 +33,20 @@ struct KerasConfig {
     }
   }
 
-  subscript(path: String) -> Layer? { indices[path].map { layers[$0] } }
+  subscript(path: Name) -> Layer? { indices[path].map { layers[$0] } }
 
   /// Where in the model's order the layer is, or the layer that it is a part of.
-  func place(of path: String) -> Int? {
-    var path = Substring(path)
+  func place(of path: Name) -> Int? {
+    var path = path
     while true {
-      if let index = indices[String(path)] { return index }
-      guard let dot = path.lastIndex(of: ".") else { return nil }
-      path = path[..<dot]
+      if let index = indices[path] { return index }
+      guard let outer = path.module else { return nil }
+      path = outer
     }
   }
 
   /// What the layers say of themselves, by their paths.
-  var modules: [String: ModuleAttributes] {
+  var modules: [Name: ModuleAttributes] {
     Dictionary(layers.map { ($0.path, $0.attributes) }, uniquingKeysWith: { first, _ in first })
   }
 
@@ -61,10 +61,10 @@ struct KerasConfig {
   }
 
   /// - Parameter config: of a model.
-  private mutating func add(_ config: JSONValue, path: String) {
+  private mutating func add(_ config: JSONValue, path: Name) {
     let descriptions = config["layers"]?.elements ?? config.elements ?? []
     let isSequential = !descriptions.contains { $0["inbound_nodes"] != nil }
-    var byName: [String: JSONValue] = [:]
+    var byName: [Name: JSONValue] = [:]
     for layer in descriptions {
       if let name = Self.name(of: layer) { byName[name] = layer }
     }
@@ -74,7 +74,7 @@ struct KerasConfig {
       guard let name = Self.name(of: layer), let className = layer["class_name"]?.string,
         let config = layer["config"]
       else { continue }
-      let layerPath = path.isEmpty ? name : "\(path).\(name)"
+      let layerPath: Name = path.isEmpty ? name : "\(path).\(name)"
       let before = isSequential ? previous : Self.input(of: layer).flatMap { byName[$0] }
       layers.append(
         Layer(
@@ -84,20 +84,20 @@ struct KerasConfig {
     }
   }
 
-  private static func name(of layer: JSONValue) -> String? {
-    layer["config"]?["name"]?.string ?? layer["name"]?.string
+  private static func name(of layer: JSONValue) -> Name? {
+    (layer["config"]?["name"]?.string ?? layer["name"]?.string).map { Name($0) }
   }
 
   /// The name of the layer whose output a layer takes, if it takes one.
-  private static func input(of layer: JSONValue) -> String? {
+  private static func input(of layer: JSONValue) -> Name? {
     guard let node = layer["inbound_nodes"]?.elements?.first else { return nil }
     // Keras 2: [[["name", 0, 0, {}]]]
     if let inputs = node.elements {
-      return inputs.count == 1 ? inputs[0].elements?.first?.string : nil
+      return inputs.count == 1 ? inputs[0].elements?.first?.string.map { Name($0) } : nil
     }
     // Keras 3: [{"args": [{"config": {"keras_history": ["name", 0, 0]}}], ...}]
     guard let arguments = node["args"]?.elements, arguments.count == 1 else { return nil }
-    return arguments[0]["config"]?["keras_history"]?.elements?.first?.string
+    return arguments[0]["config"]?["keras_history"]?.elements?.first?.string.map { Name($0) }
   }
 
   private static func attributes(

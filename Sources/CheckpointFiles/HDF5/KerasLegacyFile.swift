@@ -65,11 +65,11 @@ enum KerasLegacyFile {
 
   /// A list of names in an attribute, or in several; nil if there is none.
   private static func list(
-    _ name: String, of node: HDF5Tree.Node, in file: HDF5File
-  ) throws(ReadError) -> [String]? {
+    _ name: Name, of node: HDF5Tree.Node, in file: HDF5File
+  ) throws(ReadError) -> [Name]? {
     guard let header = node.group?.header else { return nil }
     if let list = try file.text(of: name, in: header, path: node.path) { return list }
-    var joined: [String]?
+    var joined: [Name]?
     var number = 0
     while let part = try file.text(of: "\(name)\(number)", in: header, path: node.path) {
       joined = (joined ?? []) + part
@@ -82,12 +82,12 @@ enum KerasLegacyFile {
     let file: HDF5File
     var stateDict = StateDict(tensors: [])
     /// The paths of the datasets that are tensors of it.
-    private var read: Set<String> = []
+    private var read: Set<Name> = []
 
     init(file: HDF5File) { self.file = file }
 
-    mutating func addLayer(_ name: String, of weights: HDF5Tree.Node) throws(ReadError) {
-      let path = name.split(separator: "/").map(String.init)
+    mutating func addLayer(_ name: Name, of weights: HDF5Tree.Node) throws(ReadError) {
+      let path = KerasLegacyFile.parts(of: name)
       guard let group = descendant(path, of: weights), group.group != nil else {
         throw .malformed(
           file.location(of: weights.path), expected: "a group for each layer that it lists",
@@ -97,10 +97,10 @@ enum KerasLegacyFile {
     }
 
     /// Adds what the group of a layer lists.
-    mutating func addWeights(of group: HDF5Tree.Node, layer: [String]) throws(ReadError) {
+    mutating func addWeights(of group: HDF5Tree.Node, layer: [Name]) throws(ReadError) {
       let names = try KerasLegacyFile.list("weight_names", of: group, in: file) ?? []
       for name in names {
-        let path = name.split(separator: "/").map(String.init)
+        let path = KerasLegacyFile.parts(of: name)
         let found = descendant(path, of: group)
         if let refusal = found?.refusal(in: file) { throw refusal }
         guard !path.isEmpty, let node = found, let dataset = node.dataset else {
@@ -117,9 +117,9 @@ enum KerasLegacyFile {
     }
 
     /// Lists the datasets that no layer does.
-    mutating func addIgnored(in node: HDF5Tree.Node, name: String) {
+    mutating func addIgnored(in node: HDF5Tree.Node, name: Name) {
       for member in node.members {
-        let memberName = name.isEmpty ? member.name : "\(name).\(member.name)"
+        let memberName: Name = name.isEmpty ? member.name : "\(name).\(member.name)"
         switch member.content {
         case .group where member.name == "optimizer_weights" && node.path.isEmpty:
           if name.isEmpty, !stateDict.ignored.contains(where: { $0.name == member.name }) {
@@ -135,17 +135,19 @@ enum KerasLegacyFile {
       }
     }
 
-    private func descendant(_ path: [String], of node: HDF5Tree.Node) -> HDF5Tree.Node? {
+    private func descendant(_ path: [Name], of node: HDF5Tree.Node) -> HDF5Tree.Node? {
       path.reduce(Optional(node)) { $0?.member($1) }
     }
   }
 
   /// `["block1"]` and `["my_model", "block1", "conv", "kernel:0"]` make `block1.conv.kernel`.
-  static func tensorName(layer: [String], weight: [String]) -> String {
+  static func tensorName(layer: [Name], weight: [Name]) -> Name {
     var weight = weight
-    let last = weight[weight.count - 1]
-    if let colon = last.lastIndex(of: ":"), Int(last[last.index(after: colon)...]) != nil {
-      weight[weight.count - 1] = String(last[..<colon])
+    let (last, bytes) = (weight[weight.count - 1].text, weight[weight.count - 1].utf8)
+    if let colon = bytes.lastIndex(of: UInt8(ascii: ":")),
+      Int(last[bytes.index(after: colon)...]) != nil
+    {
+      weight[weight.count - 1] = Name(last[..<colon])
     }
     // Up to the name of the layer itself, which is never the name of the weight.
     let starts = weight.indices.dropLast(layer.count)
@@ -153,5 +155,10 @@ enum KerasLegacyFile {
       weight.removeFirst(start + layer.count)
     }
     return (layer + weight).joined(separator: ".")
+  }
+
+  /// What is between the slashes of a path.
+  private static func parts(of path: Name) -> [Name] {
+    path.parts(separator: "/").filter { !$0.isEmpty }
   }
 }

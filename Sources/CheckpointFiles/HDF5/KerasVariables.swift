@@ -10,9 +10,9 @@ enum KerasVariables {
   private struct Class {
     var name: String
     /// In the names of groups.
-    var snakeCase: String
+    var snakeCase: Name
     /// At most these; without a bias, all but the last.
-    var variables: [String]
+    var variables: [Name]
   }
 
   private static let classes = [
@@ -35,16 +35,16 @@ enum KerasVariables {
   static func knows(_ className: String) -> Bool { classes.contains { $0.name == className } }
 
   /// The class that the name of a group in a list stands for: `batch_normalization_12`.
-  static func className(ofGroup name: String) -> String? {
+  static func className(ofGroup name: Name) -> String? {
     classes.first { $0.snakeCase == stem(of: name) }?.name
   }
 
   /// A name without the number that makes it unique.
-  static func stem(of name: String) -> String {
-    guard let cut = name.lastIndex(of: "_"), Int(name[name.index(after: cut)...]) != nil else {
-      return name
-    }
-    return String(name[..<cut])
+  static func stem(of name: Name) -> Name {
+    guard let cut = name.utf8.lastIndex(of: UInt8(ascii: "_")),
+      Int(name.text[name.utf8.index(after: cut)...]) != nil
+    else { return name }
+    return Name(name.text[..<cut])
   }
 
   /// The names of the variables of a layer; nil if they cannot be told.
@@ -52,7 +52,7 @@ enum KerasVariables {
   /// - Parameters:
   ///   - className: nil if it is not known.
   ///   - config: nil if it is not known.
-  static func names(className: String?, config: JSONValue?, shapes: [Shape]) -> [String]? {
+  static func names(className: String?, config: JSONValue?, shapes: [Shape]) -> [Name]? {
     guard let className else { return names(shapes: shapes) }
     if className == "BatchNormalization" { return batchNormalization(config, shapes) }
     guard let all = classes.first(where: { $0.name == className })?.variables else { return nil }
@@ -60,9 +60,9 @@ enum KerasVariables {
     return shapes.count == all.count - 1 && all.last == "bias" ? all.dropLast() : nil
   }
 
-  private static func batchNormalization(_ config: JSONValue?, _ shapes: [Shape]) -> [String]? {
+  private static func batchNormalization(_ config: JSONValue?, _ shapes: [Shape]) -> [Name]? {
     guard Set(shapes).count == 1, shapes[0].rank == 1 else { return nil }
-    var names = ["gamma", "beta", "moving_mean", "moving_variance"]
+    var names: [Name] = ["gamma", "beta", "moving_mean", "moving_variance"]
     if let config {
       if config["center"]?.bool == false { names.remove(at: 1) }
       if config["scale"]?.bool == false { names.remove(at: 0) }
@@ -72,7 +72,7 @@ enum KerasVariables {
     return names.count == shapes.count ? names : nil
   }
 
-  private static func names(shapes: [Shape]) -> [String]? {
+  private static func names(shapes: [Shape]) -> [Name]? {
     let ranks = shapes.map(\.rank)
     if ranks == [1, 1, 1, 1] && Set(shapes).count == 1 { return batchNormalization(nil, shapes) }
     guard let kernel = ranks.first, kernel >= 2 else { return nil }

@@ -25,7 +25,7 @@ enum KerasWeights {
       group.members.allSatisfy { node in
         guard node.group == nil else { return matches(node) }
         count += 1
-        return group.name == "vars" && Int(node.name) != nil
+        return group.name == "vars" && Int(node.name.text) != nil
       }
     }
     return matches(tree.root) && count > 0
@@ -59,11 +59,11 @@ enum KerasWeights {
   private struct Reader {
     let file: HDF5File
     let config: KerasConfig?
-    private var layers: [(path: String, tensors: [NamedTensor])] = []
-    var modules: [String: ModuleAttributes] = [:]
-    var ignored: [(name: String, what: String)] = []
+    private var layers: [(path: Name, tensors: [NamedTensor])] = []
+    var modules: [Name: ModuleAttributes] = [:]
+    var ignored: [(name: Name, what: String)] = []
     /// Layers whose variables could only be numbered.
-    private var numbered: [String] = []
+    private var numbered: [Name] = []
 
     init(file: HDF5File, config: KerasConfig?) {
       self.file = file
@@ -93,7 +93,7 @@ enum KerasWeights {
     ///   - path: what to call it.
     ///   - className: its class, if its group is named after it.
     mutating func visit(
-      _ group: HDF5Tree.Node, path: [String], className: String?, isRoot: Bool = false
+      _ group: HDF5Tree.Node, path: [Name], className: String?, isRoot: Bool = false
     ) throws(ReadError) {
       let variables = group.member("vars")
       if let variables { try add(variables, of: path, className: className) }
@@ -129,14 +129,14 @@ enum KerasWeights {
     }
 
     /// In place of `layers` in Keras 2.13.
-    private static let oldLayers = "_layer_checkpoint_dependencies"
+    private static let oldLayers: Name = "_layer_checkpoint_dependencies"
 
-    private static let notOfTheModel = [
+    private static let notOfTheModel: [Name: String] = [
       "optimizer": "the optimizer's state", "compile_metrics": "metrics", "metrics": "metrics",
       "_metrics": "metrics", "loss_tracker": "metrics", "_loss_tracker": "metrics",
     ]
 
-    private func givenName(of object: HDF5Tree.Node) throws(ReadError) -> String? {
+    private func givenName(of object: HDF5Tree.Node) throws(ReadError) -> Name? {
       guard let variables = object.member("vars"), let header = variables.group?.header else {
         return nil
       }
@@ -144,7 +144,7 @@ enum KerasWeights {
     }
 
     private mutating func add(
-      _ variables: HDF5Tree.Node, of path: [String], className: String?
+      _ variables: HDF5Tree.Node, of path: [Name], className: String?
     ) throws(ReadError) {
       let layerPath = path.joined(separator: ".")
       let known = config?[layerPath]
@@ -156,7 +156,8 @@ enum KerasWeights {
         if let refusal = node.refusal(in: file) { throw refusal }
       }
       let datasets = variables.members.compactMap { node in
-        node.dataset.flatMap { dataset in Int(node.name).map { (number: $0, dataset: dataset) } }
+        node.dataset.flatMap { dataset in Int(node.name.text).map { (number: $0, dataset: dataset) }
+        }
       }.sorted { $0.number < $1.number }
       guard !datasets.isEmpty else { return }
       let names = KerasVariables.names(
@@ -165,14 +166,14 @@ enum KerasWeights {
       if names == nil { numbered.append(layerPath) }
       var tensors: [NamedTensor] = []
       for (index, (number, dataset)) in datasets.enumerated() {
-        let name = (path + [names?[index] ?? String(number)]).joined(separator: ".")
+        let name = (path + [names?[index] ?? "\(number)"]).joined(separator: ".")
         tensors.append(NamedTensor(name, try tensor(dataset, name: name)))
       }
       layers.append((layerPath, tensors))
     }
 
     /// bfloat16 is opaque to h5py; an attribute tells.
-    private func tensor(_ dataset: HDF5Dataset, name: String) throws(ReadError) -> Tensor {
+    private func tensor(_ dataset: HDF5Dataset, name: Name) throws(ReadError) -> Tensor {
       let type = try file.text(of: "dtype", in: dataset.header, path: dataset.path)
       return try dataset.tensor(
         in: file, as: type == ["bfloat16"] ? .bfloat16 : nil, name: name)
@@ -186,8 +187,8 @@ enum KerasWeights {
 ///     config.json          see `KerasConfig`
 ///     model.weights.h5     see `KerasWeights`; stored, so that the weights are read in place
 enum KerasArchive {
-  static let weightsName = "model.weights.h5"
-  static let configName = "config.json"
+  static let weightsName: Name = "model.weights.h5"
+  static let configName: Name = "config.json"
   /// The largest configuration read. Large models have some megabytes.
   private static let maximumConfig = 64 << 20
 

@@ -11,7 +11,7 @@ struct MegEngineObjects: PickledFramework {
   let graph: ObjectGraph
   private var arrays: PickledArrays
   /// Paths of modules that were found as `getattr(module, "state_dict")`.
-  private(set) var boundMethods: [String] = []
+  private(set) var boundMethods: [Name] = []
   /// Objects that turned out to be no modules.
   private var otherObjects: Set<Handle> = []
   /// Attributes looked at in modules.
@@ -31,7 +31,7 @@ struct MegEngineObjects: PickledFramework {
     arrays = PickledArrays(graph)
   }
 
-  func key(_ handle: Handle) throws(ReadError) -> String? {
+  func key(_ handle: Handle) throws(ReadError) -> Name? {
     try graph.name(handle) ?? arrays.string(handle)
   }
 
@@ -47,14 +47,15 @@ extension MegEngineObjects {
     return name.hasSuffix(".Tensor") || name.hasSuffix(".Parameter") || name.hasSuffix(".Buffer")
   }
 
-  mutating func tensor(_ handle: Handle, name: String) throws(ReadError) -> Tensor? {
+  mutating func tensor(_ handle: Handle, name: Name) throws(ReadError) -> Tensor? {
     guard isTensor(handle), let (className, object) = graph.call(handle) else {
       return try arrays.tensor(handle, name: name)
     }
     let data = object.arguments.first ?? graph.attributes(handle)?["data"]
     guard let data, let tensor = try arrays.tensor(data, name: name) else {
       throw .malformed(
-        graph.location(of: handle), expected: "the array of '\(name)', a \(className)",
+        graph.location(of: handle),
+        expected: "the array of '\(printable(name))', a \(printable(className))",
         found: data.map { graph.description(of: $0) } ?? "none", remedy: fetchAgain)
     }
     // The tensor's own type can be a quantised one, of which the array holds the integers.
@@ -63,7 +64,7 @@ extension MegEngineObjects {
       guard type.elementType == tensor.elementType else {
         throw .unsupported(
           graph.location(of: handle),
-          what: "'\(name)' is of type \(type.elementType.rawValue), but its values are "
+          what: "'\(printable(name))' is of type \(type.elementType.rawValue), but its values are "
             + tensor.elementType.rawValue,
           remedy: "Load it with MegEngine and save its state_dict().")
       }
@@ -77,7 +78,7 @@ extension MegEngineObjects {
   /// The state dict of a module, or of the module in `getattr(module, "state_dict")`: what results from
   /// `save(model.state_dict)`, where `save(model.state_dict())` was meant.
   mutating func module(
-    _ handle: Handle, name: String, _ names: inout NameBudget
+    _ handle: Handle, name: Name, _ names: inout NameBudget
   ) throws(ReadError) -> StateDict? {
     if moduleAttributes(handle) != nil { return try stateDict(of: handle, name: name, &names) }
     guard let (function, object) = graph.call(handle), function == "builtins.getattr",
@@ -89,7 +90,7 @@ extension MegEngineObjects {
   }
 
   /// The `__dict__` of a module. PyTorch's modules keep their parts in dicts of their own.
-  private mutating func moduleAttributes(_ handle: Handle) -> [String: Handle]? {
+  private mutating func moduleAttributes(_ handle: Handle) -> [Name: Handle]? {
     guard case .object = graph[handle], !otherObjects.contains(handle) else { return nil }
     guard let attributes = graph.attributes(handle), let training = attributes["training"],
       case .bool = graph[training], attributes["_forward_hooks"] != nil,
@@ -106,10 +107,10 @@ extension MegEngineObjects {
   ///
   /// Shapes are the live ones: BatchNorm's are (1,C,1,1), which `state_dict()` would flatten.
   private mutating func stateDict(
-    of root: Handle, name: String, _ names: inout NameBudget
+    of root: Handle, name: Name, _ names: inout NameBudget
   ) throws(ReadError) -> StateDict {
     enum Step {
-      case enter(Handle, path: String)
+      case enter(Handle, path: Name)
       case leave(Handle)
     }
     var result = StateDict(tensors: [])
@@ -146,14 +147,14 @@ extension MegEngineObjects {
   }
 
   private struct Members {
-    var tensors: [(key: String, handle: Handle)] = []
-    var modules: [(key: String, handle: Handle)] = []
+    var tensors: [(key: Name, handle: Handle)] = []
+    var modules: [(key: Name, handle: Handle)] = []
   }
 
   /// A module's tensors and children. Lists, tuples and dicts are searched, with dots between the keys;
   /// what is reachable by two names has the first.
   private mutating func members(
-    of module: Handle, _ attributes: [String: Handle], _ names: inout NameBudget
+    of module: Handle, _ attributes: [Name: Handle], _ names: inout NameBudget
   ) throws(ReadError) -> Members {
     var members = Members()
     var seen: Set = [module]
@@ -189,22 +190,22 @@ extension MegEngineObjects {
 
   /// The last in Python's order of strings first, since they are taken from the end.
   private static func sorted(
-    _ entries: [(key: String, handle: Handle)], prefix: String
-  ) -> [(key: String, handle: Handle)] {
+    _ entries: [(key: Name, handle: Handle)], prefix: Name
+  ) -> [(key: Name, handle: Handle)] {
     // Code points are in the same order as their bytes in UTF-8.
-    entries.sorted { $1.key.utf8.lexicographicallyPrecedes($0.key.utf8) }
+    entries.sorted { $1.key < $0.key }
       .map { (prefix + $0.key, $0.handle) }
   }
 
-  private func described(_ module: Handle, _ attributes: [String: Handle]) -> ModuleAttributes {
-    func pair(_ name: String) -> [Int]? {
+  private func described(_ module: Handle, _ attributes: [Name: Handle]) -> ModuleAttributes {
+    func pair(_ name: Name) -> [Int]? {
       guard let handle = attributes[name] else { return nil }
       if let both = graph.integer(handle) { return [both, both] }
       guard let elements = graph.elements(handle) else { return nil }
       let integers = elements.compactMap { graph.integer($0) }
       return integers.count == elements.count ? integers : nil
     }
-    var result = ModuleAttributes(className: graph.call(module)?.name ?? "")
+    var result = ModuleAttributes(className: graph.call(module)?.name.text ?? "")
     result.epsilon = attributes["eps"].flatMap { graph.real($0) }
     result.stride = pair("stride")
     result.padding = pair("padding")

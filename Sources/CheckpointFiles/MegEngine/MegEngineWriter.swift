@@ -30,7 +30,7 @@ public enum MegEngineWriter {
           remedy: "Write it as float32, or use .safetensors.")
       }
       if index % PickleWriter.batchLength == 0 { pickle.mark() }
-      pickle.text(tensor.name)
+      pickle.text(tensor.name.text)
       pickle.beginArray(code: code, shape: tensor.shape)
       pickle.beginByteString(tensor.byteCount)
       texts.append(pickle.take())

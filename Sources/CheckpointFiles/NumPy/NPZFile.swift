@@ -31,18 +31,16 @@ enum NPZFile {
     /// Members with more bytes than their arrays take.
     var longMembers = Examples()
     /// The strings of the array `names`, and its place.
-    var names: (place: any ByteSource, strings: [String])?
+    var names: (place: any ByteSource, strings: [Name])?
 
     /// Names in an archive take less; a larger array of strings is none of Objax'.
     private static let maximumNameBytes = 1 << 26
 
     mutating func add(_ member: ZipArchive.Member, of archive: ZipArchive) throws(ReadError) {
-      let bytes = member.name.utf8
-      guard bytes.suffix(4).elementsEqual(".npy".utf8) else {
+      guard let name = member.name.dropping(suffix: ".npy") else {
         stateDict.ignored.append((member.name, "a member that is not an array"))
         return
       }
-      let name = String(Substring(bytes.dropLast(4)))
       var source = try archive.contents(of: member)
       let header = try NPYHeader(of: source)
       // A decoder stays open from one read to the next; the tensor gets one that is not open yet. Bytes
@@ -63,7 +61,7 @@ enum NPZFile {
     }
 
     private mutating func tensor(
-      _ header: NPYHeader, _ type: NumPyType, _ name: String, in source: any ByteSource
+      _ header: NPYHeader, _ type: NumPyType, _ name: Name, in source: any ByteSource
     ) throws(ReadError) -> Tensor {
       let (count, overflow) = header.shape.elementCount.multipliedReportingOverflow(
         by: type.elementType.byteCount)
@@ -94,12 +92,12 @@ enum NPZFile {
         header.end..<header.end + header.shape[0] * size, field: "the names")
       // Nothing else reads all of the member, as it is no tensor.
       try source.verify()
-      var strings: [String] = []
+      var strings: [Name] = []
       for index in 0..<header.shape[0] {
         guard let string = String(utf32: bytes[index * size..<(index + 1) * size], order) else {
           return
         }
-        strings.append(String(string.unicodeScalars.prefix { $0 != "\0" }))
+        strings.append(Name(Substring(string.utf8.prefix { $0 != 0 })))
       }
       names = (source, strings)
     }
@@ -114,7 +112,7 @@ enum NPZFile {
     }
 
     /// Gives each array the name that its number stands for.
-    mutating func rename(_ names: (place: any ByteSource, strings: [String])) throws(ReadError) {
+    mutating func rename(_ names: (place: any ByteSource, strings: [Name])) throws(ReadError) {
       func malformed(_ expected: String, _ found: String) -> ReadError {
         .malformed(names.place.location, expected: expected, found: found, remedy: fetchAgain)
       }
@@ -122,16 +120,16 @@ enum NPZFile {
         throw malformed(
           "a name for each of the \(stateDict.tensors.count) arrays", "\(names.strings.count)")
       }
-      var tensors: [String: Tensor] = [:]
+      var tensors: [Name: Tensor] = [:]
       for named in stateDict.tensors { tensors[named.name] = named.tensor }
-      var seen: Set<[UInt8]> = []
+      var seen: Set<Name> = []
       stateDict.tensors = []
       for (index, name) in names.strings.enumerated() {
-        guard let tensor = tensors[String(index)] else {
+        guard let tensor = tensors["\(index)"] else {
           throw malformed("an array '\(index)' for '\(printable(name))'", "none")
         }
         if let fault = fault(ofName: name, in: names.place) { throw fault }
-        guard seen.insert(Array(name.utf8)).inserted else {
+        guard seen.insert(name).inserted else {
           throw malformed("every name once", "'\(printable(name))' twice")
         }
         stateDict.tensors.append(NamedTensor(name, tensor))

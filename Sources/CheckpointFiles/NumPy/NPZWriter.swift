@@ -12,7 +12,7 @@ public enum NPZWriter {
     _ tensors: [OutputTensor], to file: OutputFile, threads: Threads = .all
   ) throws {
     try tensors.requireUniqueNames(path: file.path)
-    var foldedNames: [[UInt8]: String] = [:]
+    var foldedNames: [[UInt8]: Name] = [:]
     var archive = StoredZipWriter(file)
     for tensor in tensors {
       let shown = "'\(printable(tensor.name))'"
@@ -22,7 +22,7 @@ public enum NPZWriter {
           what: "\(shown) is \(tensor.elementType.rawValue), which NumPy has no type for",
           remedy: "Write it as float32, or use .safetensors.")
       }
-      let name = Array("\(tensor.name).npy".utf8)
+      let name = Array((tensor.name + ".npy").utf8)
       // numpy.load finds `a.npy` under `a`, and would under `a.npy`.
       let fault =
         ZipArchive.fault(ofName: name)
@@ -42,7 +42,7 @@ public enum NPZWriter {
           remedy: "Rename one of them, or use .safetensors.")
       }
       archive.add(
-        "\(tensor.name).npy", NPYHeader.bytes(code: code, shape: tensor.shape), tensor: tensor)
+        tensor.name.text + ".npy", NPYHeader.bytes(code: code, shape: tensor.shape), tensor: tensor)
     }
     try archive.finish(threads: threads)
   }

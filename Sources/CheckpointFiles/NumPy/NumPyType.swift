@@ -62,7 +62,7 @@ struct NumPyType: Equatable {
   ]
 
   /// Types that other packages add to NumPy, by the class that pickles name.
-  static let extensionTypes: [String: ElementType] = [
+  static let extensionTypes: [Name: ElementType] = [
     "ml_dtypes.bfloat16": .bfloat16, "ml_dtypes.float8_e4m3fn": .float8e4m3fn,
     "ml_dtypes.float8_e5m2": .float8e5m2,
   ]

@@ -41,7 +41,7 @@ struct PickledArrays {
       || isFunction("_frombuffer", of: "numeric", name)
   }
 
-  private static func isFunction(_ function: String, of module: String, _ name: String) -> Bool {
+  private static func isFunction(_ function: Name, of module: Name, _ name: Name) -> Bool {
     name == "numpy.core.\(module).\(function)" || name == "numpy._core.\(module).\(function)"
   }
 }
@@ -68,20 +68,21 @@ extension PickledArrays {
   /// - Parameter name: what to call it in an error.
   /// - Throws: `ReadError.unsupported` if its elements are not plain numbers, `malformed` if it
   ///   contradicts itself.
-  mutating func tensor(_ handle: Handle, name: String) throws(ReadError) -> Tensor? {
+  mutating func tensor(_ handle: Handle, name: Name) throws(ReadError) -> Tensor? {
     if let tensor = tensors[handle] { return tensor }
     guard let parts = try parts(handle, name) else { return nil }
     let place = graph.location(of: handle)
     let type = try elementType(parts.dtype, of: handle, name)
     guard let sizes = integers(parts.shape), let shape = Shape(checking: sizes) else {
       throw .malformed(
-        place, expected: "a shape of '\(name)'", found: graph.description(of: parts.shape),
+        place, expected: "a shape of '\(printable(name))'",
+        found: graph.description(of: parts.shape),
         remedy: fetchAgain)
     }
     let (expected, overflow) = shape.elementCount.multipliedReportingOverflow(
       by: type.elementType.byteCount)
     let wanted =
-      "\(overflow ? "more" : String(expected)) bytes for '\(name)' "
+      "\(overflow ? "more" : String(expected)) bytes for '\(printable(name))' "
       + "(\(type.elementType.rawValue) \(shape))"
     func wrongSize(_ found: Int) -> ReadError {
       .malformed(place, expected: wanted, found: String(found), remedy: fetchAgain)
@@ -97,7 +98,7 @@ extension PickledArrays {
     guard bytesLeft >= 0 else {
       throw .limitExceeded(
         place, what: "bytes of arrays in a pickle of \(graph.source.count) bytes",
-        limit: bytesLeft + expected, found: "\(expected) more for '\(name)'")
+        limit: bytesLeft + expected, found: "\(expected) more for '\(printable(name))'")
     }
     guard let (source, offset, count) = try graph.byteSource(parts.data) else { return nil }
     guard count == expected else { throw wrongSize(count) }
@@ -110,7 +111,8 @@ extension PickledArrays {
     if case .axes(let order) = parts.order {
       guard order.sorted() == Array(0..<shape.rank) else {
         throw .malformed(
-          place, expected: "an order of the \(shape.rank) axes of '\(name)'", found: "\(order)",
+          place, expected: "an order of the \(shape.rank) axes of '\(printable(name))'",
+          found: "\(order)",
           remedy: fetchAgain)
       }
       tensor = tensor.transposed(order)
@@ -119,7 +121,7 @@ extension PickledArrays {
     return tensor
   }
 
-  private func parts(_ handle: Handle, _ name: String) throws(ReadError) -> Parts? {
+  private func parts(_ handle: Handle, _ name: Name) throws(ReadError) -> Parts? {
     guard let (function, object) = graph.call(handle) else { return nil }
     let arguments = object.arguments
     if PickledArrays.isFunction("_reconstruct", of: "multiarray", function) {
@@ -129,7 +131,8 @@ extension PickledArrays {
       else {
         throw .malformed(
           graph.location(of: handle),
-          expected: "the state of the array '\(name)' (version, shape, dtype, order and data)",
+          expected:
+            "the state of the array '\(printable(name))' (version, shape, dtype, order and data)",
           found: object.states.last.map { graph.description(of: $0) } ?? "none", remedy: fetchAgain)
       }
       fields.removeFirst()
@@ -137,7 +140,7 @@ extension PickledArrays {
       guard let isColumnMajor = graph.integer(fields[2]), 0...1 ~= isColumnMajor else {
         throw .malformed(
           graph.location(of: handle),
-          expected: "0 or 1 to say whether the array '\(name)' is column-major",
+          expected: "0 or 1 to say whether the array '\(printable(name))' is column-major",
           found: graph.integer(fields[2]).map(String.init) ?? graph.description(of: fields[2]),
           remedy: fetchAgain)
       }
@@ -156,7 +159,7 @@ extension PickledArrays {
       }
       guard let order else {
         throw .malformed(
-          graph.location(of: handle), expected: "the order of the array '\(name)'",
+          graph.location(of: handle), expected: "the order of the array '\(printable(name))'",
           found: graph.description(of: arguments[3]), remedy: fetchAgain)
       }
       // The shape under "K" is that before the axes are permuted.
@@ -165,7 +168,7 @@ extension PickledArrays {
     if function == "numpy.ma.core._mareconstruct" {
       throw .unsupported(
         graph.location(of: handle),
-        what: "'\(name)' is a masked array, of which elements are missing",
+        what: "'\(printable(name))' is a masked array, of which elements are missing",
         remedy: "Fill the gaps before saving: array.filled(0).")
     }
     return nil
@@ -184,13 +187,13 @@ extension PickledArrays {
   ///
   /// - Throws: `ReadError.unsupported` by the name of the dtype if they are not plain numbers.
   mutating func elementType(
-    _ dtype: Handle, of array: Handle, _ name: String
+    _ dtype: Handle, of array: Handle, _ name: Name
   ) throws(ReadError) -> NumPyType {
     switch type(dtype) {
     case .success(let type): return type
     case .failure(let refusal):
       throw .unsupported(
-        graph.location(of: array), what: "'\(name)' has the dtype \(refusal.dtype)",
+        graph.location(of: array), what: "'\(printable(name))' has the dtype \(refusal.dtype)",
         remedy: "Save the checkpoint again with plain numbers, such as float32, in its place.")
     }
   }
@@ -214,7 +217,7 @@ extension PickledArrays {
     var byteOrder: ByteOrder?
     if let last = object.states.last {
       guard let state = graph.elements(last), state.count >= 5, let mark = graph.string(state[1]),
-        mark.count == 1, let order = NumPyType.byteOrders[mark.first!]
+        mark.utf8.count == 1, let order = NumPyType.byteOrders[mark.text.first!]
       else { return .failure(Refusal(dtype: "in an unknown encoding")) }
       byteOrder = order
       // A subdtype, or names of fields.
@@ -228,11 +231,11 @@ extension PickledArrays {
     }
     if let className = graph.globalName(codeHandle) {
       guard let elementType = NumPyType.extensionTypes[className] else {
-        return .failure(Refusal(dtype: className))
+        return .failure(Refusal(dtype: printable(className)))
       }
       return .success(NumPyType(elementType, byteOrder ?? .little))
     }
-    guard let code = graph.string(codeHandle), var type = NumPyType(code: code) else {
+    guard let code = graph.string(codeHandle), var type = NumPyType(code: code.text) else {
       return .failure(Refusal(dtype: codeDescription(codeHandle)))
     }
     type.byteOrder = byteOrder ?? type.byteOrder
@@ -241,11 +244,12 @@ extension PickledArrays {
 
   private func structureDescription(names: Handle) -> String {
     let names = (graph.elements(names) ?? []).prefix(4).compactMap { graph.string($0) }
-    return "of a structure" + (names.isEmpty ? "" : " (fields \(names.joined(separator: ", ")))")
+    return "of a structure"
+      + (names.isEmpty ? "" : " (fields \(names.map(printable).joined(separator: ", ")))")
   }
 
   private func codeDescription(_ handle: Handle) -> String {
-    graph.string(handle).map { NumPyType.description(ofOtherCode: $0) }
+    graph.string(handle).map { NumPyType.description(ofOtherCode: $0.text) }
       ?? graph.description(of: handle)
   }
 
@@ -255,7 +259,7 @@ extension PickledArrays {
     guard let type = graph.value("mgb_dtype", of: metadata) else { return nil }
     let name = graph.value("name", of: type).flatMap { graph.string($0) } ?? "of MegEngine"
     let scale = graph.value("scale", of: type).flatMap { graph.real($0) }
-    return name + (scale.map { " (quantised, scale \($0))" } ?? "")
+    return printable(name) + (scale.map { " (quantised, scale \($0))" } ?? "")
   }
 }
 
@@ -272,7 +276,7 @@ extension PickledArrays {
 
   /// The text of a `numpy.str_`: UTF-32 in the byte order of its dtype, `U` and the number of
   /// characters.
-  func string(_ handle: Handle) -> String? {
+  func string(_ handle: Handle) -> Name? {
     guard let (dtypeHandle, dataHandle) = scalarParts(handle),
       let dtype = graph.call(dtypeHandle)?.object, let code = dtype.arguments.first,
       graph.string(code)?.hasPrefix("U") == true,
@@ -282,7 +286,7 @@ extension PickledArrays {
     else { return nil }
     let state = dtype.states.last.flatMap { graph.elements($0) } ?? []
     let isBig = state.count > 1 && graph.isString(state[1], ">")
-    return String(utf32: bytes[...], isBig ? .big : .little)
+    return String(utf32: bytes[...], isBig ? .big : .little).map { Name($0) }
   }
 
   private func scalarParts(_ handle: Handle) -> (dtype: Handle, data: Handle)? {

@@ -17,8 +17,8 @@ internal import Tensors
 /// `python/paddle/framework/io.py`, `io_utils.py` (`_unpack_saved_dict`) in
 /// <https://github.com/PaddlePaddle/Paddle>.
 enum PaddleCheckpoint {
-  private static let ownNames = "StructuredToParameterName@@"
-  private static let cutArrays = "UnpackBigParamInfor@@"
+  private static let ownNames: Name = "StructuredToParameterName@@"
+  private static let cutArrays: Name = "UnpackBigParamInfor@@"
 
   /// Whether a pickle is Paddle's: one of its keys is in it, or an array under its own name.
   static func matches(_ graph: ObjectGraph) -> Bool {
@@ -91,7 +91,7 @@ enum PaddleCheckpoint {
 private struct Slices {
   private let graph: ObjectGraph
   private let tensors: [NamedTensor]
-  private var indices: [[UInt8]: Int] = [:]
+  private var indices: [Name: Int] = [:]
   /// Those that were put together, by the place of their first slice.
   private var joined: [Int: NamedTensor] = [:]
   private var used: Set<Int> = []
@@ -99,7 +99,7 @@ private struct Slices {
   init(_ tensors: [NamedTensor], in graph: ObjectGraph) {
     self.graph = graph
     self.tensors = tensors
-    for (index, named) in tensors.enumerated() { indices[Array(named.name.utf8)] = index }
+    for (index, named) in tensors.enumerated() { indices[named.name] = index }
   }
 
   /// All tensors; those that were put together stand for their first slices.
@@ -108,7 +108,7 @@ private struct Slices {
   }
 
   /// - Parameter entry: the dict with the array's shape and the names of its slices.
-  mutating func join(_ name: String, as entry: ObjectGraph.Handle) throws(ReadError) {
+  mutating func join(_ name: Name, as entry: ObjectGraph.Handle) throws(ReadError) {
     let shown = "'\(printable(name))'"
     func malformed(_ expected: String, _ found: String) -> ReadError {
       .malformed(graph.source.location, expected: expected, found: found, remedy: fetchAgain)
@@ -118,14 +118,14 @@ private struct Slices {
     guard let sizes = sizes?.map({ graph.integer($0) ?? -1 }), let shape = Shape(checking: sizes),
       let names = names?.map({ graph.string($0) ?? "" }), !names.isEmpty
     else { throw malformed("the shape and the slices of \(shown)", graph.description(of: entry)) }
-    guard indices[Array(name.utf8)] == nil else {
+    guard indices[name] == nil else {
       throw malformed("\(shown) or slices of it", "both")
     }
 
     var parts: [Tensor] = []
     var place = tensors.count
     for slice in names {
-      guard let index = indices[Array(slice.utf8)], used.insert(index).inserted else {
+      guard let index = indices[slice], used.insert(index).inserted else {
         throw malformed("the slice '\(printable(slice))' of \(shown), for it alone", "none")
       }
       parts.append(tensors[index].tensor)
@@ -170,16 +170,16 @@ struct PaddleObjects: PickledFramework {
   }
 
   mutating func tensor(
-    _ handle: ObjectGraph.Handle, name: String
+    _ handle: ObjectGraph.Handle, name: Name
   ) throws(ReadError) -> Tensor? {
     try arrays.tensor(PaddleObjects.array(handle, in: graph) ?? handle, name: name)
   }
 
   func module(
-    _ handle: ObjectGraph.Handle, name: String, _ names: inout NameBudget
+    _ handle: ObjectGraph.Handle, name: Name, _ names: inout NameBudget
   ) throws(ReadError) -> StateDict? { nil }
 
-  func key(_ handle: ObjectGraph.Handle) throws(ReadError) -> String? {
+  func key(_ handle: ObjectGraph.Handle) throws(ReadError) -> Name? {
     try graph.name(handle) ?? arrays.string(handle)
   }
 

@@ -68,7 +68,7 @@ enum PyTorchLegacy {
     let file: any ByteSource
     let graph: ObjectGraph
     /// By the bytes of their keys: Swift's strings are equal if they look the same.
-    private(set) var storages: [[UInt8]: any ByteSource] = [:]
+    private(set) var storages: [Name: any ByteSource] = [:]
     private(set) var notes: [String] = []
     private(set) var end: Int
 
@@ -103,12 +103,12 @@ enum PyTorchLegacy {
       }
       let references = try references()
       for handle in list {
-        guard let key = keys.string(handle) ?? keys.integer(handle).map(String.init) else {
+        guard let key = keys.string(handle) ?? keys.integer(handle).map({ "\($0)" }) else {
           throw .malformed(
             file.location(at: graph.end), expected: "storage keys",
             found: keys.description(of: handle), remedy: fetchAgain)
         }
-        guard let storage = references[Array(key.utf8)], let size = storage.byteCount else {
+        guard let storage = references[key], let size = storage.byteCount else {
           throw .malformed(
             file.location(at: end), expected: "a storage that the checkpoint refers to",
             found: "'\(printable(key))'", remedy: fetchAgain)
@@ -123,7 +123,7 @@ enum PyTorchLegacy {
         }
         let source = try ByteRegion(
           of: file, start: end + 8, count: size, field: "storage '\(printable(key))'")
-        guard storages.updateValue(source, forKey: Array(key.utf8)) == nil else {
+        guard storages.updateValue(source, forKey: key) == nil else {
           throw .malformed(
             place, expected: "every storage once", found: "'\(printable(key))' twice",
             remedy: fetchAgain)
@@ -133,20 +133,20 @@ enum PyTorchLegacy {
     }
 
     /// All storages that pickle 4 refers to, by key.
-    private func references() throws(ReadError) -> [[UInt8]: TorchStorage] {
-      var references: [[UInt8]: TorchStorage] = [:]
+    private func references() throws(ReadError) -> [Name: TorchStorage] {
+      var references: [Name: TorchStorage] = [:]
       for index in graph.values.indices {
         guard let storage = try TorchStorage(ObjectGraph.Handle(index), in: graph, allowsView: true)
         else {
           continue
         }
-        if let other = references.updateValue(storage, forKey: Array(storage.key.utf8)),
+        if let other = references.updateValue(storage, forKey: storage.key),
           other.elementCount != storage.elementCount || other.elementSize != storage.elementSize
         {
           throw .malformed(
             file.location, expected: "one size for storage '\(printable(storage.key))'",
-            found: "\(other.elementCount) of \(other.className) and "
-              + "\(storage.elementCount) of \(storage.className)",
+            found: "\(other.elementCount) of \(printable(other.className)) and "
+              + "\(storage.elementCount) of \(printable(storage.className))",
             remedy: fetchAgain)
         }
       }
@@ -154,7 +154,7 @@ enum PyTorchLegacy {
     }
 
     func bytes(of storage: TorchStorage) throws(ReadError) -> any ByteSource {
-      guard let source = storages[Array(storage.key.utf8)] else {
+      guard let source = storages[storage.key] else {
         throw .malformed(
           file.location, expected: "storage '\(printable(storage.key))' in the list of storages",
           found: "none", remedy: fetchAgain)

@@ -18,7 +18,7 @@ internal import Tensors
 enum PyTorchZip {
   /// The member below the top folder that says what is known of the network. `extra/` is where archives of
   /// `torch.jit` have the files of their users; other programs' are not looked at.
-  static let descriptionMember = "extra/repconv.json"
+  static let descriptionMember: Name = "extra/repconv.json"
 
   /// The newest version of the format that PyTorch reads.
   private static let newestVersion = 10
@@ -43,15 +43,14 @@ enum PyTorchZip {
         "\(pickle.count - graph.end) bytes follow the pickle in data.pkl and were left alone.")
     }
 
-    // By the bytes of their keys: Swift's strings are equal if they look the same.
-    var storages: [[UInt8]: any ByteSource] = [:]
+    var storages: [Name: any ByteSource] = [:]
     // Fits: a million members at most, each no larger than 256 MiB or 100 times the file.
     let storedBytes = archive.members.reduce(0) { $0 + $1.size }
     let tensors = TorchTensors(
       graph, byteOrder: try byteOrder(of: archive, root: root), storedBytes: storedBytes,
       allowsViews: false
     ) { (storage) throws(ReadError) in
-      let name = "\(root)data/\(storage.key)"
+      let name: Name = "\(root)data/\(storage.key)"
       guard let member = archive.member(name) else {
         throw .malformed(
           file.location, expected: "the member '\(printable(name))', which a tensor refers to",
@@ -63,9 +62,9 @@ enum PyTorchZip {
           expected: "\(storage.elementCount) elements of \(printable(storage.className))",
           found: "\(member.size) bytes", remedy: fetchAgain)
       }
-      if let source = storages[Array(name.utf8)] { return source }
+      if let source = storages[name] { return source }
       let source = try archive.contents(of: member)
-      storages[Array(name.utf8)] = source
+      storages[name] = source
       return source
     }
     let unused = unusedStorages(archive, graph, root: root)
@@ -84,7 +83,7 @@ enum PyTorchZip {
 
   /// What the archive says of its network.
   private static func takeDescription(
-    from archive: ZipArchive, root: String, _ notes: inout [String]
+    from archive: ZipArchive, root: Name, _ notes: inout [String]
   ) -> ModelDescription? {
     guard let member = archive.member(root + descriptionMember) else { return nil }
     do {
@@ -116,39 +115,36 @@ enum PyTorchZip {
 
   /// Members `data/<key>` whose key no persistent id has.
   private static func unusedStorages(
-    _ archive: ZipArchive, _ graph: ObjectGraph, root: String
+    _ archive: ZipArchive, _ graph: ObjectGraph, root: Name
   ) -> Int {
     let keys = Set(
       graph.values.indices.compactMap { index in
-        TorchStorage.key(ObjectGraph.Handle(index), in: graph).map { Array($0.utf8) }
+        TorchStorage.key(ObjectGraph.Handle(index), in: graph)
       })
-    let folder = "\(root)data/".utf8
-    return archive.members.count {
-      $0.name.utf8.starts(with: folder)
-        && !keys.contains(Array($0.name.utf8.dropFirst(folder.count)))
+    return archive.members.count { member in
+      member.name.dropping(prefix: "\(root)data/").map { !keys.contains($0) } ?? false
     }
   }
 
   /// The folder of all members, with its slash. PyTorch takes it from the first one.
-  private static func root(of archive: ZipArchive) throws(ReadError) -> String {
+  private static func root(of archive: ZipArchive) throws(ReadError) -> Name {
     let first = archive.members.first?.name ?? ""
-    guard let slash = first.firstIndex(of: "/") else {
+    guard let slash = first.utf8.firstIndex(of: UInt8(ascii: "/")) else {
       throw .malformed(
         archive.file.location, expected: "members in one folder",
         found: "'\(printable(first))' in none",
         remedy: "Zip the folder that holds data.pkl, not what is in it.")
     }
-    let root = first[...slash]
-    if let stranger = archive.members.first(where: { !$0.name.utf8.starts(with: root.utf8) }) {
+    let root = Name(first.text[...slash])
+    if let stranger = archive.members.first(where: { !$0.name.hasPrefix(root) }) {
       throw .malformed(
-        archive.file.location, expected: "all members in the folder '\(printable(String(root)))'",
+        archive.file.location, expected: "all members in the folder '\(printable(root))'",
         found: "'\(printable(stranger.name))'", remedy: fetchAgain)
     }
-    return String(root)
+    return root
   }
 
-  private static func byteOrder(of archive: ZipArchive, root: String) throws(ReadError) -> ByteOrder
-  {
+  private static func byteOrder(of archive: ZipArchive, root: Name) throws(ReadError) -> ByteOrder {
     guard let (text, location) = try note("byteorder", of: archive, root: root) else {
       return .little
     }
@@ -162,7 +158,7 @@ enum PyTorchZip {
   }
 
   /// Refuses files of a format to come.
-  private static func checkVersion(of archive: ZipArchive, root: String) throws(ReadError) {
+  private static func checkVersion(of archive: ZipArchive, root: Name) throws(ReadError) {
     guard let (text, location) = try note("version", of: archive, root: root) else { return }
     let digits = text.hasSuffix("\n") ? String(text.dropLast()) : text
     guard let version = Int(digits), version > 0 else {
@@ -173,20 +169,21 @@ enum PyTorchZip {
     guard version <= newestVersion else {
       throw .unsupported(
         location,
-        what: "the file has version \(version) of PyTorch's zip format, newer than \(newestVersion)",
+        what:
+          "the file has version \(version) of PyTorch's zip format, newer than \(newestVersion)",
         remedy: "Load the checkpoint with PyTorch and save the weights as safetensors.")
     }
   }
 
   /// What one of the short members beside the pickle says, and where it is.
   private static func note(
-    _ name: String, of archive: ZipArchive, root: String
+    _ name: Name, of archive: ZipArchive, root: Name
   ) throws(ReadError) -> (text: String, location: Location)? {
     guard let member = archive.member(root + name) else { return nil }
     let longest = 16
     let source = try archive.contents(of: member)
     try source.verify()
-    let bytes = try source.bytes(0..<min(source.count, longest), field: name)
+    let bytes = try source.bytes(0..<min(source.count, longest), field: name.text)
     return (String(decoding: bytes, as: UTF8.self), archive.location(of: member))
   }
 }

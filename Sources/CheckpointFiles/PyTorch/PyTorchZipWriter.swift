@@ -55,7 +55,7 @@ public enum PyTorchZipWriter {
     for start in stride(from: 0, to: tensors.count, by: batchLength) {
       pickle.mark()
       for index in start..<min(start + batchLength, tensors.count) {
-        pickle.text(tensors[index].name)
+        pickle.text(tensors[index].name.text)
         pickle.tensor(tensors[index], storageKey: String(index))
       }
       pickle.setItems()
@@ -72,7 +72,7 @@ extension PickleWriter {
     mark()
     mark()
     text("storage")
-    global("torch", TorchStorageClass.name(of: tensor.elementType)!)
+    global("torch", TorchStorageClass.name(of: tensor.elementType)!.text)
     text(storageKey)
     text("cpu")
     integer(tensor.shape.elementCount)

@@ -36,7 +36,7 @@ private struct TorchObjects: PickledFramework {
   private let tensors: TorchTensors
   private let modules: TorchModules
   /// Paths of methods that stand for their module.
-  private(set) var boundMethods: [String] = []
+  private(set) var boundMethods: [Name] = []
 
   init(_ tensors: TorchTensors) {
     graph = tensors.graph
@@ -44,12 +44,12 @@ private struct TorchObjects: PickledFramework {
     modules = TorchModules(graph: tensors.graph, tensors: tensors)
   }
 
-  func tensor(_ handle: ObjectGraph.Handle, name: String) throws(ReadError) -> Tensor? {
+  func tensor(_ handle: ObjectGraph.Handle, name: Name) throws(ReadError) -> Tensor? {
     try tensors.tensor(handle, name: name)
   }
 
   mutating func module(
-    _ handle: ObjectGraph.Handle, name: String, _ names: inout NameBudget
+    _ handle: ObjectGraph.Handle, name: Name, _ names: inout NameBudget
   ) throws(ReadError) -> StateDict? {
     if modules.isModule(handle) { return try modules.stateDict(handle, name: name, &names) }
     // `model.state_dict` without the parentheses pickles as `getattr(model, "state_dict")`.
@@ -63,13 +63,13 @@ private struct TorchObjects: PickledFramework {
 
   /// `state_dict()` lists every module with its version in an attribute of the dict, `_metadata`. What
   /// people make of such a dict has it or not, so names say whether it is that of these tensors.
-  func modulePaths(of handle: ObjectGraph.Handle) -> Set<String>? {
+  func modulePaths(of handle: ObjectGraph.Handle) -> Set<Name>? {
     guard let list = graph.attributes(handle)?["_metadata"], let entries = graph.entries(list)
     else { return nil }
     return Set(entries.compactMap { graph.string($0.key) })
   }
 
-  func key(_ handle: ObjectGraph.Handle) throws(ReadError) -> String? {
+  func key(_ handle: ObjectGraph.Handle) throws(ReadError) -> Name? {
     try graph.name(handle)
   }
 

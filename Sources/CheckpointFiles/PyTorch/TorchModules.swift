@@ -24,15 +24,15 @@ struct TorchModules {
   ///
   /// - Parameter name: the module's path in the file, for errors.
   func stateDict(
-    _ handle: ObjectGraph.Handle, name path: String, _ names: inout NameBudget
+    _ handle: ObjectGraph.Handle, name path: Name, _ names: inout NameBudget
   ) throws(ReadError) -> StateDict {
     let limits = graph.source.limits
     var result = StateDict(tensors: [])
-    let start = path.isEmpty ? "" : "\(path)."
+    let start: Name = path.isEmpty ? "" : "\(path)."
     var open: Set<ObjectGraph.Handle> = []
     var count = 0
 
-    func walk(_ handle: ObjectGraph.Handle, _ prefix: String, _ depth: Int) throws(ReadError) {
+    func walk(_ handle: ObjectGraph.Handle, _ prefix: Name, _ depth: Int) throws(ReadError) {
       count += 1
       guard count <= limits[.modules] else {
         throw graph.source.exceeded(.modules, found: String(count))
@@ -44,17 +44,17 @@ struct TorchModules {
       guard open.insert(handle).inserted else {
         throw .malformed(
           graph.location(of: handle), expected: "modules in a tree",
-          found: "'\(printable(String((start + prefix).dropLast())))' inside itself",
+          found: "'\(printable((start + prefix).module ?? ""))' inside itself",
           remedy: fetchAgain)
       }
       defer { open.remove(handle) }
       guard let attributes = graph.attributes(handle) else { return }
-      result.modules[String(prefix.dropLast())] = moduleAttributes(handle, attributes)
+      result.modules[prefix.module ?? ""] = moduleAttributes(handle, attributes)
 
       let transient = attributes["_non_persistent_buffers_set"].flatMap { graph.elements($0) } ?? []
       let transientNames = Set(transient.compactMap { graph.string($0) })
       for (group, skipped) in [("_parameters", []), ("_buffers", transientNames)]
-        as [(String, Set<String>)]
+        as [(Name, Set<Name>)]
       {
         for entry in attributes[group].flatMap({ graph.entries($0) }) ?? [] {
           guard let name = try graph.name(entry.key), !graph.isNone(entry.value),
@@ -82,9 +82,9 @@ struct TorchModules {
   }
 
   private func moduleAttributes(
-    _ handle: ObjectGraph.Handle, _ attributes: [String: ObjectGraph.Handle]
+    _ handle: ObjectGraph.Handle, _ attributes: [Name: ObjectGraph.Handle]
   ) -> ModuleAttributes {
-    var result = ModuleAttributes(className: className(handle) ?? "?")
+    var result = ModuleAttributes(className: className(handle)?.text ?? "?")
     result.epsilon = attributes["eps"].flatMap { graph.real($0) }
     result.stride = attributes["stride"].flatMap(pair)
     result.padding = attributes["padding"].flatMap(pair)
@@ -95,7 +95,7 @@ struct TorchModules {
 
   /// The class of a module. Legacy files wrap it where it first appears, to carry its source code:
   /// the persistent id `("module", class, path, source)`.
-  private func className(_ handle: ObjectGraph.Handle) -> String? {
+  private func className(_ handle: ObjectGraph.Handle) -> Name? {
     if let (name, _) = graph.call(handle) { return name }
     guard case .object(let index) = graph[handle],
       case .persistentID(let id) = graph[graph.objects[index].callable],

@@ -10,8 +10,8 @@ internal import Tensors
 /// (`cpu`, `cuda:0`) is of no interest. Python 2 wrote byte strings, and keys as integers.
 struct TorchStorage {
   var contents: TorchStorageClass
-  var className: String
-  var key: String
+  var className: Name
+  var key: Name
   /// As long as the storage is; bytes if it is untyped.
   var elementCount: Int
   /// The part that the tensors over this reference count from; nil for all.
@@ -72,9 +72,9 @@ struct TorchStorage {
   }
 
   /// The key of the storage that `handle` refers to, if it refers to one.
-  static func key(_ handle: ObjectGraph.Handle, in graph: ObjectGraph) -> String? {
+  static func key(_ handle: ObjectGraph.Handle, in graph: ObjectGraph) -> Name? {
     guard let parts = parts(handle, in: graph), parts.count > 2 else { return nil }
-    return graph.string(parts[2]) ?? graph.integer(parts[2]).map(String.init)
+    return graph.string(parts[2]) ?? graph.integer(parts[2]).map { "\($0)" }
   }
 
   /// Bytes of one element of the class.

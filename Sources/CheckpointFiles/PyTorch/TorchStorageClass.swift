@@ -9,7 +9,7 @@ enum TorchStorageClass {
   /// Integers that mean nothing without a scale and a zero point.
   case quantized
 
-  init?(globalName name: String) {
+  init?(globalName name: Name) {
     switch name {
     case "torch.storage.UntypedStorage", "torch.UntypedStorage", "torch.storage._UntypedStorage",
       "torch._UntypedStorage":
@@ -19,7 +19,7 @@ enum TorchStorageClass {
       "torch.QUInt2x4Storage":
       self = .quantized
     default:
-      let parts = name.split(separator: ".")
+      let parts = name.parts()
       guard parts.count == 2 || parts.count == 3 && parts[1] == "cuda", parts[0] == "torch",
         let type = Self.names.first(where: { $0.name == parts.last! })?.type
       else { return nil }
@@ -28,11 +28,11 @@ enum TorchStorageClass {
   }
 
   /// The name of the storage class of PyTorch 1.6 that holds elements of `type`; nil if it has none.
-  static func name(of type: ElementType) -> String? {
+  static func name(of type: ElementType) -> Name? {
     names.first { $0.type == type }?.name
   }
 
-  private static let names: [(name: String, type: ElementType)] = [
+  private static let names: [(name: Name, type: ElementType)] = [
     ("DoubleStorage", .float64), ("FloatStorage", .float32), ("HalfStorage", .float16),
     ("BFloat16Storage", .bfloat16), ("LongStorage", .int64), ("IntStorage", .int32),
     ("ShortStorage", .int16), ("CharStorage", .int8), ("ByteStorage", .uint8),

@@ -65,7 +65,7 @@ final class TorchTensors {
     case refused(String)
   }
 
-  private static let rebuilds: [String: Rebuild] = [
+  private static let rebuilds: [Name: Rebuild] = [
     "torch._utils._rebuild_tensor": .plain,
     "torch._utils._rebuild_tensor_v2": .strided,
     "torch._utils._rebuild_tensor_v3": .typed,
@@ -95,8 +95,9 @@ final class TorchTensors {
 
   /// What an error is about.
   private struct Subject {
-    /// The tensor, fit to be printed.
-    var name: String
+    var tensor: Name
+    /// Fit to be shown.
+    var name: String { printable(tensor) }
     var location: Location
 
     func malformed(_ expected: String, _ found: String) -> ReadError {
@@ -111,10 +112,10 @@ final class TorchTensors {
   /// The tensor that `handle` stands for; nil if it is none.
   ///
   /// - Parameter name: what to call it in an error.
-  func tensor(_ handle: ObjectGraph.Handle, name: String) throws(ReadError) -> Tensor? {
+  func tensor(_ handle: ObjectGraph.Handle, name: Name) throws(ReadError) -> Tensor? {
     guard case .object(let index) = graph[handle] else { return nil }
     if let tensor = known[index] { return tensor }
-    let subject = Subject(name: printable(name), location: graph.location(of: handle))
+    let subject = Subject(tensor: name, location: graph.location(of: handle))
     guard let tensor = try rebuild(handle, subject, wrappers: 0) else { return nil }
     let (sum, overflow) = logicalBytes.addingReportingOverflow(tensor.byteCount)
     guard !overflow, sum <= maximumLogicalBytes else {
@@ -139,7 +140,7 @@ final class TorchTensors {
   }
 
   private func apply(
-    _ function: String, to arguments: [ObjectGraph.Handle], _ subject: Subject, wrappers: Int
+    _ function: Name, to arguments: [ObjectGraph.Handle], _ subject: Subject, wrappers: Int
   ) throws(ReadError) -> Tensor? {
     guard let rebuild = Self.rebuilds[function] else { return nil }
     func expect(_ counts: some RangeExpression<Int>, _ words: String) throws(ReadError) {
@@ -201,7 +202,7 @@ final class TorchTensors {
       return try apply(inner, to: innerArguments, subject, wrappers: wrappers + 1)
     case .array:
       try expect(1..., "at least 1")
-      return try arrays.tensor(arguments[0], name: subject.name)
+      return try arrays.tensor(arguments[0], name: subject.tensor)
     case .refused(let what):
       throw subject.unsupported(
         what,
@@ -213,14 +214,14 @@ final class TorchTensors {
 
   /// `torch.FloatStorage` for `torch.FloatTensor`: the oldest files call the class of a tensor and set
   /// its state to (storage, offset, sizes, strides).
-  private static func storageClassName(ofTensorClass name: String) -> String? {
-    guard name.hasPrefix("torch."), name.hasSuffix("Tensor") else { return nil }
-    let storage = name.dropLast("Tensor".count) + "Storage"
-    return TorchStorageClass(globalName: String(storage)) == nil ? nil : String(storage)
+  private static func storageClassName(ofTensorClass name: Name) -> Name? {
+    guard name.hasPrefix("torch."), let type = name.dropping(suffix: "Tensor") else { return nil }
+    let storage = type + "Storage"
+    return TorchStorageClass(globalName: storage) == nil ? nil : storage
   }
 
   private func oldest(
-    _ object: ObjectGraph.Object, storageClass: String, _ subject: Subject
+    _ object: ObjectGraph.Object, storageClass: Name, _ subject: Subject
   ) throws(ReadError) -> Tensor {
     guard object.states.count == 1, let state = graph.elements(object.states[0]), state.count == 4
     else {
@@ -275,7 +276,7 @@ final class TorchTensors {
     }
     return try Tensor(
       elementType, shape: shape, strides: strides, byteOrder: byteOrder, in: source,
-      at: shape.elementCount == 0 ? 0 : byteOffset, name: subject.name)
+      at: shape.elementCount == 0 ? 0 : byteOffset, name: subject.tensor)
   }
 
   /// A storage and its bytes, or those of its view.
@@ -328,10 +329,10 @@ final class TorchTensors {
   private func elementType(
     _ handle: ObjectGraph.Handle, _ subject: Subject
   ) throws(ReadError) -> ElementType {
-    guard let global = graph.globalName(handle), global.hasPrefix("torch.") else {
+    guard let global = graph.globalName(handle), let name = global.dropping(prefix: "torch.") else {
       throw subject.malformed("an element type", graph.description(of: handle))
     }
-    guard let type = ElementType(rawValue: String(global.dropFirst("torch.".count))) else {
+    guard let type = ElementType(rawValue: name.text) else {
       throw subject.unsupported(
         "a tensor of type \(printable(global))",
         remedy: "Load the checkpoint with PyTorch and save the weights as float32.")
@@ -345,7 +346,7 @@ final class TorchTensors {
     guard graph.isDictionary(handle) else {
       throw subject.malformed("a dict of marks", graph.description(of: handle))
     }
-    for mark in ["conj", "neg"] {
+    for mark in ["conj", "neg"] as [Name] {
       if let value = graph.value(mark, of: handle), graph.integer(value) != 0 {
         throw subject.unsupported(
           "marked as a \(mark == "conj" ? "conjugate" : "negative") view",

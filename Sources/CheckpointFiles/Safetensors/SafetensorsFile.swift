@@ -28,7 +28,7 @@ internal import Tensors
 /// <https://github.com/huggingface/safetensors>: `README.md`, `safetensors/src/tensor.rs`.
 enum SafetensorsFile {
   /// The key of what the file says of the network.
-  static let descriptionKey = "repconv"
+  static let descriptionKey: Name = "repconv"
 
   static func read(_ opened: OpenedFile) throws(ReadError) -> Checkpoint? {
     guard matches(opened.head) else { return nil }
@@ -92,7 +92,7 @@ enum SafetensorsFile {
 
   /// Takes what the file says of its network out of the metadata.
   private static func takeDescription(
-    from metadata: inout [(key: String, value: String)], _ notes: inout [String]
+    from metadata: inout [(key: Name, value: String)], _ notes: inout [String]
   ) -> ModelDescription? {
     guard let index = metadata.firstIndex(where: { $0.key == descriptionKey }) else { return nil }
     do {
@@ -100,7 +100,7 @@ enum SafetensorsFile {
       metadata.remove(at: index)
       return model
     } catch {
-      notes.append(error.note(on: "'\(descriptionKey)' in the metadata"))
+      notes.append(error.note(on: "'\(printable(descriptionKey))' in the metadata"))
       return nil
     }
   }
@@ -123,21 +123,21 @@ enum SafetensorsFile {
   /// library leaves all but one of them out, and writes their names in the metadata, each with the name
   /// of the one that is there.
   private static func addAliases(
-    _ metadata: [(key: String, value: String)], to stateDict: inout StateDict,
+    _ metadata: [(key: Name, value: String)], to stateDict: inout StateDict,
     _ notes: inout [String]
   ) {
-    var tensors: [[UInt8]: Tensor] = [:]
-    for named in stateDict.tensors { tensors[Array(named.name.utf8)] = named.tensor }
+    var tensors: [Name: Tensor] = [:]
+    for named in stateDict.tensors { tensors[named.name] = named.tensor }
     var aliases = Examples()
-    for (name, kept) in metadata where name != "format" && tensors[Array(name.utf8)] == nil {
-      guard let tensor = tensors[Array(kept.utf8)] else { continue }
+    for (name, kept) in metadata where name != "format" && tensors[name] == nil {
+      guard let tensor = tensors[Name(kept)] else { continue }
       stateDict.tensors.append(NamedTensor(name, tensor))
       aliases.add("'\(printable(name))' is '\(printable(kept))'")
     }
     aliases.note("Tensors that are others, as the metadata say", in: &notes)
   }
 
-  private static func description(of metadata: [(key: String, value: String)]) -> String {
+  private static func description(of metadata: [(key: Name, value: String)]) -> String {
     let shown = metadata.prefix(3).map { "\(printable($0.key)): \(printable($0.value))" }
     let text = shown.joined(separator: ", ") + (metadata.count > 3 ? ", ..." : "")
     return "\(metadata.count) \(metadata.count == 1 ? "string" : "strings")"

@@ -4,7 +4,7 @@ internal import Tensors
 /// The JSON of a safetensors file, parsed and checked against itself.
 struct SafetensorsHeader {
   struct Entry {
-    var name: String
+    var name: Name
     /// Where its name stands in the header.
     var place: Location
     var type: SafetensorsType
@@ -16,7 +16,7 @@ struct SafetensorsHeader {
   /// In the order of the data.
   private(set) var entries: [Entry] = []
   /// The strings of `__metadata__`; nil if there is none.
-  private(set) var metadata: [(key: String, value: String)]?
+  private(set) var metadata: [(key: Name, value: String)]?
   private(set) var notes: [String] = []
 
   private var extraFields = Examples()
@@ -34,11 +34,10 @@ struct SafetensorsHeader {
   ) throws(ReadError) {
     self.file = file
     var json = JSONCursor(text, at: place)
-    // As bytes: Swift's strings are equal if they look the same.
-    var names: Set<[UInt8]> = []
+    var names: Set<Name> = []
     try json.object("a header that is a JSON object") { (json, name, place) throws(ReadError) in
       if let fault = fault(ofName: name, in: file) { throw fault }
-      guard names.insert(Array(name.utf8)).inserted else {
+      guard names.insert(name).inserted else {
         throw json.error(
           at: place, expected: "every name once", found: "'\(printable(name))' twice")
       }
@@ -85,17 +84,17 @@ struct SafetensorsHeader {
 
   private mutating func takeMetadata(_ json: inout JSONCursor) throws(ReadError) {
     guard !json.takeNull() else { return }
-    var pairs: [(key: String, value: String)] = []
-    var positions: [[UInt8]: Int] = [:]
+    var pairs: [(key: Name, value: String)] = []
+    var positions: [Name: Int] = [:]
     try json.object("an object of strings, or null, as __metadata__") {
       (json, key, _) throws(ReadError) in
       let value = try json.string("a string as the value of '\(printable(key))' in __metadata__")
-      if let position = positions[Array(key.utf8)] {
+      if let position = positions[key] {
         repeatedMetadata.add("'\(printable(key))'")
         pairs[position].value = value
       } else {
         try checkCount(pairs.count, of: "strings of metadata", json)
-        positions[Array(key.utf8)] = pairs.count
+        positions[key] = pairs.count
         pairs.append((key, value))
       }
     }
@@ -103,15 +102,15 @@ struct SafetensorsHeader {
   }
 
   private mutating func takeEntry(
-    _ json: inout JSONCursor, _ name: String, _ place: Location
+    _ json: inout JSONCursor, _ name: Name, _ place: Location
   ) throws(ReadError) -> Entry {
     let shown = "'\(printable(name))'"
     var type: SafetensorsType?
     var sizes: [Int]?
     var offsets: [Int]?
-    var fields: Set<[UInt8]> = []
+    var fields: Set<Name> = []
     try json.object("an object for \(shown)") { (json, field, place) throws(ReadError) in
-      guard fields.insert(Array(field.utf8)).inserted else {
+      guard fields.insert(field).inserted else {
         throw json.error(
           at: place, expected: "every field of \(shown) once",
           found: "'\(printable(field))' twice")

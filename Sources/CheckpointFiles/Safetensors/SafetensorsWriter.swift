@@ -24,7 +24,7 @@ public enum SafetensorsWriter {
     let sorted = try sorted(tensors, path: file.path)
     var header = Array("{\"__metadata__\":{\"format\":\"pt\"".utf8)
     if let text = try description.portableText(path: file.path) {
-      header += ",\"\(SafetensorsFile.descriptionKey)\":".utf8
+      header += ",\"\(SafetensorsFile.descriptionKey.text)\":".utf8
       JSONValue.append(text, to: &header)
     }
     header.append(UInt8(ascii: "}"))
@@ -85,7 +85,7 @@ public enum SafetensorsWriter {
   ) -> [UInt8] {
     let sizes = tensor.shape.dimensions.map(String.init).joined(separator: ",")
     var text: [UInt8] = [UInt8(ascii: ",")]
-    JSONValue.append(tensor.name, to: &text)
+    JSONValue.append(tensor.name.text, to: &text)
     text += ":{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(sizes)],\"data_offsets\":".utf8
     text += "[\(begin),\(begin + tensor.byteCount)]}".utf8
     return text

@@ -56,16 +56,17 @@ enum WTSFile {
     }
     offset += line.position
     var stateDict = StateDict(tensors: [])
-    var names: Set<[UInt8]> = []
+    var names: Set<Name> = []
     for index in 0..<count {
       guard offset < file.count else {
         throw malformed("\(count) tensors, as the first line says", "\(index)")
       }
       line = try window()
-      guard let word = line.word(), let name = String(validating: word, as: UTF8.self),
+      guard let word = line.word(),
+        let name = String(validating: word, as: UTF8.self).map({ Name($0) }),
         let elementCount = line.number()
       else { throw malformed("the name of a tensor and the number of its elements", "other text") }
-      guard names.insert(Array(word)).inserted else {
+      guard names.insert(name).inserted else {
         throw malformed("every name once", "'\(printable(name))' twice")
       }
       line.skipBlanks()
@@ -166,7 +167,7 @@ private final class WTSElements: ByteSource {
   private static let stride = 9
 
   init(
-    of file: any ByteSource, start: Int, elementCount: Int, name: String
+    of file: any ByteSource, start: Int, elementCount: Int, name: Name
   ) throws(ReadError) {
     let (length, overflow) = elementCount.multipliedReportingOverflow(by: WTSElements.stride)
     textLength = overflow ? .max : max(0, length - 1)

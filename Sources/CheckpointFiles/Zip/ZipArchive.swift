@@ -8,7 +8,7 @@ internal import Tensors
 final class ZipArchive: Sendable {
   /// A member that is no folder.
   struct Member: Sendable {
-    var name: String
+    var name: Name
     /// Its place in the directory, as libzip counts.
     var index: Int
     /// Bytes of its contents, and of what is stored for them.
@@ -28,7 +28,7 @@ final class ZipArchive: Sendable {
   /// Things a user should know.
   let notes: [String]
   private let library: ZipLibrary
-  /// Index in `members` by the bytes of the name: `String` equates composed and decomposed accents.
+  /// Index in `members` by the bytes of the name, of which not all need be UTF-8.
   private let indices: [[UInt8]: Int]
 
   /// What to advise where a file says something twice, and not the same.
@@ -49,9 +49,9 @@ final class ZipArchive: Sendable {
 
     var members: [Member] = []
     var indices: [[UInt8]: Int] = [:]
-    var foldedNames: [[UInt8]: String] = [:]
+    var foldedNames: [[UInt8]: Name] = [:]
     for (index, entry) in entries.enumerated() {
-      let name = String(decoding: entry.name, as: UTF8.self)
+      let name = Name(decoding: entry.name)
       if let fault = Tensors.fault(ofName: name, in: file) { throw fault }
       let location = Location(path: file.location.path, member: printable(name))
       guard ZipLibrary.Entry(entry) == libraryEntries[index] else {
@@ -102,7 +102,7 @@ final class ZipArchive: Sendable {
   }
 
   /// The member with exactly this name.
-  func member(_ name: String) -> Member? {
+  func member(_ name: Name) -> Member? {
     indices[Array(name.utf8)].map { members[$0] }
   }
 

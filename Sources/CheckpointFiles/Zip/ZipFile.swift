@@ -26,19 +26,20 @@ enum ZipFile {
 
   /// Names of the members, and the same without the first folder.
   private struct Contents {
-    let names: [String]
-    let namesBelowRoot: Set<String>
+    let names: [Name]
+    let namesBelowRoot: Set<Name>
 
     init(_ archive: ZipArchive) {
       names = archive.members.map(\.name)
       namesBelowRoot = Set(
         names.compactMap { name in
-          name.firstIndex(of: "/").map { String(name[name.index(after: $0)...]) }
+          let parts = name.parts(separator: "/")
+          return parts.count > 1 ? parts.dropFirst().joined(separator: "/") : nil
         })
     }
 
     /// Whether there is such a member in the top folder or outside any.
-    func has(_ name: String) -> Bool { namesBelowRoot.contains(name) || names.contains(name) }
+    func has(_ name: Name) -> Bool { namesBelowRoot.contains(name) || names.contains(name) }
 
     var summary: String {
       let shown = names.prefix(3).map { "'\(printable($0))'" }.joined(separator: ", ")

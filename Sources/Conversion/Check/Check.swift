@@ -77,7 +77,7 @@ struct Inspector {
   }
 
   mutating func add(
-    _ severity: Finding.Severity, _ kind: Finding.Kind, _ subject: String?, _ text: String
+    _ severity: Finding.Severity, _ kind: Finding.Kind, _ subject: Name?, _ text: String
   ) {
     findings.append(Finding(severity: severity, kind: kind, subject: subject, text: text))
   }

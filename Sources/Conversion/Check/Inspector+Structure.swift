@@ -6,24 +6,24 @@ internal import Tensors
 
 extension Inspector {
   /// The network in a state dict; what is amiss with its structure is added.
-  mutating func recognise(_ key: String, _ prefix: String) -> Network? {
+  mutating func recognise(_ key: Name, _ prefix: Name) -> Network? {
     do {
       var reading = reading
-      reading.key = key
+      reading.key = key.text
       let found = try Network(recognising: checkpoint, reading)
       if network == nil { network = found }
       return found
     } catch {
       switch error {
       case .noBlocks, .noSuchKey, .ambiguous: break
-      default: add(.failure, .structure, nil, prefix + firstLine(error.description))
+      default: add(.failure, .structure, nil, printable(prefix) + firstLine(error.description))
       }
       return nil
     }
   }
 
   mutating func judgeBlocks(
-    of network: Network, _ health: [Role: TensorHealth], _ prefix: String
+    of network: Network, _ health: [Role: TensorHealth], _ prefix: Name
   ) {
     do {
       if network.form != .deploy || !network.unknownInBlocks.isEmpty {

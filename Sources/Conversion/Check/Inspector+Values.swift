@@ -19,7 +19,7 @@ extension Inspector {
     let key = dict.path.joined(separator: ".")
     let prefix = isOnly || key.isEmpty ? "" : key + ": "
     let network = recognise(key, prefix)
-    var roles: [String: Role] = [:]
+    var roles: [Name: Role] = [:]
     for parameter in network?.parameters ?? [] { roles[parameter.originalName] = parameter.role }
 
     let list = dict.tensors
@@ -97,7 +97,7 @@ extension Inspector {
 
   private func channels(_ count: Int) -> String { "\(count) channel\(count == 1 ? "" : "s")" }
 
-  mutating func addDead(_ rows: [Int], of count: Int, _ subject: String) {
+  mutating func addDead(_ rows: [Int], of count: Int, _ subject: Name) {
     guard !rows.isEmpty else { return }
     let list =
       rows.prefix(8).map(String.init).joined(separator: ", ") + (rows.count > 8 ? ", …" : "")

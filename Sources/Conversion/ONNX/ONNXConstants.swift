@@ -8,7 +8,7 @@ struct ONNXConstants {
   /// A tensor of numbers.
   struct Constant {
     /// The name of the stored tensor.
-    var name: String
+    var name: Name
     /// Of a weight type; computed where it is stored in steps.
     var tensor: Tensor
     /// Along the first axis, if it is stored in steps.
@@ -17,15 +17,15 @@ struct ONNXConstants {
     var storedType: ElementType
   }
 
-  private let stored: [String: ONNXFile.StoredTensor]
-  private let producers: [String: ONNXFile.Node]
+  private let stored: [Name: ONNXFile.StoredTensor]
+  private let producers: [Name: ONNXFile.Node]
 
   /// Nodes between a stored tensor and the layer that takes it.
   private static let maximumDepth = 8
 
   init(_ file: ONNXFile) {
-    var stored: [String: ONNXFile.StoredTensor] = [:]
-    var producers: [String: ONNXFile.Node] = [:]
+    var stored: [Name: ONNXFile.StoredTensor] = [:]
+    var producers: [Name: ONNXFile.Node] = [:]
     for tensor in file.initializers { stored[tensor.name] = tensor }
     for node in file.nodes {
       for output in node.outputs where !output.isEmpty { producers[output] = node }
@@ -43,10 +43,10 @@ struct ONNXConstants {
   }
 
   /// The node that a value comes from; nil of inputs and initializers.
-  func producer(of value: String) -> ONNXFile.Node? { producers[value] }
+  func producer(of value: Name) -> ONNXFile.Node? { producers[value] }
 
   /// The numbers that a value is, if it is constant; of integers those of their steps.
-  func constant(_ value: String?, depth: Int = 0) throws(ReadError) -> Constant? {
+  func constant(_ value: Name?, depth: Int = 0) throws(ReadError) -> Constant? {
     guard let value, depth < ONNXConstants.maximumDepth else { return nil }
     if let stored = stored[value] {
       guard let tensor = stored.tensor, tensor.isWeight else { return nil }
@@ -94,7 +94,7 @@ struct ONNXConstants {
   }
 
   /// A vector of as many numbers as there are channels, whatever axes of one stand beside it.
-  func vector(_ value: String?) throws(ReadError) -> Constant? {
+  func vector(_ value: Name?) throws(ReadError) -> Constant? {
     guard var constant = try constant(value),
       constant.tensor.shape.dimensions.filter({ $0 != 1 }).count <= 1,
       constant.tensor.shape.elementCount > 0
@@ -104,7 +104,7 @@ struct ONNXConstants {
   }
 
   /// A vector of so many numbers, or one number for all of them.
-  func bias(_ value: String?, _ channels: Int) throws(ReadError) -> Constant? {
+  func bias(_ value: Name?, _ channels: Int) throws(ReadError) -> Constant? {
     guard var constant = try vector(value) else { return nil }
     if constant.tensor.shape.elementCount == 1, channels != 1 {
       constant.tensor = try Tensor(
@@ -116,7 +116,7 @@ struct ONNXConstants {
   }
 
   /// All integers of a stored tensor, such as a list of axes.
-  func integers(_ value: String?) throws(ReadError) -> [Int]? {
+  func integers(_ value: Name?) throws(ReadError) -> [Int]? {
     guard let value, let tensor = stored[value]?.tensor, tensor.elementType == .int64,
       tensor.shape.elementCount <= 64
     else { return nil }
@@ -124,7 +124,7 @@ struct ONNXConstants {
   }
 
   /// Whether a stored tensor is a single boolean that is true.
-  func isTrue(_ value: String?) throws(ReadError) -> Bool {
+  func isTrue(_ value: Name?) throws(ReadError) -> Bool {
     guard let value, let tensor = stored[value]?.tensor, tensor.elementType == .bool,
       tensor.shape.elementCount == 1
     else { return false }
@@ -138,7 +138,7 @@ struct ONNXConstants {
   ///   - zero: as `scale`; zero if nil.
   ///   - factor: another scale, of one number: that of the input, for biases.
   func inSteps(
-    _ value: String?, scale: String?, zero: String? = nil, axis: Int, times factor: String? = nil
+    _ value: Name?, scale: Name?, zero: Name? = nil, axis: Int, times factor: Name? = nil
   ) throws(ReadError) -> Constant? {
     guard let value, let integers = stored[value]?.tensor,
       let kind = SteppedNumbers.Kind(integers.elementType),

@@ -12,7 +12,7 @@ struct ONNXLayer {
   /// Of the kernel that it amounts to, OIHW.
   var shape: Shape
   /// The names of its first weight and of the bias, as the file has them.
-  var weightName, biasName: String
+  var weightName, biasName: Name
   /// The kernel and bias, computed unless they are stored.
   var weight, bias: Tensor
   var weightSteps, biasSteps: StoredSteps?
@@ -61,11 +61,11 @@ struct ONNXLayers {
   private let file: ONNXFile
   let constants: ONNXConstants
   /// Values by the one that they are but for rounding, or for a change of type.
-  private var origins: [String: String] = [:]
+  private var origins: [Name: Name] = [:]
   /// How many nodes take a value, or one that it is the origin of.
-  private var uses: [String: Int] = [:]
+  private var uses: [Name: Int] = [:]
   /// Of the nodes that values come from.
-  private var places: [String: Int] = [:]
+  private var places: [Name: Int] = [:]
 
   init(_ file: ONNXFile) throws(ReadError) {
     self.file = file
@@ -81,10 +81,10 @@ struct ONNXLayers {
     for output in file.outputs { uses[origin(output.name), default: 0] += 1 }
   }
 
-  private func origin(_ value: String) -> String { origins[value] ?? value }
+  private func origin(_ value: Name) -> Name { origins[value] ?? value }
 
   /// The value that a node hands on.
-  private func passed(by node: ONNXFile.Node) throws(ReadError) -> String? {
+  private func passed(by node: ONNXFile.Node) throws(ReadError) -> Name? {
     switch node.operation {
     case "Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear":
       node.input(0)
@@ -116,7 +116,7 @@ struct ONNXLayers {
 
   /// A way from one value to another that is linear.
   private struct Region {
-    var source: String
+    var source: Name
     var branch: Branch
     var nodes: Set<Int>
     var stride: [Int] = [1, 1]
@@ -146,8 +146,8 @@ struct ONNXLayers {
   ///   - joins: whether layers side by side that are added are one.
   ///   - absorbs: whether factors, constants and BatchNorms around a layer are part of it.
   func layers(joining joins: Bool, absorbing absorbs: Bool = true) throws -> [ONNXLayer] {
-    var regions: [String: [Region]] = [:]
-    var order: [String: Int] = [:]
+    var regions: [Name: [Region]] = [:]
+    var order: [Name: Int] = [:]
     for (index, node) in file.nodes.enumerated() {
       for output in node.outputs where !output.isEmpty { order[output] = index }
       guard let output = node.outputs.first, origins[output] == nil else { continue }
@@ -173,16 +173,16 @@ struct ONNXLayers {
 
   /// The regions that end in a node's value.
   private func regions(
-    of node: ONNXFile.Node, _ index: Int, _ known: [String: [Region]], _ order: [String: Int],
+    of node: ONNXFile.Node, _ index: Int, _ known: [Name: [Region]], _ order: [Name: Int],
     joins: Bool
   ) throws(ReadError) -> [Region] {
-    func before(_ value: String) -> [Region] {
+    func before(_ value: Name) -> [Region] {
       let value = origin(value)
       return uses[value] == 1 ? known[value] ?? [] : []
     }
     /// Those before, and none at all, with something done to them.
     func extended(
-      _ value: String, by factors: [Double] = [1], _ change: (Branch) -> Branch
+      _ value: Name, by factors: [Double] = [1], _ change: (Branch) -> Branch
     ) -> [Region] {
       let none = Region(source: origin(value), branch: .identity, nodes: [])
       return ([none] + before(value)).prefix(ONNXLayers.limit).map { region in
@@ -230,9 +230,9 @@ struct ONNXLayers {
   }
 
   private func combined(
-    _ node: ONNXFile.Node, _ index: Int, _ a: String, _ b: String, _ known: [String: [Region]],
-    _ order: [String: Int], joins: Bool,
-    _ extended: (String, [Double], (Branch) -> Branch) -> [Region]
+    _ node: ONNXFile.Node, _ index: Int, _ a: Name, _ b: Name, _ known: [Name: [Region]],
+    _ order: [Name: Int], joins: Bool,
+    _ extended: (Name, [Double], (Branch) -> Branch) -> [Region]
   ) throws(ReadError) -> [Region] {
     let isCommutative = node.operation == "Mul" || node.operation == "Add"
     var (value, constant) = (a, try constants.vector(b))
@@ -269,7 +269,7 @@ struct ONNXLayers {
       return []
     }
     let sign = node.operation == "Sub" ? -1.0 : 1
-    func all(_ value: String) -> [Region] { extended(value, [1]) { $0 } }
+    func all(_ value: Name) -> [Region] { extended(value, [1]) { $0 } }
     var sums: [(order: Int, region: Region)] = []
     for first in all(a) {
       for second in all(b)
@@ -293,7 +293,7 @@ struct ONNXLayers {
   /// `ConvInteger` gives whole numbers; what they are multiplied by is the scale of the input, known when
   /// it is there, times that of the weight.
   private func dequantized(
-    _ node: ONNXFile.Node, _ index: Int, _ known: [String: [Region]]
+    _ node: ONNXFile.Node, _ index: Int, _ known: [Name: [Region]]
   ) throws(ReadError) -> Region? {
     for (value, factor) in [(node.input(0)!, node.input(1)!), (node.input(1)!, node.input(0)!)] {
       guard let producer = constants.producer(of: origin(value)),
@@ -329,7 +329,7 @@ struct ONNXLayers {
   /// A node that is a convolution or a linear layer, with its constants.
   private func convolution(
     _ node: ONNXFile.Node, _ index: Int
-  ) throws(ReadError) -> (input: String, Region)? {
+  ) throws(ReadError) -> (input: Name, Region)? {
     guard let input = node.input(0) else { return nil }
     switch (node.domain, node.operation) {
     case ("", "Conv"):
@@ -392,7 +392,7 @@ struct ONNXLayers {
   }
 
   private func region(
-    _ node: ONNXFile.Node, _ index: Int, _ input: String, _ weight: ONNXConstants.Constant,
+    _ node: ONNXFile.Node, _ index: Int, _ input: Name, _ weight: ONNXConstants.Constant,
     _ bias: ONNXConstants.Constant?
   ) throws(ReadError) -> Region? {
     let shape = weight.tensor.shape
@@ -420,7 +420,7 @@ struct ONNXLayers {
   }
 
   private func matrix(
-    _ weight: ONNXConstants.Constant, _ bias: ONNXConstants.Constant?, from input: String,
+    _ weight: ONNXConstants.Constant, _ bias: ONNXConstants.Constant?, from input: Name,
     _ index: Int, isTransposed: Bool
   ) -> Region? {
     var weight = weight

@@ -19,12 +19,12 @@ struct ONNXMatching {
   let kernelTypes: [ElementType]
   /// Names in the training file of what exporters fold into convolutions, so that nothing is left to be
   /// compared.
-  let folded: Set<String>
+  let folded: Set<Name>
 
   /// A layer that the deploy form has.
   private struct Expected {
     /// The path of a block, or the name of a weight.
-    var name: String
+    var name: Name
     var weight, bias: Role
     var shape: Shape
     /// Of a block.
@@ -63,9 +63,9 @@ struct ONNXMatching {
       found = try isByOrder ? joined : ONNXMatching.byValue(expected, joined + alone + bare)
     }
 
-    var parameters: [(role: Role, name: String, tensor: Tensor)] = []
+    var parameters: [(role: Role, name: Name, tensor: Tensor)] = []
     var steps: [Role: StoredSteps] = [:]
-    var (notCompared, folded): ([String], Set<String>) = ([], [])
+    var (notCompared, folded): ([Name], Set<Name>) = ([], [])
     for (index, expected) in expected.enumerated() {
       guard let layer = found[index] else { continue }
       // Of a layer outside the blocks, an exporter may have folded the BatchNorm behind it.
@@ -74,7 +74,7 @@ struct ONNXMatching {
         notCompared.append(expected.name)
         continue
       }
-      func add(_ role: Role, _ name: String, _ tensor: Tensor, _ sizes: StoredSteps?) {
+      func add(_ role: Role, _ name: Name, _ tensor: Tensor, _ sizes: StoredSteps?) {
         parameters.append((role, name, tensor))
         guard var sizes else { return }
         if sizes.sizes.count != expected.shape[0] {
@@ -241,7 +241,7 @@ struct ONNXMatching {
   private static func training(
     _ file: ONNXFile, _ parts: ONNXLayers
   ) throws(ReadError) -> [String] {
-    var counts: [String: Int] = [:]
+    var counts: [Name: Int] = [:]
     for node in file.nodes where try parts.isTraining(node) {
       counts[node.operation, default: 0] += 1
     }
@@ -253,8 +253,10 @@ extension Role {
   /// That of the bias of a layer whose weight has this one; also of layers outside the blocks, by their
   /// names.
   fileprivate var biasBeside: Role? {
-    let weight = ".\(Part.weight.rawValue)"
-    guard case .other(let name) = self, name.hasSuffix(weight) else { return biasOfWeight }
-    return .other(name: name.dropLast(weight.count) + ".\(Part.bias.rawValue)")
+    let weight: Name = ".\(Part.weight.rawValue)"
+    guard case .other(let name) = self, let layer = name.dropping(suffix: weight) else {
+      return biasOfWeight
+    }
+    return .other(name: "\(layer).\(Part.bias.rawValue)")
   }
 }

@@ -1,6 +1,6 @@
 public import Checkpoints
 public import Proof
-internal import Tensors
+public import Tensors
 
 /// What is wrong with a file, or may be.
 public struct Finding: Encodable, Equatable, Sendable {
@@ -33,7 +33,7 @@ public struct Finding: Encodable, Equatable, Sendable {
   /// What it is about, for scripts.
   public var kind: Kind
   /// The tensor or block it is about.
-  public var subject: String?
+  public var subject: Name?
   /// What was found, in words.
   public var text: String
 }

@@ -1,7 +1,7 @@
 public import Checkpoints
 public import Proof
 public import Reparameterization
-internal import Tensors
+public import Tensors
 
 /// What `fuse` did.
 public struct FuseReport: Encodable, Sendable {
@@ -51,7 +51,7 @@ public struct FuseReport: Encodable, Sendable {
 /// The value of the largest magnitude, and the tensor it is in.
 public struct LargestWeight: Encodable, Equatable, Sendable {
   /// The tensor's, in the output.
-  public var name: String
+  public var name: Name
   /// Of the value in float32.
   public var magnitude: Float
 }

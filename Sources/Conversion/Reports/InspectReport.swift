@@ -11,7 +11,7 @@ public struct InspectReport: Encodable, Sendable {
   /// One of the file's tensors.
   public struct TensorSummary: Encodable, Sendable {
     /// In the file, prefixes included.
-    public var name: String
+    public var name: Name
     /// As the file has it.
     public var shape: Shape
     /// As the file has it.
@@ -27,7 +27,7 @@ public struct InspectReport: Encodable, Sendable {
   /// A mapping from names to tensors.
   public struct StateDictSummary: Encodable, Sendable {
     /// Its keys, joined by points; empty for the file's root.
-    public var path: String
+    public var path: Name
     /// How many it has.
     public var tensors: Int
   }
@@ -35,7 +35,7 @@ public struct InspectReport: Encodable, Sendable {
   /// An entry that is no tensor, or a tensor that is none of its block's.
   public struct OtherEntry: Encodable, Sendable {
     /// In the file.
-    public var name: String
+    public var name: Name
     /// What it is instead.
     public var what: String
   }
@@ -43,7 +43,7 @@ public struct InspectReport: Encodable, Sendable {
   /// A block by its family.
   public struct FamilyMember: Encodable, Sendable {
     /// In the numbering of the family's first project.
-    public var path: String
+    public var path: Name
     /// What it is a block of: `RepVGG`.
     public var family: String
     /// Whether it has its branches, its deploy kernel, or both.
@@ -68,9 +68,9 @@ public struct InspectReport: Encodable, Sendable {
   /// Tensors that stand in a block and are none of its own.
   public struct UnknownTensors: Encodable, Sendable {
     /// The path of the block.
-    public var block: String
+    public var block: Name
     /// In the file.
-    public var names: [String]
+    public var names: [Name]
   }
 
   /// The file that was looked at.
@@ -110,7 +110,7 @@ public struct InspectReport: Encodable, Sendable {
   /// Where the file says it came from.
   public var provenance: Provenance?
   /// The state dict whose tensors these are: the network's, or the one with the most.
-  public var stateDict: String?
+  public var stateDict: Name?
   /// Every one in the file.
   public var stateDicts: [StateDictSummary]
   /// Names that its pickles refer to. None was called.

@@ -25,11 +25,11 @@ public struct Mapping: Encodable, Sendable {
 /// One tensor of the output, and the one it comes from.
 public struct Renaming: Encodable, Equatable, Sendable {
   /// The name in the input.
-  public var from: String
+  public var from: Name
   /// The shape in the input.
   public var fromShape: Shape
   /// The name in the output.
-  public var to: String
+  public var to: Name
   /// The shape in the output.
   public var toShape: Shape
 }
@@ -39,10 +39,10 @@ public struct DroppedTensors: Encodable, Equatable, Sendable {
   /// In words.
   public var reason: String
   /// In the input.
-  public var names: [String]
+  public var names: [Name]
 
   /// By reason, both in the order of their first appearance.
-  static func grouped(_ dropped: [(name: String, reason: String)]) -> [DroppedTensors] {
+  static func grouped(_ dropped: [(name: Name, reason: String)]) -> [DroppedTensors] {
     var result: [DroppedTensors] = []
     var index: [String: Int] = [:]
     for (name, reason) in dropped {
@@ -59,7 +59,7 @@ public struct DroppedTensors: Encodable, Equatable, Sendable {
 
 extension StateDict {
   /// The shapes that tensors have in the file, by name.
-  var shapes: [String: Shape] {
+  var shapes: [Name: Shape] {
     Dictionary(tensors.map { ($0.name, $0.tensor.shape) }) { first, _ in first }
   }
 }

@@ -1,4 +1,5 @@
 internal import Blocks
+public import Tensors
 package import Topologies
 
 /// The sizes of a whole network that is known.
@@ -32,7 +33,7 @@ public struct StructureSummary: Encodable, Equatable, Sendable {
 /// One block of a whole network that is known.
 public struct BlockSummary: Encodable, Equatable, Sendable {
   /// In the numbering of the family's first project: `stage1.0`.
-  public var path: String
+  public var path: Name
   /// Of the block's convolution, all groups together.
   public var inputChannels: Int
   /// Of the block's convolution.

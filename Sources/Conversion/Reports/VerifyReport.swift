@@ -1,5 +1,6 @@
 public import Naming
 public import Proof
+public import Tensors
 
 /// Whether a deploy file is a training checkpoint, fused.
 public struct VerifyReport: Encodable, Sendable {
@@ -19,7 +20,7 @@ public struct VerifyReport: Encodable, Sendable {
   public var dropped: [DroppedTensors]
   /// The key of another state dict of the training checkpoint, of which the deploy file is the fused
   /// form.
-  public var matchingStateDict: String?
+  public var matchingStateDict: Name?
   /// What the graph of the deploy file does, if it is an ONNX file.
   public var onnx: ONNXSummary?
 

@@ -1,4 +1,4 @@
-internal import Tensors
+public import Tensors
 
 extension NodeKind {
   /// A two-dimensional convolution (cross-correlation) with zeros around its input.
@@ -46,7 +46,7 @@ extension Graph {
   @discardableResult
   public mutating func convolution(
     _ input: Int, weight: Int, bias: Int?, stride: [Int] = [1, 1], padding: [Int] = [0, 0],
-    dilation: [Int] = [1, 1], groups: Int = 1, block: String? = nil
+    dilation: [Int] = [1, 1], groups: Int = 1, block: Name? = nil
   ) -> Int {
     append(
       .convolution, input, operands: [weight, bias],

@@ -1,4 +1,4 @@
-internal import Tensors
+public import Tensors
 
 extension NodeKind {
   /// A matrix, and a bias if there is one; of a map at each position by itself.
@@ -21,7 +21,7 @@ extension Graph {
   /// - Returns: its value.
   @discardableResult
   public mutating func linear(
-    _ input: Int, weight: Int, bias: Int?, block: String? = nil
+    _ input: Int, weight: Int, bias: Int?, block: Name? = nil
   ) -> Int {
     append(.linear, input, operands: [weight, bias], block: block)
   }

@@ -1,4 +1,4 @@
-internal import Tensors
+public import Tensors
 
 extension NodeKind {
   /// BatchNorm with its running statistics, where no convolution takes it up: one that stands before a
@@ -49,7 +49,7 @@ extension Graph {
   @discardableResult
   public mutating func batchNorm(
     _ input: Int, gamma: Int, beta: Int, mean: Int, variance: Int, epsilon: Double,
-    block: String? = nil
+    block: Name? = nil
   ) -> Int {
     append(
       Node(
@@ -63,7 +63,7 @@ extension Graph {
   /// - Returns: its value.
   @discardableResult
   public mutating func normalization(
-    _ kind: NodeKind, _ input: Int, gamma: Int, beta: Int?, epsilon: Double, block: String? = nil
+    _ kind: NodeKind, _ input: Int, gamma: Int, beta: Int?, epsilon: Double, block: Name? = nil
   ) -> Int {
     append(
       Node(kind, inputs: [input], operands: [gamma, beta], epsilon: epsilon, block: block))

@@ -1,3 +1,5 @@
+public import Tensors
+
 extension NodeKind {
   /// The mean over height and width: N x C x 1 x 1.
   public static let globalAveragePool = NodeKind("global-average-pool") {
@@ -38,7 +40,7 @@ extension Graph {
   @discardableResult
   public mutating func pool(
     _ kind: NodeKind, _ input: Int, kernel: [Int], stride: [Int], padding: [Int] = [0, 0],
-    block: String? = nil
+    block: Name? = nil
   ) -> Int {
     append(kind, input, attributes: [kernel, stride, padding], block: block)
   }

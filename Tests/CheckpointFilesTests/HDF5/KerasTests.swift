@@ -66,7 +66,7 @@ import Testing
         .tensors
       var layers: [String] = []
       for named in tensors {
-        let layer = String(named.name.prefix { $0 != "." })
+        let layer = named.name.firstPart.text
         if layers.last != layer { layers.append(layer) }
       }
       return layers

@@ -30,7 +30,7 @@ import Testing
   struct File: CustomTestStringConvertible, Sendable {
     var name: String
     var names = Names.baseCls
-    var path: [String] = []
+    var path: [Name] = []
     var version = 4
     var hasModules = false
     var hasWideBatchNorm = false

@@ -13,8 +13,8 @@ import Testing
     let graph = try parse(fixture: "NumPy/arrays-\(version).pkl")
     var arrays = PickledArrays(graph)
     for row in try Fixtures.table("NumPy/arrays.tsv") {
-      let handle = try #require(graph.value(row[0], of: graph.root))
-      let tensor = try #require(try arrays.tensor(handle, name: row[0]), "\(row[0])")
+      let handle = try #require(graph.value(Name(row[0]), of: graph.root))
+      let tensor = try #require(try arrays.tensor(handle, name: Name(row[0])), "\(row[0])")
       #expect(tensor.elementType.rawValue == row[1], "\(row[0])")
       #expect(tensor.shape.description == row[2], "\(row[0])")
       #expect(try tensor.bytes().hexadecimal == row[3], "\(row[0])")
@@ -45,7 +45,7 @@ import Testing
     let graph = try parse(fixture: "NumPy/refused.pkl")
     var arrays = PickledArrays(graph)
     let error = #expect(throws: ReadError.self) {
-      try arrays.tensor(graph.value(key, of: graph.root)!, name: "layer.\(key)")
+      try arrays.tensor(graph.value(Name(key), of: graph.root)!, name: "layer.\(key)")
     }
     guard case .unsupported(let place, let what, _)? = error else {
       Issue.record("\(String(describing: error))")

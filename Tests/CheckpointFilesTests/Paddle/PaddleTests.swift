@@ -13,7 +13,7 @@ import Testing
     #expect(checkpoint.container == "Paddle pickle (protocol \(name.last!.wholeNumberValue ?? 4))")
     #expect(checkpoint.notes == [])
     #expect(checkpoint.globals.filter { !$0.isExpected }.isEmpty)
-    let path = name == "nested" ? ["model"] : []
+    let path: [Name] = name == "nested" ? ["model"] : []
     let dict = try #require(checkpoint.stateDicts.first { $0.path == path })
     let rows = try Fixtures.table("Paddle/states.tsv").filter { $0[0] == "\(name).pdparams" }
     try expect(dict, holds: rows.map { Array($0.dropFirst()) })

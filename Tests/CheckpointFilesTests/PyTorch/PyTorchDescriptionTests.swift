@@ -32,7 +32,7 @@ import Testing
   }
 
   static func archive(saying text: [UInt8]) throws -> TemporaryFile {
-    try archive([(PyTorchZip.descriptionMember, text)])
+    try archive([(PyTorchZip.descriptionMember.text, text)])
   }
 
   /// Reads it, and expects its tensor.
@@ -46,7 +46,7 @@ import Testing
   @Test(arguments: ["archive", "a folder of another name"])
   func `it is found below the top folder`(folder: String) throws {
     let file = try Self.archive(
-      folder: folder, [(PyTorchZip.descriptionMember, Array(Self.sound.utf8))])
+      folder: folder, [(PyTorchZip.descriptionMember.text, Array(Self.sound.utf8))])
     let checkpoint = try Self.read(file)
     #expect(checkpoint.model?.metadata.license == "MIT" && checkpoint.notes == [])
   }

@@ -54,7 +54,7 @@ import Testing
     }
     let archive = try ZipArchive(try InputFile(path: written.path))
     for (name, expected) in [("r/a", [1, 2, 3] + bytes), ("r/b", [4]), ("r/c", bytes)] {
-      let contents = try archive.contents(of: try #require(archive.member(name)))
+      let contents = try archive.contents(of: try #require(archive.member(Name(name))))
       #expect(try contents.allBytes() == expected)
       try contents.verify()
     }

@@ -10,7 +10,7 @@ import Testing
   func `members lie where Python's zipfile finds them`(row: [String]) throws {
     let file = try InputFile(path: Fixtures.path("Archives/\(row[0])"))
     let archive = try ZipArchive(file)
-    let member = try #require(archive.member(row[1]))
+    let member = try #require(archive.member(Name(row[1])))
     #expect(member.payloadOffset == Int(row[2]))
     #expect(member.size == Int(row[3]))
     #expect((member.crc ?? 0).hexadecimal == row[4])
