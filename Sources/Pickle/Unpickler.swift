@@ -46,6 +46,10 @@ public struct Unpickler {
   /// Bytes of memory taken, but for the stacks and the memo.
   private var memory = 0
   private let maximumMemory: Int
+  /// The limit that this is by.
+  private let memoryLimit: ReadingLimits.Limit
+  /// What small pickles may take whatever is stored of them.
+  private static let unquestionedMemory = 32 << 20
   var graph: ObjectGraph
   var cursor: PickleCursor
   private var stack: [Handle] = []
@@ -65,7 +69,12 @@ public struct Unpickler {
   }
 
   private init(_ source: any ByteSource, at offset: Int) {
-    maximumMemory = source.limits[.pickleMemory]
+    let proportion = source.limits[.pickleExpansion].multipliedReportingOverflow(
+      by: source.storedCount)
+    let expanded = proportion.partialValue.addingReportingOverflow(Self.unquestionedMemory)
+    let allowed = proportion.overflow || expanded.overflow ? .max : expanded.partialValue
+    memoryLimit = allowed < source.limits[.pickleMemory] ? .pickleExpansion : .pickleMemory
+    maximumMemory = min(allowed, source.limits[.pickleMemory])
     graph = ObjectGraph(source: source)
     cursor = PickleCursor(source, at: offset)
     opcodeOffset = offset
@@ -89,7 +98,9 @@ public struct Unpickler {
       }
       let stacks = stack.count * Cost.handle + marks.count * Cost.mark + memo.count * Cost.memoEntry
       guard memory + stacks <= maximumMemory else {
-        throw graph.source.exceeded(.pickleMemory, at: location)
+        throw graph.source.exceeded(
+          memoryLimit, at: location, what: ReadingLimits.Limit.pickleMemory.counts,
+          allowed: maximumMemory)
       }
       // What is built is kept in arrays, the largest of which grows by doubling.
       if executed.isMultiple(of: 1 << 14) {
@@ -390,10 +401,10 @@ extension Unpickler {
   private func globalPart(_ handle: Handle) throws(ReadError) -> String {
     switch graph[handle] {
     case .text(let payload), .bytes(let payload):
-      guard payload.count <= PickleCursor.longestShortLine else {
-        throw .limitExceeded(
-          location, what: "characters in the name of a global",
-          limit: PickleCursor.longestShortLine, found: String(payload.count))
+      guard payload.count <= graph.source.limits[.pickleLine] else {
+        throw graph.source.exceeded(
+          .pickleLine, at: location, what: "characters in the name of a global",
+          found: String(payload.count))
       }
       return try name(try graph.bytes(of: payload))
     default:
