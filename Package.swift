@@ -183,6 +183,9 @@ let package = Package(
       dependencies: ["Blocks", "Checkpoints", "RVD", "Reparameterization", "Tensors"],
       path: "Benchmarks/Throughput", swiftSettings: settings),
 
+    // Tells the tests what a run of the program took.
+    .executableTarget(
+      name: "run-measured", path: "Tests/RunMeasured", swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["Checkpoints", "RVD", "Tensors"],
       path: "Tests/TestSupport", swiftSettings: settings),
@@ -281,7 +284,10 @@ let package = Package(
       dependencies: ["JSON", "Releases", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "RepconvTests",
-      dependencies: ["repconv", "repconv-hdf5", "Blocks", "Naming", "TestSupport", "Topologies"],
+      dependencies: [
+        "repconv", "repconv-hdf5", "run-measured", "Blocks", "Checksums", "Naming", "Tensors",
+        "TestSupport", "Topologies",
+      ],
       swiftSettings: settings),
   ]
 )

@@ -106,7 +106,7 @@ func verify(
   _ options: ComparisonOptions
 ) throws -> VerifyReport {
   let network = plan.network
-  let file = try ONNXFile(InputFile(path: deploy.path))
+  let file = try ONNXFile(InputFile(path: deploy.path, limits: options.reading.limits))
   let matching = try ONNXMatching(file, deploy, to: plan)
   // How biases make up for steps is said in files of this program alone.
   let said = file.metadata.first { $0.key == ONNXWriter.descriptionKey }.flatMap {

@@ -2,9 +2,6 @@ internal import Synchronization
 package import Tensors
 
 extension HDF5File {
-  /// Bytes of all the text of one attribute: the configuration of a model has some hundred thousand.
-  private static var maximumText: Int { 64 << 20 }
-
   /// The text of an attribute, each element of an array for itself.
   ///
   /// - Parameters:
@@ -44,10 +41,8 @@ extension HDF5File {
         let heap = try attribute.data.address("text")
         let index = try attribute.data.integer(4, "the number of text")
         total += length
-        guard total <= Self.maximumText else {
-          throw .limitExceeded(
-            place, what: "bytes of text in an attribute", limit: Self.maximumText,
-            found: "\(total) or more")
+        guard total <= source.limits[.attributeText] else {
+          throw source.exceeded(.attributeText, at: place, found: "\(total) or more")
         }
         guard let heap, heap != 0, length > 0 else {
           result.append("")
@@ -166,10 +161,6 @@ struct HDF5GlobalHeap {
 
   /// Those read so far, by address: names of layers share few of them.
   private var collections: [Int: Collection] = [:]
-  private var byteCount = 0
-
-  /// Bytes of all the collections that attributes refer to.
-  private static let maximumByteCount = 128 << 20
 
   mutating func collection(at address: Int, in file: HDF5File) throws(ReadError) -> Collection {
     if let known = collections[address] { return known }
@@ -179,12 +170,6 @@ struct HDF5GlobalHeap {
     try head.skip(3, "padding")
     let size = try head.length("the size of a collection")
     var block = try file.block(at: address, count: size, of: "a collection of the global heap")
-    byteCount += size
-    guard byteCount <= Self.maximumByteCount else {
-      throw .limitExceeded(
-        head.place, what: "bytes of text in attributes", limit: Self.maximumByteCount,
-        found: "\(byteCount) or more")
-    }
     try block.skip(to: head.next)
     var objects: [Int: Range<Int>] = [:]
     while block.remaining >= 8 + file.lengthSize {

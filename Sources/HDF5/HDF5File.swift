@@ -138,8 +138,38 @@ package final class HDF5File: Sendable {
     at address: Int, count: Int, of structure: String
   ) throws(ReadError) -> HDF5Cursor {
     let block = try bytes(at: address, count: count, of: structure)
+    try countStructure(of: count)
     note(structureAt: address, count: count)
     return block
+  }
+
+  /// Throws if structures were read again and again: links may lead to one object, and trees lie over each
+  /// other.
+  private func countStructure(of count: Int) throws(ReadError) {
+    let read = regions.withLock {
+      $0.structureBytes += count
+      return $0.structureBytes
+    }
+    let (product, overflow) = source.count.multipliedReportingOverflow(
+      by: source.limits[.structureReads])
+    let allowed = overflow ? Int.max : product.addingReportingOverflow(1 << 20).partialValue
+    guard read <= allowed else {
+      throw source.exceeded(
+        .structureReads, at: location,
+        what: "bytes of structures, as often as they are reached", allowed: allowed,
+        found: "\(read) or more")
+    }
+  }
+
+  /// Throws if these chunks are too many, with all that were counted before.
+  func countChunks(_ count: Int, at place: Location) throws(ReadError) {
+    let all = regions.withLock {
+      $0.chunkCount = $0.chunkCount.addingReportingOverflow(count).partialValue
+      return $0.chunkCount
+    }
+    guard (0...source.limits[.chunks]).contains(all) else {
+      throw source.exceeded(.chunks, at: place, found: "\(all) or more")
+    }
   }
 
   /// Notes that these bytes, which are in the file, are a structure.

@@ -22,9 +22,6 @@ struct HDF5Link {
 }
 
 extension HDF5File {
-  /// Links in one group: a network has some thousand tensors.
-  private static var maximumLinks: Int { 1_000_000 }
-
   /// The links of the group with this header.
   func links(of header: HDF5Header) throws(ReadError) -> [HDF5Link] {
     var links: [HDF5Link] = []
@@ -39,10 +36,6 @@ extension HDF5File {
     }
     if var info = try header.message(.linkInfo, in: self) {
       try readDenseLinks(&info, into: &links)
-    }
-    guard links.count <= Self.maximumLinks else {
-      throw .limitExceeded(
-        location, what: "links in a group", limit: Self.maximumLinks, found: String(links.count))
     }
     if links.allSatisfy({ $0.order != nil }) {
       return links.sorted { $0.order! < $1.order! }

@@ -37,9 +37,6 @@ package struct HDF5Header {
 
   private(set) var messages: [Message] = []
 
-  /// Parts of one header: attributes that were added later take some.
-  private static let maximumParts = 4096
-
   init(at address: Int, in file: HDF5File) throws(ReadError) {
     self.address = address
     var parts: [(address: Int, size: Int)] = []
@@ -74,7 +71,7 @@ package struct HDF5Header {
     while next < parts.count {
       let part = parts[next]
       next += 1
-      guard seen.insert(part.address).inserted, next <= Self.maximumParts else {
+      guard seen.insert(part.address).inserted else {
         throw .malformed(
           file.location(at: address), expected: "an object header that ends",
           found: "one that continues in itself", remedy: fetchAgain)

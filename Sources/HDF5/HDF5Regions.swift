@@ -7,6 +7,9 @@ internal import Tensors
 /// dataset overlap nothing: else the superblock could become weights.
 struct HDF5Regions {
   private var structures: [Range<Int>] = []
+  /// Bytes of structures that were read, each as often as it was, and chunks of datasets that were listed.
+  var structureBytes = 0
+  var chunkCount = 0
 
   mutating func note(structureAt range: Range<Int>) { structures.append(range) }
 

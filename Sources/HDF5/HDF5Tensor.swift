@@ -1,13 +1,6 @@
 package import Tensors
 
 extension HDF5Dataset {
-  /// Beyond this size, chunks must hold at least a thousandth of the bytes that they stand for. A shape
-  /// costs nothing; deflate shrinks zeros to a thousandth, and weights hardly at all.
-  package static let unquestionedSize = 256 << 20
-  package static let maximumInflation = 1000
-  /// Chunks that have the fill value. Those of weights are all written; each of these costs time.
-  private static let maximumUnwritten = 1_000_000
-
   /// Why the numbers cannot be read, whoever wants them; nil if nothing is known to forbid it.
   var refusal: (what: String, remedy: String)? {
     if case .oddNumber(let what) = type.kind {
@@ -81,7 +74,7 @@ extension HDF5Dataset {
         remedy: "In Python, copy it with h5py to a new file.")
     case .contiguous(let address, let count):
       guard let address else {
-        try checkExpansion(of: 0, to: byteCount, at: location)
+        try file.checkExpansion(of: 0, to: byteCount, at: location)
         return try tensor(
           in: RepeatedBytes(fillValue(in: file), count: byteCount, location: location))
       }
@@ -95,13 +88,8 @@ extension HDF5Dataset {
       if bytes.count == byteCount { return try tensor(in: MemoryBytes(bytes, location: place)) }
     case .chunked(let chunks):
       try check(chunks.filters, at: location)
-      let unwritten = chunks.neededCount - chunks.writtenCount
-      guard unwritten <= Self.maximumUnwritten else {
-        throw .limitExceeded(
-          location, what: "chunks that were never written", limit: Self.maximumUnwritten,
-          found: String(unwritten))
-      }
-      try checkExpansion(
+      try file.countChunks(chunks.neededCount, at: location)
+      try file.checkExpansion(
         of: chunks.storedByteCount, to: max(byteCount, chunks.byteCount), at: location)
       let fillValue = try fillValue(in: file)
       return try tensor(
@@ -126,16 +114,22 @@ extension HDF5Dataset {
         remedy: "In Python, copy it with h5py to a new file, uncompressed or with gzip.")
     }
   }
+}
 
-  /// Throws if so many bytes are more than the stored ones can stand for.
-  private func checkExpansion(
-    of stored: Int, to claimed: Int, at location: Location
+extension HDF5File {
+  /// Throws if so many bytes are more than the stored ones can stand for: a shape costs nothing.
+  ///
+  /// - Parameter what: that expands; the stored bytes by default.
+  package func checkExpansion(
+    of stored: Int, to claimed: Int, at place: Location, what: String? = nil
   ) throws(ReadError) {
-    let limit = stored.multipliedReportingOverflow(by: Self.maximumInflation)
-    if claimed > Self.unquestionedSize, !limit.overflow, claimed > limit.partialValue {
-      throw .limitExceeded(
-        location, what: "bytes that \(stored) stored ones expand to",
-        limit: max(limit.partialValue, Self.unquestionedSize), found: String(claimed))
+    let (product, overflow) = stored.multipliedReportingOverflow(
+      by: source.limits[.datasetInflation])
+    let allowed = max(overflow ? .max : product, source.limits[.inflatedSize])
+    guard claimed <= allowed else {
+      throw source.exceeded(
+        .inflatedSize, at: place, what: what ?? "bytes that \(stored) stored ones expand to",
+        allowed: allowed, found: claimed == .max ? "2^63 or more" : String(claimed))
     }
   }
 }

@@ -49,10 +49,6 @@ package struct HDF5Tree {
 
   package private(set) var root: Node
 
-  /// Groups in one another. Networks nest some ten deep.
-  private static let maximumDepth = 100
-  /// Links in all. A network has some thousand tensors.
-  private static let maximumCount = 1_000_000
   /// Soft links on the way to an object, as the C library has it; those that go round in circles end here.
   private static let maximumSoftLinks = 16
 
@@ -64,7 +60,7 @@ package struct HDF5Tree {
   ) throws(ReadError) {
     var walker = Walker(file: file)
     root = try walker.visit(file.root, name: "", path: "", depth: 0)
-    try file.checkRegions(of: Array(walker.datasets.values))
+    try file.checkRegions(of: walker.datasets.sorted { $0.key < $1.key }.map(\.value))
     for (path, what, remedy) in unreadable {
       var names = parts(ofPath: path)[...]
       guard let last = names.popLast() else { continue }
@@ -77,13 +73,15 @@ package struct HDF5Tree {
     let file: HDF5File
     /// The paths of the groups visited, by their addresses.
     var groups: [Int: Name] = [:]
-    /// The datasets visited, by their addresses.
+    /// The datasets visited, by their addresses, under the path that led there first.
     var datasets: [Int: HDF5Dataset] = [:]
     /// The links of groups on the way of soft links, by address; nil of what is no group.
     var linksByGroup: [Int: [Name: HDF5Link.Target]?] = [:]
     /// Names that were looked up along soft links.
     var steps = 0
     var count = 0
+    /// Bytes of all paths.
+    var pathBytes = 0
 
     mutating func visit(
       _ address: Int, name: Name, path: Name, depth: Int
@@ -93,13 +91,20 @@ package struct HDF5Tree {
           name: name, path: path,
           content: .other("the group '\(first.isEmpty ? "/" : printable(first))' again"))
       }
-      switch try file.object(at: address, path: path) {
-      case .dataset(let dataset):
-        datasets[address] = dataset
+      func node(_ dataset: HDF5Dataset) -> Node {
         let content =
           dataset.refusal.map { Content.unreadable(what: $0.what, remedy: $0.remedy) }
           ?? .dataset(dataset)
         return Node(name: name, path: path, content: content)
+      }
+      if var dataset = datasets[address] {
+        dataset.path = path
+        return node(dataset)
+      }
+      switch try file.object(at: address, path: path) {
+      case .dataset(let dataset):
+        datasets[address] = dataset
+        return node(dataset)
       case .namedDatatype:
         return Node(name: name, path: path, content: .other("a datatype"))
       case .group(let group):
@@ -113,19 +118,24 @@ package struct HDF5Tree {
     private mutating func members(
       of group: HDF5Group, path: Name, depth: Int
     ) throws(ReadError) -> Group {
-      guard depth <= HDF5Tree.maximumDepth else {
-        throw .limitExceeded(
-          file.location, what: "groups in one another", limit: HDF5Tree.maximumDepth,
-          found: "\(depth) or more")
+      let limits = file.source.limits
+      guard depth <= limits[.groupDepth] else {
+        throw file.source.exceeded(.groupDepth, at: file.location, found: "\(depth) or more")
       }
       count += group.links.count
-      guard count <= HDF5Tree.maximumCount else {
-        throw .limitExceeded(
-          file.location, what: "links", limit: HDF5Tree.maximumCount, found: "\(count) or more")
+      guard count <= limits[.links] else {
+        throw file.source.exceeded(.links, at: file.location, found: "\(count) or more")
       }
       var result = Group(header: group.header)
       for link in group.links {
         let memberPath = path.isEmpty ? link.name : "\(path)/\(link.name)"
+        if let fault = fault(ofName: memberPath, in: file.source) { throw fault }
+        pathBytes += memberPath.utf8.count
+        guard pathBytes <= limits[.nameBytes] else {
+          throw file.source.exceeded(
+            .nameBytes, at: file.location, what: "bytes of all paths", found: "\(pathBytes) or more"
+          )
+        }
         let location = file.location(of: memberPath)
         // The C library would end a name at a NUL.
         guard !link.name.isEmpty, !link.name.utf8.contains(where: { $0 == 0 || $0 == 0x2F }),
@@ -194,10 +204,9 @@ package struct HDF5Tree {
       var address = path.hasPrefix("/") ? file.root : group
       for name in parts(ofPath: path) where name != "." {
         steps += 1
-        guard steps <= HDF5Tree.maximumCount else {
-          throw .limitExceeded(
-            file.location, what: "steps along soft links", limit: HDF5Tree.maximumCount,
-            found: "\(steps) or more")
+        guard steps <= file.source.limits[.links] else {
+          throw file.source.exceeded(
+            .links, at: file.location, what: "steps along soft links", found: "\(steps) or more")
         }
         var target = try links(at: address)?[name]
         if case .soft(let path)? = target {

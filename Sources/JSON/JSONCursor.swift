@@ -11,27 +11,26 @@ package struct JSONCursor {
   var next = 0
   private let place: Location
   private let maximumDepth: Int
+  /// Whether that is a limit which can be raised.
+  private let isRaisable: Bool
   private let remedy: String
   private var depth = 0
 
-  /// The deepest nesting of arrays and objects that is accepted if the caller has no limit of its own.
-  /// No header needs more than five levels; the limit keeps a hostile one from exhausting the stack. It
-  /// is the one of Rust's `serde_json`.
-  package static let maximumDepth = 128
-
   /// - Parameters:
   ///   - place: where the first byte of `text` is, for errors.
-  ///   - maximumDepth: the deepest nesting of arrays and objects that is accepted, also in values that
-  ///     are skipped.
+  ///   - limits: of the file that the text is in, if it has any.
+  ///   - maximumDepth: the deepest nesting of arrays and objects that the format allows; nil if it is up to
+  ///     the limits. Values that are skipped count, too.
   ///   - remedy: what errors advise.
   package init(
     _ text: [UInt8], _ form: JSONForm = .standard, at place: Location,
-    maximumDepth: Int = JSONCursor.maximumDepth, remedy: String = fetchAgain
+    limits: ReadingLimits? = nil, maximumDepth: Int? = nil, remedy: String = fetchAgain
   ) {
     self.text = text
     self.form = form
     self.place = place
-    self.maximumDepth = maximumDepth
+    self.maximumDepth = maximumDepth ?? (limits ?? ReadingLimits())[.jsonDepth]
+    isRaisable = limits != nil && maximumDepth == nil
     self.remedy = remedy
   }
 
@@ -139,7 +138,8 @@ extension JSONCursor {
     depth += 1
     guard depth <= maximumDepth else {
       throw .limitExceeded(
-        location, what: "nested arrays and objects", limit: maximumDepth, found: "\(depth) levels")
+        location, what: "nested arrays and objects", limit: maximumDepth, found: "\(depth) levels",
+        name: isRaisable ? ReadingLimits.Limit.jsonDepth.name : nil)
     }
   }
 

@@ -6,13 +6,16 @@ extension JSONValue {
   /// - Parameters:
   ///   - form: how much of what is called JSON is accepted.
   ///   - place: where the first byte of `text` is, for errors.
-  ///   - maximumDepth: the deepest nesting of arrays and objects that is accepted.
+  ///   - limits: of the file that the text is in, if it has any.
+  ///   - maximumDepth: the deepest nesting of arrays and objects that the format allows; nil if it is up to
+  ///     the limits.
   ///   - remedy: what errors advise.
   package init(
     _ text: [UInt8], _ form: JSONForm = .standard, at place: Location,
-    maximumDepth: Int = JSONCursor.maximumDepth, remedy: String = fetchAgain
+    limits: ReadingLimits? = nil, maximumDepth: Int? = nil, remedy: String = fetchAgain
   ) throws(ReadError) {
-    var cursor = JSONCursor(text, form, at: place, maximumDepth: maximumDepth, remedy: remedy)
+    var cursor = JSONCursor(
+      text, form, at: place, limits: limits, maximumDepth: maximumDepth, remedy: remedy)
     self = try cursor.value()
     try cursor.end()
   }

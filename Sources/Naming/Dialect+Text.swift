@@ -152,6 +152,8 @@ private struct Table {
   /// The family that it is a part on, as it is written there; nil of the lines on the whole project.
   private let familyName: String?
   private var entries: [Entry] = []
+  /// Those of them that may stand once.
+  private var keys: Set<String> = []
   /// Parts begin with `family`.
   private(set) var parts: [Table] = []
 
@@ -179,7 +181,7 @@ private struct Table {
 
   private mutating func append(_ entry: Entry) throws(NamingError) {
     let isRepeated = ["block", "other", "vector", "halving", "keeping"].contains(entry.key)
-    if !isRepeated, entries.contains(where: { $0.key == entry.key }) {
+    if !isRepeated, !keys.insert(entry.key).inserted {
       throw problem("'\(entry.key)' is there twice", entry.line)
     }
     entries.append(entry)

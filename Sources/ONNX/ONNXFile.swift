@@ -92,15 +92,13 @@ package struct ONNXFile: Sendable {
 
   /// Reads all but the weights.
   ///
-  /// - Parameter maximumMemory: bytes of what is kept in memory. The largest models need some megabytes; a
-  ///   file of empty messages would need fifty times its size.
   /// - Throws: `ReadError` if the file contradicts its format or itself: names that are there twice, nodes
   ///   before what they take, tensors with fewer bytes than elements.
-  package init(_ source: any ByteSource, maximumMemory: Int = 1 << 29) throws(ReadError) {
+  package init(_ source: any ByteSource) throws(ReadError) {
     location = source.location
     byteCount = source.count
     var external = ExternalFiles(ofModelAt: source.location.path)
-    var model = ProtobufCursor(source, what: "the model", maximumMemory: maximumMemory)
+    var model = ProtobufCursor(source, what: "the model")
     var hasGraph = false
     var program = (name: "", version: "")
     while let field = try model.field() {

@@ -32,28 +32,19 @@ package struct ProtobufCursor {
   private let reader: Reader
   /// What the message is, for errors.
   private let what: String
-  private let depth: Int
   private var next: Int
   private let end: Int
 
-  /// Messages inside each other: a model, its graph, a node, an attribute, a tensor are five; graphs in
-  /// attributes are not entered.
-  private static let maximumDepth = 16
-
   /// All of a file as one message.
-  ///
-  /// - Parameter maximumMemory: bytes of what is kept: messages, text, and numbers that are not stored as
-  ///   they are in memory.
-  package init(_ source: any ByteSource, what: String, maximumMemory: Int) {
-    reader = Reader(source, maximumMemory)
+  package init(_ source: any ByteSource, what: String) {
+    reader = Reader(source)
     self.what = what
-    (depth, next, end) = (0, 0, source.count)
+    (next, end) = (0, source.count)
   }
 
-  private init(_ reader: Reader, what: String, depth: Int, _ range: Range<Int>) {
+  private init(_ reader: Reader, what: String, _ range: Range<Int>) {
     self.reader = reader
     self.what = what
-    self.depth = depth
     (next, end) = (range.lowerBound, range.upperBound)
   }
 
@@ -90,22 +81,16 @@ package struct ProtobufCursor {
 
   /// The fields of a message inside this one.
   package func message(_ field: Field, _ what: String) throws(ReadError) -> ProtobufCursor {
-    guard depth < ProtobufCursor.maximumDepth else {
-      throw .limitExceeded(
-        field.place, what: "messages inside each other", limit: ProtobufCursor.maximumDepth,
-        found: "\(depth + 1)")
-    }
     try reader.take(Reader.messageBytes, field.place)
-    return ProtobufCursor(reader, what: what, depth: depth + 1, try range(field, what))
+    return ProtobufCursor(reader, what: what, try range(field, what))
   }
 
   /// Text, which is UTF-8; what is not is replaced.
   package func text(_ field: Field, _ what: String) throws(ReadError) -> String {
     let range = try range(field, what)
-    let longest = 1 << 20
-    guard range.count <= longest else {
-      throw .limitExceeded(
-        field.place, what: "bytes of \(what)", limit: longest, found: "\(range.count)")
+    guard range.count <= reader.source.limits[.onnxText] else {
+      throw reader.source.exceeded(
+        .onnxText, at: field.place, what: "bytes of \(what)", found: "\(range.count)")
     }
     try reader.take(16 + range.count, field.place)
     return String(decoding: try reader.source.bytes(range, field: what), as: UTF8.self)
@@ -149,7 +134,7 @@ package struct ProtobufCursor {
       numbers.append(try integer(field, what))
       return
     }
-    var packed = ProtobufCursor(reader, what: what, depth: depth, try range(field, what))
+    var packed = ProtobufCursor(reader, what: what, try range(field, what))
     while packed.next < packed.end {
       try reader.take(8, field.place)
       numbers.append(Int(Int64(bitPattern: try packed.varint())))
@@ -164,7 +149,7 @@ package struct ProtobufCursor {
     case .fixed32(let bits) where width == 4: numbers.append(UInt64(bits))
     case .fixed64(let bits) where width == 8: numbers.append(bits)
     default:
-      var packed = ProtobufCursor(reader, what: what, depth: depth, try range(field, what))
+      var packed = ProtobufCursor(reader, what: what, try range(field, what))
       while packed.next < packed.end {
         try reader.take(8, field.place)
         numbers.append(try packed.fixed(width))
@@ -214,22 +199,19 @@ package struct ProtobufCursor {
   }
 }
 
-/// Bytes of a file, some at a time, and how much was taken out of it.
+/// Bytes of a file, some at a time, and how much memory was taken for messages, text, and numbers that are
+/// not stored as they are in memory.
 private final class Reader {
   let source: any ByteSource
   private var window: [UInt8] = []
   private var start = 0
   private var taken = 0
-  private let maximumMemory: Int
 
   private static let windowLength = 1 << 14
   /// What a message takes in memory, or more.
-  static let messageBytes = 128
+  static let messageBytes = 320
 
-  init(_ source: any ByteSource, _ maximumMemory: Int) {
-    self.source = source
-    self.maximumMemory = maximumMemory
-  }
+  init(_ source: any ByteSource) { self.source = source }
 
   func byte(at offset: Int) throws(ReadError) -> UInt8 {
     if offset < start || offset >= start + window.count {
@@ -242,10 +224,8 @@ private final class Reader {
 
   func take(_ bytes: Int, _ place: Location) throws(ReadError) {
     taken += bytes
-    guard taken <= maximumMemory else {
-      throw .limitExceeded(
-        place, what: "bytes of memory for messages, numbers and names", limit: maximumMemory,
-        found: "at least \(taken)")
+    guard taken <= source.limits[.onnxMemory] else {
+      throw source.exceeded(.onnxMemory, at: place, found: "at least \(taken)")
     }
   }
 }

@@ -17,8 +17,6 @@ struct PickleCursor {
   private static let smallestFill = 1 << 11
   /// Bytes read at once after reading on and on.
   private static let largestFill = 1 << 16
-  /// The longest line kept for a name or a number; Python refuses integers of more digits.
-  static let longestShortLine = 4300
 
   init(_ source: any ByteSource, at offset: Int) {
     self.source = source
@@ -114,10 +112,11 @@ struct PickleCursor {
 
   /// The bytes up to the next `\n`, which is skipped.
   ///
-  /// - Parameter limit: what the format allows, in bytes; nil if nothing bounds it but the file.
+  /// - Parameter isText: whether nothing bounds it but the file.
   mutating func line(
-    of opcode: Opcode, limit: Int? = PickleCursor.longestShortLine
+    of opcode: Opcode, isText: Bool = false
   ) throws(ReadError) -> [UInt8] {
+    let limit = source.limits[.pickleLine]
     let place = position
     var line: [UInt8] = []
     while true {
@@ -130,10 +129,10 @@ struct PickleCursor {
       let end = rest.firstIndex(of: UInt8(ascii: "\n"))
       line.append(contentsOf: rest[..<(end ?? filled)])
       index = end.map { $0 + 1 } ?? filled
-      if let limit, line.count > limit {
-        throw .limitExceeded(
-          source.location(at: place), what: "characters in the line of \(opcode.name)",
-          limit: limit, found: "\(line.count) or more")
+      guard isText || line.count <= limit else {
+        throw source.exceeded(
+          .pickleLine, at: source.location(at: place),
+          what: "characters in the line of \(opcode.name)", found: "\(line.count) or more")
       }
       if end != nil { return line }
     }

@@ -50,14 +50,14 @@ extension Unpickler {
   mutating func string() throws(ReadError) -> ObjectGraph.Value {
     switch opcode {
     case .string:
-      let line = try cursor.line(of: opcode, limit: nil)
+      let line = try cursor.line(of: opcode, isText: true)
       let start = graph.decoded.count
       guard EscapedText.appendByteString(line, to: &graph.decoded) else {
         throw malformed(expected: "a quoted string with Python's escapes", found: shown(line))
       }
       return .bytes(decodedPayload(from: start))
     case .unicode:
-      let line = try cursor.line(of: opcode, limit: nil)
+      let line = try cursor.line(of: opcode, isText: true)
       let start = graph.decoded.count
       guard EscapedText.appendRawUnicode(line, to: &graph.decoded) else {
         throw malformed(expected: "a string in raw-unicode-escape", found: shown(line))

@@ -46,6 +46,10 @@ public struct Unpickler {
   /// Bytes of memory taken, but for the stacks and the memo.
   private var memory = 0
   private let maximumMemory: Int
+  /// The limit that this is by.
+  private let memoryLimit: ReadingLimits.Limit
+  /// What small pickles may take whatever is stored of them.
+  private static let unquestionedMemory = 32 << 20
   var graph: ObjectGraph
   var cursor: PickleCursor
   private var stack: [Handle] = []
@@ -65,7 +69,12 @@ public struct Unpickler {
   }
 
   private init(_ source: any ByteSource, at offset: Int) {
-    maximumMemory = source.limits[.pickleMemory]
+    let proportion = source.limits[.pickleExpansion].multipliedReportingOverflow(
+      by: source.storedCount)
+    let expanded = proportion.partialValue.addingReportingOverflow(Self.unquestionedMemory)
+    let allowed = proportion.overflow || expanded.overflow ? .max : expanded.partialValue
+    memoryLimit = allowed < source.limits[.pickleMemory] ? .pickleExpansion : .pickleMemory
+    maximumMemory = min(allowed, source.limits[.pickleMemory])
     graph = ObjectGraph(source: source)
     cursor = PickleCursor(source, at: offset)
     opcodeOffset = offset
@@ -89,7 +98,9 @@ public struct Unpickler {
       }
       let stacks = stack.count * Cost.handle + marks.count * Cost.mark + memo.count * Cost.memoEntry
       guard memory + stacks <= maximumMemory else {
-        throw graph.source.exceeded(.pickleMemory, at: location)
+        throw graph.source.exceeded(
+          memoryLimit, at: location, what: ReadingLimits.Limit.pickleMemory.counts,
+          allowed: maximumMemory)
       }
       // What is built is kept in arrays, the largest of which grows by doubling.
       if executed.isMultiple(of: 1 << 14) {
@@ -225,8 +236,17 @@ extension Unpickler {
     guard let mark = marks.popLast() else {
       throw malformed(expected: "a MARK before \(opcode.name)", found: "none")
     }
-    defer { stack.removeSubrange(mark...) }
-    return Array(stack[mark...])
+    return take(from: mark)
+  }
+
+  /// Takes all values from `start` on, into an array that is no longer than they are: one made of the whole
+  /// stack would be the stack's own, with all the room it has.
+  private mutating func take(from start: Int) -> [Handle] {
+    var values: [Handle] = []
+    values.reserveCapacity(stack.count - start)
+    values.append(contentsOf: stack[start...])
+    stack.removeSubrange(start...)
+    return values
   }
 
   private func underflow() -> ReadError {
@@ -250,9 +270,7 @@ extension Unpickler {
 
   private mutating func pushTuple(_ count: Int) throws(ReadError) {
     guard reachable >= count else { throw underflow() }
-    let elements = Array(stack.suffix(count))
-    stack.removeLast(count)
-    try push(.tuple(elements))
+    try push(.tuple(take(from: stack.count - count)))
   }
 
   private mutating func recall(_ index: Int) throws(ReadError) {
@@ -275,48 +293,35 @@ extension Unpickler {
   }
 }
 
-// Containers change in place, so that whoever refers to them sees it. An array is taken out of its
-// enum before it grows, or it would be copied each time.
+// Containers change in place, so that whoever refers to them sees it.
 extension Unpickler {
   private mutating func append(_ elements: [Handle]) throws(ReadError) {
     let target = try top()
     memory += Cost.array(elements.count, of: MemoryLayout<Handle>.stride)
-    let index = Int(target.index)
-    switch graph[target] {
-    case .list(var list):
-      graph.values[index] = .none
-      list += elements
-      graph.values[index] = .list(list)
-    case .object(let object): graph.objects[object].items += elements
-    default: throw cannotHold(target, "a list")
+    if case .object(let object) = graph[target] {
+      graph.objects[object].items += elements
+    } else if !graph.values[Int(target.index)].appendToList(elements) {
+      throw cannotHold(target, "a list")
     }
   }
 
   private mutating func addItems(_ elements: [Handle]) throws(ReadError) {
     let target = try top()
     memory += Cost.array(elements.count, of: MemoryLayout<Handle>.stride)
-    let index = Int(target.index)
-    switch graph[target] {
-    case .set(var set):
-      graph.values[index] = .none
-      set += elements
-      graph.values[index] = .set(set)
-    case .object(let object): graph.objects[object].items += elements
-    default: throw cannotHold(target, "a set")
+    if case .object(let object) = graph[target] {
+      graph.objects[object].items += elements
+    } else if !graph.values[Int(target.index)].appendToSet(elements) {
+      throw cannotHold(target, "a set")
     }
   }
 
   private mutating func setItems(_ entries: [ObjectGraph.Entry]) throws(ReadError) {
     let target = try top()
     memory += Cost.array(entries.count, of: MemoryLayout<ObjectGraph.Entry>.stride)
-    let index = Int(target.index)
-    switch graph[target] {
-    case .dictionary(var dictionary):
-      graph.values[index] = .none
-      dictionary += entries
-      graph.values[index] = .dictionary(dictionary)
-    case .object(let object): graph.objects[object].entries += entries
-    default: throw cannotHold(target, "a dict")
+    if case .object(let object) = graph[target] {
+      graph.objects[object].entries += entries
+    } else if !graph.values[Int(target.index)].appendToDictionary(entries) {
+      throw cannotHold(target, "a dict")
     }
   }
 
@@ -354,6 +359,37 @@ extension Unpickler {
   }
 }
 
+// An array is taken out of its enum before it grows, and nothing else has hold of it then: it would be
+// copied each time.
+extension ObjectGraph.Value {
+  /// - Returns: false if it is no list.
+  fileprivate mutating func appendToList(_ elements: [ObjectGraph.Handle]) -> Bool {
+    guard case .list(var list) = self else { return false }
+    self = .none
+    list += elements
+    self = .list(list)
+    return true
+  }
+
+  /// - Returns: false if it is no set.
+  fileprivate mutating func appendToSet(_ elements: [ObjectGraph.Handle]) -> Bool {
+    guard case .set(var set) = self else { return false }
+    self = .none
+    set += elements
+    self = .set(set)
+    return true
+  }
+
+  /// - Returns: false if it is no dict.
+  fileprivate mutating func appendToDictionary(_ entries: [ObjectGraph.Entry]) -> Bool {
+    guard case .dictionary(var dictionary) = self else { return false }
+    self = .none
+    dictionary += entries
+    self = .dictionary(dictionary)
+    return true
+  }
+}
+
 // Globals and calls.
 extension Unpickler {
   private mutating func namedGlobal() throws(ReadError) -> ObjectGraph.Value {
@@ -365,10 +401,10 @@ extension Unpickler {
   private func globalPart(_ handle: Handle) throws(ReadError) -> Name {
     switch graph[handle] {
     case .text(let payload), .bytes(let payload):
-      guard payload.count <= PickleCursor.longestShortLine else {
-        throw .limitExceeded(
-          location, what: "characters in the name of a global",
-          limit: PickleCursor.longestShortLine, found: String(payload.count))
+      guard payload.count <= graph.source.limits[.pickleLine] else {
+        throw graph.source.exceeded(
+          .pickleLine, at: location, what: "characters in the name of a global",
+          found: String(payload.count))
       }
       return try name(try graph.bytes(of: payload))
     default:

@@ -52,7 +52,8 @@ struct DeployForm {
       return
     }
     if checkpoint.family == "onnx" {
-      switch try ONNXFile(InputFile(path: checkpoint.path)).network(of: tensors) {
+      let file = try InputFile(path: checkpoint.path, limits: reading.limits)
+      switch try ONNXFile(file).network(of: tensors) {
       case .success(let network):
         graph = network.graph
         entries = network.tensors.map { Entry($0.name, $0.tensor) }

@@ -4,6 +4,9 @@ public protocol ByteSource: AnyObject, Sendable {
   /// Bytes there are.
   var count: Int { get }
 
+  /// Bytes of the file that these may be made of: what memory should be in proportion to.
+  var storedCount: Int { get }
+
   /// The place of byte 0, for errors.
   var location: Location { get }
 
@@ -30,6 +33,9 @@ public protocol ByteSource: AnyObject, Sendable {
 }
 
 extension ByteSource {
+  /// As many as there are.
+  public var storedCount: Int { count }
+
   /// The usual ones.
   public var limits: ReadingLimits { ReadingLimits() }
 

@@ -31,8 +31,12 @@ extension ReadingLimits {
   /// Every limit, in the order of the documentation.
   public static let all: [Limit] = [
     .nameLength, .nameBytes, .tensors, .stateDicts, .dictDepth, .modules, .moduleDepth,
-    .pickleOpcodes, .pickleMemory, .pickleSize, .zipMembers, .inflation, .inflatedSize,
-    .inflatedPickle, .safetensorsHeader, .viewExpansion,
+    .moduleAttributes, .wrappers, .viewExpansion,
+    .pickleOpcodes, .pickleMemory, .pickleExpansion, .pickleSize, .pickleLine,
+    .zipMembers, .inflation, .inflatedSize, .inflatedPickle,
+    .safetensorsHeader, .npyHeader, .jsonDepth, .kerasConfig,
+    .links, .groupDepth, .structureReads, .attributeText, .chunks, .datasetInflation,
+    .onnxMemory, .onnxText,
   ]
 }
 
@@ -45,9 +49,9 @@ extension ReadingLimits.Limit {
 
   public static let nameBytes = Self(
     name: "name-bytes", usual: 16 << 20,
-    counts: "bytes of all names of a pickle, as often as they are reached",
+    counts: "bytes of all names of a pickle or an HDF5 file, as often as they are reached",
     reason:
-      "modules in modules that are shared give a small file names without end; a network of 100,000 tensors has 8 MB"
+      "modules in modules that are shared, and long names of groups in groups, give a small file names without end; a network of 100,000 tensors has 8 MB"
   )
 
   public static let tensors = Self(
@@ -55,8 +59,10 @@ extension ReadingLimits.Limit {
     reason: "the largest models have some ten thousand; each takes more memory than its entry")
 
   public static let stateDicts = Self(
-    name: "state-dicts", usual: 4096, counts: "state dicts in a file",
-    reason: "a training checkpoint has two or three, an ensemble some dozens")
+    name: "state-dicts", usual: 500, counts: "state dicts in a file",
+    reason:
+      "a training checkpoint has two or three, an ensemble some dozens; to look for blocks in one takes a millisecond"
+  )
 
   public static let dictDepth = Self(
     name: "dict-depth", usual: 1000, counts: "dicts nested in each other",
@@ -70,6 +76,18 @@ extension ReadingLimits.Limit {
     name: "module-depth", usual: 100, counts: "nested modules",
     reason: "real networks stay below 20; each level takes a part of the stack")
 
+  public static let moduleAttributes = Self(
+    name: "module-attributes", usual: 1 << 22,
+    counts: "attributes of MegEngine's modules, and what is in them, as often as they are reached",
+    reason:
+      "the largest networks have some hundred thousand; those of shared modules could be reached without end"
+  )
+
+  public static let wrappers = Self(
+    name: "wrappers", usual: 8, counts: "wrappers around a tensor of PyTorch",
+    reason:
+      "a parameter of a class of its own has two or three; each takes a part of the stack")
+
   public static let pickleOpcodes = Self(
     name: "pickle-opcodes", usual: 1 << 26, counts: "opcodes in a pickle",
     reason: "each takes some ten nanoseconds, so this many take a second")
@@ -80,9 +98,21 @@ extension ReadingLimits.Limit {
       "a tensor takes about 1,000 bytes, an opcode of one byte may take 80; room for 250,000 tensors"
   )
 
+  public static let pickleExpansion = Self(
+    name: "pickle-expansion", usual: 128,
+    counts: "bytes of memory for the objects of a pickle, for each byte of the file, beyond 32 MiB",
+    reason:
+      "as an opcode takes, so that only pickles that are compressed come near; those of tensors take ten"
+  )
+
   public static let pickleSize = Self(
     name: "pickle-size", usual: 512 << 20, counts: "bytes of the pickle in a zip archive",
     reason: "that of a large network has 200 KB, of a training state with long lists megabytes")
+
+  public static let pickleLine = Self(
+    name: "pickle-line", usual: 4300,
+    counts: "bytes in a line of a pickle: a number, or the name of a global",
+    reason: "Python refuses numbers of more digits")
 
   public static let zipMembers = Self(
     name: "zip-members", usual: 1_000_000, counts: "members of a zip archive",
@@ -95,7 +125,8 @@ extension ReadingLimits.Limit {
 
   public static let inflatedSize = Self(
     name: "inflated-size", usual: 256 << 20,
-    counts: "bytes that a member of a zip archive may expand to whatever its compressed size",
+    counts:
+      "bytes that a member of a zip archive or a dataset of HDF5 may expand to whatever its stored size",
     reason: "arrays of zeros are common and harmless while they are small")
 
   public static let inflatedPickle = Self(
@@ -106,6 +137,62 @@ extension ReadingLimits.Limit {
   public static let safetensorsHeader = Self(
     name: "safetensors-header", usual: 100_000_000, counts: "bytes of a safetensors header",
     reason: "the format's own limit")
+
+  public static let npyHeader = Self(
+    name: "npy-header", usual: 10_000, counts: "bytes of an array's header",
+    reason: "NumPy's own limit; that of an array of numbers has 118, or little more")
+
+  public static let jsonDepth = Self(
+    name: "json-depth", usual: 128, counts: "arrays and objects of JSON in each other",
+    reason:
+      "no header needs more than five; each takes a part of the stack; the limit of Rust's serde_json"
+  )
+
+  public static let kerasConfig = Self(
+    name: "keras-config", usual: 4 << 20, counts: "bytes of the configuration in a .keras archive",
+    reason:
+      "that of a large network has some hundred thousand; each byte takes some twenty of memory"
+  )
+
+  public static let links = Self(
+    name: "links", usual: 1_000_000,
+    counts: "links of an HDF5 file, and steps along its soft links",
+    reason: "a network has one for each tensor and for each group")
+
+  public static let groupDepth = Self(
+    name: "group-depth", usual: 100, counts: "groups in one another",
+    reason: "networks nest some ten deep; each level takes a part of the stack")
+
+  public static let structureReads = Self(
+    name: "structure-reads", usual: 8,
+    counts: "times the bytes of an HDF5 file that its structures may have, beyond 1 MiB",
+    reason:
+      "each is read once or twice; those that lie over each other could be read without end")
+
+  public static let attributeText = Self(
+    name: "attribute-text", usual: 16 << 20, counts: "bytes of text in an attribute",
+    reason:
+      "the configuration of a large network has some hundred thousand; pieces of text may be the same ones"
+  )
+
+  public static let chunks = Self(
+    name: "chunks", usual: 1_000_000,
+    counts: "chunks of the datasets of an HDF5 file, written or not, as often as they are reached",
+    reason: "each takes some time, however small; the largest models have some ten thousand")
+
+  public static let datasetInflation = Self(
+    name: "dataset-inflation", usual: 1000,
+    counts: "times its stored size that a dataset of HDF5 may expand to",
+    reason: "deflate shrinks zeros to a thousandth; a shape costs nothing")
+
+  public static let onnxMemory = Self(
+    name: "onnx-memory", usual: 256 << 20,
+    counts: "bytes of memory for messages, numbers and names of an ONNX file",
+    reason: "a node takes some 1,000, an empty message of two bytes 300; room for 200,000 nodes")
+
+  public static let onnxText = Self(
+    name: "onnx-text", usual: 1 << 20, counts: "bytes of a text of an ONNX file",
+    reason: "names have some dozens, the names of ImageNet's classes 30,000")
 
   public static let viewExpansion = Self(
     name: "view-expansion", usual: 4,

@@ -14,6 +14,7 @@ public protocol ByteStream {
 public final class StreamedBytes: ByteSource {
   public let location: Location
   public let count: Int
+  public let storedCount: Int
   public let limits: ReadingLimits
   private let open: @Sendable () throws(ReadError) -> any ByteStream
   private let state: Mutex<State>
@@ -26,13 +27,16 @@ public final class StreamedBytes: ByteSource {
 
   /// - Parameters:
   ///   - count: the number of bytes the decoder is expected to yield.
+  ///   - storedCount: bytes of the file that the decoder may read; as many by default.
   ///   - limits: of what the file may ask for that the bytes are of.
   ///   - open: starts a decoder at the first byte.
   public init(
-    count: Int, location: Location, limits: ReadingLimits = ReadingLimits(),
+    count: Int, storedCount: Int? = nil, location: Location,
+    limits: ReadingLimits = ReadingLimits(),
     open: @escaping @Sendable () throws(ReadError) -> any ByteStream
   ) {
     self.count = count
+    self.storedCount = storedCount ?? count
     self.location = location
     self.limits = limits
     self.open = open

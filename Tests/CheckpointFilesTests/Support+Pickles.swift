@@ -6,8 +6,10 @@ import TestSupport
 
 @testable import CheckpointFiles
 
-func parse(_ bytes: [UInt8], path: String = "test.pkl") throws(ReadError) -> ObjectGraph {
-  try Unpickler.parse(MemoryBytes(bytes, location: Location(path: path)))
+func parse(
+  _ bytes: [UInt8], path: String = "test.pkl", limits: ReadingLimits = ReadingLimits()
+) throws(ReadError) -> ObjectGraph {
+  try Unpickler.parse(MemoryBytes(bytes, location: Location(path: path), limits: limits))
 }
 
 func parse(fixture name: String) throws(ReadError) -> ObjectGraph {

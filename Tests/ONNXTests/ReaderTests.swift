@@ -212,17 +212,22 @@ import Testing
   }
 
   @Test func `messages without end are refused`() {
-    // Empty nodes take two bytes in the file, and in memory 128, as do the graph and the operator set: the
-    // 511th is one too many.
+    // Empty nodes take two bytes in the file, and in memory 320, as do the graph and the operator set: the
+    // 203rd is one too many.
     let graph = [[UInt8]](repeating: [0x0A, 0x00], count: 1000).flatMap(\.self)
-    let source = MemoryBytes(Self.model(graph), location: Location(path: "model.onnx"))
-    #expect(throws: Never.self) { try ONNXFile(source) }
+    func file(_ limits: ReadingLimits) throws {
+      _ = try ONNXFile(
+        MemoryBytes(Self.model(graph), location: Location(path: "model.onnx"), limits: limits))
+    }
+    #expect(throws: Never.self) { try file(ReadingLimits()) }
+    var limits = ReadingLimits()
+    limits[.onnxMemory] = 1 << 16
     #expect(
       throws: ReadError.limitExceeded(
-        Location(path: "model.onnx", offset: 1029),
-        what: "bytes of memory for messages, numbers and names", limit: 1 << 16,
-        found: "at least 65664")
-    ) { try ONNXFile(source, maximumMemory: 1 << 16) }
+        Location(path: "model.onnx", offset: 413),
+        what: "bytes of memory for messages, numbers and names of an ONNX file", limit: 1 << 16,
+        found: "at least 65600", name: "onnx-memory")
+    ) { try file(limits) }
   }
 
   // MARK: Other files

@@ -5,8 +5,10 @@ import Testing
 /// Files made to harm a reader (`Fixtures/Hostile/make_hostile.py`): what is said of each is known, and
 /// neither time nor memory is lost on any.
 @Suite struct HostileFilesTests {
-  /// Of all commands on one file, in seconds; each takes some hundredths.
-  static let longest = 20.0
+  /// Of the processor's time for a command, in seconds; each takes some hundredths.
+  static let longest = 5.0
+  /// Of memory, in bytes: the program itself takes a fifth of it.
+  static let largest = 100 << 20
 
   struct Case: CustomTestStringConvertible, Sendable {
     var file: String
@@ -30,17 +32,21 @@ import Testing
   func `a file is read or refused, and nothing else happens`(_ hostile: Case) throws {
     let folder = try TemporaryFolder()
     let path = Fixtures.path("Hostile/\(hostile.file)")
-    let start = ContinuousClock.now
-    let check = try Program.run(["check", path], in: folder.path)
+    func run(_ arguments: [String]) throws -> Program.Result {
+      let (result, usage) = try Program.measure(arguments, in: folder.path)
+      #expect(usage.seconds < Self.longest, "\(arguments[0])")
+      #expect(usage.peakMemory < Self.largest, "\(arguments[0])")
+      return result
+    }
+    let check = try run(["check", path])
     #expect(check.status == hostile.status)
     let said = (check.output + check.errors).replacing(path, with: hostile.file)
     #expect(said.contains(hostile.message), "\(said)")
     for arguments in [["inspect", path], ["digest", path], ["import", path, "-o", "out.npz"]] {
-      let result = try Program.run(arguments, in: folder.path)
+      let result = try run(arguments)
       #expect([0, 1, 2].contains(result.status), "\(arguments[0]): \(result.errors)")
       if arguments[0] == "import", result.status != 0 { #expect(try folder.names() == []) }
     }
-    #expect(ContinuousClock.now - start < .seconds(Self.longest))
   }
 
   @Test func `a limit can be raised, and the refusal says how`() throws {

@@ -35,6 +35,27 @@ public enum Program {
       .wait()
   }
 
+  /// What a run took.
+  public struct Usage: Sendable {
+    /// Of the processor, whatever else the machine did meanwhile.
+    public var seconds: Double
+    /// The most bytes that were in memory at a time.
+    public var peakMemory: Int
+  }
+
+  /// Runs the program and measures it.
+  public static func measure(
+    _ arguments: [String], in folder: String
+  ) throws -> (result: Result, usage: Usage) {
+    let log = try TemporaryFolder()
+    let result = try run(
+      [log.file("usage"), path] + arguments, in: folder, program: path(of: "run-measured"))
+    let numbers = String(decoding: try log.read("usage"), as: UTF8.self).split { !$0.isNumber }
+    guard numbers.count == 2, let microseconds = Double(numbers[0]), let peak = Int(numbers[1])
+    else { throw CocoaError(.fileReadCorruptFile) }
+    return (result, Usage(seconds: microseconds / 1e6, peakMemory: peak))
+  }
+
   /// Begins a run, which goes on meanwhile.
   public static func start(
     _ arguments: [String], in folder: String, environment: [String: String] = [:],

@@ -92,18 +92,13 @@ enum HDF5Checkpoint {
   private static func checkSize(
     of stateDicts: [StateDict], in file: HDF5File
   ) throws(ReadError) {
-    let inflated = file.source.count.multipliedReportingOverflow(by: HDF5Dataset.maximumInflation)
-    let limit = max(HDF5Dataset.unquestionedSize, inflated.overflow ? .max : inflated.partialValue)
     var total = 0
     for named in stateDicts.flatMap(\.tensors) {
       let (sum, overflow) = total.addingReportingOverflow(named.tensor.byteCount)
-      guard !overflow, sum <= limit else {
-        throw .limitExceeded(
-          file.location, what: "bytes of all tensors up to '\(printable(named.name))'",
-          limit: limit,
-          found: overflow ? "2^63 or more" : String(sum))
-      }
-      total = sum
+      total = overflow ? .max : sum
+      try file.checkExpansion(
+        of: file.source.count, to: total, at: file.location,
+        what: "bytes of all tensors up to '\(printable(named.name))'")
     }
   }
 

@@ -60,7 +60,8 @@ enum KerasLegacyFile {
       let text = try file.text(of: "model_config", in: header, path: "")?.first
     else { return nil }
     let place = Location(path: file.location.path, member: "@model_config", offset: 0)
-    return KerasConfig(try JSONValue(Array(text.utf8), .python, at: place))
+    return KerasConfig(
+      try JSONValue(Array(text.utf8), .python, at: place, limits: file.source.limits))
   }
 
   /// A list of names in an attribute, or in several; nil if there is none.

@@ -189,8 +189,6 @@ enum KerasWeights {
 enum KerasArchive {
   static let weightsName: Name = "model.weights.h5"
   static let configName: Name = "config.json"
-  /// The largest configuration read. Large models have some megabytes.
-  private static let maximumConfig = 64 << 20
 
   static func read(_ archive: ZipArchive) throws(ReadError) -> Checkpoint {
     guard let weights = archive.member(weightsName) else {
@@ -199,15 +197,20 @@ enum KerasArchive {
         what: "the .keras archive has its weights in several files, or as .npz",
         remedy: "In Python: keras.models.load_model(file).save_weights(\"model.weights.h5\")")
     }
-    guard let member = archive.member(configName), member.size <= maximumConfig else {
+    guard let member = archive.member(configName) else {
       throw .malformed(
-        archive.file.location, expected: "a config.json of at most \(maximumConfig) bytes",
-        found: archive.member(configName).map { "\($0.size)" } ?? "none", remedy: fetchAgain)
+        archive.file.location, expected: "a \(configName) in the archive", found: "none",
+        remedy: fetchAgain)
+    }
+    guard member.size <= archive.file.limits[.kerasConfig] else {
+      throw archive.file.exceeded(
+        .kerasConfig, at: archive.location(of: member), found: String(member.size))
     }
     let text = try archive.contents(of: member)
     let bytes = try text.bytes(0..<text.count, field: "the configuration")
     try text.verify()
-    let config = KerasConfig(try JSONValue(bytes, .python, at: text.location.at(0)))
+    let config = KerasConfig(
+      try JSONValue(bytes, .python, at: text.location.at(0), limits: archive.file.limits))
 
     let source = try archive.contents(of: weights)
     guard let start = try HDF5File.superblock(of: source) else {

@@ -19,15 +19,8 @@ struct MegEngineObjects: PickledFramework {
 
   typealias Handle = ObjectGraph.Handle
 
-  /// Modules inside each other; networks have a dozen.
-  private static let maximumDepth = 1000
-  /// Attributes, and elements of containers, looked at: shared modules are walked once for each path to
-  /// them, of which a small file can have very many. The largest networks have some hundred thousand.
-  private let maximumSteps: Int
-
-  init(_ graph: ObjectGraph, maximumSteps: Int = 1 << 22) {
+  init(_ graph: ObjectGraph) {
     self.graph = graph
-    self.maximumSteps = maximumSteps
     arrays = PickledArrays(graph)
   }
 
@@ -121,10 +114,9 @@ extension MegEngineObjects {
       case .leave(let module): ancestors.remove(module)
       case .enter(let module, let path):
         guard ancestors.insert(module).inserted else { continue }
-        guard ancestors.count <= MegEngineObjects.maximumDepth else {
-          throw .limitExceeded(
-            graph.location(of: module), what: "modules nested in each other",
-            limit: MegEngineObjects.maximumDepth, found: String(ancestors.count))
+        guard ancestors.count <= graph.source.limits[.moduleDepth] else {
+          throw graph.source.exceeded(
+            .moduleDepth, at: graph.location(of: module), found: String(ancestors.count))
         }
         try names.take(path.utf8.count)
         let attributes = moduleAttributes(module) ?? [:]
@@ -161,10 +153,9 @@ extension MegEngineObjects {
     var pending = MegEngineObjects.sorted(attributes.map { ($0.key, $0.value) }, prefix: "")
     while let (key, handle) = pending.popLast() {
       steps += 1
-      guard steps <= maximumSteps else {
-        throw .limitExceeded(
-          graph.location(of: module), what: "attributes of modules", limit: maximumSteps,
-          found: "\(steps) or more")
+      guard steps <= graph.source.limits[.moduleAttributes] else {
+        throw graph.source.exceeded(
+          .moduleAttributes, at: graph.location(of: module), found: "\(steps) or more")
       }
       guard seen.insert(handle).inserted else { continue }
       try names.take(key.utf8.count)

@@ -35,9 +35,6 @@ struct NPYHeader {
 
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
-  /// The length of text that NumPy itself accepts. That of an array of numbers is 118, or little more.
-  static let maximumLength = 10_000
-
   /// Reads the header at the start of `source`, from front to back.
   init(of source: any ByteSource) throws(ReadError) {
     var start = try source.bytes(0..<10, field: "the header of an array")
@@ -53,10 +50,8 @@ struct NPYHeader {
     }
     if start[6] > 1 { start += try source.bytes(10..<12, field: "the header of an array") }
     let length = start.littleEndian(at: 8, width: start.count - 8)
-    guard length <= NPYHeader.maximumLength else {
-      throw .limitExceeded(
-        source.location, what: "bytes of an array's header", limit: NPYHeader.maximumLength,
-        found: "\(length)")
+    guard length <= source.limits[.npyHeader] else {
+      throw source.exceeded(.npyHeader, found: "\(length)")
     }
     end = start.count + length
     var text = NPYHeaderText(

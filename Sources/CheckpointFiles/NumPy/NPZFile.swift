@@ -11,8 +11,7 @@ enum NPZFile {
     var contents = Contents()
     for member in archive.members { try contents.add(member, of: archive) }
     let container: String
-    if let names = contents.names, contents.hasNumbersForNames {
-      try contents.rename(names)
+    if let names = contents.names, contents.hasNumbersForNames, try contents.rename(names) {
       container = "NumPy archive of Objax"
     } else {
       container = "NumPy archive"
@@ -30,11 +29,15 @@ enum NPZFile {
     var stateDict = StateDict(tensors: [])
     /// Members with more bytes than their arrays take.
     var longMembers = Examples()
-    /// The strings of the array `names`, and its place.
-    var names: (place: any ByteSource, strings: [Name])?
+    /// The array `names`, if it has no more strings than there are arrays: not read yet.
+    var names: Names?
 
-    /// Names in an archive take less; a larger array of strings is none of Objax'.
-    private static let maximumNameBytes = 1 << 26
+    struct Names {
+      var source: any ByteSource
+      var header: NPYHeader
+      var characters: Int
+      var order: ByteOrder
+    }
 
     mutating func add(_ member: ZipArchive.Member, of archive: ZipArchive) throws(ReadError) {
       guard let name = member.name.dropping(suffix: ".npy") else {
@@ -50,7 +53,9 @@ enum NPZFile {
       case .numbers(let type):
         stateDict.tensors.append(NamedTensor(name, try tensor(header, type, name, in: source)))
       case .text(let characters, let order):
-        if name == "names" { try takeNames(header, characters, order, from: source) }
+        if name == "names", header.shape.rank == 1 {
+          names = Names(source: source, header: header, characters: characters, order: order)
+        }
         stateDict.ignored.append((name, "an array of strings"))
       case .other(let dtype):
         // It may be one of the weights.
@@ -82,26 +87,6 @@ enum NPZFile {
         byteOrder: type.byteOrder, in: source, at: header.end, name: name)
     }
 
-    private mutating func takeNames(
-      _ header: NPYHeader, _ characters: Int, _ order: ByteOrder, from source: any ByteSource
-    ) throws(ReadError) {
-      let size = 4 * characters
-      guard header.shape.rank == 1, header.shape[0] <= Contents.maximumNameBytes / max(size, 1)
-      else { return }
-      let bytes = try source.bytes(
-        header.end..<header.end + header.shape[0] * size, field: "the names")
-      // Nothing else reads all of the member, as it is no tensor.
-      try source.verify()
-      var strings: [Name] = []
-      for index in 0..<header.shape[0] {
-        guard let string = String(utf32: bytes[index * size..<(index + 1) * size], order) else {
-          return
-        }
-        strings.append(Name(Substring(string.utf8.prefix { $0 != 0 })))
-      }
-      names = (source, strings)
-    }
-
     /// Whether every array is called by a number.
     var hasNumbersForNames: Bool {
       !stateDict.tensors.isEmpty
@@ -112,29 +97,54 @@ enum NPZFile {
     }
 
     /// Gives each array the name that its number stands for.
-    mutating func rename(_ names: (place: any ByteSource, strings: [Name])) throws(ReadError) {
+    ///
+    /// - Returns: false if the names are none.
+    mutating func rename(_ names: Names) throws(ReadError) -> Bool {
+      let place = names.source
       func malformed(_ expected: String, _ found: String) -> ReadError {
-        .malformed(names.place.location, expected: expected, found: found, remedy: fetchAgain)
+        .malformed(place.location, expected: expected, found: found, remedy: fetchAgain)
       }
-      guard names.strings.count == stateDict.tensors.count else {
+      guard names.header.shape[0] == stateDict.tensors.count else {
         throw malformed(
-          "a name for each of the \(stateDict.tensors.count) arrays", "\(names.strings.count)")
+          "a name for each of the \(stateDict.tensors.count) arrays", "\(names.header.shape[0])")
       }
+      guard let strings = try strings(of: names) else { return false }
       var tensors: [Name: Tensor] = [:]
       for named in stateDict.tensors { tensors[named.name] = named.tensor }
       var seen: Set<Name> = []
       stateDict.tensors = []
-      for (index, name) in names.strings.enumerated() {
+      for (index, name) in strings.enumerated() {
         guard let tensor = tensors["\(index)"] else {
           throw malformed("an array '\(index)' for '\(printable(name))'", "none")
         }
-        if let fault = fault(ofName: name, in: names.place) { throw fault }
+        if let fault = fault(ofName: name, in: place) { throw fault }
         guard seen.insert(name).inserted else {
           throw malformed("every name once", "'\(printable(name))' twice")
         }
         stateDict.tensors.append(NamedTensor(name, tensor))
       }
       stateDict.ignored.removeAll { $0.name == "names" }
+      return true
+    }
+
+    /// - Returns: nil if they are not in UTF-32.
+    private func strings(of names: Names) throws(ReadError) -> [Name]? {
+      let (count, size) = (names.header.shape[0], 4 * names.characters)
+      guard count <= names.source.limits[.nameBytes] / max(size, 1) else {
+        throw names.source.exceeded(
+          .nameBytes, what: "bytes of the names of all arrays", found: "\(count) of \(size)")
+      }
+      let start = names.header.end
+      let bytes = try names.source.bytes(start..<start + count * size, field: "the names")
+      // Nothing else reads all of the member, as it is no tensor.
+      try names.source.verify()
+      var strings: [Name] = []
+      for index in 0..<count {
+        let part = bytes[index * size..<(index + 1) * size]
+        guard let string = String(utf32: part, names.order) else { return nil }
+        strings.append(Name(Substring(string.utf8.prefix { $0 != 0 })))
+      }
+      return strings
     }
   }
 }

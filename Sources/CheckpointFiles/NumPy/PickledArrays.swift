@@ -31,7 +31,8 @@ struct PickledArrays {
     self.graph = graph
     // Arrays may share their data, and each is looked at once; but a file in which all arrays together
     // are many times as large as itself is made to keep a reader busy.
-    bytesLeft = graph.source.count.multipliedReportingOverflow(by: 4).partialValue + 1 << 26
+    bytesLeft = Int(
+      clamping: Int128(graph.source.count) * Int128(graph.source.limits[.viewExpansion]) + 1 << 26)
   }
 
   /// Whether an object is the record of an array.
@@ -96,9 +97,10 @@ extension PickledArrays {
     guard !overflow, stored >= expected, stored / 2 <= expected else { throw wrongSize(stored) }
     bytesLeft -= expected
     guard bytesLeft >= 0 else {
-      throw .limitExceeded(
-        place, what: "bytes of arrays in a pickle of \(graph.source.count) bytes",
-        limit: bytesLeft + expected, found: "\(expected) more for '\(printable(name))'")
+      throw graph.source.exceeded(
+        .viewExpansion, at: place,
+        what: "bytes of arrays in a pickle of \(graph.source.count) bytes",
+        allowed: bytesLeft + expected, found: "\(expected) more for '\(printable(name))'")
     }
     guard let (source, offset, count) = try graph.byteSource(parts.data) else { return nil }
     guard count == expected else { throw wrongSize(count) }

@@ -21,8 +21,6 @@ final class TorchTensors {
 
   /// What small files may exceed that by.
   static let unquestionedBytes = 64 << 20
-  /// How many wrappers (`_rebuild_parameter`, `_rebuild_from_type_v2`) may lie around a tensor.
-  static let maximumWrappers = 8
 
   /// - Parameters:
   ///   - storedBytes: all bytes that storages could have in the file.
@@ -160,9 +158,9 @@ final class TorchTensors {
         throw subject.malformed("a dict of backward hooks", graph.description(of: arguments[index]))
       }
     }
-    guard wrappers <= Self.maximumWrappers else {
-      throw .limitExceeded(
-        subject.location, what: "wrappers around '\(subject.name)'", limit: Self.maximumWrappers,
+    guard wrappers <= graph.source.limits[.wrappers] else {
+      throw graph.source.exceeded(
+        .wrappers, at: subject.location, what: "wrappers around '\(subject.name)'",
         found: String(wrappers))
     }
     switch rebuild {

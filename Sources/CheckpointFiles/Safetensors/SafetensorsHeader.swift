@@ -33,7 +33,7 @@ struct SafetensorsHeader {
     _ text: [UInt8], of file: any ByteSource, at place: Location
   ) throws(ReadError) {
     self.file = file
-    var json = JSONCursor(text, at: place)
+    var json = JSONCursor(text, at: place, limits: file.limits)
     var names: Set<Name> = []
     try json.object("a header that is a JSON object") { (json, name, place) throws(ReadError) in
       if let fault = fault(ofName: name, in: file) { throw fault }

@@ -16,8 +16,8 @@ internal import Tensors
 ///
 /// `gen_wts.py` and `loadWeights` in <https://github.com/wang-xinyu/tensorrtx>.
 enum WTSFile {
-  /// The start of a line up to its elements.
-  private static let maximumNameLength = 4096
+  /// Room for a line up to its elements, but for a name that is very long.
+  private static let startLength = 4096
 
   static func read(_ opened: OpenedFile) throws(ReadError) -> Checkpoint? {
     guard matches(opened.head) else { return nil }
@@ -38,10 +38,16 @@ enum WTSFile {
 
   static func read(_ file: any ByteSource) throws(ReadError) -> Checkpoint {
     var offset = 0
-    /// What lies at `offset`; enough for the start of a line.
-    func window() throws(ReadError) -> Line {
-      let end = min(offset + maximumNameLength, file.count)
-      return Line(try file.bytes(offset..<end, field: "a line")[...])
+    /// What was read last, and where it is.
+    var (part, start): ([UInt8], Int) = ([], 0)
+    /// What lies at `offset`: at least so much, if the file is as long.
+    func window(_ count: Int = startLength) throws(ReadError) -> Line {
+      if offset < start || min(offset + count, file.count) > start + part.count {
+        start = offset
+        let end = min(offset + max(count, 16 * startLength), file.count)
+        part = try file.bytes(offset..<end, field: "a line")
+      }
+      return Line(part[(offset - start)...])
     }
     func malformed(_ expected: String, _ found: String) -> ReadError {
       .malformed(file.location(at: offset), expected: expected, found: found, remedy: fetchAgain)
@@ -62,6 +68,12 @@ enum WTSFile {
         throw malformed("\(count) tensors, as the first line says", "\(index)")
       }
       line = try window()
+      if line.wordLength > startLength / 2 {
+        line = try window(min(file.limits[.nameLength], file.count) + startLength)
+      }
+      guard line.wordLength <= file.limits[.nameLength] else {
+        throw file.exceeded(.nameLength, at: file.location(at: offset))
+      }
       guard let word = line.word(),
         let name = String(validating: word, as: UTF8.self).map({ Name($0) }),
         let elementCount = line.number()
@@ -103,6 +115,11 @@ private struct Line {
   init(_ text: ArraySlice<UInt8>) { self.text = text }
 
   private var rest: ArraySlice<UInt8> { text.dropFirst(position) }
+
+  /// Bytes of the word that is next, as far as there is text.
+  var wordLength: Int {
+    rest.drop { $0 == 0x20 || $0 == 0x09 }.prefix { !isWhiteSpace($0) }.count
+  }
 
   mutating func skipBlanks() {
     position += rest.prefix { $0 == 0x20 || $0 == 0x09 }.count

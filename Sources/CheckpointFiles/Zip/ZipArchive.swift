@@ -115,8 +115,9 @@ final class ZipArchive: Sendable {
         location: location, crc: member.crc)
     }
     let library = library
-    return StreamedBytes(count: member.size, location: location, limits: file.limits) {
-      () throws(ReadError) in
+    return StreamedBytes(
+      count: member.size, storedCount: file.count, location: location, limits: file.limits
+    ) { () throws(ReadError) in
       try library.open(member.index, count: member.size, crc: member.crc, location: location)
     }
   }
