@@ -29,11 +29,23 @@ extension Mutator {
     if bytes.count > 48, bytes[8] >= 2 { places.append(0..<44) }
     for start in bytes.indices.dropLast(8) where bytes[start] > 0x40 && bytes[start + 1] > 0x40 {
       guard Self.signatures.contains(Array(bytes[start..<start + 4])) else { continue }
-      let ends = start + 8..<min(bytes.count - 3, start + Self.longest)
-      let end = ends.first { bytes.number32(at: $0) == lookup3(bytes[start..<$0]) }
+      let ends =
+        headerEnd(in: bytes, at: start).map { $0..<$0 + 1 } ?? start + 8..<start + Self.longest
+      let end = ends.clamped(to: 0..<bytes.count - 3).first {
+        bytes.number32(at: $0) == lookup3(bytes[start..<$0])
+      }
       if let end { places.append(start..<end) }
     }
     return places
+  }
+
+  /// Where the checksum of an object header is: those are many, and say how long they are.
+  private func headerEnd(in bytes: [UInt8], at start: Int) -> Int? {
+    guard bytes[start...].starts(with: Array("OHDR".utf8)) else { return nil }
+    let flags = bytes[start + 5]
+    let width = 1 << Int(flags & 3)
+    let size = start + 6 + (flags & 0x20 == 0 ? 0 : 16) + (flags & 0x10 == 0 ? 0 : 4)
+    return bytes.number(at: size, width: width).map { size + width + $0 }
   }
 }
 
