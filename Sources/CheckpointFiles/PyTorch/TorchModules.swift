@@ -57,6 +57,7 @@ struct TorchModules {
       for (name, value) in module.tensors {
         try names.take(prefix.utf8.count + name.utf8.count)
         if let tensor = try tensors.tensor(value, name: start + prefix + name) {
+          try names.takeTensor()
           result.tensors.append(NamedTensor(prefix + name, tensor))
         } else {
           result.ignored.append((prefix + name, graph.description(of: value)))
