@@ -24,7 +24,7 @@ PACKAGES := .build/packages
 # The day that manuals and packages are dated by: that of the last commit.
 export SOURCE_DATE_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1735689600)
 
-.PHONY: build setup demo test check interop bench docs install uninstall deb tarball format clean help
+.PHONY: build setup demo test check fuzz interop bench docs install uninstall deb tarball format clean help
 
 build: $(STAGE)  ## build the release program, .build/release/repconv, and all that is installed with it
 
@@ -47,6 +47,11 @@ demo: setup  ## import, fuse, inspect and run the network in examples/
 
 test check: setup  ## run the tests
 	$(SWIFT) test
+
+# TARGETS: those of Tests/FuzzTargets, by default all; SECONDS: how long each is run.
+SECONDS = 60
+fuzz:  ## feed damaged files to all readers, with libFuzzer and AddressSanitizer: TARGETS='pickle hdf5' SECONDS=60
+	@scripts/fuzz $(SECONDS) $(TARGETS)
 
 interop: $(REPCONV)  ## run Tests/Interop: check the output in real PyTorch and MegEngine (downloads them: several GB)
 	@scripts/interop $(REPCONV)
@@ -80,7 +85,7 @@ format:  ## lay out the Swift sources with swift format
 
 clean:  ## remove what was built; keeps downloaded packages and virtual environments
 	$(SWIFT) package clean
-	rm -rf .build/demo .build/docs .build/interop .build/stage .build/portable .build/packages
+	rm -rf .build/demo .build/docs .build/fuzz/build .build/interop .build/stage .build/portable .build/packages
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "  %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

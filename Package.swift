@@ -33,6 +33,8 @@ let package = Package(
     .library(name: "Inference", targets: ["Inference"]),
     .library(name: "Calibration", targets: ["Calibration"]),
     .library(name: "Reporting", targets: ["Reporting"]),
+    // For the package in Fuzz, nobody else.
+    .library(name: "_FuzzTargets", targets: ["FuzzTargets"]),
   ],
   traits: [
     // A package that depends on this one switches it off with `traits: []`, a build of this one with
@@ -189,6 +191,13 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Checkpoints", "RVD", "Tensors"],
       path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "Checkpoints", "Checksums", "Conversion", "Graphs", "HDF5", "Inference", "JSON", "Naming",
+        "Pickle", "Reparameterization", "Tensors", "TestSupport",
+      ],
+      path: "Tests/FuzzTargets", swiftSettings: settings),
     .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: settings),
     .testTarget(
       name: "TensorsTests", dependencies: ["Checksums", "Tensors", "TestSupport"],
@@ -228,8 +237,8 @@ let package = Package(
       dependencies: ["Blocks", "Checkpoints", "Naming", "Tensors", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "FuzzTests",
-      dependencies: ["Blocks", "Checkpoints", "Conversion", "Naming", "Tensors", "TestSupport"]),
+      name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport", "repconv-hdf5"],
+      swiftSettings: settings),
     .testTarget(
       name: "TopologiesTests",
       dependencies: ["Blocks", "Graphs", "Naming", "Tensors", "Topologies"],

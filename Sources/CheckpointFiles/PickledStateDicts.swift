@@ -108,6 +108,7 @@ struct PickledStateDicts<Framework: PickledFramework> {
       try names.take(key.utf8.count)
       do throws(ReadError) {
         if let tensor = try framework.tensor(entry.value, name: prefix + key) {
+          try names.takeTensor()
           stateDict.tensors.append(NamedTensor(key, tensor))
           continue
         }
@@ -151,7 +152,10 @@ struct PickledStateDicts<Framework: PickledFramework> {
       throw graph.source.exceeded(.stateDicts)
     }
     if handle == nil {
-      for named in stateDict.tensors { try names.take(named.name.utf8.count) }
+      for named in stateDict.tensors {
+        try names.take(named.name.utf8.count)
+        try names.takeTensor()
+      }
     }
     var stateDict = stateDict
     stateDict.path = path

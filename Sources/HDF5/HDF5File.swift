@@ -331,7 +331,7 @@ struct HDF5Cursor {
 
 /// Bob Jenkins' hash `lookup3`, `hashlittle` with 0 as its initial value: the checksum of HDF5's
 /// metadata.
-func lookup3(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+package func lookup3(_ bytes: ArraySlice<UInt8>) -> UInt32 {
   func rotated(_ value: UInt32, _ count: UInt32) -> UInt32 {
     value << count | value >> (32 - count)
   }

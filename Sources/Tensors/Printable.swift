@@ -19,7 +19,8 @@ package func escaped(
     if isFit(scalar) {
       result.append(scalar)
     } else {
-      result.append(contentsOf: escape(scalar).unicodeScalars)
+      // One by one: a sequence is appended to a copy of all there is.
+      for part in escape(scalar).unicodeScalars { result.append(part) }
     }
   }
   return String(result)

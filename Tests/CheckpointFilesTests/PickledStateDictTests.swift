@@ -50,6 +50,35 @@ import Testing
     #expect(found.stateDicts.map(\.path) == [["model"], ["ema"]])
   }
 
+  @Test(arguments: [
+    "TorchArchives/sound-module.pth", "TorchArchives/sound-modules-in-a-dict.pth",
+    "Cases/two-networks.pth", "MegEngine/plain-whole-module.pkl", "Paddle/state-2.pdparams",
+  ])
+  func `no more tensors are taken than a limit`(file: String) throws {
+    let path = Fixtures.path(file)
+    var limits = ReadingLimits()
+    limits[.tensors] = try readCheckpoint(path: path).stateDicts.map(\.tensors.count).reduce(0, +)
+    _ = try readCheckpoint(path: path, limits: limits)
+    limits[.tensors] -= 1
+    let error = #expect(throws: ReadError.self) {
+      _ = try readCheckpoint(path: path, limits: limits)
+    }
+    guard case .limitExceeded(_, "tensors in a file", _, _, "tensors")? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test func `tensors of a dict that is reachable twice count twice`() throws {
+    let stream = "(S'model'\n" + dict(["w": Self.array]) + "p9\nS'ema'\ng9\nd."
+    var limits = ReadingLimits()
+    limits[.tensors] = 1
+    let place = Location(path: "test.pkl")
+    let source = MemoryBytes(stream.latin1, location: place, limits: limits)
+    var objects = MegEngineObjects(try Unpickler.parse(source), maximumSteps: 10_000)
+    #expect(throws: ReadError.self) { try PickledStateDicts(in: objects.graph, as: &objects) }
+  }
+
   @Test func `what is no tensor is named`() throws {
     let found = try search(
       "(S'w'\n\(Self.array)S'step'\nI3\nS'args'\ncargparse\nNamespace\n)\u{81}S'inner'\n"

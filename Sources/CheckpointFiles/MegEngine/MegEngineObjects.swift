@@ -126,6 +126,7 @@ extension MegEngineObjects {
           try names.take(prefix.utf8.count + key.utf8.count)
           let fullName = (name.isEmpty ? "" : name + ".") + prefix + key
           if let tensor = try tensor(handle, name: fullName) {
+            try names.takeTensor()
             result.tensors.append(NamedTensor(prefix + key, tensor))
           }
         }

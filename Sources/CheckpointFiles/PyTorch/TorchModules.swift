@@ -31,8 +31,12 @@ struct TorchModules {
     let start: Name = path.isEmpty ? "" : "\(path)."
     var open: Set<ObjectGraph.Handle> = []
     var count = 0
+    // What is shared is reached again and again.
+    var known: [ObjectGraph.Handle: Contents?] = [:]
 
-    func walk(_ handle: ObjectGraph.Handle, _ prefix: Name, _ depth: Int) throws(ReadError) {
+    func walk(
+      _ handle: ObjectGraph.Handle, _ module: Contents, _ prefix: Name, _ depth: Int
+    ) throws(ReadError) {
       count += 1
       guard count <= limits[.modules] else {
         throw graph.source.exceeded(.modules, found: String(count))
@@ -48,37 +52,57 @@ struct TorchModules {
           remedy: fetchAgain)
       }
       defer { open.remove(handle) }
-      guard let attributes = graph.attributes(handle) else { return }
-      result.modules[prefix.module ?? ""] = moduleAttributes(handle, attributes)
+      result.modules[prefix.module ?? ""] = module.attributes
 
-      let transient = attributes["_non_persistent_buffers_set"].flatMap { graph.elements($0) } ?? []
-      let transientNames = Set(transient.compactMap { graph.string($0) })
-      for (group, skipped) in [("_parameters", []), ("_buffers", transientNames)]
-        as [(Name, Set<Name>)]
-      {
-        for entry in attributes[group].flatMap({ graph.entries($0) }) ?? [] {
-          guard let name = try graph.name(entry.key), !graph.isNone(entry.value),
-            !skipped.contains(name)
-          else { continue }
-          try names.take(prefix.utf8.count + name.utf8.count)
-          if let tensor = try tensors.tensor(entry.value, name: start + prefix + name) {
-            result.tensors.append(NamedTensor(prefix + name, tensor))
-          } else {
-            result.ignored.append((prefix + name, graph.description(of: entry.value)))
-          }
+      for (name, value) in module.tensors {
+        try names.take(prefix.utf8.count + name.utf8.count)
+        if let tensor = try tensors.tensor(value, name: start + prefix + name) {
+          try names.takeTensor()
+          result.tensors.append(NamedTensor(prefix + name, tensor))
+        } else {
+          result.ignored.append((prefix + name, graph.description(of: value)))
         }
       }
-      for entry in attributes["_modules"].flatMap({ graph.entries($0) }) ?? [] {
-        guard let name = try graph.name(entry.key), !graph.isNone(entry.value) else { continue }
-        guard isModule(entry.value) else {
-          result.ignored.append((prefix + name, graph.description(of: entry.value)))
-          continue
+      for (name, value) in module.modules {
+        if known[value] == nil { known[value] = .some(try contents(ofModule: value)) }
+        if let inner = known[value]! {
+          try walk(value, inner, "\(prefix)\(name).", depth + 1)
+        } else {
+          try names.take(prefix.utf8.count + name.utf8.count)
+          result.ignored.append((prefix + name, graph.description(of: value)))
         }
-        try walk(entry.value, "\(prefix)\(name).", depth + 1)
       }
     }
-    try walk(handle, "", 0)
+    if let module = try contents(ofModule: handle) { try walk(handle, module, "", 0) }
     return result
+  }
+
+  /// What a module adds to the state dict, without what is None.
+  private struct Contents {
+    var attributes: ModuleAttributes
+    /// Parameters, then buffers.
+    var tensors: [(name: Name, value: ObjectGraph.Handle)]
+    var modules: [(name: Name, value: ObjectGraph.Handle)]
+  }
+
+  /// Nil if `handle` is no module.
+  private func contents(ofModule handle: ObjectGraph.Handle) throws(ReadError) -> Contents? {
+    guard isModule(handle), let attributes = graph.attributes(handle) else { return nil }
+    func members(_ group: Name) throws(ReadError) -> [(name: Name, value: ObjectGraph.Handle)] {
+      var members: [(name: Name, value: ObjectGraph.Handle)] = []
+      for entry in attributes[group].flatMap({ graph.entries($0) }) ?? [] {
+        guard let name = try graph.name(entry.key), !graph.isNone(entry.value) else { continue }
+        members.append((name, entry.value))
+      }
+      return members
+    }
+    let transient = attributes["_non_persistent_buffers_set"].flatMap { graph.elements($0) } ?? []
+    let transientNames = Set(transient.compactMap { graph.string($0) })
+    return Contents(
+      attributes: moduleAttributes(handle, attributes),
+      tensors: try members("_parameters")
+        + members("_buffers").filter { !transientNames.contains($0.name) },
+      modules: try members("_modules"))
   }
 
   private func moduleAttributes(

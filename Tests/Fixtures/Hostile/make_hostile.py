@@ -308,16 +308,17 @@ file("seven-zip.pth", b"7z\xbc\xaf\x27\x1c\0\4" + bytes(24))
 file("bomb-tuples.pth", torch_zip(b"\x80\x02)" + b"\x85" * 6_000_000 + b".", deflated=True))
 
 
-def shared_modules(depth, name):
+def shared_modules(depth, name, parameters=text("weight") + tensor() + b"s", attributes=0):
     """A module that holds the one below it twice, so that the last is reached 2^depth times."""
 
-    def module(children, parameters):
+    def module(children, parameters, attributes=0):
         return (
             b"ctorch.nn.modules.container\nSequential\n)\x81}(" + text("training") + b"\x88"
             + text("_parameters") + b"}" + parameters + text("_buffers") + b"}"
-            + text("_modules") + b"}" + children + b"ub")
+            + text("_modules") + b"}" + children
+            + b"".join(text(f"attribute{i}") + b"N" for i in range(attributes)) + b"ub")
 
-    inner = module(b"", text("weight") + tensor() + b"s")
+    inner = module(b"", parameters, attributes)
     for _ in range(depth):
         inner += b"q\x01" + b"0"
         inner = inner + module(text("a" + name) + b"h\x01s" + text("b" + name) + b"h\x01s", b"")
@@ -325,6 +326,8 @@ def shared_modules(depth, name):
 
 
 file("shared-modules.pth", torch_zip(shared_modules(16, "k" * 400), deflated=True))
+file("shared-modules-many-attributes.pth", torch_zip(
+    shared_modules(15, "", parameters=b"", attributes=4000), deflated=True))
 file("shared-dicts.pth", torch_zip(
     b"\x80\x02}(" + text("d") + b"}(" + b"".join(text(f"{i}" + "n" * 200) + tensor() for i in range(40))
     + b"uq\x01" + b"".join(text(f"alias{i}") + b"h\x01" for i in range(3000)) + b"u.", deflated=True))
