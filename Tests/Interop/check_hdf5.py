@@ -264,8 +264,7 @@ def numbers(f, failures=None):
             except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
                 if failures is None:
                     raise
-                packed = getattr(item, "scaleoffset", None) is not None
-                failures[prefix + name] = ValueError(f"{error}{', of scale and offset' if packed else ''}")
+                failures[prefix + name] = error
 
     visit(f, "")
     return found
