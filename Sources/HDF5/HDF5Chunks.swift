@@ -204,13 +204,18 @@ private struct ChunkReader {
     var key = key
     try key.skip(8, "a size and a mask")
     var place: [UInt64] = []
-    for size in sizes + [byteCount / sizes.reduce(1, *)] {
+    for size in sizes {
       let first = try key.bits(8, "the first element of a chunk")
       guard first % UInt64(size) == 0 else {
         throw key.malformed(expected: "a chunk at a multiple of \(size)", found: "one at \(first)")
       }
       place.append(first)
     }
+    let byte = try key.bits(8, "the first byte of a chunk's elements")
+    guard byte % UInt64(byteCount / sizes.reduce(1, *)) == 0 else {
+      throw key.malformed(expected: "a chunk of whole elements", found: "one from byte \(byte) on")
+    }
+    place.append(byte)
     return place
   }
 
