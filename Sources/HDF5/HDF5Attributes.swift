@@ -119,7 +119,7 @@ extension HDF5File {
     let flags = try info.integer(1, "flags")
     try info.skip(flags & 1 != 0 ? 2 : 0, "a creation order")
     guard let heapAddress = try info.address("an object's attributes") else { return nil }
-    let heap = try HDF5FractalHeap(at: heapAddress, in: self)
+    var heap = try HDF5FractalHeap(at: heapAddress, in: self)
     var found: Attribute?
     try forEachRecordOfBTree2(at: info.definedAddress("an object's attributes"), type: 8) {
       (record) throws(ReadError) in

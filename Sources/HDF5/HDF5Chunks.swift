@@ -22,6 +22,9 @@ enum HDF5ChunkIndex {
         layout.place, what: "the dataset leaves the chunks at its edges unfiltered",
         remedy: "Rewrite the file with h5repack --high=1, and convert the result.")
     }
+    guard flags < 4 else {
+      throw layout.malformed(expected: "flags of chunks below 4", found: "\(flags)")
+    }
     let kind = try layout.integer(1, "the kind of an index")
     var size: Int?
     var mask = 0
@@ -32,8 +35,9 @@ enum HDF5ChunkIndex {
         mask = try layout.integer(4, "a filter mask")
       }
     case 2: break
-    case 3: try layout.skip(1, "parameters of an index")
-    case 4: try layout.skip(5, "parameters of an index")
+    case 3, 4:
+      guard try layout.take(kind == 3 ? 1 : 5, "parameters of an index").allSatisfy({ $0 > 0 })
+      else { throw layout.malformed(expected: "parameters of an index above 0", found: "0") }
     case 5: try layout.skip(6, "parameters of an index")
     default:
       throw layout.malformed(expected: "an index of kind 1 to 5", found: "kind \(kind)")
@@ -176,20 +180,15 @@ private struct ChunkReader {
     let entries = try file.childrenOfBTree1(
       at: address, type: 1, keySize: 8 + 8 * (sizes.count + 1)
     ) { (first, second) throws(ReadError) in
-      try Self.firstElement(first).lexicographicallyPrecedes(Self.firstElement(second))
+      try firstElement(first).lexicographicallyPrecedes(firstElement(second))
     }
-    for (key, child) in entries {
+    for (key, child, _) in entries {
       var key = key
       let size = try key.integer(4, "the size of a chunk")
       let mask = try key.integer(4, "a filter mask")
       var place: [Int] = []
       for chunk in sizes {
-        let first = try key.integer(8, "the first element of a chunk")
-        guard first % chunk == 0 else {
-          throw key.malformed(
-            expected: "a chunk at a multiple of \(chunk)", found: "one at \(first)")
-        }
-        place.append(first / chunk)
+        place.append(try key.integer(8, "the first element of a chunk") / chunk)
       }
       let byte = try key.integer(8, "the first byte of a chunk's elements")
       guard byte == 0 else {
@@ -201,11 +200,22 @@ private struct ChunkReader {
   }
 
   /// What a key says of the place of a chunk.
-  private static func firstElement(_ key: HDF5Cursor) throws(ReadError) -> [UInt64] {
+  private func firstElement(_ key: HDF5Cursor) throws(ReadError) -> [UInt64] {
     var key = key
     try key.skip(8, "a size and a mask")
     var place: [UInt64] = []
-    while key.remaining > 0 { place.append(try key.bits(8, "the first element of a chunk")) }
+    for size in sizes {
+      let first = try key.bits(8, "the first element of a chunk")
+      guard first % UInt64(size) == 0 else {
+        throw key.malformed(expected: "a chunk at a multiple of \(size)", found: "one at \(first)")
+      }
+      place.append(first)
+    }
+    let byte = try key.bits(8, "the first byte of a chunk's elements")
+    guard byte % UInt64(byteCount / sizes.reduce(1, *)) == 0 else {
+      throw key.malformed(expected: "a chunk of whole elements", found: "one from byte \(byte) on")
+    }
+    place.append(byte)
     return place
   }
 
@@ -233,15 +243,13 @@ private struct ChunkReader {
   private func readFixedArray(
     _ address: Int, in file: HDF5File, into chunks: inout [Int: HDF5Chunks.Chunk]
   ) throws(ReadError) {
-    var header = try file.block(
-      at: address, count: 12 + file.lengthSize + file.offsetSize, of: "an array of chunks")
-    try header.expect("FAHD")
+    var header = try file.checkedBlock(
+      "FAHD", at: address, count: 8 + file.lengthSize + file.offsetSize, of: "an array of chunks")
     let kind = try header.integer(1, "the kind of an array")
     let entrySize = try header.integer(1, "the size of an entry")
     let pageBits = try header.integer(1, "the bits of a page")
     let count = try header.length("the number of entries")
     let data = try header.address("an array of chunks")
-    try header.checkChecksum()
     let largest = largestCounts.reduce(Optional(1)) { product, count in
       guard let product, let count else { return nil }
       let (result, overflow) = product.multipliedReportingOverflow(by: count)
@@ -259,10 +267,9 @@ private struct ChunkReader {
     let pages = count > pageLength ? (count + pageLength - 1) / pageLength : 0
     let bitmap = (pages + 7) / 8
     let prefix = 6 + file.offsetSize
-    let headSize = prefix + bitmap + (pages == 0 ? count * entrySize : 0) + 4
-    var head = try file.block(at: data, count: headSize, of: "an array of chunks")
-    try head.expect("FADB")
-    head.skip(prefix - 5)
+    let headSize = prefix + bitmap + (pages == 0 ? count * entrySize : 0)
+    var head = try file.checkedBlock("FADB", at: data, count: headSize, of: "an array of chunks")
+    try head.skip(to: prefix)
     let used = try head.take(bitmap, "the used pages")
     var number = 0
 
@@ -281,13 +288,11 @@ private struct ChunkReader {
         }
         number += 1
       }
-      try block.checkChecksum()
     }
     if pages == 0 {
       try readEntries(count, from: &head)
       return
     }
-    try head.checkChecksum()
     for page in 0..<pages {
       let length = min(pageLength, count - number)
       // The most significant bit is the first.
@@ -295,9 +300,9 @@ private struct ChunkReader {
         number += length
         continue
       }
-      var block = try file.block(
-        at: data + headSize + page * (pageLength * entrySize + 4), count: length * entrySize + 4,
-        of: "a page of an array of chunks")
+      var block = try file.checkedBlock(
+        nil, at: data + headSize + 4 + page * (pageLength * entrySize + 4),
+        count: length * entrySize, of: "a page of an array of chunks")
       try readEntries(length, from: &block)
     }
   }

@@ -10,6 +10,15 @@ package struct HDF5Dataset {
     case chunked(HDF5Chunks)
     /// Numbers put together from other datasets or files, so told by name only.
     case virtual, external
+
+    /// Whether it is in one piece that is not empty.
+    var hasBytes: Bool {
+      switch self {
+      case .contiguous(_, let byteCount): byteCount > 0
+      case .compact(let bytes, _): !bytes.isEmpty
+      case .chunked, .virtual, .external: false
+      }
+    }
   }
 
   var type: HDF5Type
@@ -42,6 +51,7 @@ package struct HDF5Dataset {
     let filters = try header.message(.filters, in: file).map(HDF5Filter.list) ?? []
     storage = try Self.storage(
       &layout, extent: extent, elementSize: self.type.size, filters: filters, in: file)
+    if self.type.isNumber { _ = try fillValue(in: file) }
   }
 
   /// A layout message:
@@ -158,6 +168,11 @@ struct HDF5Extent {
         found: "version \(version) and rank \(rank)")
     }
     let kind = version == 2 ? try cursor.integer(1, "the kind of a dataspace") : 1
+    guard kind <= 2, kind == 1 || rank == 0 else {
+      throw cursor.malformed(
+        expected: "a dataspace of kind 1, or of kind 0 or 2 and rank 0",
+        found: "kind \(kind) and rank \(rank)")
+    }
     if version == 1 { try cursor.skip(5, "padding") }
     var sizes: [Int] = []
     for _ in 0..<rank { sizes.append(try cursor.length("a size")) }
@@ -167,6 +182,10 @@ struct HDF5Extent {
       for _ in 0..<rank {
         let size = try cursor.bits(cursor.lengthSize, "a largest size")
         largestSizes.append(Int(exactly: size))
+      }
+      guard zip(sizes, largestSizes).allSatisfy({ $0 <= $1 ?? .max }) else {
+        throw cursor.malformed(
+          expected: "sizes up to the largest that they may have", found: "larger ones")
       }
     }
     guard kind != 2 else { return }
@@ -211,12 +230,16 @@ struct HDF5Type {
 
   enum Text { case fixed, variable }
 
+  var isNumber: Bool { if case .other = kind { false } else { true } }
+
   init(_ cursor: inout HDF5Cursor) throws(ReadError) {
     let head = try cursor.integer(1, "the class of a datatype")
     let bits = try cursor.integer(3, "the bits of a datatype")
     size = try cursor.integer(4, "the size of a datatype")
-    guard size > 0 else {
-      throw cursor.malformed(expected: "elements of at least a byte", found: "none")
+    guard size > 0, (1...5).contains(head >> 4) else {
+      throw cursor.malformed(
+        expected: "a datatype of version 1 to 5 and of at least a byte",
+        found: "version \(head >> 4) and \(size) bytes")
     }
     switch head & 0x0F {
     case 0: kind = try Self.integer(&cursor, bits, size)

@@ -5,7 +5,7 @@ internal import Tensors
 ///
 ///     header: "EAHD", 00, kind, size of an entry, bits of the largest number, entries in the index
 ///             block, entries in the smallest data block, data blocks in the smallest secondary block,
-///             bits of a page (1 each), six L, index block O, checksum
+///             bits of a page (1 each), four L, entries that were set L, L, index block O, checksum
 ///     index block: "EAIB", 00, kind, header O, entries, addresses of data blocks, addresses of
 ///             secondary blocks, checksum
 ///     secondary block: "EASB", 00, kind, header O, number of its first entry, [bits that say which
@@ -31,12 +31,14 @@ struct HDF5ExtensibleArray {
   private let rowsInIndex: Int
   private let pageLength: Int
   private let index: Int?
+  /// One more than the largest number of an entry that was set.
+  private let setCount: Int
 
   /// - Parameter kind: 1 if the chunks are filtered, else 0.
   init(at address: Int, kind: Int, in file: HDF5File) throws(ReadError) {
-    var cursor = try file.block(
-      at: address, count: 16 + 6 * file.lengthSize + file.offsetSize, of: "an array of chunks")
-    try cursor.expect("EAHD")
+    var cursor = try file.checkedBlock(
+      "EAHD", at: address, count: 12 + 6 * file.lengthSize + file.offsetSize,
+      of: "an array of chunks")
     let foundKind = try cursor.integer(1, "the kind of an array")
     entrySize = try cursor.integer(1, "the size of an entry")
     let numberBits = try cursor.integer(1, "the bits of a number")
@@ -44,9 +46,10 @@ struct HDF5ExtensibleArray {
     smallestBlock = try cursor.integer(1, "the entries in a data block")
     let smallestSecondary = try cursor.integer(1, "the data blocks in a secondary block")
     let pageBits = try cursor.integer(1, "the bits of a page")
-    try cursor.skip(6 * file.lengthSize, "sizes")
+    try cursor.skip(4 * file.lengthSize, "sizes")
+    setCount = try cursor.length("the number of entries")
+    try cursor.skip(file.lengthSize, "a size")
     index = try cursor.address("an array of chunks")
-    try cursor.checkChecksum()
     func isPowerOf2(_ value: Int) -> Bool { value > 0 && value & (value - 1) == 0 }
     guard foundKind == kind, entrySize >= file.offsetSize, (1...48).contains(numberBits),
       isPowerOf2(smallestBlock), smallestBlock < 1 << numberBits, isPowerOf2(smallestSecondary),
@@ -75,10 +78,11 @@ struct HDF5ExtensibleArray {
     guard let index else { return }
     let prefix = 6 + file.offsetSize
     let addressCount = (0..<rowsInIndex).reduce(0) { $0 + blocks(inRow: $1) } + rows - rowsInIndex
-    var block = try file.block(
-      at: index, count: prefix + entriesInIndex * entrySize + addressCount * file.offsetSize + 4,
+    var block = try file.checkedBlock(
+      "EAIB", at: index,
+      count: prefix + entriesInIndex * entrySize + addressCount * file.offsetSize,
       of: "the index block of an array")
-    try expect("EAIB", &block)
+    try expectHeader(&block)
     try readEntries(entriesInIndex, from: 0, below: limit, in: &block, body)
     var seen: Set<Int> = []
     var first = entriesInIndex
@@ -97,7 +101,6 @@ struct HDF5ExtensibleArray {
       }
       first += blocks(inRow: row) * entries(inRow: row)
     }
-    try block.checkChecksum()
   }
 
   private func blocks(inRow row: Int) -> Int { 1 << (row / 2) }
@@ -109,10 +112,7 @@ struct HDF5ExtensibleArray {
     entries(inRow: row) > pageLength ? entries(inRow: row) / pageLength : 0
   }
 
-  private func expect(
-    _ signature: StaticString, _ block: inout HDF5Cursor
-  ) throws(ReadError) {
-    try block.expect(signature)
+  private func expectHeader(_ block: inout HDF5Cursor) throws(ReadError) {
     let (kind, header) = (try block.integer(1, "the kind"), try block.address("its header"))
     guard kind == self.kind, header == self.header else {
       throw block.malformed(expected: "a block of the same array", found: "one of another")
@@ -125,12 +125,11 @@ struct HDF5ExtensibleArray {
   ) throws(ReadError) {
     let pages = pages(inRow: row)
     let bitmap = (pages + 7) / 8
-    var block = try file.block(
-      at: address,
-      count: 10 + file.offsetSize + numberSize
-        + blocks(inRow: row) * (bitmap + file.offsetSize),
+    var block = try file.checkedBlock(
+      "EASB", at: address,
+      count: 6 + file.offsetSize + numberSize + blocks(inRow: row) * (bitmap + file.offsetSize),
       of: "a secondary block of an array")
-    try expect("EASB", &block)
+    try expectHeader(&block)
     try checkNumber(first, &block)
     // The bits of one block follow those of the one before, the most significant first; the rest is free.
     var bits: [Bool] = []
@@ -145,7 +144,6 @@ struct HDF5ExtensibleArray {
       }
       first += entries(inRow: row)
     }
-    try block.checkChecksum()
   }
 
   /// - Parameter used: which pages are used; nil for blocks that the index block lists. They
@@ -157,27 +155,27 @@ struct HDF5ExtensibleArray {
     guard first < limit else { return }
     let (pages, count) = (pages(inRow: row), entries(inRow: row))
     let headSize =
-      10 + file.offsetSize + numberSize + (pages == 0 ? count * entrySize : 0)
-    var block = try file.block(at: address, count: headSize, of: "a data block of an array")
+      6 + file.offsetSize + numberSize + (pages == 0 ? count * entrySize : 0)
+    var block = try file.checkedBlock(
+      "EADB", at: address, count: headSize, of: "a data block of an array")
     guard seen.insert(address).inserted, pages == 0 || used != nil else {
       throw block.malformed(
         expected: "each data block once, with a list of its pages", found: "another")
     }
-    try expect("EADB", &block)
+    try expectHeader(&block)
     if used != nil {
       try checkNumber(first, &block)
     } else {
       try block.skip(numberSize, "the number of an entry")
     }
     if pages == 0 { try readEntries(count, from: first, below: limit, in: &block, body) }
-    try block.checkChecksum()
-    let pageSize = pageLength * entrySize + 4
+    let pageSize = pageLength * entrySize
     for (page, isUsed) in (used ?? []).enumerated() where isUsed {
-      var block = try file.block(
-        at: address + headSize + page * pageSize, count: pageSize, of: "a page of an array")
+      var block = try file.checkedBlock(
+        nil, at: address + headSize + 4 + page * (pageSize + 4), count: pageSize,
+        of: "a page of an array")
       try readEntries(
         pageLength, from: first + page * pageLength, below: limit, in: &block, body)
-      try block.checkChecksum()
     }
   }
 
@@ -195,6 +193,11 @@ struct HDF5ExtensibleArray {
   ) throws(ReadError) {
     for number in first..<first + count {
       var entry = try block.part(entrySize, of: "an entry of an array")
+      let isSet = !entry.bytes.prefix(file.offsetSize).allSatisfy { $0 == 0xFF }
+      guard number < setCount || !isSet else {
+        throw entry.malformed(
+          expected: "\(setCount) entries in an array", found: "one of number \(number)")
+      }
       if number < limit { try body(number, &entry) }
     }
   }

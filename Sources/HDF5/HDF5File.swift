@@ -9,8 +9,10 @@ package import Tensors
 ///
 ///     superblock, at byte 0, 512, 1024, 2048, ... (what is before it is a user block)
 ///       89 "HDF" 0D 0A 1A 0A, version
-///       0, 1: 4 bytes, width O, width L, 7 bytes, [1: 4 bytes], base address O, O, end of file O,
-///             driver information O, the root's entry: name O, object header O, ...
+///       0, 1: 0 (4), width O, width L, 0, half the entries in a node of symbols and in one of a
+///             B-tree of groups (2 each), flags (4), [1: the same of chunks (2), 0 (2)], base address O,
+///             undefined O, end of file O, driver information O,
+///             the root's entry: name O, object header O, kind (4; 2 at most), ...
 ///       2, 3: width O, width L, flags, base address O, extension O, end of file O,
 ///             root's object header O, checksum
 ///     object header: messages that make an object a group, a dataset or a named datatype
@@ -29,6 +31,11 @@ package final class HDF5File: Sendable {
   /// Bytes of an address and of a length.
   let offsetSize: Int
   let lengthSize: Int
+  /// Behind the last address. What follows in the file does not belong to it.
+  let end: Int
+  /// The most entries in the nodes of B-trees of version 1, which take the room of as many; nil if that is
+  /// not in the superblock.
+  let nodeSizes: HDF5NodeSizes?
   /// Address of the root group's object header.
   let root: Int
   /// Whether the program that wrote the file did not close it.
@@ -72,16 +79,29 @@ package final class HDF5File: Sendable {
       cursor.lengthSize = lengths
       return (offsets, lengths)
     }
-    let recordedBase: Int?
-    let recordedEnd: Int?
+    let recordedBase: Int
+    let recordedEnd: Int
     switch version {
     case 0, 1:
-      try cursor.skip(4, "versions")
+      guard try cursor.take(4, "versions").allSatisfy({ $0 == 0 }) else {
+        throw cursor.malformed(expected: "the versions of three structures as 0", found: "others")
+      }
       (offsetSize, lengthSize) = try sizes()
-      try cursor.skip(version == 0 ? 9 : 13, "sizes of B-tree nodes")
-      recordedBase = try cursor.address("the base address")
-      _ = try cursor.address("the free space's address")
-      recordedEnd = try cursor.address("the end of the file")
+      try cursor.skip(1, "padding")
+      let symbols = try cursor.integer(2, "the size of nodes")
+      let groups = try cursor.integer(2, "the size of nodes")
+      try Self.check(flags: try cursor.integer(4, "flags"), cursor)
+      let chunks = version == 0 ? 32 : try cursor.integer(2, "the size of nodes")
+      try cursor.skip(version == 0 ? 0 : 2, "padding")
+      guard symbols > 0, groups > 0, chunks > 0 else {
+        throw cursor.malformed(expected: "nodes with entries", found: "nodes of 0")
+      }
+      nodeSizes = HDF5NodeSizes(symbols: 2 * symbols, groups: 2 * groups, chunks: 2 * chunks)
+      recordedBase = try cursor.definedAddress("the superblock")
+      guard try cursor.address("the free space's address") == nil else {
+        throw cursor.malformed(expected: "no address of free space", found: "one")
+      }
+      recordedEnd = try cursor.definedAddress("the end of the file")
       guard try cursor.address("the driver information's address") == nil else {
         throw .unsupported(
           source.location, what: "the HDF5 file is one part of several (a family or multi file)",
@@ -89,33 +109,50 @@ package final class HDF5File: Sendable {
       }
       _ = try cursor.address("the root's name")
       root = try cursor.definedAddress("the root group")
+      let kind = try cursor.integer(4, "the kind of an entry")
+      guard kind <= 2 else {
+        throw cursor.malformed(expected: "an entry of kind 0 to 2", found: "kind \(kind)")
+      }
       isOpenForWriting = false
     case 2, 3:
       (offsetSize, lengthSize) = try sizes()
       let flags = try cursor.integer(1, "flags")
+      try Self.check(flags: flags, cursor)
       isOpenForWriting = flags & 1 != 0
-      recordedBase = try cursor.address("the base address")
+      nodeSizes = nil
+      recordedBase = try cursor.definedAddress("the superblock")
       _ = try cursor.address("the superblock extension")
-      recordedEnd = try cursor.address("the end of the file")
+      recordedEnd = try cursor.definedAddress("the end of the file")
       root = try cursor.definedAddress("the root group")
-      try cursor.checkChecksum()
+      try cursor.checkChecksum(of: cursor.bytes[..<cursor.next])
     default:
       throw .unsupported(
         source.location(at: start), what: "the HDF5 superblock has version \(version)",
         remedy: "Versions up to 3 are read: rewrite the file with h5repack --high=2.")
     }
     // Behind what was read: the rest of the root's entry, or the checksum.
-    let end = cursor.next + (version < 2 ? 24 : 0)
-    regions.withLock { $0.note(structureAt: 0..<end) }
+    let length = cursor.next + (version < 2 ? 20 : 0)
     // A user block that was prepended later is not in the addresses.
-    if let recordedEnd, let recordedBase {
-      let needed = recordedEnd.subtractingReportingOverflow(recordedBase)
-      let there = source.count - base
-      guard !needed.overflow, needed.partialValue <= there else {
-        throw .truncated(
-          location, field: "the data that the superblock announces", needed: needed.partialValue,
-          available: there)
-      }
+    let there = source.count - start
+    let announced = recordedEnd.subtractingReportingOverflow(recordedBase)
+    end = announced.partialValue
+    guard !announced.overflow, end >= length else {
+      throw .malformed(
+        source.location(at: start), expected: "the end of the file behind the superblock",
+        found: "address \(end)", remedy: fetchAgain)
+    }
+    guard end <= there else {
+      throw .truncated(
+        source.location, field: "the data that the superblock announces", needed: end,
+        available: there)
+    }
+    regions.withLock { $0.note(structureAt: 0..<length) }
+  }
+
+  /// Bits 0 to 2 say how the file was opened.
+  private static func check(flags: Int, _ cursor: HDF5Cursor) throws(ReadError) {
+    guard flags < 8 else {
+      throw cursor.malformed(expected: "flags below 8", found: "\(flags)")
     }
   }
 
@@ -172,6 +209,22 @@ package final class HDF5File: Sendable {
     }
   }
 
+  /// `count` bytes from `address` on, which are a structure, without the checksum that follows them.
+  ///
+  /// - Parameters:
+  ///   - signature: what it begins with; nil if it has none. The cursor is behind it and its version.
+  ///   - structure: what it is, for errors.
+  func checkedBlock(
+    _ signature: StaticString?, version: Int? = 0, at address: Int, count: Int, of structure: String
+  ) throws(ReadError) -> HDF5Cursor {
+    var block = try block(at: address, count: count + 4, of: structure)
+    if let signature { try block.expect(signature, version: version) }
+    var end = block
+    try end.skip(to: count)
+    try end.checkChecksum(of: end.bytes[..<count])
+    return block.upTo(count)
+  }
+
   /// Notes that these bytes, which are in the file, are a structure.
   func note(structureAt address: Int, count: Int) {
     regions.withLock { $0.note(structureAt: address..<address + count) }
@@ -183,21 +236,24 @@ package final class HDF5File: Sendable {
   func bytes(
     at address: Int, count: Int, of structure: String
   ) throws(ReadError) -> HDF5Cursor {
-    let start = base.addingReportingOverflow(address)
-    guard address >= 0, !start.overflow, start.partialValue < source.count else {
+    try check(address, count: count, of: structure)
+    return HDF5Cursor(
+      try source.bytes(base + address..<base + address + count, field: structure),
+      at: location(at: address), of: structure, offsetSize: offsetSize, lengthSize: lengthSize)
+  }
+
+  /// Throws unless `count` bytes from `address` on belong to the file.
+  func check(_ address: Int, count: Int, of structure: String) throws(ReadError) {
+    guard address >= 0, address < end else {
       throw .malformed(
         location, expected: "\(structure) inside the file",
         found: "its address \(address) beyond the end", remedy: fetchAgain)
     }
-    guard count >= 0, count <= source.count - start.partialValue else {
+    guard count >= 0, count <= end - address else {
       throw .malformed(
         location(at: address), expected: "\(structure) of \(count) bytes",
-        found: "the end of the file after \(source.count - start.partialValue)",
-        remedy: fetchAgain)
+        found: "the end of the file after \(end - address)", remedy: fetchAgain)
     }
-    return HDF5Cursor(
-      try source.bytes(start.partialValue..<start.partialValue + count, field: structure),
-      at: location(at: address), of: structure, offsetSize: offsetSize, lengthSize: lengthSize)
   }
 
   /// As much as there is of `count` bytes from `address` on: for structures that tell their size. They
@@ -206,8 +262,15 @@ package final class HDF5File: Sendable {
     at address: Int, upTo count: Int, of structure: String
   ) throws(ReadError) -> HDF5Cursor {
     try bytes(
-      at: address, count: min(count, max(1, source.count - base - max(0, address))), of: structure)
+      at: address, count: min(count, max(1, end - max(0, address))), of: structure)
   }
+}
+
+/// The most entries in nodes of symbols, of B-trees of groups and of B-trees of chunks.
+struct HDF5NodeSizes {
+  let symbols: Int
+  let groups: Int
+  let chunks: Int
 }
 
 /// A cursor over the bytes of one structure of an HDF5 file.
@@ -297,7 +360,8 @@ struct HDF5Cursor {
     return address
   }
 
-  mutating func expect(_ signature: StaticString, version: Int = 0) throws(ReadError) {
+  /// - Parameter version: nil of a structure that has none.
+  mutating func expect(_ signature: StaticString, version: Int? = 0) throws(ReadError) {
     let found = try take(4, "a signature")
     let expected = signature.description
     guard found.elementsEqual(expected.utf8) else {
@@ -305,6 +369,7 @@ struct HDF5Cursor {
         expected: "\(structure) with the signature '\(expected)'",
         found: "'\(printable(String(decoding: found, as: UTF8.self)))'")
     }
+    guard let version else { return }
     let foundVersion = try integer(1, "the version")
     guard foundVersion == version else {
       throw .unsupported(
@@ -313,9 +378,18 @@ struct HDF5Cursor {
     }
   }
 
-  /// Compares the 4 bytes at the cursor with the checksum of all bytes before it.
-  mutating func checkChecksum() throws(ReadError) {
-    let computed = lookup3(bytes[..<next])
+  /// The same place in the first `count` bytes of the structure, which it is one of.
+  func upTo(_ count: Int) -> HDF5Cursor {
+    var first = HDF5Cursor(
+      Array(bytes[..<count]), at: place, of: structure, offsetSize: offsetSize,
+      lengthSize: lengthSize)
+    first.skip(next)
+    return first
+  }
+
+  /// Compares the 4 bytes at the cursor with the checksum of bytes of the structure.
+  mutating func checkChecksum(of checked: ArraySlice<UInt8>) throws(ReadError) {
+    let computed = lookup3(checked)
     let recorded = try bits(4, "a checksum")
     guard recorded == UInt64(computed) else {
       throw malformed(

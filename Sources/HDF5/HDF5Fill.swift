@@ -20,6 +20,9 @@ extension HDF5Dataset {
           expected: "a fill value of version 1 to 3", found: "version \(version)")
       }
       let flags = try value.integer(version == 3 ? 1 : 3, "flags of a fill value")
+      guard version < 3 || flags < 0x40 && flags & 0x30 != 0x30 else {
+        throw value.malformed(expected: "flags of a fill value", found: "\(flags)")
+      }
       let isDefined =
         switch version {
         case 1: true

@@ -46,14 +46,25 @@ struct HDF5Filter: Sendable {
       try cursor.skip(2, "flags")
       let valueCount = try cursor.integer(2, "the number of a filter's values")
       let padded = version == 1 ? (nameLength + 7) / 8 * 8 : nameLength
+      guard version == 2 || padded == nameLength else {
+        throw cursor.malformed(
+          expected: "a filter's name of a multiple of 8 bytes", found: "\(nameLength)")
+      }
       let name = try cursor.take(padded, "the name of a filter").textUntilNUL
       var values: [Int] = []
       for _ in 0..<valueCount { values.append(try cursor.integer(4, "a filter's value")) }
       if version == 1 && valueCount % 2 == 1 { try cursor.skip(4, "padding") }
+      // The level of deflate; the size of elements.
+      let allowed = [1: 0...9, 2: 1...Int.max][id]
+      guard allowed.map({ values.count == 1 && $0.contains(values[0]) }) ?? true else {
+        throw cursor.malformed(
+          expected: "filter \(id) with one value, \(id == 1 ? "0 to 9" : "the size of elements")",
+          found: "\(values.count), \(values.first.map(String.init) ?? "none")")
+      }
       let kind: Kind =
         switch id {
         case 1: .deflate
-        case 2: .shuffle(values.first ?? 0)
+        case 2: .shuffle(values[0])
         case 3: .fletcher32
         case 4, 5, 6: .known
         case 32000: .lzf

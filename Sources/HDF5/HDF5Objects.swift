@@ -21,6 +21,7 @@ package struct HDF5Header {
     case link = 0x06
     case externalFiles = 0x07
     case layout = 0x08
+    case groupInfo = 0x0A
     case filters = 0x0B
     case attribute = 0x0C
     case continuation = 0x10
@@ -36,6 +37,8 @@ package struct HDF5Header {
   }
 
   private(set) var messages: [Message] = []
+  /// Messages of any kind.
+  private var count = 0
 
   init(at address: Int, in file: HDF5File) throws(ReadError) {
     self.address = address
@@ -43,9 +46,13 @@ package struct HDF5Header {
     var start = try file.blockIfAny(at: address, upTo: 64, of: "an object header")
     let isSecond = start.bytes.starts(with: "OHDR".utf8)
     var hasOrder = false
+    var largestCount = Int.max
     if isSecond {
       try start.expect("OHDR", version: 2)
       let flags = try start.integer(1, "flags")
+      guard flags < 0x40 else {
+        throw start.malformed(expected: "flags of an object header below 64", found: "\(flags)")
+      }
       hasOrder = flags & 4 != 0
       try start.skip(flags & 0x20 != 0 ? 16 : 0, "times")
       try start.skip(flags & 0x10 != 0 ? 4 : 0, "limits of attributes")
@@ -54,15 +61,18 @@ package struct HDF5Header {
       guard size <= file.source.count else {
         throw start.malformed(expected: "an object header inside the file", found: "\(size) bytes")
       }
-      var all = try file.block(at: address, count: prefix + size + 4, of: "an object header")
-      all.skip(prefix)
+      var all = try file.checkedBlock(
+        "OHDR", version: 2, at: address, count: prefix + size, of: "an object header")
+      try all.skip(to: prefix)
       try parse(&all, isSecond: true, hasOrder: hasOrder, into: &parts)
     } else {
       let version = try start.integer(1, "the version")
       guard version == 1 else {
         throw start.malformed(expected: "an object header of version 1 or 2", found: "\(version)")
       }
-      try start.skip(7, "counts")
+      try start.skip(1, "padding")
+      largestCount = try start.integer(2, "the number of messages")
+      try start.skip(4, "references")
       file.note(structureAt: address, count: 16)
       parts.append((address + 16, try start.integer(4, "the size")))
     }
@@ -76,16 +86,17 @@ package struct HDF5Header {
           file.location(at: address), expected: "an object header that ends",
           found: "one that continues in itself", remedy: fetchAgain)
       }
-      var block = try file.block(
-        at: part.address, count: part.size, of: "a part of an object header")
-      if isSecond {
-        try block.skip(4, "a signature")
-        guard block.bytes.starts(with: "OCHK".utf8), part.size >= 8 else {
-          throw block.malformed(
-            expected: "a part of an object header with the signature 'OCHK'", found: "another")
-        }
-      }
+      let what = "a part of an object header"
+      var block =
+        isSecond
+        ? try file.checkedBlock(
+          "OCHK", version: nil, at: part.address, count: part.size - 4, of: what)
+        : try file.block(at: part.address, count: part.size, of: what)
       try parse(&block, isSecond: isSecond, hasOrder: hasOrder, into: &parts)
+    }
+    guard count <= largestCount else {
+      throw start.malformed(
+        expected: "\(largestCount) messages in an object header", found: "\(count)")
     }
   }
 
@@ -94,18 +105,21 @@ package struct HDF5Header {
     into parts: inout [(address: Int, size: Int)]
   ) throws(ReadError) {
     let prefix = isSecond ? (hasOrder ? 6 : 4) : 8
-    let tail = isSecond ? 4 : 0
     // What is too short for a message is a gap.
-    while block.remaining - tail >= prefix {
+    var unused = 0
+    while block.remaining >= prefix {
       let type = try block.integer(isSecond ? 1 : 2, "a message's type")
       let size = try block.integer(2, "a message's size")
       let flags = try block.integer(1, "flags")
       try block.skip(isSecond ? (hasOrder ? 2 : 0) : 3, "a creation order")
-      guard size <= block.remaining - tail else {
+      try Self.check(flags: flags, ofType: type, block)
+      guard size <= block.remaining else {
         throw block.malformed(
           expected: "a message of \(size) bytes in an object header",
-          found: "its end after \(block.remaining - tail)")
+          found: "its end after \(block.remaining)")
       }
+      count += 1
+      if type == 0 { unused += 1 }
       guard let type = MessageType(rawValue: type) else {
         block.skip(size)
         continue
@@ -113,14 +127,36 @@ package struct HDF5Header {
       var body = try block.part(size, of: "\(type.article) message")
       if type == .continuation {
         let address = try body.definedAddress("the rest of an object header")
-        parts.append((address, try body.length("its size")))
+        let size = try body.length("its size")
+        guard size > 0 else {
+          throw body.malformed(expected: "the rest of an object header", found: "no bytes")
+        }
+        parts.append((address, size))
       } else {
         messages.append(Message(type: type, flags: flags, body: body))
       }
     }
-    if isSecond {
-      block.skip(block.remaining - tail)
-      try block.checkChecksum()
+    guard block.remaining == 0 || isSecond && unused == 0 else {
+      throw block.malformed(
+        expected: "messages up to the end, as version 1 and unused messages demand",
+        found: "\(block.remaining) bytes behind them")
+    }
+  }
+
+  /// Flags of a message:
+  ///
+  ///     2 shared   4 never shared   8 not to be changed by who does not know it   16 to be marked by them
+  ///     32 marked so   64 may be shared   128 not to be read by who does not know it
+  private static func check(
+    flags: Int, ofType type: Int, _ block: HDF5Cursor
+  ) throws(ReadError) {
+    // 0x01, 0x03, 0x04, 0x05, 0x0B and 0x0C: dataspace, datatype, fill values, filters, attribute.
+    let canBeShared = [0x01, 0x03, 0x04, 0x05, 0x0B, 0x0C].contains(type)
+    guard flags & 0x06 != 0x06, flags & 0x28 != 0x28, flags & 0x30 != 0x20,
+      flags & 0x42 == 0 || canBeShared, flags & 0x80 == 0 || type <= 0x18
+    else {
+      throw block.malformed(
+        expected: "a message of type \(type) with flags that it can have", found: "\(flags)")
     }
   }
 
@@ -143,6 +179,7 @@ extension HDF5Header.MessageType {
     case .link: "a link"
     case .externalFiles: "an external files"
     case .layout: "a layout"
+    case .groupInfo: "a group info"
     case .filters: "a filter pipeline"
     case .attribute: "an attribute"
     case .continuation: "a continuation"
@@ -204,11 +241,16 @@ extension HDF5File {
 
   private func parsedObject(at address: Int, path: Name) throws(ReadError) -> HDF5Object {
     let header = try HDF5Header(at: address, in: self)
+    if header.has(.symbolTable) || header.has(.linkInfo) {
+      guard !header.has(.layout) else {
+        throw .malformed(
+          location(at: address), expected: "a group or a dataset", found: "both", remedy: fetchAgain
+        )
+      }
+      return .group(HDF5Group(header: header, links: try links(of: header)))
+    }
     if header.has(.layout) {
       return .dataset(try HDF5Dataset(header, in: self, path: path))
-    }
-    if header.has(.symbolTable) || header.has(.linkInfo) || header.has(.link) {
-      return .group(HDF5Group(header: header, links: try links(of: header)))
     }
     guard header.has(.datatype) else {
       throw .malformed(

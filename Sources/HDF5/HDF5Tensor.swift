@@ -63,7 +63,7 @@ extension HDF5Dataset {
     func tensor(in source: any ByteSource, at offset: Int = 0) throws(ReadError) -> Tensor {
       try Tensor(element, shape: shape, byteOrder: order, in: source, at: offset, name: name)
     }
-    guard byteCount > 0 else { return try tensor(in: file.source) }
+    guard byteCount > 0 || storage.hasBytes else { return try tensor(in: file.source) }
 
     let stored: Int
     switch storage {
@@ -73,16 +73,15 @@ extension HDF5Dataset {
         location, what: "the dataset is put together from others (a virtual dataset)",
         remedy: "In Python, copy it with h5py to a new file.")
     case .contiguous(let address, let count):
+      stored = count
+      guard count == byteCount else { break }
       guard let address else {
         try file.checkExpansion(of: 0, to: byteCount, at: location)
         return try tensor(
           in: RepeatedBytes(fillValue(in: file), count: byteCount, location: location))
       }
-      stored = count
-      if count == byteCount {
-        _ = try file.bytes(at: address, count: 0, of: "the data of '\(printable(path))'")
-        return try tensor(in: file.source, at: file.base + address)
-      }
+      try file.check(address, count: count, of: "the data of '\(printable(path))'")
+      return try tensor(in: file.source, at: file.base + address)
     case .compact(let bytes, let place):
       stored = bytes.count
       if bytes.count == byteCount { return try tensor(in: MemoryBytes(bytes, location: place)) }

@@ -1,18 +1,18 @@
 internal import Tensors
 
 extension HDF5File {
-  /// The children of the leaves of a B-tree of version 1, with the key before each, in order.
+  /// The children of the leaves of a B-tree of version 1, with the keys before and behind each, in order.
   ///
   ///     "TREE", type (0 groups, 1 chunks), level, entries (2), left O, right O,
   ///     then for each entry: key, child O; and a last key
   ///
   /// - Parameter precedes: the order of keys, in which those of a node ascend, and those of its children
-  ///   lie between those beside the child; nil where keys do not tell.
+  ///   lie between those beside the child.
   func childrenOfBTree1(
     at root: Int, type: Int, keySize: Int,
-    precedes: ((HDF5Cursor, HDF5Cursor) throws(ReadError) -> Bool)? = nil
-  ) throws(ReadError) -> [(key: HDF5Cursor, child: Int)] {
-    var result: [(key: HDF5Cursor, child: Int)] = []
+    precedes: (HDF5Cursor, HDF5Cursor) throws(ReadError) -> Bool
+  ) throws(ReadError) -> [(key: HDF5Cursor, child: Int, next: HDF5Cursor)] {
+    var result: [(key: HDF5Cursor, child: Int, next: HDF5Cursor)] = []
     var seen: Set<Int> = []
 
     func visit(
@@ -34,6 +34,9 @@ extension HDF5File {
           expected: "a B-tree node of type \(type) and level \(expected ?? level)",
           found: "type \(foundType) and level \(level)")
       }
+      try checkRoom(
+        for: count, of: type == 0 ? nodeSizes?.groups : nodeSizes?.chunks, at: address,
+        entrySize: keySize + offsetSize, headSize: headSize + keySize, head)
       var node = try block(
         at: address, count: headSize + count * (keySize + offsetSize) + keySize,
         of: "a B-tree node")
@@ -44,22 +47,20 @@ extension HDF5File {
         children.append(try node.definedAddress("a node of a B-tree"))
         keys.append(try node.part(keySize, of: "a key of a B-tree"))
       }
-      if let precedes {
-        for (key, next) in zip(keys, keys.dropFirst()) {
-          guard try precedes(key, next) else {
-            throw next.malformed(expected: "keys that ascend", found: "one that does not")
-          }
+      for (key, next) in zip(keys, keys.dropFirst()) {
+        guard try precedes(key, next) else {
+          throw next.malformed(expected: "keys that ascend", found: "one that does not")
         }
-        if let bounds {
-          guard try !precedes(keys[0], bounds.first), try !precedes(bounds.end, keys[count]) else {
-            throw node.malformed(
-              expected: "keys between those of the node above", found: "others")
-          }
+      }
+      if let bounds {
+        guard try !precedes(keys[0], bounds.first), try !precedes(bounds.end, keys[count]) else {
+          throw node.malformed(
+            expected: "keys between those of the node above", found: "others")
         }
       }
       for (number, child) in children.enumerated() {
         if level == 0 {
-          result.append((keys[number], child))
+          result.append((keys[number], child, keys[number + 1]))
         } else {
           try visit(child, level: level - 1, between: (keys[number], keys[number + 1]))
         }
@@ -69,7 +70,25 @@ extension HDF5File {
     return result
   }
 
-  /// Hands out all records of a B-tree of version 2.
+  /// Throws unless a node of so many entries is within the file with all the room that it has for more.
+  ///
+  /// - Parameters:
+  ///   - most: entries in such a node; nil if that is not known.
+  ///   - headSize: of what is in the node beside entries.
+  ///   - head: its first bytes, for errors.
+  func checkRoom(
+    for count: Int, of most: Int?, at address: Int, entrySize: Int, headSize: Int,
+    _ head: HDF5Cursor
+  ) throws(ReadError) {
+    guard let most else { return }
+    guard count <= most, headSize + most * entrySize <= end - address else {
+      throw head.malformed(
+        expected: "at most \(most) entries, and room for as many in the file",
+        found: "\(count) in \(end - address) bytes")
+    }
+  }
+
+  /// Hands out all records of a B-tree of version 2, in its order.
   ///
   ///     header: "BTHD", 00, type, node size (4), record size (2), depth (2), 2 bytes, root O,
   ///             records in the root (2), records in all L, checksum
@@ -81,9 +100,8 @@ extension HDF5File {
   func forEachRecordOfBTree2(
     at address: Int, type: Int, _ body: (inout HDF5Cursor) throws(ReadError) -> Void
   ) throws(ReadError) {
-    var header = try block(
-      at: address, count: 22 + offsetSize + lengthSize, of: "the header of a B-tree")
-    try header.expect("BTHD")
+    var header = try checkedBlock(
+      "BTHD", at: address, count: 18 + offsetSize + lengthSize, of: "the header of a B-tree")
     let foundType = try header.integer(1, "the type")
     guard foundType == type else {
       throw header.malformed(expected: "a B-tree of type \(type)", found: "type \(foundType)")
@@ -94,8 +112,7 @@ extension HDF5File {
     try header.skip(2, "percentages")
     let root = try header.address("the root of a B-tree")
     let rootCount = try header.integer(2, "the number of records")
-    _ = try header.length("the number of records")
-    try header.checkChecksum()
+    let total = try header.length("the number of records")
     // Deeper trees would hold more records than files have bytes.
     guard recordSize > 0, nodeSize > 10, depth <= 16 else {
       throw header.malformed(
@@ -117,35 +134,40 @@ extension HDF5File {
       sumSizes.append(bytesNeeded(for: largestSum))
     }
     var seen: Set<Int> = []
+    var found = 0
 
     func visit(_ address: Int, _ count: Int, level: Int) throws(ReadError) {
       let sumSize = level > 1 ? sumSizes[level - 1] : 0
       let pointerSize = level > 0 ? offsetSize + countSize + sumSize : 0
-      let size = 10 + count * recordSize + (level > 0 ? (count + 1) * pointerSize : 0)
-      var node = try block(at: address, count: size, of: "a B-tree node")
-      guard size <= nodeSize, seen.insert(address).inserted else {
+      let size = 6 + count * recordSize + (level > 0 ? (count + 1) * pointerSize : 0)
+      var node = try checkedBlock(
+        level > 0 ? "BTIN" : "BTLF", at: address, count: size, of: "a B-tree node")
+      guard size + 4 <= nodeSize, seen.insert(address).inserted else {
         throw node.malformed(
           expected: "a B-tree node of at most \(nodeSize) bytes",
-          found: size > nodeSize ? "\(size)" : "the same node again")
+          found: size + 4 > nodeSize ? "\(size + 4)" : "the same node again")
       }
-      try node.expect(level > 0 ? "BTIN" : "BTLF")
-      try node.skip(1, "the type")
-      for _ in 0..<count {
-        var record = try node.part(recordSize, of: "a record of a B-tree")
-        try body(&record)
+      guard try node.integer(1, "the type") == type else {
+        throw node.malformed(expected: "a B-tree of type \(type)", found: "another")
       }
-      var children: [(Int, Int)] = []
-      if level > 0 {
-        for _ in 0...count {
+      found += count
+      var records: [HDF5Cursor] = []
+      for _ in 0..<count { records.append(try node.part(recordSize, of: "a record of a B-tree")) }
+      // A record stands between two children.
+      for index in 0...count {
+        if level > 0 {
           let child = try node.definedAddress("a node of a B-tree")
-          children.append((child, try node.integer(countSize, "the number of records")))
+          let count = try node.integer(countSize, "the number of records")
           try node.skip(sumSize, "the number of records below")
+          try visit(child, count, level: level - 1)
         }
+        if index < count { try body(&records[index]) }
       }
-      try node.checkChecksum()
-      for (child, count) in children { try visit(child, count, level: level - 1) }
     }
     if let root { try visit(root, rootCount, level: depth) }
+    guard found == total else {
+      throw header.malformed(expected: "\(total) records in a B-tree", found: "\(found)")
+    }
   }
 }
 
@@ -167,6 +189,7 @@ func bytesNeeded(for largest: Int) -> Int {
 /// An id of a managed object is a byte of flags, its offset in the heap, and its length.
 struct HDF5FractalHeap {
   let idLength: Int
+  private let header: Int
   private let width: Int
   private let startSize: Int
   private let largestBlock: Int
@@ -174,11 +197,16 @@ struct HDF5FractalHeap {
   private let lengthSize: Int
   private let root: Int?
   private let rootRows: Int
+  /// Whether direct blocks have one.
+  private let hasChecksums: Bool
+  /// The addresses of the direct blocks that were looked at.
+  private var checkedBlocks: Set<Int> = []
 
   init(at address: Int, in file: HDF5File) throws(ReadError) {
-    let size = 26 + 12 * file.lengthSize + 3 * file.offsetSize
-    var header = try file.block(at: address, count: size, of: "the header of a fractal heap")
-    try header.expect("FRHP")
+    self.header = address
+    let size = 22 + 12 * file.lengthSize + 3 * file.offsetSize
+    var header = try file.checkedBlock(
+      "FRHP", at: address, count: size, of: "the header of a fractal heap")
     idLength = try header.integer(2, "the length of ids")
     let filters = try header.integer(2, "the length of filters")
     guard filters == 0 else {
@@ -186,7 +214,7 @@ struct HDF5FractalHeap {
         header.place, what: "the links or attributes of an object are compressed",
         remedy: "Copy the contents to a new file with h5py, and convert that.")
     }
-    try header.skip(1, "flags")
+    hasChecksums = try header.integer(1, "flags") & 2 != 0
     let largestObject = try header.integer(4, "the size of the largest object")
     for isAddress in [false, true, false, true] {
       try header.skip(isAddress ? file.offsetSize : file.lengthSize, "sizes")
@@ -199,7 +227,6 @@ struct HDF5FractalHeap {
     try header.skip(2, "the number of rows at first")
     root = try header.address("the root of a fractal heap")
     rootRows = try header.integer(2, "the number of rows")
-    try header.checkChecksum()
     func isPowerOf2(_ value: Int) -> Bool { value > 0 && value & (value - 1) == 0 }
     guard isPowerOf2(width), isPowerOf2(startSize), isPowerOf2(largestBlock),
       startSize <= largestBlock, largestBlock <= 1 << 32, width <= 1 << 16,
@@ -214,7 +241,9 @@ struct HDF5FractalHeap {
   }
 
   /// The object with this id.
-  func object(_ id: ArraySlice<UInt8>, in file: HDF5File) throws(ReadError) -> HDF5Cursor {
+  mutating func object(
+    _ id: ArraySlice<UInt8>, in file: HDF5File
+  ) throws(ReadError) -> HDF5Cursor {
     var cursor = HDF5Cursor(
       Array(id), at: file.location, of: "an id of a fractal heap", offsetSize: file.offsetSize,
       lengthSize: file.lengthSize)
@@ -236,7 +265,7 @@ struct HDF5FractalHeap {
   private var firstRowSize: Int { startSize * width }
   private func blockSize(ofRow row: Int) -> Int { row == 0 ? startSize : startSize << (row - 1) }
 
-  private func managed(
+  private mutating func managed(
     _ offset: Int, _ length: Int, in file: HDF5File
   ) throws(ReadError) -> HDF5Cursor {
     func outside() -> ReadError {
@@ -267,15 +296,11 @@ struct HDF5FractalHeap {
       let directRows = min(
         rows, largestBlock.trailingZeroBitCount - startSize.trailingZeroBitCount + 2)
       let headSize = 5 + file.offsetSize + (offsetBits + 7) / 8
-      var block = try file.block(
-        at: address, count: headSize + rows * width * file.offsetSize + 4,
+      var block = try file.checkedBlock(
+        "FHIB", at: address, count: headSize + rows * width * file.offsetSize,
         of: "an indirect block of a fractal heap")
-      try block.expect("FHIB")
-      block.skip(headSize - 5)
-      try block.skip((row * width + index) * file.offsetSize, "addresses")
+      try block.skip(to: headSize + (row * width + index) * file.offsetSize)
       address = try block.definedAddress("a block of a fractal heap")
-      try block.skip(to: block.bytes.count - 4)
-      try block.checkChecksum()
       if row < directRows {
         rows = 0
       } else {
@@ -284,10 +309,30 @@ struct HDF5FractalHeap {
         guard rows > 0 else { throw outside() }
       }
     }
-    let start = try file.block(at: address, count: 5, of: "a direct block of a fractal heap")
-    var signature = start
-    try signature.expect("FHDB")
+    if checkedBlocks.insert(address).inserted {
+      try checkDirectBlock(at: address, count: size, of: offset - rest, in: file)
+    }
     guard length <= size, rest <= size - length else { throw outside() }
     return try file.block(at: address + rest, count: length, of: "an object of a fractal heap")
+  }
+
+  /// Its checksum stands in its head, and is made with zeros in its own place.
+  ///
+  /// - Parameter offset: of the block in the heap.
+  private func checkDirectBlock(
+    at address: Int, count: Int, of offset: Int, in file: HDF5File
+  ) throws(ReadError) {
+    var block = try file.block(at: address, count: count, of: "a direct block of a fractal heap")
+    try block.expect("FHDB")
+    let foundHeader = try block.address("its header")
+    let foundOffset = try block.integer((offsetBits + 7) / 8, "its place in the heap")
+    guard foundHeader == header, foundOffset == offset else {
+      throw block.malformed(
+        expected: "the block at \(offset) of a fractal heap", found: "another block or heap")
+    }
+    guard hasChecksums else { return }
+    var checked = block.bytes
+    for index in block.next..<min(block.next + 4, checked.count) { checked[index] = 0 }
+    try block.checkChecksum(of: checked[...])
   }
 }

@@ -98,7 +98,8 @@ package struct ONNXFile: Sendable {
     location = source.location
     byteCount = source.count
     var external = ExternalFiles(ofModelAt: source.location.path)
-    var model = ProtobufCursor(source, what: "the model")
+    let all = ProtobufCursor(source, what: "the model")
+    var model = all
     var hasGraph = false
     var program = (name: "", version: "")
     while let field = try model.field() {
@@ -124,6 +125,8 @@ package struct ONNXFile: Sendable {
     producer = [program.name, program.version].filter { !$0.isEmpty }.joined(separator: " ")
     guard hasGraph else { throw model.error(location, "a model with a graph", "none") }
     try checkNames()
+    // The rest: what the values between nodes are, documentation, graphs in attributes.
+    try all.check(.model)
   }
 
   private static func operatorSet(

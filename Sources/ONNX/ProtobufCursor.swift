@@ -35,16 +35,24 @@ package struct ProtobufCursor {
   private var next: Int
   private let end: Int
 
+  /// Messages this one is inside of.
+  private let depth: Int
+
+  /// Messages inside each other, as protobuf's own libraries have it: a model, its graph, a node, an
+  /// attribute, a tensor are five, and attributes may have graphs.
+  private static let maximumDepth = 100
+
   /// All of a file as one message.
   package init(_ source: any ByteSource, what: String) {
     reader = Reader(source)
     self.what = what
-    (next, end) = (0, source.count)
+    (depth, next, end) = (0, 0, source.count)
   }
 
-  private init(_ reader: Reader, what: String, _ range: Range<Int>) {
+  private init(_ reader: Reader, what: String, depth: Int, _ range: Range<Int>) {
     self.reader = reader
     self.what = what
+    self.depth = depth
     (next, end) = (range.lowerBound, range.upperBound)
   }
 
@@ -52,17 +60,15 @@ package struct ProtobufCursor {
   package mutating func field() throws(ReadError) -> Field? {
     guard next < end else { return nil }
     let place = reader.source.location(at: next)
-    let key = try varint()
-    guard key >> 3 > 0, key >> 3 < 1 << 29 else {
-      throw error(place, "a field's number from 1 to 536870911 in \(what)", "\(key >> 3)")
-    }
+    let key = try varint(bits: 32)
+    guard key >> 3 > 0 else { throw error(place, "a field's number from 1 on in \(what)", "0") }
     let value: Value
     switch key & 7 {
     case 0: value = .varint(try varint())
     case 1: value = .fixed64(try fixed(8))
     case 2:
       let at = reader.source.location(at: next)
-      let length = try varint()
+      let length = try varint(bits: 32)
       guard length <= UInt64(end - next) else {
         let available = end - next
         throw end == reader.source.count
@@ -82,7 +88,17 @@ package struct ProtobufCursor {
   /// The fields of a message inside this one.
   package func message(_ field: Field, _ what: String) throws(ReadError) -> ProtobufCursor {
     try reader.take(Reader.messageBytes, field.place)
-    return ProtobufCursor(reader, what: what, try range(field, what))
+    return try inside(field, what)
+  }
+
+  /// The fields of a message inside this one, nothing of which is kept.
+  func inside(_ field: Field, _ what: String) throws(ReadError) -> ProtobufCursor {
+    guard depth < ProtobufCursor.maximumDepth else {
+      throw .limitExceeded(
+        field.place, what: "messages inside each other", limit: ProtobufCursor.maximumDepth,
+        found: "\(depth + 1)")
+    }
+    return ProtobufCursor(reader, what: what, depth: depth + 1, try range(field, what))
   }
 
   /// Text, which is UTF-8; what is not is replaced.
@@ -134,7 +150,7 @@ package struct ProtobufCursor {
       numbers.append(try integer(field, what))
       return
     }
-    var packed = ProtobufCursor(reader, what: what, try range(field, what))
+    var packed = ProtobufCursor(reader, what: what, depth: depth, try range(field, what))
     while packed.next < packed.end {
       try reader.take(8, field.place)
       numbers.append(Int(Int64(bitPattern: try packed.varint())))
@@ -149,7 +165,7 @@ package struct ProtobufCursor {
     case .fixed32(let bits) where width == 4: numbers.append(UInt64(bits))
     case .fixed64(let bits) where width == 8: numbers.append(bits)
     default:
-      var packed = ProtobufCursor(reader, what: what, try range(field, what))
+      var packed = ProtobufCursor(reader, what: what, depth: depth, try range(field, what))
       while packed.next < packed.end {
         try reader.take(8, field.place)
         numbers.append(try packed.fixed(width))
@@ -159,10 +175,10 @@ package struct ProtobufCursor {
     try reader.take(8, field.place)
   }
 
-  private mutating func varint() throws(ReadError) -> UInt64 {
+  private mutating func varint(bits: Int = 64) throws(ReadError) -> UInt64 {
     let start = next
     var value: UInt64 = 0
-    for shift in stride(from: 0, to: 70, by: 7) {
+    for shift in stride(from: 0, to: bits, by: 7) {
       guard next < end else {
         throw .truncated(
           reader.source.location(at: start), field: "a number in \(what)", needed: next - start + 1,
@@ -172,11 +188,13 @@ package struct ProtobufCursor {
       next += 1
       value |= UInt64(byte & 0x7F) << UInt64(shift)
       if byte < 0x80 {
-        guard shift < 63 || byte <= 1 else { break }
+        guard bits - shift >= 7 || byte >> (bits - shift) == 0 else { break }
         return value
       }
     }
-    throw error(reader.source.location(at: start), "a number of at most 64 bits in \(what)", "more")
+    throw error(
+      reader.source.location(at: start), "a number of at most \(bits) bits in \(what)",
+      "more")
   }
 
   private mutating func fixed(_ width: Int) throws(ReadError) -> UInt64 {

@@ -213,6 +213,13 @@ static void copy_elements(
   free(elements);
 }
 
+// Whether any of the elements were ever written. (`H5Dget_storage_size` is 0 for none and for an error.)
+static int is_written(hid_t dataset, const char *path) {
+  H5D_space_status_t status;
+  CHECKED(path, H5Dget_space_status(dataset, &status));
+  return status != H5D_SPACE_STATUS_NOT_ALLOCATED;
+}
+
 static void copy_dataset(hid_t dataset, hid_t group, const char *name, const char *path) {
   const hid_t properties = CHECKED(path, H5Dget_create_plist(dataset));
   const hid_t stored_type = CHECKED(path, H5Dget_type(dataset));
@@ -227,7 +234,7 @@ static void copy_dataset(hid_t dataset, hid_t group, const char *name, const cha
   if (size == 0) fail_in_library(path);
   const H5D_layout_t layout = H5Pget_layout(properties);
   if (layout == H5D_CHUNKED) CHECKED(path, H5Pget_chunk(properties, H5S_MAX_RANK, chunk));
-  const int is_empty = count == 0 || !is_plain(path, type) || (layout != H5D_VIRTUAL && H5Dget_storage_size(dataset) == 0);
+  const int is_empty = count == 0 || !is_plain(path, type) || (layout != H5D_VIRTUAL && !is_written(dataset, path));
   if (!reason && !is_empty && (uint64_t)count > bytes_left / size) {
     reason = "the dataset is many times larger than what the file holds of it";
   }

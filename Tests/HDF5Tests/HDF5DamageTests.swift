@@ -33,6 +33,36 @@ import Testing
     }
   }
 
+  /// One byte each, half of them with the checksums of structures made right again.
+  @Test func `what the HDF5 library refuses is not read`() throws {
+    let rows = try Fixtures.table("HDF5Files/damage.tsv")
+    #expect(rows.count > 100)
+    for row in rows {
+      var bytes = try Self.bytes("HDF5Files/\(row[0])")
+      for change in row[1].split(separator: " ") {
+        let parts = change.split(separator: "=")
+        bytes[Int(parts[0], radix: 16)!] = UInt8(parts[1], radix: 16)!
+      }
+      let source = MemoryBytes(bytes, location: Location(path: row[0]))
+      do {
+        let isRead = try Self.isRead(row[2], in: source)
+        #expect(!isRead, "\(row)")
+      } catch is ReadError {}
+    }
+  }
+
+  /// Whether a dataset is read; of a file that is refused as a whole, whether anything is.
+  private static func isRead(_ dataset: String, in source: any ByteSource) throws -> Bool {
+    guard let start = try HDF5File.superblock(of: source) else { return false }
+    let file = try HDF5File(source, superblockAt: start)
+    let found = try tensors(in: HDF5Tree(file).root, of: file)
+    if dataset.isEmpty { return true }
+    guard let object = found.first(where: { $0.path.replacing("/", with: ".") == dataset })
+    else { return false }
+    _ = try object.tensor.bytes()
+    return true
+  }
+
   @Test func `a file cut short says how much is missing`() throws {
     let bytes = try Self.bytes("HDF5Files/user-block-512.h5")
     let file = MemoryBytes(Array(bytes.prefix(3000)), location: Location(path: "w.h5"))

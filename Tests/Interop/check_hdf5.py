@@ -236,28 +236,35 @@ LEFT_OUT = {"odd_numbers": {"long double", "narrow", "tiny"}, "no_numbers": {"en
             "out_of_the_file": {"external link", "external storage"}, "virtual_outside": {"outside"}}
 
 
-def numbers(f, damaged=False):
-    """Every dataset of numbers that h5py reads, by the name that repconv gives it; of a damaged file, what is left."""
+def numbers(f, failures=None):
+    """Every dataset of numbers that h5py reads, by the name that repconv gives it.
+
+    Of a damaged file, what can be read; what cannot is put into `failures`, by name and error.
+    """
     found, groups = {}, set()
 
     def visit(group, prefix):
-        groups.add(h5py.h5o.get_info(group.id).addr)
-        for name in group:
-            link = group.get(name, getlink=True)
+        groups.add(h5py.h5g.get_objinfo(group.id).objno)
+        for key in group:
+            # Bytes, if it is no UTF-8.
+            name = key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else key
             try:
-                item = group[name]
-            except (KeyError, OSError, RuntimeError):  # leads to nothing, or out of the file
+                link, item = group.id.links.get_info(name.encode("utf-8", "surrogateescape")), group[key]
+            except (KeyError, OSError, RuntimeError, UnicodeError) as error:  # leads to nothing, or out of the file
+                if failures is not None:
+                    failures[prefix + name] = error
                 continue
             try:
                 if isinstance(item, h5py.Dataset):
                     if item.dtype.kind in "iufcb" and item.shape is not None:
                         found[prefix + name] = item[()]
-                elif isinstance(item, h5py.Group) and not isinstance(link, h5py.SoftLink):
-                    if h5py.h5o.get_info(item.id).addr not in groups:
+                elif isinstance(item, h5py.Group) and link.type != h5py.h5l.TYPE_SOFT:
+                    if h5py.h5g.get_objinfo(item.id).objno not in groups:
                         visit(item, f"{prefix}{name}.")
-            except (KeyError, OSError, RuntimeError, ValueError):
-                if not damaged:
+            except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+                if failures is None:
                     raise
+                failures[prefix + name] = error
 
     visit(f, "")
     return found

@@ -204,8 +204,22 @@ import Testing
         "model.onnx at byte 8: expected a field of wire type 0, 1, 2 or 5 in the graph, found 3."
       ),
       (
+        // In what nobody asks for: the type of a value between nodes.
+        Self.field(13, [0x12, 0x7F]) + Self.input,
+        "model.onnx at byte 11: expected a length of at most 0, what is left of a message, found 127."
+      ),
+      (
+        // In a graph of an attribute.
+        Self.field(1, Self.field(5, Self.field(6, [0x0F]))) + Self.input,
+        "model.onnx at byte 14: expected a field of wire type 0, 1, 2 or 5 in a message, found 7."
+      ),
+      (
+        [0x00, 0x00],
+        "model.onnx at byte 8: expected a field's number from 1 on in the graph, found 0."
+      ),
+      (
         [UInt8](repeating: 0xFF, count: 11),
-        "model.onnx at byte 8: expected a number of at most 64 bits in the graph, found more."
+        "model.onnx at byte 8: expected a number of at most 32 bits in the graph, found more."
       ),
     ]
     for (graph, message) in table { #expect(Self.refusal(graph) == message) }

@@ -12,7 +12,7 @@ func torchCheckpoint(
   guard !found.stateDicts.isEmpty else {
     throw .notACheckpoint(
       graph.source.location,
-      what: "the file, of a \(graph.description(of: graph.root)), holds no named tensors",
+      what: "the file holds no named tensors, but one \(graph.description(of: graph.root))",
       remedy: "Save the weights with torch.save(model.state_dict(), ...).")
   }
   var notes = notes + found.notes

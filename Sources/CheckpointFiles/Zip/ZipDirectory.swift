@@ -91,6 +91,10 @@ enum ZipDirectory {
       guard fixed.starts(with: [0x50, 0x4B, 0x01, 0x02]) else {
         throw malformed(expected: "an entry of the directory", found: "other bytes")
       }
+      let disk = fixed.littleEndian(at: 34, width: 2)
+      guard disk == 0 else {
+        throw malformed(expected: "a member on the archive's only disk, 0", found: "disk \(disk)")
+      }
       let nameEnd = 46 + fixed.littleEndian(at: 28, width: 2)
       let extraEnd = nameEnd + fixed.littleEndian(at: 30, width: 2)
       let length = extraEnd + fixed.littleEndian(at: 32, width: 2)

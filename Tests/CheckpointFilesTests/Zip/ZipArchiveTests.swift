@@ -57,6 +57,19 @@ import Testing
       Fixtures.description(of: try #require(error)) == "Archives/\(row[0])\(row[1])\n  \(row[2])")
   }
 
+  @Test func `a member on another disk is refused`() throws {
+    var bytes = try Fixtures.bytes("Archives/sound-deflated.zip")
+    let entry = try #require(
+      bytes.indices.first { bytes[$0...].starts(with: [0x50, 0x4B, 0x01, 0x02]) })
+    bytes[entry + 34] = 1
+    let error = #expect(throws: ReadError.self) {
+      _ = try ZipArchive(MemoryBytes(bytes, location: Location(path: "w.zip")))
+    }
+    #expect(
+      Fixtures.description(of: try #require(error)).hasPrefix(
+        "w.zip at byte \(entry): expected a member on the archive's only disk, 0, found disk 1."))
+  }
+
   @Test func `opening an archive reads its directory and headers, not its members`() throws {
     let file = RecordingSource(try InputFile(path: Fixtures.path("PyTorch/plain-train.pth")))
     let archive = try ZipArchive(file)
