@@ -51,7 +51,8 @@ package struct HDF5Dataset {
     let filters = try header.message(.filters, in: file).map(HDF5Filter.list) ?? []
     storage = try Self.storage(
       &layout, extent: extent, elementSize: self.type.size, filters: filters, in: file)
-    if self.type.isNumber { _ = try fillValue(in: file) }
+    // Elements of other types may claim any size.
+    if case .element = self.type.kind { _ = try fillValue(in: file) }
   }
 
   /// A layout message:
@@ -229,8 +230,6 @@ struct HDF5Type {
   var text: Text?
 
   enum Text { case fixed, variable }
-
-  var isNumber: Bool { if case .other = kind { false } else { true } }
 
   init(_ cursor: inout HDF5Cursor) throws(ReadError) {
     let head = try cursor.integer(1, "the class of a datatype")
