@@ -75,7 +75,7 @@ import Testing
     limits[.tensors] = 1
     let place = Location(path: "test.pkl")
     let source = MemoryBytes(stream.latin1, location: place, limits: limits)
-    var objects = MegEngineObjects(try Unpickler.parse(source), maximumSteps: 10_000)
+    var objects = MegEngineObjects(try Unpickler.parse(source))
     #expect(throws: ReadError.self) { try PickledStateDicts(in: objects.graph, as: &objects) }
   }
 
