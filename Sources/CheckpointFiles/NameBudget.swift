@@ -1,3 +1,4 @@
+internal import Pickle
 internal import Tensors
 
 /// Counts the tensors of a pickle and the bytes of its names, as often as they are reached: what is shared
@@ -22,5 +23,11 @@ struct NameBudget {
   mutating func takeTensor() throws(ReadError) {
     tensors += 1
     guard tensors <= source.limits[.tensors] else { throw source.exceeded(.tensors) }
+  }
+
+  /// For the entries of an object, at least a byte each, before they are looked at.
+  mutating func take(entriesOf handle: ObjectGraph.Handle, in graph: ObjectGraph) throws(ReadError)
+  {
+    try take(graph.entryCount(handle))
   }
 }

@@ -76,6 +76,7 @@ struct PickledStateDicts<Framework: PickledFramework> {
       guard path.count <= graph.source.limits[.dictDepth] else {
         throw graph.source.exceeded(.dictDepth, at: graph.location(of: handle))
       }
+      try names.take(entriesOf: handle, in: graph)
       if let module = try framework.module(handle, name: path.joined(separator: "."), &names) {
         if !module.tensors.isEmpty { try add(module, at: path, of: handle) }
       } else if let entries = graph.entries(handle) {

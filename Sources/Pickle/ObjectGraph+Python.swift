@@ -206,6 +206,25 @@ extension ObjectGraph {
     allEntries(handle)?.last { isString($0.key, key) }?.value
   }
 
+  /// How many entries `entries` and `attributes` go through for an object, at most. Many objects may
+  /// share them, so the time for all is not bounded by the length of the pickle.
+  public func entryCount(_ handle: Handle) -> Int {
+    func count(_ handle: Handle) -> Int {
+      if case .dictionary(let entries) = self[handle] { return entries.count }
+      return literalElements(handle)?.count ?? 0
+    }
+    switch self[handle] {
+    case .dictionary(let entries): return entries.count
+    case .object(let index):
+      let object = objects[index]
+      let states = object.states.flatMap { state in
+        if case .tuple(let halves) = self[state], halves.count == 2 { halves } else { [state] }
+      }
+      return (object.arguments + states).reduce(object.entries.count) { $0 + count($1) }
+    default: return 0
+    }
+  }
+
   /// All entries as they were set.
   private func allEntries(_ handle: Handle) -> [Entry]? {
     if case .dictionary(let entries) = self[handle] { return entries }

@@ -79,6 +79,16 @@ import Testing
     #expect(throws: ReadError.self) { try PickledStateDicts(in: objects.graph, as: &objects) }
   }
 
+  @Test func `dicts made of one list are not all searched`() throws {
+    let pairs = String(repeating: "(I1\nNta", count: 5000)
+    let dicts = (0..<5000).map { "S'\($0)'\nccollections\nOrderedDict\n(g1\ntR" }.joined()
+    let error = #expect(throws: ReadError.self) { try search("(S'l'\n]p1\n\(pairs)\(dicts)d") }
+    guard case .limitExceeded(_, _, _, _, "name-bytes")? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   @Test func `what is no tensor is named`() throws {
     let found = try search(
       "(S'w'\n\(Self.array)S'step'\nI3\nS'args'\ncargparse\nNamespace\n)\u{81}S'inner'\n"

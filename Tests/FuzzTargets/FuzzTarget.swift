@@ -10,7 +10,7 @@ public struct FuzzTarget: Sendable, CustomStringConvertible {
   public let seeds: @Sendable () throws -> [[UInt8]]
   /// How such files begin, so that their own reader gets them whatever a mutation did.
   let start: [UInt8]
-  fileprivate let body: @Sendable (_ bytes: [UInt8], _ scratch: String) -> Void
+  private let body: @Sendable (_ bytes: [UInt8], _ scratch: String) -> Void
 
   public var description: String { name }
 

@@ -5,9 +5,8 @@ extension Mutator {
   /// heaps, version 2 trees, fixed and extensible arrays.
   private static let signatures = Set(
     [
-      "OHDR", "OCHK", "FRHP", "FHDB", "FHIB", "BTHD", "BTIN", "BTLF", "FAHD", "FADB", "EAHD",
-      "EAIB",
-      "EASB", "EADB",
+      "OHDR", "OCHK", "FRHP", "FHDB", "FHIB", "BTHD", "BTIN", "BTLF", "FAHD", "FADB",
+      "EAHD", "EAIB", "EASB", "EADB",
     ].map { Array($0.utf8) })
   /// The longest structure whose checksum is looked for.
   private static let longest = 1024

@@ -160,6 +160,7 @@ extension MegEngineObjects {
       }
       guard seen.insert(handle).inserted else { continue }
       try names.take(key.utf8.count)
+      try names.take(entriesOf: handle, in: graph)
       switch graph[handle] {
       case .list(let elements), .tuple(let elements):
         pending += elements.enumerated().reversed().map { ("\(key).\($0.offset)", $0.element) }

@@ -64,7 +64,10 @@ struct TorchModules {
         }
       }
       for (name, value) in module.modules {
-        if known[value] == nil { known[value] = .some(try contents(ofModule: value)) }
+        if known[value] == nil {
+          try names.take(entriesOf: value, in: graph)
+          known[value] = .some(try contents(ofModule: value))
+        }
         if let inner = known[value]! {
           try walk(value, inner, "\(prefix)\(name).", depth + 1)
         } else {
