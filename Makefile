@@ -18,13 +18,13 @@ BUILT    := $(patsubst %,.build/release/%,$(PROGRAMS) $(HELPERS))
 SOURCES  := Package.swift $(shell find Sources -type f)
 # The tree of what is installed, and the packages.
 STAGE    := .build/stage
-STAGED   := scripts/stage README.md CHANGELOG.md LICENSE $(wildcard formats/*.md) $(shell find examples -type f ! -path '*/.*')
+STAGED   := scripts/stage scripts/sbom README.md CHANGELOG.md LICENSE $(wildcard formats/*.md) $(shell find examples -type f ! -path '*/.*')
 PACKAGES := .build/packages
 
 # The day that manuals and packages are dated by: that of the last commit.
 export SOURCE_DATE_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1735689600)
 
-.PHONY: build setup demo test check fuzz interop bench docs install uninstall deb tarball format clean help
+.PHONY: build setup demo test check fuzz interop bench docs install uninstall deb tarball sbom format clean help
 
 build: $(STAGE)  ## build the release program, .build/release/repconv, and all that is installed with it
 
@@ -76,6 +76,9 @@ uninstall:  ## remove what 'make install' installed below PREFIX
 
 deb: $(STAGE)  ## make a package for Debian and Ubuntu, .build/packages/*.deb (needs dpkg-dev)
 	@scripts/package-deb $(STAGE) $(PACKAGES)
+
+sbom:  ## print what the programs are built with, as CycloneDX
+	@scripts/sbom
 
 tarball: $(BUILT)  ## make an archive for any Linux, .build/packages/*.tar.gz, and SHA256SUMS
 	@scripts/package-tarball $(PACKAGES) $(PROGRAMS) -- $(HELPERS)

@@ -14,7 +14,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from huggingface_hub import EvalResult, ModelCard
 from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
 from in_toto_attestation.v1.statement import Statement
-from interop import FIXTURES, Checks, expect
+from interop import FIXTURES, ROOT, Checks, expect
 
 TRAIN = os.path.join(FIXTURES, "PyTorch", "plain-train.pth")
 DIGITS = os.path.join(FIXTURES, "Digits", "digits.npz")
@@ -102,8 +102,18 @@ def check_card(folder, license, evaluates):
     expect(results[0].task_type == "image-classification" and results[0].dataset_name == "digits.npz", results)
 
 
+def check_own_bill():
+    text = subprocess.run([os.path.join(ROOT, "scripts", "sbom")], check=True, capture_output=True, text=True).stdout
+    problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    expect(problem is None, f"{problem}")
+    names = {component.name for component in Bom.from_json(json.loads(text)).components}
+    expect({"swift", "swift-argument-parser", "swift-crypto", "libzip", "libdeflate", "libzstd"} <= names, names)
+
+
 def main():
     checks = Checks()
+    with checks.check("the program itself: CycloneDX 1.6, strictly"):
+        check_own_bill()
     for name, (options, license) in RELEASES.items():
         folder = checks.output(name)
         with checks.check(f"{name}: it is released"):
