@@ -105,7 +105,8 @@ private struct InspectionText {
   private mutating func addNetwork() {
     let file = report.file
     guard let dialect = file.dialect, let family = file.blockFamily else {
-      lines.append(row("network", report.reason ?? "none"))
+      lines.append(
+        row("network", report.reason.map { firstLine($0, of: report.file.path) } ?? "none"))
       lines.append(row("parameters", grouped(report.parameters)))
       return
     }

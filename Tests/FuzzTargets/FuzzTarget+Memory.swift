@@ -56,7 +56,9 @@ extension FuzzTarget {
     guard let rule = try? Correspondence(lines[0]) else { return }
     let zero = MemoryBytes([0, 0, 0, 0], location: place)
     let tensors = lines.dropFirst().compactMap { name in
-      (try? Tensor(.float32, shape: [1], in: zero, at: 0, name: Name(name))).map { NamedTensor(Name(name), $0) }
+      (try? Tensor(.float32, shape: [1], in: zero, at: 0, name: Name(name))).map {
+        NamedTensor(Name(name), $0)
+      }
     }
     let checkpoint = Checkpoint(
       path: "fuzz", container: "", family: "pytorch", byteCount: 0,
