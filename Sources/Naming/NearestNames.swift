@@ -1,4 +1,4 @@
-public import Tensors
+package import Tensors
 
 /// The names most like `name`, best first: what to show when a name is missing or unknown.
 ///
@@ -16,7 +16,7 @@ public func nearestNames(to name: String, in names: some Sequence<String>, limit
 }
 
 /// Likewise of names in files.
-public func nearestNames(to name: Name, in names: some Sequence<Name>, limit: Int = 3) -> [Name] {
+package func nearestNames(to name: Name, in names: some Sequence<Name>, limit: Int = 3) -> [Name] {
   nearestNames(to: name.text, in: names.map(\.text), limit: limit).map { Name($0) }
 }
 
