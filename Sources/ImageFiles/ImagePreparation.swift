@@ -19,13 +19,13 @@ public struct ImagePreparation: Equatable, Sendable {
   public func apply(to image: RGBImage) -> RGBImage {
     // As torchvision's Resize and CenterCrop round: the longer side down, the margin half to even.
     let shorter = min(image.width, image.height)
-    let scaled = image.resized(
-      width: resize * image.width / shorter, height: resize * image.height / shorter)
-    func margin(_ length: Int) -> Int {
-      Int((Double(length - size) / 2).rounded(.toNearestOrEven))
+    let (width, height) = (resize * image.width / shorter, resize * image.height / shorter)
+    func middle(_ length: Int) -> Range<Int> {
+      let margin = Int((Double(length - size) / 2).rounded(.toNearestOrEven))
+      return margin..<margin + size
     }
-    return scaled.cropped(
-      left: margin(scaled.width), top: margin(scaled.height), width: size, height: size)
+    return image.resized(
+      width: width, height: height, columns: middle(width), rows: middle(height))
   }
 }
 

@@ -24,6 +24,40 @@ import Testing
     #expect(image.resized(width: expected.width, height: expected.height) == expected)
   }
 
+  @Test(arguments: [(7, 9), (40, 30), (20, 61), (64, 5)])
+  func `a part of a resized picture is as in the whole`(width: Int, height: Int) throws {
+    let image = try fixture("rgb.png")
+    let whole = image.resized(width: width, height: height)
+    var random = SeededGenerator(seed: 1)
+    for _ in 0..<20 {
+      let (left, top) = (
+        Int.random(in: 0..<width, using: &random), Int.random(in: 0..<height, using: &random)
+      )
+      let (right, bottom) = (
+        Int.random(in: left + 1...width, using: &random),
+        Int.random(in: top + 1...height, using: &random)
+      )
+      let part = image.resized(
+        width: width, height: height, columns: left..<right, rows: top..<bottom)
+      let rows = (top..<bottom).map { y in
+        whole.pixels[3 * (y * width + left)..<3 * (y * width + right)]
+      }
+      #expect(part.width == right - left && part.height == bottom - top)
+      #expect(part.pixels == Array(rows.joined()))
+    }
+  }
+
+  /// Of a strip that is scaled to millions of pixels only the middle is computed.
+  @Test func `a strip is prepared without what is cut off`() {
+    let strip = RGBImage(
+      width: 1, height: 1 << 20, pixels: (0..<3 << 20).map { UInt8(truncatingIfNeeded: $0 / 3) })
+    let middle = ImagePreparation(size: 2, cropRatio: 0.01).apply(to: strip)
+    // Of 2^20 x 200 rows those in the middle, between rows of 255 and 0.
+    #expect(
+      middle.width == 2
+        && middle.pixels == [128, 128, 128, 128, 128, 128, 127, 127, 127, 127, 127, 127])
+  }
+
   /// `rgb.png/28/32`
   @Test(arguments: expectedPictures.keys.filter { $0.split(separator: "/").count == 3 }.sorted())
   func `a picture is prepared as torchvision does`(key: String) throws {
