@@ -15,9 +15,9 @@ protocol PickledFramework {
   ///
   /// - Parameters:
   ///   - name: what to call it in an error: its path in the file.
-  ///   - names: what its names are counted in.
+  ///   - reached: what its names and tensors are counted in.
   mutating func module(
-    _ handle: ObjectGraph.Handle, name: Name, _ names: inout NameBudget
+    _ handle: ObjectGraph.Handle, name: Name, _ reached: inout ReachBudget
   ) throws(ReadError) -> StateDict?
 
   /// Paths of the modules that a dict of tensors was taken from, if it says so itself.
@@ -54,7 +54,7 @@ struct PickledStateDicts<Framework: PickledFramework> {
   /// Errors of tensors in dicts that hold nothing else.
   private var refusals: [ReadError] = []
 
-  private var names: NameBudget
+  private var reached: ReachBudget
 
   /// Searches from `root`, by default the root of the graph.
   ///
@@ -64,7 +64,7 @@ struct PickledStateDicts<Framework: PickledFramework> {
     in graph: ObjectGraph, from root: ObjectGraph.Handle? = nil, as framework: inout Framework
   ) throws(ReadError) {
     self.graph = graph
-    names = NameBudget(graph.source)
+    reached = ReachBudget(graph.source)
     var pending: [(handle: ObjectGraph.Handle, path: [Name])] = [(root ?? graph.root, [])]
     while let (handle, path) = pending.popLast() {
       if let known = found[handle] {
@@ -76,8 +76,8 @@ struct PickledStateDicts<Framework: PickledFramework> {
       guard path.count <= graph.source.limits[.dictDepth] else {
         throw graph.source.exceeded(.dictDepth, at: graph.location(of: handle))
       }
-      try names.take(entriesOf: handle, in: graph)
-      if let module = try framework.module(handle, name: path.joined(separator: "."), &names) {
+      try reached.take(entriesOf: handle, in: graph)
+      if let module = try framework.module(handle, name: path.joined(separator: "."), &reached) {
         if !module.tensors.isEmpty { try add(module, at: path, of: handle) }
       } else if let entries = graph.entries(handle) {
         try scan(handle, entries, path, &pending, &framework)
@@ -106,10 +106,10 @@ struct PickledStateDicts<Framework: PickledFramework> {
         stateDict.ignored.append((name, "\(what), under a key that is not a string"))
         continue
       }
-      try names.take(key.utf8.count)
+      try reached.take(key.utf8.count)
       do throws(ReadError) {
         if let tensor = try framework.tensor(entry.value, name: prefix + key) {
-          try names.takeTensor()
+          try reached.takeTensor()
           stateDict.tensors.append(NamedTensor(key, tensor))
           continue
         }
@@ -121,7 +121,7 @@ struct PickledStateDicts<Framework: PickledFramework> {
       stateDict.ignored.append((key, framework.description(of: entry.value)))
       switch graph[entry.value] {
       case .dictionary, .object:
-        try names.take(prefix.utf8.count + MemoryLayout<String>.stride * path.count)
+        try reached.take(prefix.utf8.count + MemoryLayout<String>.stride * path.count)
         children.append((entry.value, path + [key]))
       default: break
       }
@@ -154,8 +154,8 @@ struct PickledStateDicts<Framework: PickledFramework> {
     }
     if handle == nil {
       for named in stateDict.tensors {
-        try names.take(named.name.utf8.count)
-        try names.takeTensor()
+        try reached.take(named.name.utf8.count)
+        try reached.takeTensor()
       }
     }
     var stateDict = stateDict

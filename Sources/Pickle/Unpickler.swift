@@ -45,11 +45,7 @@ public struct Unpickler {
 
   /// Bytes of memory taken, but for the stacks and the memo.
   private var memory = 0
-  private let maximumMemory: Int
-  /// The limit that this is by.
-  private let memoryLimit: ReadingLimits.Limit
-  /// What small pickles may take whatever is stored of them.
-  private static let unquestionedMemory = 32 << 20
+  private let allowedMemory: PickleMemory
   var graph: ObjectGraph
   var cursor: PickleCursor
   private var stack: [Handle] = []
@@ -69,12 +65,7 @@ public struct Unpickler {
   }
 
   private init(_ source: any ByteSource, at offset: Int) {
-    let proportion = source.limits[.pickleExpansion].multipliedReportingOverflow(
-      by: source.storedCount)
-    let expanded = proportion.partialValue.addingReportingOverflow(Self.unquestionedMemory)
-    let allowed = proportion.overflow || expanded.overflow ? .max : expanded.partialValue
-    memoryLimit = allowed < source.limits[.pickleMemory] ? .pickleExpansion : .pickleMemory
-    maximumMemory = min(allowed, source.limits[.pickleMemory])
+    allowedMemory = PickleMemory(source)
     graph = ObjectGraph(source: source)
     cursor = PickleCursor(source, at: offset)
     opcodeOffset = offset
@@ -97,10 +88,8 @@ public struct Unpickler {
         throw graph.source.exceeded(.pickleOpcodes, at: location)
       }
       let stacks = stack.count * Cost.handle + marks.count * Cost.mark + memo.count * Cost.memoEntry
-      guard memory + stacks <= maximumMemory else {
-        throw graph.source.exceeded(
-          memoryLimit, at: location, what: ReadingLimits.Limit.pickleMemory.counts,
-          allowed: maximumMemory)
+      guard memory + stacks <= allowedMemory.byteCount else {
+        throw allowedMemory.exceeded(at: location, by: "the objects of a pickle")
       }
       // What is built is kept in arrays, the largest of which grows by doubling.
       if executed.isMultiple(of: 1 << 14) {

@@ -71,15 +71,15 @@ extension MegEngineObjects {
   /// The state dict of a module, or of the module in `getattr(module, "state_dict")`: what results from
   /// `save(model.state_dict)`, where `save(model.state_dict())` was meant.
   mutating func module(
-    _ handle: Handle, name: Name, _ names: inout NameBudget
+    _ handle: Handle, name: Name, _ reached: inout ReachBudget
   ) throws(ReadError) -> StateDict? {
-    if moduleAttributes(handle) != nil { return try stateDict(of: handle, name: name, &names) }
+    if moduleAttributes(handle) != nil { return try stateDict(of: handle, name: name, &reached) }
     guard let (function, object) = graph.call(handle), function == "builtins.getattr",
       object.arguments.count == 2, graph.isString(object.arguments[1], "state_dict"),
       moduleAttributes(object.arguments[0]) != nil
     else { return nil }
     boundMethods.append(name)
-    return try stateDict(of: object.arguments[0], name: name, &names)
+    return try stateDict(of: object.arguments[0], name: name, &reached)
   }
 
   /// The `__dict__` of a module. PyTorch's modules keep their parts in dicts of their own.
@@ -100,7 +100,7 @@ extension MegEngineObjects {
   ///
   /// Shapes are the live ones: BatchNorm's are (1,C,1,1), which `state_dict()` would flatten.
   private mutating func stateDict(
-    of root: Handle, name: Name, _ names: inout NameBudget
+    of root: Handle, name: Name, _ reached: inout ReachBudget
   ) throws(ReadError) -> StateDict {
     enum Step {
       case enter(Handle, path: Name)
@@ -118,20 +118,21 @@ extension MegEngineObjects {
           throw graph.source.exceeded(
             .moduleDepth, at: graph.location(of: module), found: String(ancestors.count))
         }
-        try names.take(path.utf8.count)
+        try reached.take(path.utf8.count)
+        try reached.takeModule()
         let attributes = moduleAttributes(module) ?? [:]
-        let members = try members(of: module, attributes, &names)
+        let members = try members(of: module, attributes, &reached)
         let prefix = path.isEmpty ? "" : path + "."
         for (key, handle) in members.tensors {
-          try names.take(prefix.utf8.count + key.utf8.count)
+          try reached.take(prefix.utf8.count + key.utf8.count)
           let fullName = (name.isEmpty ? "" : name + ".") + prefix + key
           if let tensor = try tensor(handle, name: fullName) {
-            try names.takeTensor()
+            try reached.takeTensor()
             result.tensors.append(NamedTensor(prefix + key, tensor))
           }
         }
         result.modules[path] = described(module, attributes)
-        for (key, _) in members.modules { try names.take(prefix.utf8.count + key.utf8.count) }
+        for (key, _) in members.modules { try reached.take(prefix.utf8.count + key.utf8.count) }
         pending.append(.leave(module))
         pending += members.modules.reversed().map { .enter($0.handle, path: prefix + $0.key) }
       }
@@ -147,7 +148,7 @@ extension MegEngineObjects {
   /// A module's tensors and children. Lists, tuples and dicts are searched, with dots between the keys;
   /// what is reachable by two names has the first.
   private mutating func members(
-    of module: Handle, _ attributes: [Name: Handle], _ names: inout NameBudget
+    of module: Handle, _ attributes: [Name: Handle], _ reached: inout ReachBudget
   ) throws(ReadError) -> Members {
     var members = Members()
     var seen: Set = [module]
@@ -159,8 +160,8 @@ extension MegEngineObjects {
           .moduleAttributes, at: graph.location(of: module), found: "\(steps) or more")
       }
       guard seen.insert(handle).inserted else { continue }
-      try names.take(key.utf8.count)
-      try names.take(entriesOf: handle, in: graph)
+      try reached.take(key.utf8.count)
+      try reached.take(entriesOf: handle, in: graph)
       switch graph[handle] {
       case .list(let elements), .tuple(let elements):
         pending += elements.enumerated().reversed().map { ("\(key).\($0.offset)", $0.element) }

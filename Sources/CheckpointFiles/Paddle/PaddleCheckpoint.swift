@@ -176,7 +176,7 @@ struct PaddleObjects: PickledFramework {
   }
 
   func module(
-    _ handle: ObjectGraph.Handle, name: Name, _ names: inout NameBudget
+    _ handle: ObjectGraph.Handle, name: Name, _ reached: inout ReachBudget
   ) throws(ReadError) -> StateDict? { nil }
 
   func key(_ handle: ObjectGraph.Handle) throws(ReadError) -> Name? {

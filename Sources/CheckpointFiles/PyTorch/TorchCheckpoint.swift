@@ -49,16 +49,16 @@ private struct TorchObjects: PickledFramework {
   }
 
   mutating func module(
-    _ handle: ObjectGraph.Handle, name: Name, _ names: inout NameBudget
+    _ handle: ObjectGraph.Handle, name: Name, _ reached: inout ReachBudget
   ) throws(ReadError) -> StateDict? {
-    if modules.isModule(handle) { return try modules.stateDict(handle, name: name, &names) }
+    if modules.isModule(handle) { return try modules.stateDict(handle, name: name, &reached) }
     // `model.state_dict` without the parentheses pickles as `getattr(model, "state_dict")`.
     guard let (function, object) = graph.call(handle), function == "builtins.getattr",
       object.arguments.count == 2, graph.isString(object.arguments[1], "state_dict"),
       modules.isModule(object.arguments[0])
     else { return nil }
     boundMethods.append(name)
-    return try modules.stateDict(object.arguments[0], name: name, &names)
+    return try modules.stateDict(object.arguments[0], name: name, &reached)
   }
 
   /// `state_dict()` lists every module with its version in an attribute of the dict, `_metadata`. What

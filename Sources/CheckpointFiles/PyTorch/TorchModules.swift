@@ -24,7 +24,7 @@ struct TorchModules {
   ///
   /// - Parameter name: the module's path in the file, for errors.
   func stateDict(
-    _ handle: ObjectGraph.Handle, name path: Name, _ names: inout NameBudget
+    _ handle: ObjectGraph.Handle, name path: Name, _ reached: inout ReachBudget
   ) throws(ReadError) -> StateDict {
     let limits = graph.source.limits
     var result = StateDict(tensors: [])
@@ -44,7 +44,8 @@ struct TorchModules {
       guard depth <= limits[.moduleDepth] else {
         throw graph.source.exceeded(.moduleDepth, found: String(depth))
       }
-      try names.take(prefix.utf8.count)
+      try reached.take(prefix.utf8.count)
+      try reached.takeModule()
       guard open.insert(handle).inserted else {
         throw .malformed(
           graph.location(of: handle), expected: "modules in a tree",
@@ -55,23 +56,25 @@ struct TorchModules {
       result.modules[prefix.module ?? ""] = module.attributes
 
       for (name, value) in module.tensors {
-        try names.take(prefix.utf8.count + name.utf8.count)
+        try reached.take(prefix.utf8.count + name.utf8.count)
         if let tensor = try tensors.tensor(value, name: start + prefix + name) {
-          try names.takeTensor()
+          try reached.takeTensor()
           result.tensors.append(NamedTensor(prefix + name, tensor))
         } else {
+          try reached.takeOther()
           result.ignored.append((prefix + name, graph.description(of: value)))
         }
       }
       for (name, value) in module.modules {
         if known[value] == nil {
-          try names.take(entriesOf: value, in: graph)
+          try reached.take(entriesOf: value, in: graph)
           known[value] = .some(try contents(ofModule: value))
         }
         if let inner = known[value]! {
           try walk(value, inner, "\(prefix)\(name).", depth + 1)
         } else {
-          try names.take(prefix.utf8.count + name.utf8.count)
+          try reached.take(prefix.utf8.count + name.utf8.count)
+          try reached.takeOther()
           result.ignored.append((prefix + name, graph.description(of: value)))
         }
       }

@@ -328,6 +328,11 @@ def shared_modules(depth, name, parameters=text("weight") + tensor() + b"s", att
 file("shared-modules.pth", torch_zip(shared_modules(16, "k" * 400), deflated=True))
 file("shared-modules-many-attributes.pth", torch_zip(
     shared_modules(15, "", parameters=b"", attributes=4000), deflated=True))
+# One tensor under 90 names, one integer likewise, in modules that are reached 2^12 times.
+for what, value in {"tensors": b"h\0", "values": b"K\x01"}.items():
+    members = b"".join(text(f"{i}") + value + b"s" for i in range(90))
+    file(f"shared-modules-many-{what}.pth", torch_zip(
+        b"\x80\x02" + tensor() + b"q\x000" + shared_modules(12, "", parameters=members)[2:]))
 file("shared-dicts.pth", torch_zip(
     b"\x80\x02}(" + text("d") + b"}(" + b"".join(text(f"{i}" + "n" * 200) + tensor() for i in range(40))
     + b"uq\x01" + b"".join(text(f"alias{i}") + b"h\x01" for i in range(3000)) + b"u.", deflated=True))

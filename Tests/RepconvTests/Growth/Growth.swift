@@ -99,7 +99,18 @@ extension Growth {
       return PickleText.zip(
         PickleText.file(PickleText.knownTensor, repeated(pair + Array("0".utf8), count), pair))
     },
-    Growth("modules that are shared", 3) { PickleText.zip(modules(levels: $0)) },
+    Growth("modules that are shared", 2) {
+      PickleText.zip(modules(levels: $0, leaf: leaf(1, Array("h\u{0}".utf8))))
+    },
+    Growth("empty modules that are shared", 2) {
+      PickleText.zip(modules(levels: $0, leaf: leaf(0, [])))
+    },
+    Growth("tensors of modules that are shared", 2) {
+      PickleText.zip(modules(levels: $0, leaf: leaf(90, Array("h\u{0}".utf8))))
+    },
+    Growth("values in modules that are shared", 2) {
+      PickleText.zip(modules(levels: $0, leaf: leaf(90, Array("K\u{1}".utf8))))
+    },
     Growth("modules", 100) { PickleText.zip(modules(beside: $0)) },
     Growth("values that are no tensors", 2_000) { count in
       PickleText.zip(
@@ -123,34 +134,37 @@ extension Growth {
     PickleText.file(Array(start.utf8), parts)
   }
 
-  /// A module of PyTorch with these parts of its dict.
-  private static func module(_ parts: [UInt8]) -> [UInt8] {
+  /// A module of PyTorch with these entries of its dicts.
+  private static func module(parameters: [UInt8] = [], modules: [UInt8] = []) -> [UInt8] {
     PickleText.global("torch.nn.modules.container", "Sequential") + Array(")R}(".utf8)
-      + PickleText.text("training") + [0x89] + parts + Array("ub".utf8)
+      + PickleText.text("training") + [0x89] + members("_parameters", parameters)
+      + members("_buffers", []) + members("_modules", modules) + Array("ub".utf8)
   }
 
-  private static func children(_ members: [UInt8]) -> [UInt8] {
-    PickleText.text("_modules") + Array("}(".utf8) + members + Array("u".utf8)
+  private static func members(_ name: String, _ entries: [UInt8]) -> [UInt8] {
+    PickleText.text(name) + Array("}(".utf8) + entries + Array("u".utf8)
   }
 
-  private static let leaf =
-    module(
-      PickleText.text("_parameters") + Array("}".utf8) + PickleText.text("w") + PickleText.tensor
-        + Array("s".utf8))
+  /// A module with as many parameters, each of which is `value`.
+  private static func leaf(_ count: Int, _ value: [UInt8]) -> [UInt8] {
+    module(parameters: Array((0..<count).map { PickleText.text("\($0)") + value }.joined()))
+  }
 
-  /// Each with the one below twice.
-  private static func modules(levels: Int) -> [UInt8] {
+  /// Each with the one below twice, the lowest with `leaf` twice.
+  private static func modules(levels: Int, leaf: [UInt8]) -> [UInt8] {
     let pair = module(
-      children(
-        PickleText.text("a") + Array("h\u{0}".utf8) + PickleText.text("b") + Array("h\u{0}".utf8)))
-    let put = Array("q\u{0}0".utf8)
-    return PickleText.file(leaf + put, repeated(pair + put, levels), Array("h\u{0}".utf8))
+      modules: PickleText.text("a") + Array("h\u{1}".utf8) + PickleText.text("b")
+        + Array("h\u{1}".utf8))
+    let put = Array("q\u{1}0".utf8)
+    return PickleText.file(
+      PickleText.knownTensor, leaf + put, repeated(pair + put, levels), Array("h\u{1}".utf8))
   }
 
   /// In one of them.
   private static func modules(beside count: Int) -> [UInt8] {
-    PickleText.file(
-      module(children(Array((0..<count).map { PickleText.text("\($0)") + leaf }.joined()))))
+    let leaf = leaf(1, PickleText.tensor)
+    return PickleText.file(
+      module(modules: Array((0..<count).map { PickleText.text("\($0)") + leaf }.joined())))
   }
 }
 
