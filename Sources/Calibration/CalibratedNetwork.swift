@@ -38,7 +38,8 @@ package struct CalibratedNetwork {
   /// - Throws: `CalibrationError`, `InferenceError`, `ReadError`.
   package init(
     _ graph: Graph, _ tensors: [DeployTensor], names: [Name], channels: Int?,
-    images: NetworkInput, path: String, imagesPath: String, _ options: CalibrationOptions,
+    images: NetworkInput, path: String, imagesPath: String, limits: ReadingLimits,
+    _ options: CalibrationOptions,
     progress: (_ done: Int, _ total: Int?) -> Void = { _, _ in }
   ) throws {
     if images.count < CalibrationOptions.leastImages, !options.allowsFewImages || images.count == 0
@@ -49,7 +50,7 @@ package struct CalibratedNetwork {
     let tensors =
       options.hasOneScalePerTensor
       ? try equalized(tensors, of: graph) : tensors
-    let network = try StepwiseNetwork(graph, tensors, channels: channels)
+    let network = try StepwiseNetwork(graph, tensors, channels: channels, limits: limits)
     let computation = try network.computation(
       height: images.shape[1], width: images.shape[2], images: Self.batch,
       channels: images.shape[0], threads: options.threads)

@@ -59,7 +59,8 @@ public func insertBatchNorms(
     DeployTensor(network[parameter.role]!.tensor, role: parameter.role)
   }
   let stepwise = try StepwiseNetwork(
-    structure.graph, tensors, channels: checkpoint.model?.input?.mean.count)
+    structure.graph, tensors, channels: checkpoint.model?.input?.mean.count,
+    limits: reading.limits)
   let computation = try stepwise.computation(
     height: images.input.shape[1], width: images.input.shape[2],
     images: min(batch, images.input.count), channels: images.input.shape[0],

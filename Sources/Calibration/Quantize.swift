@@ -70,7 +70,8 @@ public func quantize(
   func change(_ network: DeployNetwork) throws -> ChangedNetwork {
     let result = try CalibratedNetwork(
       network.graph, network.tensors, names: network.names, channels: network.input?.mean.count,
-      images: images.input, path: source, imagesPath: place, calibration, progress: progress)
+      images: images.input, path: source, imagesPath: place, limits: options.reading.limits,
+      calibration, progress: progress)
     report = result.report
     return ChangedNetwork(
       tensors: result.tensors, integers: calibration.target.map { _ in result.integers },

@@ -16,6 +16,8 @@ public enum InferenceError: Error, Equatable, Sendable {
   case imagesDoNotFit(height: Int, width: Int, problem: GraphProblem)
   /// More numbers than memory or BLAS can take.
   case imagesTooLarge(images: Int, height: Int, width: Int)
+  /// The network asks for more than real ones need; `name` is what the limit is called, see `ReadingLimits.all`.
+  case limitExceeded(place: String, what: String, limit: Int, found: String, name: String)
   /// The system has no memory for so many bytes.
   case noMemory(what: String, byteCount: Int)
   /// A file or folder has nothing that can be taken for images.
@@ -60,6 +62,11 @@ extension InferenceError: CustomStringConvertible {
       "\(path): there is no picture in a folder of this folder.\n  Make a folder of pictures for each class."
     case .foldersDiffer(let path, let folders, let classes):
       "\(path): it has \(folders) folder\(folders == 1 ? "" : "s"), the network \(classes) class\(classes == 1 ? "" : "es").\n  Where there is not a folder for each class, give the names of them all."
+    case .limitExceeded(let place, let what, let limit, let found, _):
+      """
+      \(place): \(what): \(found), more than the limit of \(limit).
+        The file is damaged or made to exhaust the program.
+      """
     case .noMemory(let what, let byteCount):
       "\(what): \(memoryShortage(byteCount)).\n  \(memoryRemedy)"
     case .noImages(let path, let reason, let remedy),

@@ -26,7 +26,7 @@ public struct LabelledImages: Sendable {
       let folders = try ClassFolders(path: path)
       let (classes, order) = try LabelledImages.classes(of: network, folders, names)
       images = ImageSelection(
-        folders, classes: classes, pictures.preparation(for: network),
+        folders, classes: classes, try pictures.preparation(for: network),
         try pictures.requireConvention(for: network, path: model))
       classOrder = order
       return

@@ -61,7 +61,7 @@ extension ImageSelection {
     randomFor network: RunnableNetwork, count: Int = 2,
     _ pictures: PictureOptions = PictureOptions(), seed: UInt64 = 0
   ) throws(InferenceError) {
-    let size = pictures.preparation(for: network).size
+    let size = try pictures.preparation(for: network).size
     try self.init(randomOf: [count, network.inputChannels ?? 3, size, size], seed: seed)
   }
 }

@@ -8,6 +8,8 @@ internal import Tensors
 struct Parameters: Sendable {
   let types: [TensorType]
   let sources: [Source]
+  /// Of what the file that they are from may ask for.
+  let limits: ReadingLimits
 
   /// The numbers of one parameter, still to be fetched or computed.
   enum Source: Sendable {
@@ -22,14 +24,17 @@ struct Parameters: Sendable {
     case missing(Role, path: String)
   }
 
-  init(types: [TensorType], sources: [Source]) {
+  init(types: [TensorType], sources: [Source], limits: ReadingLimits) {
     self.types = types
     self.sources = sources
+    self.limits = limits
   }
 
   /// Those of a network in deploy form.
   init(_ tensors: [Tensor]) {
-    self.init(types: tensors.map { TensorType($0) }, sources: tensors.map { .tensor($0) })
+    self.init(
+      types: tensors.map { TensorType($0) }, sources: tensors.map { .tensor($0) },
+      limits: tensors.limits)
   }
 
   /// - Precondition: it is no branch.
@@ -53,6 +58,11 @@ struct Parameters: Sendable {
       throw InferenceError.notANetwork(path: path, reason: "'\(name)' is missing")
     }
   }
+}
+
+extension [Tensor] {
+  /// Of what the file that they are from may ask for.
+  var limits: ReadingLimits { first?.source.limits ?? ReadingLimits() }
 }
 
 extension Tensor {

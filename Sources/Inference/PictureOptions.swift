@@ -27,12 +27,15 @@ public struct PictureOptions: Sendable {
   }
 
   /// How pictures are scaled and cut.
-  public func preparation(for network: RunnableNetwork) -> ImagePreparation {
-    var preparation = network.preparation
-    if let size = input.size { preparation = ImagePreparation(usualFor: size) }
-    if let cropRatio {
-      preparation = ImagePreparation(size: preparation.size, cropRatio: cropRatio)
-    }
-    return preparation
+  ///
+  /// - Throws: `InferenceError.limitExceeded` if the file alone says to which size, and that is what no network
+  ///   takes.
+  public func preparation(for network: RunnableNetwork) throws(InferenceError) -> ImagePreparation {
+    let preparation =
+      if let size = input.size { ImagePreparation(usualFor: size) } else {
+        try network.preparation
+      }
+    guard let cropRatio else { return preparation }
+    return ImagePreparation(size: preparation.size, cropRatio: cropRatio)
   }
 }

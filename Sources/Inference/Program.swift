@@ -8,6 +8,7 @@ struct Program<Number: NetworkNumber>: Sendable {
 
   private let graph: Graph
   private let tensors: [TensorType]
+  private let limits: ReadingLimits
   private var steps: [Step] = []
   /// The blocks whose results values are.
   private let blockOfValue: [Int: Name]
@@ -29,6 +30,7 @@ struct Program<Number: NetworkNumber>: Sendable {
   init(_ graph: Graph, _ parameters: Parameters, channels: Int?) throws {
     self.graph = graph
     tensors = parameters.types
+    limits = parameters.limits
     let shapes: [ValueShape]
     do throws(GraphProblem) {
       shapes = try graph.shapes(
@@ -78,7 +80,7 @@ extension Program {
     _ input: FeatureMap<Number>, _ pool: WorkerPool<Number>, keeping kept: Set<Name>,
     _ keep: (_ block: Name, FeatureMap<Number>) -> Void
   ) throws(InferenceError) -> FeatureMap<Number> {
-    let shapes = try graph.sizes(of: input, tensors: tensors)
+    let shapes = try graph.sizes(of: input, tensors: tensors, limits: limits)
     var values = [FeatureMap<Number>?](repeating: nil, count: shapes.count)
     values[Graph.input] = input
     for (index, step) in steps.enumerated() {

@@ -126,7 +126,8 @@ extension RunnableNetwork {
       Parameters(
         // Of whatever type the tensors are: naming has seen to it that they are numbers.
         types: parameters.map { TensorType(.float32, $0.shape) },
-        sources: parameters.map { sources[$0.role] ?? .missing($0.role, path: network.path) }))
+        sources: parameters.map { sources[$0.role] ?? .missing($0.role, path: network.path) },
+        limits: network.stateDict.tensors.map(\.tensor).limits))
   }
 }
 

@@ -49,6 +49,8 @@ public struct RunnableNetwork: Sendable {
   public let classes: Int
   /// Height and width that images usually have for it, in pixels.
   let usualSize: Int
+  /// Of what its file may ask for.
+  let limits: ReadingLimits
   private let engine: Engine
 
   private enum Engine: Sendable {
@@ -64,6 +66,7 @@ public struct RunnableNetwork: Sendable {
     self.arithmetic = arithmetic
     self.input = input
     self.architecture = architecture
+    limits = parameters.limits
     blocks = graph.blocks
     inputChannels = input?.mean.count ?? graph.inputChannels(tensors: parameters.types)
     usualSize = graph.usualImageSize(
@@ -109,7 +112,8 @@ extension RunnableNetwork {
   ///   - batch: images that are computed at a time; takes memory in proportion.
   ///   - kept: blocks whose results are wanted as well.
   ///   - progress: called with the number of images done so far.
-  /// - Throws: `InferenceError` if the images do not fit the network or `kept` names what is not there.
+  /// - Throws: `InferenceError` if the images do not fit the network, or it makes far larger maps of them, or
+  ///   `kept` names what is not there.
   public func run(
     _ images: ImageBatch, batch: Int = 16, threads: Threads = .all, keeping kept: Set<Name> = [],
     progress: (Int) -> Void = { _ in }

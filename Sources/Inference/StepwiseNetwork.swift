@@ -14,9 +14,14 @@ package struct StepwiseNetwork: Sendable {
 
   /// Loads the parameters.
   ///
-  /// - Parameter tensors: those that the graph's operands are indices into.
+  /// - Parameters:
+  ///   - tensors: those that the graph's operands are indices into.
+  ///   - limits: of what the file that they are from may ask for.
   /// - Throws: `InferenceError.invalidGraph` if they do not fit each other; `ReadError`.
-  package init(_ graph: Graph, _ tensors: [DeployTensor], channels: Int?) throws {
+  package init(
+    _ graph: Graph, _ tensors: [DeployTensor], channels: Int?,
+    limits: ReadingLimits = ReadingLimits()
+  ) throws {
     let parameters = Parameters(
       types: tensors.map { TensorType(.float32, $0.shape) },
       sources: tensors.map { tensor in
@@ -25,7 +30,7 @@ package struct StepwiseNetwork: Sendable {
           .computed(numbers, count: tensor.shape.elementCount)
         case .others(let tensor): .tensor(tensor)
         }
-      })
+      }, limits: limits)
     do throws(GraphProblem) {
       _ = try graph.shapes(
         ofInput: .map(channels: channels, height: nil, width: nil), tensors: parameters.types)
@@ -52,7 +57,8 @@ package struct StepwiseNetwork: Sendable {
       sources[tensor] = .tensor(
         try Tensor(float32: numbers, shape: parameters.types[tensor].shape, name: Name(operand)))
     }
-    return try StepwiseLayer(node, Parameters(types: parameters.types, sources: sources))
+    return try StepwiseLayer(
+      node, Parameters(types: parameters.types, sources: sources, limits: parameters.limits))
   }
 
   /// Makes ready to compute with images of one size.
@@ -71,7 +77,8 @@ package struct StepwiseNetwork: Sendable {
       channels: channels, images: images, height: height, width: width,
       buffer: NumberBuffer<Float>(0)
     )
-    let sizes = try graph.sizes(of: input, tensors: parameters.types)
+    let sizes = try graph.sizes(
+      of: input, tensors: parameters.types, limits: parameters.limits)
     // Of what is computed in two ways several values are kept.
     let largest = sizes.map { $0.channels * $0.height * $0.width }.max() ?? 0
     try requireMemory(

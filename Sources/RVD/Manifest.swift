@@ -189,7 +189,9 @@ extension Manifest {
       input.standardDeviation.count == 3
         && input.standardDeviation.allSatisfy { $0.isFinite && $0 > 0 },
       "standardDeviation", "three positive numbers", input.standardDeviation)
-    if let size = input.size { try require(size >= 1, "size", "at least 1", size) }
+    if let size = input.size {
+      try require(1...65_535 ~= size, "size", "a number from 1 to 65535", size)
+    }
   }
 
   private func check(_ provenance: Provenance) throws(ManifestProblem) {

@@ -37,6 +37,7 @@ extension ReadingLimits {
     .safetensorsHeader, .npyHeader, .jsonDepth, .kerasConfig,
     .links, .groupDepth, .structureReads, .attributeText, .chunks, .datasetInflation,
     .onnxMemory, .onnxText,
+    .inputSize, .mapExpansion,
   ]
 }
 
@@ -88,21 +89,28 @@ extension ReadingLimits.Limit {
     reason:
       "a parameter of a class of its own has two or three; each takes a part of the stack")
 
+  public static let viewExpansion = Self(
+    name: "view-expansion", usual: 4,
+    counts: "times the bytes there are that all tensors of a pickle may have, beyond 64 MiB",
+    reason: "a stride of 0 makes terabytes out of one element")
+
   public static let pickleOpcodes = Self(
     name: "pickle-opcodes", usual: 1 << 26, counts: "opcodes in a pickle",
     reason: "each takes some ten nanoseconds, so this many take a second")
 
   public static let pickleMemory = Self(
-    name: "pickle-memory", usual: 256 << 20, counts: "bytes of memory for the objects of a pickle",
+    name: "pickle-memory", usual: 256 << 20,
+    counts:
+      "bytes of memory for the objects of a pickle, and once more for what is reached through them",
     reason:
       "a tensor takes about 1,000 bytes, an opcode of one byte may take 80; room for 250,000 tensors"
   )
 
   public static let pickleExpansion = Self(
     name: "pickle-expansion", usual: 128,
-    counts: "bytes of memory for the objects of a pickle, for each byte of the file, beyond 32 MiB",
+    counts: "likewise, for each byte of the file, beyond 28 MiB",
     reason:
-      "as an opcode takes, so that only pickles that are compressed come near; those of tensors take ten"
+      "no opcode takes more; those of tensors take ten, so only what is compressed, or shared a hundredfold, comes near"
   )
 
   public static let pickleSize = Self(
@@ -194,10 +202,20 @@ extension ReadingLimits.Limit {
     name: "onnx-text", usual: 1 << 20, counts: "bytes of a text of an ONNX file",
     reason: "names have some dozens, the names of ImageNet's classes 30,000")
 
-  public static let viewExpansion = Self(
-    name: "view-expansion", usual: 4,
-    counts: "times the bytes there are that all tensors of a pickle may have, beyond 64 MiB",
-    reason: "a stride of 0 makes terabytes out of one element")
+  public static let inputSize = Self(
+    name: "input-size", usual: 2048,
+    counts: "pixels of height and width that a network's file asks pictures to be scaled to",
+    reason:
+      "networks take some hundred, those that look for things in pictures 1,280; a size that the user gives goes before that of the file"
+  )
+
+  public static let mapExpansion = Self(
+    name: "map-expansion", usual: 100,
+    counts:
+      "times the numbers of an image that each map of a network that is run may have, beyond 2^24 numbers",
+    reason:
+      "64 channels of every pixel are 21 times a picture; paddings and factors cost nothing in a file"
+  )
 }
 
 extension ByteSource {

@@ -135,7 +135,7 @@ struct PictureArguments: ParsableArguments {
     _ paths: [String], for network: RunnableNetwork, path: String
   ) throws -> ImageSelection {
     try ImageSelection(
-      pictures: paths, options.preparation(for: network),
+      pictures: paths, try options.preparation(for: network),
       options.requireConvention(for: network, path: path))
   }
 }

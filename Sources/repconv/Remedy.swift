@@ -28,7 +28,8 @@ func message(of error: any Error) -> String {
 private func remedy(for error: any Error) -> String? {
   switch error {
   case let error as AdvisedError: error.remedy
-  case ReadError.limitExceeded(_, _, _, _, let name?):
+  case ReadError.limitExceeded(_, _, _, _, let name?),
+    InferenceError.limitExceeded(_, _, _, _, let name):
     "The file is damaged or made to exhaust the reader; if you trust it, raise the limit with --limits \(name)=VALUE."
   case WriteError.exists: "Use --force to replace it."
   case WriteError.isInput: "Name another file as the output; --force does not replace an input."

@@ -1,5 +1,7 @@
+import Checkpoints
 import Conversion
 import Graphs
+import ImageFiles
 import Inference
 import Naming
 import RVD
@@ -228,11 +230,61 @@ import Testing
         images of 4x5 pixels do not fit the network: node 2 (add), inputs: expected values of one shape, or one of N x C x 1 x 1, found N x 1 x 4 x 5 and N x 1 x 4 x 4.
           Use images of the size that it was made for.
         """)
-    graph.append(
-      .upsampleNearest, graph.result, attributes: [[Attribute.largest, Attribute.largest]])
-    #expect(throws: InferenceError.imagesTooLarge(images: 1, height: 4, width: 4)) {
-      try RunnableNetwork(graph, tensors: []).run(images(4, 4))
+  }
+
+  @Test func `maps far larger than the images are refused, unless that is allowed`() throws {
+    var limits = ReadingLimits()
+    func run(padding: Int) throws -> Int {
+      var graph = Graph()
+      graph.convolution(0, weight: 0, bias: nil, padding: [0, padding], block: "wide")
+      let weights = try Tensor(
+        .float32, shape: [1, 1, 1, 1],
+        in: MemoryBytes([0, 0, 0x80, 0x3F], location: Location(path: "a"), limits: limits), at: 0,
+        name: "w")
+      let image = ImageBatch([Float](repeating: 1, count: 6), shape: [1, 1, 2, 3])
+      return try RunnableNetwork(graph, tensors: [weights]).run(image).logits[0].count
     }
+    // Just below 2 x 2^23 numbers.
+    let margin = (1 << 22) - 2
+    #expect(try run(padding: margin) == 2 * (3 + 2 * margin))
+    let error = #expect(throws: InferenceError.self) { try run(padding: margin + 1) }
+    #expect(
+      error?.description == """
+        'wide': numbers in a map of an image of 2x3 pixels: 1x2x8388609, more than the limit of 16777216.
+          The file is damaged or made to exhaust the program.
+        """)
+    limits[.mapExpansion] = 2_796_204
+    #expect(try run(padding: margin + 1) == 2 * 8_388_609)
+    #expect(throws: InferenceError.self) { try run(padding: Attribute.largest) }
+    limits[.mapExpansion] = .max
+    #expect(throws: InferenceError.imagesTooLarge(images: 1, height: 2, width: 3)) {
+      try run(padding: Attribute.largest)
+    }
+  }
+
+  @Test func `pictures are not scaled to a size that only the file asks for, and no network takes`()
+    throws
+  {
+    func network(size: Int) throws -> RunnableNetwork {
+      var graph = Graph()
+      graph.append(.relu, Graph.input)
+      return try RunnableNetwork(
+        graph, tensors: [],
+        input: InputConvention(
+          channelOrder: .rgb, scale: 1, mean: [0, 0, 0], standardDeviation: [1, 1, 1], size: size))
+    }
+    #expect(try network(size: 2048).preparation.size == 2048)
+    let large = try network(size: 2049)
+    let error = #expect(throws: InferenceError.self) { try large.preparation }
+    #expect(
+      error?.description == """
+        the network's input: pixels of height and width: 2049, more than the limit of 2048.
+          The file is damaged or made to exhaust the program.
+        """)
+    var options = PictureOptions()
+    #expect(throws: InferenceError.self) { try options.preparation(for: large) }
+    options.input.size = 2049
+    #expect(try options.preparation(for: large).size == 2049)
   }
 
   @Test func `the best classes come first, equal ones in order, NaN last`() {

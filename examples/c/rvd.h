@@ -756,7 +756,7 @@ static rvd_status rvd__rest(rvd_file *file) {
     RVD__INVALID(rvd__three(rvd__member(p, "mean"), 0) &&
                  rvd__three(rvd__member(p, "standardDeviation"), 1), "a wrong normalisation");
     q = rvd__member(p, "size");
-    RVD__INVALID(!q || (rvd__integer(q, &count) && count >= 1), "a wrong size of the input");
+    RVD__INVALID(!q || (rvd__integer(q, &count) && count >= 1 && count <= 65535), "a wrong size of the input");
   }
 
   p = rvd__member(top, "provenance");

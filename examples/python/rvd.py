@@ -558,7 +558,8 @@ def _check_rest(manifest):
         mean = _member(input, "mean", "numbers", "input")
         deviation = _member(input, "standardDeviation", "numbers", "input")
         _invalid(len(mean) == len(deviation) == 3 and min(deviation) > 0, "a wrong normalisation")
-        _invalid(_member(input, "size", "integer", "input", True) != 0, "the size of the input is 0")
+        size = _member(input, "size", "integer", "input", True)
+        _invalid(size is None or 1 <= size <= 65535, "the size of the input is not from 1 to 65535")
 
     provenance = _member(manifest, "provenance", "object", top, True)
     if provenance is not None:

@@ -777,7 +777,7 @@ def invalid():
     for name, members in {
         "channel-order": {"channelOrder": "GBR"}, "scale-zero": {"scale": 0},
         "mean-of-two": {"mean": [0.5, 0.5]}, "deviation-zero": {"standardDeviation": [1, 0, 1]},
-        "size-zero": {"size": 0}, "size-null": {"size": None},
+        "size-zero": {"size": 0}, "size-large": {"size": 65536}, "size-null": {"size": None},
     }.items():
         yield top("input-" + name, input=dict(IMAGENET, **members))
     for name, members in {
