@@ -175,7 +175,7 @@ package struct HDF5Rewriter: Sendable {
     #if canImport(Darwin)
       var actions: posix_spawn_file_actions_t?
     #else
-      var actions = posix_spawn_file_actions_t()
+      var actions = unsafe posix_spawn_file_actions_t()
     #endif
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -189,14 +189,14 @@ package struct HDF5Rewriter: Sendable {
     var process: pid_t = 0
     let arguments = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
     let environment = unsafe libraries.map { unsafe [strdup($0), nil] } ?? [nil]
-    defer { freeAll(unsafe arguments + environment) }
+    defer { unsafe freeAll(arguments + environment) }
     let error = unsafe posix_spawn(&process, path, &actions, nil, arguments, environment)
     return (process, error)
   }
 }
 
 private func freeAll(_ texts: [UnsafeMutablePointer<CChar>?]) {
-  for text in unsafe texts { unsafe free(text) }
+  unsafe texts.forEach { unsafe free($0) }
 }
 
 /// What the program reports: a kind, the path of an object and a NUL, text and a NUL.

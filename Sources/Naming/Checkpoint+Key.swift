@@ -1,5 +1,5 @@
 package import Checkpoints
-package import Tensors
+internal import Tensors
 
 extension Checkpoint {
   /// The state dicts with this path, or if there is none, with this last part of it; all without a key.

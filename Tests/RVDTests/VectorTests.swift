@@ -224,6 +224,7 @@ private func condition(of error: ReadError) -> String {
     if expected.contains("the end of the file") { return "trailing-bytes" }
     return expected.contains("padding") ? "padding" : "manifest-syntax"
   case .inaccessible: return "inaccessible"
+  case .noMemory: return "no-memory"
   @unknown default: return "unknown"
   }
 }

@@ -221,7 +221,8 @@ import Topologies
     let process = Process()
     process.executableURL = URL(fileURLWithPath: Program.path)
     process.arguments = arguments
-    process.standardOutput = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+    process.standardOutput = try FileHandle(
+      forWritingTo: URL(fileURLWithPath: "/dev/full"))
     let pipe = Pipe()
     process.standardError = pipe
     try process.run()

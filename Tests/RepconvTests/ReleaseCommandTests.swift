@@ -216,9 +216,9 @@ import Testing
   @Test func `a signal leaves nothing`() throws {
     // Threads that tests run on may let no signal through, and programs inherit that.
     var signals = sigset_t()
-    sigemptyset(&signals)
-    sigaddset(&signals, SIGTERM)
-    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGTERM)
+    unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     var interrupted = 0
     for _ in 0..<5 where interrupted == 0 {
       let process = Process()
