@@ -18,10 +18,7 @@ extension FuzzTarget {
   /// Opens a file as what its first bytes say it is, reads its tensors, recognises its names, fuses its
   /// blocks, and runs its graph.
   @Sendable static func readFile(_ bytes: [UInt8], _ path: String) {
-    guard FileManager.default.createFile(atPath: path, contents: Data(bytes)) else {
-      fatalError("cannot write \(path)")
-    }
-    guard let checkpoint = try? openCheckpoint(path) else { return }
+    guard let checkpoint = open(bytes, at: path) else { return }
     for stateDict in checkpoint.stateDicts.prefix(4) {
       for named in stateDict.tensors.prefix(64) where named.tensor.byteCount <= largestTensor {
         _ = try? named.tensor.bytes()
@@ -36,6 +33,38 @@ extension FuzzTarget {
     }
   }
 
+  /// Writes a network that a file describes by its graph in every format. What can be read of these is read.
+  @Sendable static func writeFile(_ bytes: [UInt8], _ path: String) {
+    guard let checkpoint = open(bytes, at: path), checkpoint.model?.graph != nil,
+      elementCount(checkpoint.stateDicts.flatMap(\.tensors).map(\.tensor)) <= largestTensor
+    else { return }
+    var options = RewriteOptions()
+    options.writing.replace = true
+    options.writing.recordsSourceDigest = false
+    options.writing.threads = Threads(1)
+    for format in OutputFormat.all {
+      let output = path + format.fileExtension
+      guard (try? rewrite(path, to: output, options: options)) != nil else { continue }
+      defer { try? FileManager.default.removeItem(atPath: output) }
+      do {
+        if format.isReadable { try openCheckpoint(output).verifyWhole?() }
+      } catch {
+        fatalError("written, but not read: \(error)")
+      }
+    }
+  }
+
+  private static func open(_ bytes: [UInt8], at path: String) -> Checkpoint? {
+    guard FileManager.default.createFile(atPath: path, contents: Data(bytes)) else {
+      fatalError("cannot write \(path)")
+    }
+    return try? openCheckpoint(path)
+  }
+
+  private static func elementCount(_ tensors: [Tensor]) -> Int {
+    tensors.reduce(1) { saturatingSum($0, $1.shape.elementCount) }
+  }
+
   private static func fuse(_ network: Network) {
     for block in network.blocks { _ = network.hasIdentity(block) }
     guard let plan = try? FusionPlan(network) else { return }
@@ -48,7 +77,7 @@ extension FuzzTarget {
   /// Runs a network on an image of 8 x 8, if its tensors and maps are small.
   private static func run(_ graph: Graph, _ tensors: [Tensor], _ input: InputConvention?) {
     let types = tensors.map { TensorType($0) }
-    let elements = tensors.reduce(1) { saturatingSum($0, $1.shape.elementCount) }
+    let elements = elementCount(tensors)
     guard let channels = input?.mean.count ?? graph.inputChannels(tensors: types),
       (1...16).contains(channels), elements <= largestTensor,
       let shapes = try? graph.shapes(
@@ -56,6 +85,7 @@ extension FuzzTarget {
       shapes.allSatisfy({ $0.count <= mostProducts / elements }),
       let network = try? RunnableNetwork(graph, tensors: tensors, input: input)
     else { return }
+    _ = try? network.preparation
     let image = [Float](repeating: 0.5, count: channels * 64)
     _ = try? network.run(ImageBatch(image, shape: [1, channels, 8, 8]), threads: Threads(1))
   }

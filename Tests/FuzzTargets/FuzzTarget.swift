@@ -42,6 +42,7 @@ public struct FuzzTarget: Sendable, CustomStringConvertible {
     file("rvd", ".rvd", start: [0x89] + Array("RVD\r\n".utf8) + [0x1A, 0x0A]),
     file("onnx", ".onnx"),
     file("wts", ".wts"),
+    file("write", ".rvd", ".onnx", largest: 10_000, body: writeFile),
     memory("json", seeds: headers, body: parseJSON),
     memory("dialect", seeds: dialects, body: parseDialect),
     memory("rename", seeds: renames, body: rename),
@@ -66,11 +67,12 @@ public struct FuzzTarget: Sendable, CustomStringConvertible {
   ///
   /// - Parameter patterns: which fixtures it starts from.
   private static func file(
-    _ name: String, _ patterns: String..., start: [UInt8] = [], largest: Int = 20_000
+    _ name: String, _ patterns: String..., start: [UInt8] = [], largest: Int = 20_000,
+    body: @escaping @Sendable (_ bytes: [UInt8], _ path: String) -> Void = readFile
   ) -> FuzzTarget {
     let seeds = { @Sendable () throws in
       try patterns.flatMap { try fixtures($0, start: start, largest: largest) }
     }
-    return FuzzTarget(name: name, seeds: seeds, start: start, body: readFile)
+    return FuzzTarget(name: name, seeds: seeds, start: start, body: body)
   }
 }
