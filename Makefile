@@ -24,7 +24,7 @@ PACKAGES := .build/packages
 # The day that manuals and packages are dated by: that of the last commit.
 export SOURCE_DATE_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1735689600)
 
-.PHONY: build setup demo test check fuzz interop bench docs install uninstall deb tarball sbom format clean help
+.PHONY: build setup demo test check fuzz sanitize interop bench docs install uninstall deb tarball sbom format clean help
 
 build: $(STAGE)  ## build the release program, .build/release/repconv, and all that is installed with it
 
@@ -52,6 +52,11 @@ test check: setup  ## run the tests
 SECONDS = 60
 fuzz:  ## feed damaged files to all readers, with libFuzzer and AddressSanitizer: TARGETS='pickle hdf5' SECONDS=60
 	@scripts/fuzz $(SECONDS) $(TARGETS)
+
+# SANITIZERS: which; FILTER: which tests, as `swift test --filter` takes it, by default all.
+SANITIZERS = address thread
+sanitize:  ## run the tests under sanitizers, which takes an hour each: SANITIZERS='address thread' FILTER=HDF5Tests
+	@FILTER='$(FILTER)' scripts/sanitize $(SANITIZERS)
 
 interop: $(REPCONV)  ## run Tests/Interop: check the output in real PyTorch and MegEngine (downloads them: several GB)
 	@scripts/interop $(REPCONV)
@@ -88,7 +93,7 @@ format:  ## lay out the Swift sources with swift format
 
 clean:  ## remove what was built; keeps downloaded packages and virtual environments
 	$(SWIFT) package clean
-	rm -rf .build/demo .build/docs .build/fuzz/build .build/interop .build/stage .build/portable .build/packages
+	rm -rf .build/address .build/thread .build/demo .build/docs .build/fuzz/build .build/interop .build/stage .build/portable .build/packages
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "  %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -196,7 +196,7 @@ package struct HDF5Rewriter: Sendable {
 }
 
 private func freeAll(_ texts: [UnsafeMutablePointer<CChar>?]) {
-  unsafe texts.forEach { unsafe free($0) }
+  for index in unsafe texts.indices { unsafe free(texts[index]) }
 }
 
 /// What the program reports: a kind, the path of an object and a NUL, text and a NUL.

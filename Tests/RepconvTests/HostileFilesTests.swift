@@ -34,8 +34,8 @@ import Testing
     let path = Fixtures.path("Hostile/\(hostile.file)")
     func run(_ arguments: [String]) throws -> Program.Result {
       let (result, usage) = try Program.measure(arguments, in: folder.path)
-      #expect(usage.seconds < Self.longest, "\(arguments[0])")
-      #expect(usage.peakMemory < Self.largest, "\(arguments[0])")
+      #expect(usage.seconds < Self.longest || isSanitized, "\(arguments[0])")
+      #expect(usage.peakMemory < Self.largest || isSanitized, "\(arguments[0])")
       return result
     }
     let check = try run(["check", path])
