@@ -27,10 +27,8 @@ extension Graph {
         throw .imagesDoNotFit(height: input.height, width: input.width, problem: error)
       }
     }
-    let (scaled, isBeyond) = (input.channels * input.height * input.width)
-      .multipliedReportingOverflow(by: limits[.mapExpansion])
-    let largestMap = isBeyond ? .max : max(scaled, 1 << 24)
     var result: [(channels: Int, height: Int, width: Int)] = []
+    var maps = MapBudget(input, allowed: limits[.mapExpansion], self)
     for (value, shape) in shapes.enumerated() {
       let size: (channels: Int, height: Int, width: Int) =
         switch shape {
@@ -38,13 +36,16 @@ extension Graph {
         case .vector(let channels): (channels!, 1, 1)
         }
       let (pixels, overflow) = size.height.multipliedReportingOverflow(by: size.width)
+      let (count, isBeyond) = pixels.multipliedReportingOverflow(by: size.channels)
       // The images themselves are as large as they are.
-      guard value == Graph.input || !overflow && pixels <= largestMap / max(1, size.channels) else {
-        throw .limitExceeded(
-          place: "'\(place(of: value - 1))'",
-          what: "numbers in a map of an image of \(input.height)x\(input.width) pixels",
-          limit: largestMap, found: "\(size.channels)x\(size.height)x\(size.width)",
-          name: ReadingLimits.Limit.mapExpansion.name)
+      if value != Graph.input {
+        guard maps.take(overflow || isBeyond ? .max : count, of: value) else {
+          throw .limitExceeded(
+            place: "'\(place(of: value - 1))'",
+            what: "numbers in the maps of an image of \(input.height)x\(input.width) pixels",
+            limit: maps.allowed, found: "with \(size.channels)x\(size.height)x\(size.width)",
+            name: ReadingLimits.Limit.mapExpansion.name)
+        }
       }
       // A map that is larger than memory would not be had.
       guard !overflow, pixels <= largestMatrixSize / input.images,
@@ -57,5 +58,42 @@ extension Graph {
   /// What to call a node in errors: by its block, if it has one.
   private func place(of node: Int) -> String {
     nodes[node].block.map(printable) ?? "operation \(node)"
+  }
+}
+
+/// Counts the numbers of the maps that are there at a time, until each was taken for the last time.
+private struct MapBudget {
+  let allowed: Int
+  private let graph: Graph
+  private let lastUse: [Int]
+  private var counts: [Int]
+  private var sum = 0
+
+  /// - Parameter expansion: times the numbers of the image that there may be, beyond 2^24.
+  init<Number>(_ image: FeatureMap<Number>, allowed expansion: Int, _ graph: Graph) {
+    let (scaled, isBeyond) = (image.channels * image.height * image.width)
+      .multipliedReportingOverflow(by: expansion)
+    allowed = isBeyond ? .max : max(scaled, 1 << 24)
+    self.graph = graph
+    counts = [Int](repeating: 0, count: graph.nodes.count + 1)
+    var lastUse = counts
+    for (index, node) in graph.nodes.enumerated() {
+      for value in node.inputs { lastUse[value] = index }
+    }
+    self.lastUse = lastUse
+  }
+
+  /// - Parameter value: the next one.
+  /// - Returns: false if that is more than there may be.
+  mutating func take(_ count: Int, of value: Int) -> Bool {
+    guard count <= allowed - sum else { return false }
+    sum += count
+    counts[value] = count
+    let node = value - 1
+    for input in graph.nodes[node].inputs where lastUse[input] == node {
+      sum -= counts[input]
+      counts[input] = 0
+    }
+    return true
   }
 }

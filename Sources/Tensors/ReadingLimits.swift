@@ -210,11 +210,11 @@ extension ReadingLimits.Limit {
   )
 
   public static let mapExpansion = Self(
-    name: "map-expansion", usual: 100,
+    name: "map-expansion", usual: 200,
     counts:
-      "times the numbers of an image that each map of a network that is run may have, beyond 2^24 numbers",
+      "times the numbers of an image that the maps of a network that is run may have at a time, beyond 2^24 numbers",
     reason:
-      "64 channels of every pixel are 21 times a picture; paddings and factors cost nothing in a file"
+      "64 channels of every pixel are 21 times a picture; paddings, factors and branches cost nothing in a file"
   )
 }
 

@@ -244,21 +244,36 @@ import Testing
       let image = ImageBatch([Float](repeating: 1, count: 6), shape: [1, 1, 2, 3])
       return try RunnableNetwork(graph, tensors: [weights]).run(image).logits[0].count
     }
-    // Just below 2 x 2^23 numbers.
-    let margin = (1 << 22) - 2
-    #expect(try run(padding: margin) == 2 * (3 + 2 * margin))
-    let error = #expect(throws: InferenceError.self) { try run(padding: margin + 1) }
+    #expect(try run(padding: 100) == 2 * 203)
+    let error = #expect(throws: InferenceError.self) { try run(padding: (1 << 22) - 1) }
     #expect(
       error?.description == """
-        'wide': numbers in a map of an image of 2x3 pixels: 1x2x8388609, more than the limit of 16777216.
+        'wide': numbers in the maps of an image of 2x3 pixels: with 1x2x8388609, more than the limit of 16777216.
           The file is damaged or made to exhaust the program.
         """)
-    limits[.mapExpansion] = 2_796_204
-    #expect(try run(padding: margin + 1) == 2 * 8_388_609)
-    #expect(throws: InferenceError.self) { try run(padding: Attribute.largest) }
     limits[.mapExpansion] = .max
     #expect(throws: InferenceError.imagesTooLarge(images: 1, height: 2, width: 3)) {
       try run(padding: Attribute.largest)
+    }
+  }
+
+  @Test func `maps count as long as they are needed`() throws {
+    func run(branches: Int, _ scaled: Int) throws -> Int {
+      var graph = Graph()
+      // One after the other: two at a time.
+      for _ in 0..<10 { graph.append(.relu, graph.result) }
+      let wide = graph.append(.upsampleNearest, graph.result, attributes: [[1, scaled]])
+      let all = (0..<branches).map { _ in graph.append(.relu, wide) }
+      graph.append(Graph.Node(.concatenate, inputs: all))
+      let image = ImageBatch([Float](repeating: 1, count: 4), shape: [1, 1, 1, 4])
+      return try RunnableNetwork(graph, tensors: []).run(image).logits[0].count
+    }
+    // The branches, and what they are concatenated to, where four have 2^24 numbers.
+    #expect(try run(branches: 4, 1 << 10) == 1 << 14)
+    let error = #expect(throws: InferenceError.self) { try run(branches: 5, 1 << 19) }
+    guard case .limitExceeded("'operation 16'", _, 1 << 24, _, "map-expansion")? = error else {
+      Issue.record("\(String(describing: error))")
+      return
     }
   }
 
