@@ -9,7 +9,7 @@ extension JSONCursor {
     let start = next
     guard take("\"") else { throw error(expected: what, found: here) }
     // Up to the first escape, and mostly there is none, the text is the string.
-    var bytes: [UInt8]?
+    var bytes: [UInt8] = []
     var run = next
     while next < text.count {
       let byte = text[next]
@@ -18,16 +18,16 @@ extension JSONCursor {
         let rest = text[run..<next]
         next += 1
         let string =
-          if let bytes { String(validating: bytes + rest, as: UTF8.self) } else {
-            String(validating: rest, as: UTF8.self)
-          }
+          bytes.isEmpty
+          ? String(validating: rest, as: UTF8.self)
+          : String(validating: bytes + rest, as: UTF8.self)
         guard let string else {
           throw error(at: start, expected: "a string in UTF-8", found: "other bytes")
         }
         return string
       case UInt8(ascii: "\\"):
-        bytes = (bytes.take() ?? []) + text[run..<next]
-        bytes?.append(contentsOf: String(try escape()).utf8)
+        bytes += text[run..<next]
+        bytes.append(contentsOf: String(try escape()).utf8)
         run = next
       case 0..<0x20:
         throw error(
