@@ -231,10 +231,15 @@ struct HDF5Bytes {
     [0x11, 0x20, 0x1F, 0] + number(4, 4) + number(0, 2) + number(32, 2) + [23, 8, 0, 23]
     + number(127, 4)
 
-  /// The messages of a dataset of float32.
-  static func dataset(_ shape: [Int], layout: [UInt8]) -> [[UInt8]] {
+  /// An unsigned number of 32 bits in so many bytes.
+  static func integer(byteCount: Int) -> [UInt8] {
+    [0x10, 0, 0, 0] + number(byteCount, 4) + number(0, 2) + number(32, 2)
+  }
+
+  /// The messages of a dataset.
+  static func dataset(_ shape: [Int], of type: [UInt8] = float32, layout: [UInt8]) -> [[UInt8]] {
     let space = [1, UInt8(shape.count)] + number(0, 6) + shape.flatMap { number($0, 8) }
-    return [message(1, space), message(3, float32), message(8, layout)]
+    return [message(1, space), message(3, type), message(8, layout)]
   }
 
   static func contiguous(_ address: Int, _ size: Int) -> [UInt8] {

@@ -530,6 +530,13 @@ extension Growth {
       }
       return file.file(root: links)
     },
+    Growth("bytes of an element", 1 << 27) { count in
+      var file = HDF5Bytes()
+      let type = HDF5Bytes.integer(byteCount: count)
+      let dataset = file.object(
+        HDF5Bytes.dataset([1], of: type, layout: HDF5Bytes.contiguous(-1, 0)))
+      return file.file(root: [HDF5Bytes.link("w", dataset)])
+    },
     Growth("groups", 800) { count in
       var file = HDF5Bytes()
       let links = (0..<count).map { index in
