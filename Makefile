@@ -55,7 +55,7 @@ fuzz:  ## feed damaged files to all readers, with libFuzzer and AddressSanitizer
 
 # SANITIZERS: which; FILTER: which tests, as `swift test --filter` takes it, by default all.
 SANITIZERS = address thread
-sanitize:  ## run the tests under sanitizers, which takes an hour each: SANITIZERS='address thread' FILTER=HDF5Tests
+sanitize:  ## run the tests under sanitizers, half an hour each: SANITIZERS='address thread' FILTER=HDF5Tests
 	@FILTER='$(FILTER)' scripts/sanitize $(SANITIZERS)
 
 interop: $(REPCONV)  ## run Tests/Interop: check the output in real PyTorch and MegEngine (downloads them: several GB)

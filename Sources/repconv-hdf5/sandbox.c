@@ -127,6 +127,9 @@ static struct call calls[] = {
     {__NR_rt_sigreturn},
     {__NR_tgkill, 0, ~0u, 0},  // to abort: only itself, see below
     {__NR_restart_syscall},
+#if IS_SANITIZED
+    {__NR_sigaltstack},  // AddressSanitizer asks for it before what does not return
+#endif
     {__NR_exit},
     {__NR_exit_group},
 };
